@@ -1,0 +1,228 @@
+"""How long until the first answer, counted so that never answering cannot drop out of the figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Numbers = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+DAY = 86400
+WINDOWS: Mapping[str, int] = {"P1D": DAY, "P3D": 3 * DAY, "P7D": 7 * DAY, "P30D": 30 * DAY}
+RESPONSES = ("answered", "ticket_only", "no_answer", "undeliverable")
+OUTCOMES = ("observed", "claimed", "none", "unknown")
+
+_Z = NormalDist().inv_cdf(0.975)
+# Products of fractions miss 1/2 by a few ulps; a step of a curve over n rows is never smaller than 1/n.
+_ROUNDING = 1e-9
+
+
+class Point(NamedTuple):
+    """The curve from `t` seconds on: share still open with its 95 % band; open just before t: `at_risk`."""
+
+    t: float
+    s: float
+    lo: float
+    hi: float
+    at_risk: int
+
+
+class Share(NamedTuple):
+    """A share answered, with its 95 % band."""
+
+    share: float
+    lo: float
+    hi: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """A survival curve as columns: one row at 0 and one at every distinct duration, answered or not.
+
+    Rows where nothing was answered keep the number at risk exact between answers, and say how far the curve
+    is known. Without durations (n = 0) all columns are empty.
+    """
+
+    t: Numbers
+    s: Numbers
+    lo: Numbers
+    hi: Numbers
+    at_risk: Counts
+    answered: Counts
+    n: int
+    events: int
+    censored: int
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The same as rows of plain Python numbers."""
+        columns = (self.t, self.s, self.lo, self.hi, self.at_risk)
+        return tuple(map(Point, *(column.tolist() for column in columns)))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The figures of one group; None = not reached (the group has not been followed that far)."""
+
+    key: str
+    label: str
+    n: int
+    events: int
+    censored: int
+    median_seconds: float | None
+    band: tuple[float | None, float | None]
+    quartiles: tuple[float | None, float | None]
+    within: Mapping[str, float | None]
+    suppressed: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Incidence:
+    """Competing ends as columns over `t` seconds: the share ended in each way, and the share still open."""
+
+    t: Numbers
+    still_open: Numbers
+    ended: Mapping[str, Numbers]
+
+
+def survival_curve(durations: ArrayLike, observed: ArrayLike) -> Curve:
+    """Kaplan-Meier with right censoring: `durations` in seconds >= 0, `observed` true where answered.
+
+    At equal times answers come before censorings. Kaplan & Meier, JASA 53 (1958) 457-481. The 95 % band is
+    Greenwood's exponential (log-log) one, Kalbfleisch & Prentice, The Statistical Analysis of Failure Time
+    Data (2nd ed. 2002): 1..1 before the first answer, 0..0 once nothing is left open. Raises ValueError on
+    negative or non-finite durations and on columns of unequal length.
+    """
+    lengths = _lengths(durations)
+    happened = np.asarray(observed, dtype=np.bool_).reshape(-1)
+    if happened.size != lengths.size:
+        raise ValueError("durations and observed differ in length")
+    times, row, at_risk = _risk_table(lengths)
+    answered = np.bincount(row[happened], minlength=times.size)
+    survival = np.cumprod(1 - answered / at_risk, dtype=np.float64)
+    lo, hi = _log_log_band(survival, answered, at_risk)
+    events = int(happened.sum())
+    n = lengths.size
+    return Curve(times, survival, lo, hi, at_risk, answered, n=n, events=events, censored=n - events)
+
+
+def greenwood_variance(curve: Curve) -> Numbers:
+    """Variance of the share still open: S^2 * sum d / (n (n - d)), Greenwood (1926); 0 where S is 0."""
+    return curve.s**2 * _greenwood_sum(curve.answered, curve.at_risk)
+
+
+def time_answered(curve: Curve, share: float) -> float | None:
+    """Seconds by which `share` (0..1) of the group has answered; None where the curve never gets there."""
+    return _first(curve.t, curve.s, 1 - share)
+
+
+def median_band(curve: Curve) -> tuple[float | None, float | None]:
+    """95 % band of the median: where the curve's own band crosses one half, None = not reached.
+
+    Brookmeyer & Crowley, Biometrics 38 (1982) 29-41, with the log-log band.
+    """
+    return _first(curve.t, curve.lo, 0.5), _first(curve.t, curve.hi, 0.5)
+
+
+def answered_by(curve: Curve, seconds: float) -> Share | None:
+    """Share answered by then, 1 - S(t), with its band; None where nobody was followed for so long.
+
+    A curve ends with its longest duration: later it is known only if nothing is left open (S = 0).
+    """
+    at = int(np.searchsorted(curve.t, seconds, side="right")) - 1
+    if at < 0 or (curve.t[-1] < seconds and curve.s[-1] > 0):
+        return None
+    return Share(*(round(1 - float(column[at]), 12) for column in (curve.s, curve.hi, curve.lo)))
+
+
+def group(key: str, label: str, curve: Curve) -> Group:
+    """The figures of one group, in seconds; quartiles: when a quarter and three quarters had answered."""
+    shares = {window: answered_by(curve, seconds) for window, seconds in WINDOWS.items()}
+    return Group(
+        key=key,
+        label=label,
+        n=curve.n,
+        events=curve.events,
+        censored=curve.censored,
+        median_seconds=time_answered(curve, 0.5),
+        band=median_band(curve),
+        quartiles=(time_answered(curve, 0.25), time_answered(curve, 0.75)),
+        within={window: known.share if known else None for window, known in shares.items()},
+    )
+
+
+def as_json(figures: Group) -> dict[str, Any]:
+    """The group in the stable shape of the API: plain lists, dicts, numbers and None."""
+    shape = {column.name: getattr(figures, column.name) for column in fields(figures)}
+    return shape | {"band": [*figures.band], "quartiles": [*figures.quartiles], "within": {**figures.within}}
+
+
+def cumulative_incidence(durations: ArrayLike, ends: Sequence[str | None]) -> Incidence:
+    """Aalen-Johansen: share ended by each kind of end, where one end excludes the others; None = still open.
+
+    Unlike 1 - S with other ends censored it does not pretend that a bounced report may still be answered.
+    Aalen & Johansen, Scand. J. Statist. 5 (1978) 141-150. Raises ValueError as `survival_curve` does.
+    """
+    lengths = _lengths(durations)
+    kinds = np.array([end or "" for end in ends], dtype=np.str_)
+    if kinds.size != lengths.size:
+        raise ValueError("durations and ends differ in length")
+    times, row, at_risk = _risk_table(lengths)
+    leaving = np.bincount(row[kinds != ""], minlength=times.size)
+    still_open = np.cumprod(1 - leaving / at_risk, dtype=np.float64)
+    before = np.concatenate(([1.0], still_open[:-1]))[: times.size]
+    ended = {
+        str(kind): np.cumsum(before * np.bincount(row[kinds == kind], minlength=times.size) / at_risk)
+        for kind in np.unique(kinds[kinds != ""])
+    }
+    return Incidence(times, still_open, ended)
+
+
+def verdict_matrix(verdicts: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    """Notifications counted by (response, outcome), every cell present; ValueError on any other verdict."""
+    matrix = {response: dict.fromkeys(OUTCOMES, 0) for response in RESPONSES}
+    for response, outcome in verdicts:
+        if outcome not in matrix.get(response, {}):
+            raise ValueError(f"no such verdict: {response!r}, {outcome!r}")
+        matrix[response][outcome] += 1
+    return matrix
+
+
+def _lengths(durations: ArrayLike) -> Numbers:
+    lengths = np.asarray(durations, dtype=np.float64).reshape(-1)
+    if not (np.isfinite(lengths) & (lengths >= 0)).all():
+        raise ValueError("durations must be finite and not negative")
+    return lengths
+
+
+def _risk_table(lengths: Numbers) -> tuple[Numbers, NDArray[np.intp], Counts]:
+    """0 and the distinct durations, each duration's row among them, and how many were open just before."""
+    if not lengths.size:
+        return lengths, np.empty(0, np.intp), np.empty(0, np.int64)
+    times, row = np.unique(np.append(lengths, 0.0), return_inverse=True)
+    row = row[:-1]
+    leaving = np.bincount(row, minlength=times.size)
+    return times, row, lengths.size - (np.cumsum(leaving) - leaving)
+
+
+def _greenwood_sum(answered: Counts, at_risk: Counts) -> Numbers:
+    left = (at_risk - answered) * at_risk.astype(np.float64)
+    return np.cumsum(np.divide(answered, left, out=np.zeros_like(left), where=left > 0))
+
+
+def _log_log_band(survival: Numbers, answered: Counts, at_risk: Counts) -> tuple[Numbers, Numbers]:
+    started = (survival < 1) & (survival > 0)
+    log_s = np.log(survival, out=np.full_like(survival, -1.0), where=started)
+    width = np.where(started, _Z * np.sqrt(_greenwood_sum(answered, at_risk)) / -log_s, 0.0)
+    return survival ** np.exp(width), survival ** np.exp(-width)
+
+
+def _first(times: Numbers, column: Numbers, share: float) -> float | None:
+    reached = np.flatnonzero(column <= share + _ROUNDING)
+    return float(times[reached[0]]) if reached.size else None
