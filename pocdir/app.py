@@ -1,0 +1,49 @@
+"""The application: every feature's pages and API under one roof."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from pocdir import config
+from pocdir.accounts import pages as accounts_pages
+from pocdir.accounts import security
+from pocdir.config import Settings
+from pocdir.db import db, prepare_engine
+from pocdir.web import api, errors, headers, i18n, limits
+
+MEGABYTE = 1024 * 1024
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """A WSGI application for these settings (default: those of the environment)."""
+    settings = settings or config.load()
+    app = Flask("pocdir", template_folder=str(config.folder("templates")), static_folder=None)
+    app.extensions["pocdir"] = settings
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        MAX_CONTENT_LENGTH=16 * MEGABYTE,
+        MAX_FORM_MEMORY_SIZE=2 * MEGABYTE,
+        MAX_FORM_PARTS=2000,
+    )
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+    errors.init_app(app)
+    i18n.init_app(app)
+    headers.init_app(app, https=settings.https)
+    limits.init_app(app)
+    security.init_app(app)
+    csrf = CSRFProtect(app)
+    smorest = api.init_app(app)
+    for blueprint in (accounts_pages.blueprint,):
+        app.register_blueprint(blueprint)
+    for blueprint in ():
+        csrf.exempt(blueprint)
+        smorest.register_blueprint(blueprint)
+    return app

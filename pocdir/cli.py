@@ -1,0 +1,108 @@
+"""The command line: one table of commands, each loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+from flask import Flask
+
+from pocdir.core.errors import Refusal
+from pocdir.core.version import VERSION
+from pocdir.web.terminal import ApplicationFactory
+
+# command -> where it lives, and one line for `pocdir --help` (which loads none of them)
+COMMANDS = {
+    "up": ("pocdir.worker:up", "Migrate, seed when empty, serve web, API and worker."),
+    "serve": ("pocdir.worker:serve", "Serve web and API alone."),
+    "worker": ("pocdir.worker:work", "Run the worker alone."),
+    "db": ("pocdir.site.commands.database:db", "Migrate the database, or show where it stands."),
+    "seed": ("pocdir.site.commands.seed:seed", "Load the shipped directory and registry."),
+    "demo": ("pocdir.site.commands.demo:demo", "Make a separate database with a synthetic year."),
+    "user": ("pocdir.accounts.commands:user", "Create people and their one-time links."),
+    "token": ("pocdir.accounts.commands:token", "Create and revoke API tokens."),
+    "lookup": ("pocdir.site.commands.lookup:lookup", "Whom do I tell? Contacts for an indicator."),
+    "registry": ("pocdir.routing.commands:registry", "Import who holds which address."),
+    "directory": ("pocdir.directory.commands:directory", "Import, export and correct the directory."),
+    "notify": ("pocdir.outreach.commands:notify", "Log a notification, or a spreadsheet of them."),
+    "unanswered": ("pocdir.outreach.commands:unanswered", "Notifications without a recorded answer."),
+    "latency": ("pocdir.latency.commands:latency", "How long answers take, honestly."),
+    "ledger": ("pocdir.site.commands.ledger:ledger", "Verify and export the record."),
+    "doctor": ("pocdir.site.commands.doctor:doctor", "Say what is unsafe or broken."),
+    "backup": ("pocdir.site.commands.backup:backup", "Write everything into one file."),
+    "restore": ("pocdir.site.commands.backup:restore", "Read it back, and verify it."),
+}
+
+
+class LazyGroup(click.Group):
+    """Loads a command's module only when it is needed: `pocdir lookup` starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def create() -> Flask:
+    """The application of the environment's settings."""
+    from pocdir.app import create_app  # takes a third of a second: not for --help
+
+    return create_app()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="pocdir")
+@click.pass_context
+def pocdir(ctx: click.Context) -> None:
+    """Neutral directory of CERTs, CSIRTs and points of contact, and the record of who was told.
+
+    \b
+    Example:  pocdir lookup 203.0.113.70
+    """
+    ctx.obj = ApplicationFactory(create)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; exit 0 done, 1 refused or nothing found, 2 wrong usage."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The same as a number: refusals and usage errors are one line on stderr."""
+    try:
+        result = pocdir.main(args=arguments, prog_name="pocdir", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        return _refuse("stopped", 1)
+    except click.UsageError as error:
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        return _refuse(error.format_message() + hint, 2)
+    except click.ClickException as error:
+        return _refuse(error.format_message(), error.exit_code)
+    except Refusal as refusal:
+        return _refuse(str(refusal), 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _refuse(message: str, code: int) -> int:
+    click.echo("pocdir: " + " ".join(message.split()), err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""Settings: one frozen value read from POCDIR_* variables, failing loudly."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from pocdir.core.errors import Invalid
+from pocdir.core.times import duration
+
+PACKAGE = Path(__file__).resolve().parent
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the operator decides; docs/settings.md explains each."""
+
+    data: Path
+    database_url: str
+    host: str = "127.0.0.1"
+    port: int = 8000
+    base_url: str = ""
+    trusted_proxies: int = 0
+    secret_key: str
+    smtp_url: str | None = None
+    mail_from: str | None = None
+    tick: float = 5.0  # seconds
+    log_interval: float = 3600.0  # seconds
+    log_level: str = "info"
+    registry_country: str = "registered"
+    demo: bool = False
+
+    @property
+    def external_url(self) -> str:
+        """Where people reach the service, without a final slash."""
+        return self.base_url or f"http://{'localhost' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"  # noqa: S104
+
+    @property
+    def https(self) -> bool:
+        return self.external_url.startswith("https://")
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The file of the embedded database; None on PostgreSQL."""
+        prefix = "sqlite:///"
+        return Path(self.database_url.removeprefix(prefix)) if self.database_url.startswith(prefix) else None
+
+
+def folder(name: str) -> Path:
+    """templates, migrations, seeds: inside the package once installed, beside it in a checkout."""
+    for place in (PACKAGE / name, PACKAGE.parent / name):
+        if place.is_dir():
+            return place
+    raise Invalid("installation_broken", f"folder {name!r} is missing; reinstall pocdir")
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment; raises Invalid `setting_invalid` that names the variable."""
+    given = _read_files(dict(os.environ if environ is None else environ))
+    data = Path(given.get("data") or _default_data()).expanduser().absolute()
+    values: dict[str, object] = {"data": data}
+    values["database_url"] = _database_url(given.get("database_url") or f"sqlite:///{data / 'pocdir.db'}")
+    for name, text in given.items():
+        if name in _CHECKS:
+            try:
+                values[name] = _CHECKS[name](text)
+            except (ValueError, Invalid) as error:
+                raise Invalid("setting_invalid", f"POCDIR_{name.upper()}={text!r}: {error}") from None
+    values["secret_key"] = given.get("secret_key") or _kept_secret(data)
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def _read_files(environ: dict[str, str]) -> dict[str, str]:
+    known = {field.name for field in fields(Settings)}
+    given: dict[str, str] = {}
+    for variable, text in environ.items():
+        if not variable.startswith("POCDIR_") or variable.startswith("POCDIR_TEST_"):
+            continue
+        name = variable.removeprefix("POCDIR_").lower()
+        if name.removesuffix("_file") in known and name not in known:
+            name = name.removesuffix("_file")
+            try:
+                text = Path(text).read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise Invalid("setting_invalid", f"{variable}: cannot read it ({error})") from None
+        if name not in known:
+            raise Invalid("setting_unknown", f"{variable} is no setting of pocdir; docs/settings.md lists them")
+        if text:
+            given[name] = text
+    return given
+
+
+def _default_data() -> Path:
+    checkout = PACKAGE.parent / "setup.cfg"
+    return PACKAGE.parent / "instance" if checkout.is_file() else Path(platformdirs.user_data_dir("pocdir"))
+
+
+def _database_url(text: str) -> str:
+    scheme, _, rest = text.partition("://")
+    if scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        return f"postgresql+psycopg://{rest}"
+    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        return text
+    raise Invalid("setting_invalid", "POCDIR_DATABASE_URL: write sqlite:////path or postgresql://user@host/name")
+
+
+def _kept_secret(data: Path) -> str:
+    """Made once and kept readable by its owner only: else every start would end every session and link."""
+    path = data / "secret_key"
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_urlsafe(32))
+        except FileExistsError:
+            pass
+        kept = path.read_text("utf-8").strip()
+    except OSError as error:
+        raise Invalid(
+            "data_not_writable", f"cannot keep data in {data}: {error.strerror}; set POCDIR_DATA"
+        ) from None
+    if len(kept) < 32:
+        raise Invalid("setting_invalid", f"{path} holds no secret of at least 32 characters; remove it")
+    return kept
+
+
+def _whole(low: int, high: int):  # type: ignore[no-untyped-def]
+    def check(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high} is right")
+        return int(text)
+
+    return check
+
+
+def _one_of(*words: str):  # type: ignore[no-untyped-def]
+    def check(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"one of {', '.join(words)} is right")
+        return text
+
+    return check
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("an address such as https://pocdir.example.org is right")
+    return text.rstrip("/")
+
+
+def _smtp_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("smtp://user:password@host:587 or smtps://... is right")
+    return text
+
+
+def _mail_address(text: str) -> str:
+    if "@" not in text or any(c in text for c in "\r\n\0"):
+        raise ValueError("a mail address is right")
+    return text
+
+
+def _secret(text: str) -> str:
+    if len(text) < 32:
+        raise ValueError("at least 32 characters are right")
+    return text
+
+
+def _seconds(text: str) -> float:
+    return duration(text).total_seconds()
+
+
+_CHECKS = {
+    "host": str,
+    "port": _whole(0, 65535),
+    "base_url": _http_url,
+    "trusted_proxies": _whole(0, 10),
+    "secret_key": _secret,
+    "smtp_url": _smtp_url,
+    "mail_from": _mail_address,
+    "tick": _seconds,
+    "log_interval": _seconds,
+    "log_level": _one_of(*LOG_LEVELS),
+    "registry_country": _one_of("registered", "located"),
+    "demo": lambda text: _one_of("0", "1")(text) == "1",
+}

@@ -1,0 +1,24 @@
+"""Public references: UUIDv7 (RFC 9562), sortable by the time they were given."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import uuid
+
+
+def new_ref(now: dt.datetime) -> str:
+    """A UUIDv7 as text: 48 bits of Unix milliseconds, then 74 random bits."""
+    milliseconds = int(now.timestamp() * 1000)
+    value = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 7 << 76
+    value = value & ~(0b11 << 62) | 0b10 << 62
+    return str(uuid.UUID(int=value))
+
+
+def is_ref(text: str) -> bool:
+    """Whether the text is a reference in its one canonical spelling."""
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False

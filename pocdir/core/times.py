@@ -1,0 +1,49 @@
+"""Moments and durations as the outside writes them: RFC 3339 and ISO 8601."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import isodate
+
+from pocdir.core.errors import Invalid
+
+LONGEST = dt.timedelta(days=3660)
+
+
+def isoformat(moment: dt.datetime) -> str:
+    """RFC 3339 in UTC with microseconds only where there are any: `2026-11-22T12:00:00Z`."""
+    return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+
+
+def moment(text: str) -> dt.datetime:
+    """An aware moment from RFC 3339 text; raises Invalid `time_invalid` (also when the zone is missing)."""
+    try:
+        parsed = dt.datetime.fromisoformat(text.strip())
+        aware = parsed.astimezone(dt.UTC) if parsed.tzinfo else None
+    except (ValueError, OverflowError):
+        aware = None
+    if aware is None:
+        raise Invalid("time_invalid", f"{text[:40]!r} is no time with a zone; write 2026-11-22T12:00:00Z")
+    return aware
+
+
+def duration(text: str) -> dt.timedelta:
+    """A positive length of time from ISO 8601 (`P2D`, `PT36H`); months and years have no fixed length.
+
+    Raises Invalid `duration_invalid`; the longest is ten years.
+    """
+    try:
+        parsed = isodate.parse_duration(text.strip())
+    except (isodate.ISO8601Error, ValueError, OverflowError, ArithmeticError):
+        parsed = None
+    if not isinstance(parsed, dt.timedelta) or not dt.timedelta(0) < parsed <= LONGEST:
+        raise Invalid(
+            "duration_invalid", f"{text[:40]!r} is no length of time; write P2D or PT36H (no months or years)"
+        )
+    return parsed
+
+
+def duration_text(length: dt.timedelta) -> str:
+    """ISO 8601 of a length of time: `P2D`, `PT36H`."""
+    return isodate.duration_isoformat(length)

@@ -1,0 +1,136 @@
+"""The database: engine, session, column types and the only place that commits."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import JSON, Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from pocdir.core.errors import Unavailable
+
+BUSY_TIMEOUT_MS = 5000
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[dt.datetime]):
+    """Aware UTC in Python on every back end (SQLite drops the zone, PostgreSQL keeps it)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime")
+        return value.astimezone(dt.UTC)
+
+    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+JsonValue = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {dict[str, Any]: JsonValue, list[Any]: JsonValue, dt.datetime: UtcDateTime}
+
+
+# Not SQLAlchemy(model_class=Base): Flask-SQLAlchemy re-creates the class it is given, which breaks
+# type_annotation_map (flask-sqlalchemy#1361).
+db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+
+_OPEN = "pocdir.transaction"
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One transaction that writes: commits at the end, rolls back on any exception.
+
+    What was read before (by authentication, say) ends first: on SQLite a read that turns into a write fails at
+    once, and a row is authorized as it is written. Raises Unavailable `busy` when the database stays locked.
+    """
+    session = db.session()
+    if session.info.get(_OPEN):
+        raise RuntimeError("transaction() inside transaction(): commit at the edge only")
+    session.rollback()
+    session.info[_OPEN] = True
+    try:
+        session.connection(execution_options={"pocdir_writes": True})
+        yield session
+        session.commit()
+        _written[id(session.get_bind())] = writes_of(session.get_bind()) + 1
+    except BaseException as error:
+        session.rollback()
+        if isinstance(error, DBAPIError) and is_busy(error):
+            raise Unavailable("busy", "the database is busy; try again", retry_after=2) from error
+        raise
+    finally:
+        session.info[_OPEN] = False
+
+
+_written: dict[int, int] = {}
+
+
+def writes_of(bind: Any) -> int:
+    """How many transactions this process has committed there: a reader's cheap sign to look again."""
+    return _written.get(id(bind), 0)
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Whether the database said *not now* (locked, deadlock, serialisation) rather than *never*."""
+    original = error.orig
+    if isinstance(original, sqlite3.OperationalError):
+        return "locked" in str(original) or "busy" in str(original)
+    return getattr(original, "sqlstate", None) in {"40001", "40P01", "55P03", "57014"}
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Give a new engine the settings that make a commit durable and a read harmless."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+    else:
+        event.listen(engine, "begin", _postgresql_begin)
+
+
+def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # takes BEGIN away from the driver
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "cache_size=-16384",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("pocdir_writes", False)
+    raw = connection.connection.dbapi_connection
+    assert raw is not None  # noqa: S101 - a connection that begins is open
+    raw.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}")  # type: ignore[attr-defined]
+    raw.execute("BEGIN IMMEDIATE" if writes else "BEGIN")  # type: ignore[attr-defined]
+
+
+def _postgresql_begin(connection: Connection) -> None:
+    if not connection.get_execution_options().get("pocdir_writes", False):
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")

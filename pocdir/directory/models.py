@@ -1,0 +1,183 @@
+"""Teams, channels and responsibilities, each as one source says it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pocdir.db import Base, JsonValue
+from pocdir.directory import rules
+
+
+def _one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(word) for word in words)})", name=column)
+
+
+class Source(Base):
+    """Who says so: a list, a page, a steward."""
+
+    __tablename__ = "sources"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    url: Mapped[str | None] = mapped_column(String(500))
+    kind: Mapped[str | None] = mapped_column(String(40))  # first_party, registry, third_party_list, ...
+    last_imported_at: Mapped[dt.datetime | None]
+
+
+class Provenance:
+    """Source, date of the source, time of import, confidence; manual or imported."""
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
+    as_of: Mapped[str] = mapped_column(String(10), default="")  # ISO date (or year) as the source gives it
+    origin: Mapped[str] = mapped_column(String(8))
+    confidence: Mapped[str] = mapped_column(String(6), default="medium")
+    recorded_at: Mapped[dt.datetime]
+
+
+class Team(Base):
+    """A team; its own columns are the facts in force, projected from team_facts."""
+
+    __tablename__ = "teams"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(String(100), unique=True)
+    name: Mapped[str] = mapped_column(String(300))
+    short_name: Mapped[str | None] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(12))
+    country: Mapped[str | None] = mapped_column(String(2), index=True)
+    website: Mapped[str | None] = mapped_column(String(500))
+    languages: Mapped[list[Any]] = mapped_column(default=list)
+    timezone: Mapped[str | None] = mapped_column(String(64))
+    host_kind: Mapped[str | None] = mapped_column(String(20))
+    memberships: Mapped[list[Any]] = mapped_column(default=list)
+    folded_name: Mapped[str] = mapped_column(String(500), index=True)  # of name, short name, slug: for search
+    retired_at: Mapped[dt.datetime | None]
+    confirmed_at: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime]
+    updated_at: Mapped[dt.datetime]
+    revision: Mapped[int] = mapped_column(default=1)
+
+    channels: Mapped[list[Channel]] = relationship(back_populates="team", order_by="Channel.id")
+    responsibilities: Mapped[list[Responsibility]] = relationship(
+        back_populates="team", order_by="Responsibility.id"
+    )
+    facts: Mapped[list[TeamFact]] = relationship(back_populates="team", order_by="TeamFact.id")
+
+    __table_args__ = (_one_of("kind", rules.TEAM_KINDS),)
+
+
+class TeamFact(Provenance, Base):
+    """One field of a team as one source says it."""
+
+    __tablename__ = "team_facts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    field: Mapped[str] = mapped_column(String(40))
+    value: Mapped[Any] = mapped_column(JsonValue)
+
+    team: Mapped[Team] = relationship(back_populates="facts")
+    source: Mapped[Source] = relationship()
+
+    __table_args__ = (UniqueConstraint("team_id", "field", "source_id"),)
+
+
+class Address(Base):
+    """The state of an address, shared by every channel that uses it; it survives imports."""
+
+    __tablename__ = "addresses"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    value: Mapped[str] = mapped_column(String(500))
+    state: Mapped[str] = mapped_column(String(12), default="unverified")
+    state_since: Mapped[dt.datetime | None]
+    evidence: Mapped[str | None] = mapped_column(String(2000))
+    evidence_event: Mapped[str | None] = mapped_column(String(36))
+    reachability: Mapped[int | None]  # 1 receives ... 5 can resolve
+    version: Mapped[int] = mapped_column(default=1)  # raised when the contact changes: old links die
+
+    __table_args__ = (
+        UniqueConstraint("kind", "value"),
+        _one_of("kind", rules.CHANNEL_KINDS),
+        _one_of("state", rules.ADDRESS_STATES),
+        CheckConstraint("reachability BETWEEN 1 AND 5", name="reachability"),
+    )
+
+
+class Channel(Provenance, Base):
+    """One way to reach a team for a purpose, as one source says it."""
+
+    __tablename__ = "channels"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    address_id: Mapped[int] = mapped_column(ForeignKey("addresses.id"))
+    purpose: Mapped[str] = mapped_column(String(13))
+    preference: Mapped[int] = mapped_column(default=1)
+    audience: Mapped[str] = mapped_column(String(8), default="public")
+    openpgp_fingerprint: Mapped[str | None] = mapped_column(String(64))
+
+    team: Mapped[Team] = relationship(back_populates="channels")
+    address: Mapped[Address] = relationship()
+    source: Mapped[Source] = relationship()
+
+    __table_args__ = (
+        UniqueConstraint("team_id", "address_id", "purpose", "source_id"),
+        Index("ix_channels_address_id", "address_id"),
+        _one_of("purpose", rules.PURPOSES),
+        _one_of("audience", rules.AUDIENCES),
+    )
+
+
+class Responsibility(Provenance, Base):
+    """What a team answers for, as one source says it."""
+
+    __tablename__ = "responsibilities"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    key: Mapped[str] = mapped_column(String(14))
+    value: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(11))
+    rank: Mapped[int] = mapped_column(default=1)
+    valid_from: Mapped[str | None] = mapped_column(String(10))
+    valid_to: Mapped[str | None] = mapped_column(String(10))
+
+    team: Mapped[Team] = relationship(back_populates="responsibilities")
+    source: Mapped[Source] = relationship()
+
+    __table_args__ = (
+        UniqueConstraint("team_id", "key", "value", "role", "source_id"),
+        Index("ix_responsibilities_key", "key", "value"),
+        _one_of("key", rules.RESPONSIBILITY_KEYS),
+        _one_of("role", rules.ROLES),
+    )
+
+
+class Code(Base):
+    """What is known of a country code, also when no team is."""
+
+    __tablename__ = "codes"
+
+    code: Mapped[str] = mapped_column(String(2), primary_key=True)
+    status: Mapped[str] = mapped_column(String(20))  # contact, known_no_address, none_known
+    note: Mapped[str | None] = mapped_column(String(1000))
+    source: Mapped[str | None] = mapped_column(String(200))
+    as_of: Mapped[str | None] = mapped_column(String(10))
+
+
+class DirectoryVersion(Base):
+    """One row: the number that every change of the directory raises."""
+
+    __tablename__ = "directory_version"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int]
+    changed_at: Mapped[dt.datetime]
+
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)

@@ -1,0 +1,129 @@
+"""Appending facts: in the caller's transaction, never anything else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from pocdir.core.canonical import canonical_json
+from pocdir.core.errors import Invalid
+from pocdir.core.refs import new_ref
+from pocdir.ledger.models import EventValue, LedgerEvent
+from pocdir.ledger.rules import SALT_BYTES, Event, inner_event, leaf_data
+
+CLOCK_SKEW = dt.timedelta(minutes=5)
+
+_EVENTS = insert(LedgerEvent.__table__)
+_VALUES = insert(EventValue.__table__)
+_ONCE = {
+    "sqlite": sqlite.insert(LedgerEvent.__table__).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(LedgerEvent.__table__).on_conflict_do_nothing(),
+}
+
+
+def append(
+    session: Session,
+    *,
+    type: str,  # noqa: A002 - the field's word
+    now: dt.datetime,
+    actor: str,
+    claimed_by: str,
+    occurred_at: dt.datetime | None = None,
+    precision: str = "exact",
+    assurance: str | None = None,
+    notification: str | None = None,
+    incident: str | None = None,
+    team: str | None = None,
+    payload: Mapping[str, Any] | None = None,
+    sealed: Mapping[str, Any] | None = None,
+    evidence_digest: str | None = None,
+    scope: str | None = None,
+    idempotency_key: str | None = None,
+) -> Event | None:
+    """Append one event; None when `scope` has an event with this `idempotency_key` already.
+
+    `payload` holds the plain values, `sealed` the personal or TLP-bound ones (kept beside the event with their
+    salts, committed to in it). Raises Invalid `event_in_future` for an `occurred_at` over five minutes ahead.
+    """
+    event = Event(
+        id=new_ref(now),
+        type=type,
+        occurred_at=occurred_at or now,
+        recorded_at=now,
+        precision=precision,
+        actor=actor,
+        claimed_by=claimed_by,
+        assurance=assurance,
+        notification=notification,
+        incident=incident,
+        team=team,
+        payload=payload or {},
+        sealed=sealed or {},
+        evidence_digest=evidence_digest,
+        idempotency_key=idempotency_key,
+    )
+    row, values = _rows(event, scope)
+    connection = session.connection()
+    if idempotency_key is None:
+        connection.execute(_EVENTS, row)
+    elif connection.execute(_ONCE[connection.dialect.name], row).rowcount == 0:
+        return None
+    if values:
+        connection.execute(_VALUES, values)
+    return event
+
+
+def append_all(session: Session, events: Sequence[Event]) -> None:
+    """Append many prepared events without idempotency keys, in two statements."""
+    rows, values = [], []
+    for event in events:
+        row, inner_values = _rows(event, None)
+        rows.append(row)
+        values.extend(inner_values)
+    connection = session.connection()
+    if rows:
+        connection.execute(_EVENTS, rows)
+    if values:
+        connection.execute(_VALUES, values)
+
+
+def _rows(event: Event, scope: str | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    if event.occurred_at > event.recorded_at + CLOCK_SKEW:
+        raise Invalid(
+            "event_in_future", "it lies in the future; at most five minutes ahead is right", where="occurred_at"
+        )
+    salts = {name: secrets.token_bytes(SALT_BYTES) for name in event.sealed}
+    salt = secrets.token_bytes(SALT_BYTES)
+    inner = canonical_json(inner_event(event, salts))
+    row = {
+        "id": event.id,
+        "type": event.type,
+        "v": event.v,
+        "occurred_at": event.occurred_at,
+        "precision": event.precision,
+        "recorded_at": event.recorded_at,
+        "notification": event.notification,
+        "incident": event.incident,
+        "team": event.team,
+        "actor": event.actor,
+        "claimed_by": event.claimed_by,
+        "assurance": event.assurance,
+        "evidence_digest": event.evidence_digest,
+        "payload": dict(event.payload),
+        "scope": scope if event.idempotency_key is not None else None,
+        "idempotency_key": event.idempotency_key,
+        "salt": salt,
+        "inner": inner,
+        "leaf": leaf_data(salt, inner),
+    }
+    values = [
+        {"event": event.id, "name": name, "salt": salts[name], "value": value}
+        for name, value in event.sealed.items()
+    ]
+    return row, values

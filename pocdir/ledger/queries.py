@@ -1,0 +1,114 @@
+"""Reading the ledger: events with the values that have not been erased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, func, select
+from sqlalchemy.orm import Session
+
+from pocdir.db import db
+from pocdir.ledger.models import EventValue, LedgerEvent
+from pocdir.ledger.rules import Event
+
+_E = LedgerEvent.__table__.c
+_V = EventValue.__table__.c
+_COLUMNS = (
+    _E.id, _E.type, _E.v, _E.occurred_at, _E.precision, _E.recorded_at, _E.notification, _E.incident, _E.team,
+    _E.actor, _E.claimed_by, _E.assurance, _E.evidence_digest, _E.payload, _E.idempotency_key,
+)  # fmt: skip
+_ORDER = (_E.occurred_at, _E.id)
+_OF_NOTIFICATION = select(*_COLUMNS).where(_E.notification == bindparam("ref")).order_by(*_ORDER)
+_VALUES_OF_NOTIFICATION = (
+    select(_V.event, _V.name, _V.value)
+    .join(LedgerEvent.__table__, _V.event == _E.id)
+    .where(_E.notification == bindparam("ref"))
+)
+
+
+def events_of_notification(ref: str, session: Session | None = None) -> list[Event]:
+    """Every event of one notification, by the time it speaks of, then by id."""
+    connection = (session or db.session()).connection()
+    rows = connection.execute(_OF_NOTIFICATION, {"ref": ref}).all()
+    sealed: dict[str, dict[str, Any]] = {}
+    for event, name, value in connection.execute(_VALUES_OF_NOTIFICATION, {"ref": ref}):
+        sealed.setdefault(event, {})[name] = value
+    return [_event(row, sealed) for row in rows]
+
+
+def events_of_notifications(refs: Sequence[str], session: Session | None = None) -> dict[str, list[Event]]:
+    """The same for many notifications at once, by reference."""
+    found: dict[str, list[Event]] = {ref: [] for ref in refs}
+    for batch in _batches(refs):
+        for event in _events(select(*_COLUMNS).where(_E.notification.in_(batch)).order_by(*_ORDER), session):
+            found[event.notification or ""].append(event)
+    return found
+
+
+def events_of_incident(ref: str) -> list[Event]:
+    """Every event that names the incident, by the time it speaks of."""
+    return _events(select(*_COLUMNS).where(_E.incident == ref).order_by(*_ORDER))
+
+
+def events_of_team(slug: str, *, before: str | None = None, limit: int = 100) -> list[Event]:
+    """The newest events of a team's own entry (not of notifications to it), newest first."""
+    statement = select(*_COLUMNS).where(_E.team == slug, _E.notification.is_(None))
+    if before is not None:
+        statement = statement.where(_E.id < before)
+    return _events(statement.order_by(_E.id.desc()).limit(limit))
+
+
+def event_by_id(event: str, session: Session | None = None) -> Event | None:
+    """One event, or None."""
+    return next(iter(_events(select(*_COLUMNS).where(_E.id == event), session)), None)
+
+
+def event_by_key(scope: str, key: str, session: Session | None = None) -> Event | None:
+    """The event that stands under this idempotency key, or None."""
+    statement = select(*_COLUMNS).where(_E.scope == scope, _E.idempotency_key == key)
+    return next(iter(_events(statement, session)), None)
+
+
+def event_count() -> int:
+    """How many events stand in the ledger."""
+    return db.session.execute(select(func.count()).select_from(LedgerEvent)).scalar_one()
+
+
+def stored(batch: int = 1000) -> Iterator[Row[Any]]:
+    """Every stored event whole (columns, salt, inner, leaf), in the order of ids, for verification."""
+    last = ""
+    while True:
+        rows = db.session.execute(
+            select(LedgerEvent.__table__).where(_E.id > last).order_by(_E.id).limit(batch)
+        ).all()
+        if not rows:
+            return
+        yield from rows
+        last = rows[-1].id
+
+
+def values_of(events: Iterable[str], session: Session | None = None) -> dict[str, dict[str, tuple[bytes, Any]]]:
+    """Salt and value by event and name, of those not erased."""
+    found: dict[str, dict[str, tuple[bytes, Any]]] = {}
+    connection = (session or db.session()).connection()
+    for batch in _batches(list(events)):
+        for row in connection.execute(select(_V.event, _V.name, _V.salt, _V.value).where(_V.event.in_(batch))):
+            found.setdefault(row.event, {})[row.name] = (row.salt, row.value)
+    return found
+
+
+def _events(statement: Select[Any], session: Session | None = None) -> list[Event]:
+    rows = (session or db.session()).connection().execute(statement).all()
+    kept = values_of((row.id for row in rows), session)
+    sealed = {event: {name: value for name, (_, value) in named.items()} for event, named in kept.items()}
+    return [_event(row, sealed) for row in rows]
+
+
+def _event(row: Row[Any], sealed: dict[str, dict[str, Any]]) -> Event:
+    return Event(**row._mapping, sealed=sealed.get(row.id, {}))
+
+
+def _batches(items: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,97 @@
+"""Notifications, what they expect, and the projection of their events."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pocdir.db import Base
+from pocdir.incidents.models import Incident
+
+
+class Notification(Base):
+    """One incident, to one team, over one channel; the state columns are a projection of the ledger."""
+
+    __tablename__ = "notifications"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(36), unique=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    incident_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"))
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("notifications.id"))
+    channel_kind: Mapped[str] = mapped_column(String(8))
+    channel_value: Mapped[str] = mapped_column(String(500))
+    kind: Mapped[str] = mapped_column(String(16))
+    sent_at: Mapped[dt.datetime]
+    precision: Mapped[str] = mapped_column(String(8), default="exact")
+    subject: Mapped[str | None] = mapped_column(String(300))
+    body: Mapped[str | None] = mapped_column(Text)
+    body_digest: Mapped[str | None] = mapped_column(String(100))
+    language: Mapped[str] = mapped_column(String(20), default="en")
+    tlp: Mapped[str] = mapped_column(String(16))
+    assets: Mapped[list[Any]] = mapped_column(default=list)
+    answer_asked: Mapped[bool]
+    created_at: Mapped[dt.datetime]
+    created_by: Mapped[str] = mapped_column(String(80))
+
+    # The fold of its events, rebuilt by outreach.actions.project and compared by `pocdir ledger verify`.
+    sent_level: Mapped[str] = mapped_column(String(2))
+    transport: Mapped[str] = mapped_column(String(16))
+    response: Mapped[str] = mapped_column(String(16))
+    outcome: Mapped[str] = mapped_column(String(16))
+    clock: Mapped[str] = mapped_column(String(16))
+    due: Mapped[dt.datetime | None]
+    withdrawn_at: Mapped[dt.datetime | None]
+
+    incident: Mapped[Incident | None] = relationship()
+    parent: Mapped[Notification | None] = relationship(remote_side="Notification.id")
+    expectations: Mapped[list[Expectation]] = relationship(
+        back_populates="notification", order_by="Expectation.id"
+    )
+
+    __table_args__ = (
+        Index("ix_notifications_workspace_id", "workspace_id", "id"),
+        Index("ix_notifications_team_id", "team_id", "id"),
+        Index("ix_notifications_incident_id", "incident_id"),
+    )
+
+
+class Expectation(Base):
+    """Something due by a time; the worker's list of what may fall due (a projection of the ledger too)."""
+
+    __tablename__ = "expectations"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)  # of its expectation.set event
+    notification_id: Mapped[int] = mapped_column(ForeignKey("notifications.id"))
+    of: Mapped[str] = mapped_column(String(16))
+    within: Mapped[str] = mapped_column(String(40))  # ISO 8601
+    level: Mapped[int] = mapped_column(default=1)
+    due_at: Mapped[dt.datetime]
+    state: Mapped[str] = mapped_column(String(10))
+    lapsed_at: Mapped[dt.datetime | None]
+    stopped_at: Mapped[dt.datetime | None]
+
+    notification: Mapped[Notification] = relationship(back_populates="expectations")
+
+    __table_args__ = (
+        UniqueConstraint("notification_id", "of", "level", "due_at"),
+        Index(
+            "ix_expectations_due",
+            "due_at",
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+    )
+
+
+class WorkerTick(Base):
+    """When the worker last went round: what /healthz tells."""
+
+    __tablename__ = "worker_ticks"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    last_tick: Mapped[dt.datetime]

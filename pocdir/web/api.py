@@ -1,0 +1,52 @@
+"""The OpenAPI side of the toolkit: flask-smorest with our own errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Flask
+from flask_smorest import Api
+
+from pocdir.core.version import VERSION
+from pocdir.web.schemas import Problem
+
+
+class PocdirApi(Api):
+    """flask-smorest whose errors are those of pocdir.web.errors, described as problem+json."""
+
+    ERROR_SCHEMA = Problem
+
+    def _register_error_handlers(self) -> None:
+        """None of its own: one handler maps every refusal, on pages and API alike."""
+
+    def _register_responses(self) -> None:
+        """Describe every error status as RFC 9457."""
+        kept, self.DEFAULT_RESPONSE_CONTENT_TYPE = self.DEFAULT_RESPONSE_CONTENT_TYPE, "application/problem+json"
+        super()._register_responses()
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = kept
+
+
+def init_app(app: Flask) -> PocdirApi:
+    """The API's document at /api/v1/openapi.json; its views are registered by the application."""
+    app.config.update(
+        API_TITLE="pocdir",
+        API_VERSION=VERSION,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/api/v1",
+        OPENAPI_JSON_PATH="openapi.json",
+        ETAG_DISABLED=True,
+    )
+    description = (
+        "Directory of CERTs, CSIRTs and points of contact, and the record of who was told. "
+        "Errors are RFC 9457 problem details with a stable `code`."
+    )
+    api = PocdirApi(spec_kwargs={"marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_name)})
+    api.init_app(app, spec_kwargs={"info": {"description": description, "license": {"name": "Apache-2.0"}}})
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+    return api
+
+
+def _name(schema: Any) -> str:
+    name = schema if isinstance(schema, str) else getattr(schema, "__name__", type(schema).__name__)
+    return name.removesuffix("Schema")

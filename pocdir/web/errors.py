@@ -1,0 +1,114 @@
+"""One place where a refusal becomes an answer: problem+json (RFC 9457) under /api, a page elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response, render_template, request
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import HTTPException
+
+from pocdir.core.errors import Refusal
+from pocdir.db import is_busy
+
+MACHINE_PATHS = ("/api/", "/log/", "/first/", "/ti/", "/intelmq/", "/healthz", "/metrics")
+CODES = {
+    400: "bad_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    408: "timed_out",
+    411: "length_required",
+    413: "too_large",
+    414: "too_large",
+    415: "unsupported_media_type",
+    422: "invalid",
+    429: "too_many",
+    431: "too_large",
+    500: "internal",
+    503: "busy",
+}
+
+_log = structlog.get_logger("pocdir.web")
+
+
+def init_app(app: Flask) -> None:
+    """Register the three handlers: our refusals, the framework's, and what nobody foresaw."""
+    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(Exception, unforeseen)
+
+
+def refused(error: Refusal) -> Response:
+    """The answer to one of our own refusals."""
+    response = answer(error.status, error.code, error.message, error.errors)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def http_error(error: HTTPException) -> Response:
+    """The answer to an error of the framework (unknown path, wrong method, unreadable body)."""
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    status = error.code or 500
+    data: Mapping[str, Any] = getattr(error, "data", None) or {}
+    errors = flat_messages(data.get("messages") or {})
+    detail = (
+        "; ".join(f"{where}: {' '.join(what)}" for where, what in errors.items())
+        or error.description
+        or error.name
+    )
+    response = answer(status, CODES.get(status, "refused"), detail, errors)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def unforeseen(error: Exception) -> Response:
+    """A fault of ours: logged with its trace, told without it; a locked database is 503."""
+    if isinstance(error, DBAPIError) and is_busy(error):
+        response = answer(503, "busy", "The database is busy; try again.", {})
+        response.headers["Retry-After"] = "2"
+        return response
+    _log.exception("unforeseen", endpoint=request.endpoint, method=request.method)
+    return answer(500, "internal", "This is our fault. Nothing was changed; it has been logged.", {})
+
+
+def answer(status: int, code: str, detail: str, errors: Mapping[str, list[str]]) -> Response:
+    """problem+json for machines, the error page for people."""
+    title = HTTPStatus(status).phrase
+    if request.path.startswith(MACHINE_PATHS):
+        problem = {
+            "type": "about:blank",
+            "title": title,
+            "status": status,
+            "detail": detail,
+            "code": code,
+            "errors": dict(errors),
+        }
+        return Response(json.dumps(problem), status, content_type="application/problem+json")
+    page = render_template("error.html", status=status, title=title, code=code, message=detail, errors=errors)
+    return Response(page, status)
+
+
+def flat_messages(messages: Any, path: str = "") -> dict[str, list[str]]:
+    """marshmallow's (and webargs') nested messages as `{"expect.0.within": ["..."]}`."""
+    if isinstance(messages, Mapping):
+        flat: dict[str, list[str]] = {}
+        for key, inner in messages.items():
+            step = path if key in ("json", "query", "form", "_schema") else f"{path}.{key}".strip(".")
+            for where, what in flat_messages(inner, step).items():
+                flat.setdefault(where, []).extend(what)
+        return flat
+    words = messages if isinstance(messages, list) else [messages]
+    return {path or "body": [str(word) for word in words]}

@@ -1,0 +1,78 @@
+"""An HTML form through the same schema as the API: nested values in, errors beside the fields out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import Schema, ValidationError
+from marshmallow import fields as ma_fields
+from werkzeug.datastructures import MultiDict
+
+from pocdir.core.errors import Refusal
+from pocdir.web.errors import flat_messages
+
+NOT_DATA = ("csrf_token", "next", "action")
+
+
+@dataclass
+class Form:
+    """What was typed, what it means, and what is wrong with it."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def valid(self) -> bool:
+        return not self.errors
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Show a refusal beside the field it names, else above the form."""
+        self.errors.setdefault(refusal.where or "form", []).append(refusal.message)
+
+
+def form(schema: Schema, typed: MultiDict[str, str]) -> Form:
+    """Load a submitted form. An empty box is an absent value; a box that is not ticked is False."""
+    values = nested(schema, typed)
+    shown = {name: typed.getlist(name) if len(typed.getlist(name)) > 1 else typed[name] for name in typed}
+    try:
+        return Form(values=shown, data=schema.load(values))
+    except ValidationError as error:
+        return Form(values=shown, errors=flat_messages(error.messages))
+
+
+def nested(schema: Schema, typed: MultiDict[str, str]) -> dict[str, Any]:
+    """`expect.0.of=answer` becomes `{"expect": [{"of": "answer"}]}`."""
+    tree: dict[str, Any] = {}
+    for name in typed:
+        if name in NOT_DATA:
+            continue
+        values = [value for value in typed.getlist(name) if value.strip()]
+        steps = name.split(".")
+        is_list = isinstance(schema.fields.get(steps[0]), ma_fields.List) and len(steps) == 1
+        if values or is_list:
+            _put(tree, steps, values if is_list else values[-1])
+    for name, kind in schema.fields.items():
+        if isinstance(kind, ma_fields.Boolean) and not kind.dump_only:
+            tree.setdefault(name, False)
+    return {name: _lists(value) for name, value in tree.items()}
+
+
+def _put(tree: dict[str, Any], steps: list[str], value: Any) -> None:
+    for step in steps[:-1]:
+        inner = tree.setdefault(step, {})
+        if not isinstance(inner, dict):
+            return
+        tree = inner
+    tree[steps[-1]] = value
+
+
+def _lists(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _lists(item) for key, item in value.items()}
+    if inner and all(key.isdigit() for key in inner):
+        return [inner[key] for key in sorted(inner, key=int)]
+    return inner

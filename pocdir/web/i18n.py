@@ -1,0 +1,56 @@
+"""Languages: chosen by link, cookie or header; the direction follows."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+from flask_babel import Babel, get_locale
+
+from pocdir.config import PACKAGE
+
+LANGUAGES = {
+    "en": "English",
+    "ar": "العربية",
+    "zh": "中文",
+    "fr": "Français",
+    "ru": "Русский",
+    "es": "Español",
+}
+COOKIE = "pocdir_lang"
+
+
+def init_app(app: Flask) -> None:
+    """Texts through gettext, `locale`, `direction` and `languages` for every template."""
+    Babel(
+        app,
+        default_translation_directories=str(PACKAGE / "translations"),
+        locale_selector=chosen_language,
+    )
+    app.jinja_env.add_extension("jinja2.ext.do")
+    app.context_processor(_context)
+    app.after_request(_remember)
+
+
+def chosen_language() -> str:
+    """`?lang=`, else the cookie, else what the browser asks for, else English."""
+    for wanted in (request.args.get("lang"), request.cookies.get(COOKIE)):
+        if wanted in LANGUAGES:
+            return wanted
+    return request.accept_languages.best_match(list(LANGUAGES)) or "en"
+
+
+def _context() -> dict[str, object]:
+    locale = get_locale()
+    return {
+        "locale": locale.language if locale else "en",
+        "direction": locale.text_direction if locale else "ltr",
+        "languages": LANGUAGES,
+    }
+
+
+def _remember(response: Response) -> Response:
+    wanted = request.args.get("lang")
+    if wanted in LANGUAGES and not request.path.startswith("/api/"):
+        response.set_cookie(
+            COOKIE, wanted, max_age=31_536_000, httponly=True, samesite="Lax", secure=request.is_secure
+        )
+    return response

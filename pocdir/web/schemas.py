@@ -1,0 +1,102 @@
+"""The base of every schema: strict about names, times and texts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import unicodedata
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from pocdir.core import times
+from pocdir.core.errors import Invalid
+
+DEFAULT_LIMIT = 100
+MOST = 1000
+# Marks that turn the reading direction: a name that carries one does not read as it is written.
+BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
+
+
+class Schema(ma.Schema):
+    """Refuses names it does not know: a typing error in a request is said, not dropped."""
+
+    class Meta:
+        unknown = ma.RAISE
+
+
+class Text(fields.String):
+    """Plain text without control characters, stripped; `max` in characters, `lines` allows line breaks."""
+
+    def __init__(self, *, max: int, min: int = 0, lines: bool = False, **more: Any) -> None:  # noqa: A002
+        more.setdefault("validate", validate.Length(min=min or None, max=max))
+        super().__init__(**more)
+        self.lines = lines
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **more).replace("\r\n", "\n").strip()
+        for character in text:
+            if character in BIDI_CONTROLS or (
+                unicodedata.category(character) in ("Cc", "Cs") and not (self.lines and character in "\n\t")
+            ):
+                raise ma.ValidationError("Control characters are not allowed.")
+        return text
+
+
+class Moment(fields.Field[dt.datetime]):
+    """RFC 3339 with a zone, in years that a computer's calendar holds."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> dt.datetime:
+        try:
+            moment = times.moment(value if isinstance(value, str) else "")
+        except Invalid as error:
+            raise ma.ValidationError(error.message) from None
+        if not 1990 <= moment.year <= 2200:
+            raise ma.ValidationError("A year between 1990 and 2200 is right.")
+        return moment
+
+    def _serialize(self, value: dt.datetime | None, attr: str | None, obj: Any, **more: Any) -> str | None:
+        return None if value is None else times.isoformat(value)
+
+
+class Duration(fields.String):
+    """ISO 8601 text of a positive length of time, checked and kept as it was written."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **more)
+        try:
+            times.duration(text)
+        except Invalid as error:
+            raise ma.ValidationError(error.message) from None
+        return text.strip()
+
+
+class PageQuery(Schema):
+    """`limit` rows after `cursor`, oldest recorded first."""
+
+    limit = fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MOST))
+    cursor = Text(max=200, load_default=None)
+
+
+def page_of(item: type[ma.Schema]) -> type[ma.Schema]:
+    """The schema of one page of a list: `{"items": [...], "next": cursor|null}`."""
+    return Schema.from_dict(
+        {
+            "items": fields.List(fields.Nested(item), required=True),
+            "next": fields.String(allow_none=True, required=True),
+        },
+        name=f"{item.__name__.removesuffix('Schema')}Page",
+    )
+
+
+class Problem(ma.Schema):
+    """RFC 9457."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True)
+    errors = fields.Dict(
+        keys=fields.String(), values=fields.List(fields.String()), required=True
+    )

@@ -1,0 +1,62 @@
+"""The command line's side of the toolkit: an application context, tables for people, JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from flask import Flask, current_app, has_app_context
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One compact JSON object a line.")
+
+
+@dataclass(frozen=True)
+class ApplicationFactory:
+    """How a command gets its application: the toolkit stands left of it and may not import it."""
+
+    create: Callable[[], Flask]
+
+
+@contextmanager
+def app_context() -> Iterator[Flask]:
+    """The application of the environment's settings (the one in use already, in tests)."""
+    if has_app_context():
+        yield current_app._get_current_object()  # type: ignore[attr-defined]
+        return
+    app = click.get_current_context().find_object(ApplicationFactory).create()  # type: ignore[union-attr]
+    with app.app_context():
+        yield app
+
+
+def emit(value: Mapping[str, Any]) -> None:
+    """One compact JSON object on its own line."""
+    click.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A rich table on a terminal, tab-separated lines in a pipe; control characters never reach the terminal."""
+    cells = [[_plain(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in cells:
+            click.echo("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        drawn.add_column(column)
+    for row in cells:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console().print(drawn)
+
+
+def _plain(cell: Any) -> str:
+    text = "" if cell is None else str(cell)
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,0 +1,109 @@
+"""What every test may ask for: an application on each database, a fixed moment, the shared material."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from pocdir.app import create_app
+from pocdir.config import Settings
+from pocdir.db import Base, db
+from tests import postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
+DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture
+def now() -> dt.datetime:
+    """The moment at which the tests play."""
+    return NOW
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real material beside the checkout (or POCDIR_TEST_DATA)."""
+    folder = Path(os.environ.get("POCDIR_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the shared data is not at {folder}; set POCDIR_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    with postgres.server() as url:
+        yield url
+
+
+def settings_for(folder: Path, url: str) -> Settings:
+    return Settings(data=folder, database_url=url, secret_key="k" * 43, base_url="http://localhost:8000")
+
+
+@pytest.fixture(scope="session")
+def sqlite_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    folder = tmp_path_factory.mktemp("sqlite")
+    app = create_app(settings_for(folder, f"sqlite:///{folder / 'pocdir.db'}"))
+    with app.app_context():
+        migrate()
+        db.session.remove()
+        db.engine.dispose()
+    shutil.copy(folder / "pocdir.db", folder / "empty.db")
+    return app
+
+
+@pytest.fixture(scope="session")
+def postgresql_app(tmp_path_factory: pytest.TempPathFactory, postgresql_url: str) -> Flask:
+    app = create_app(settings_for(tmp_path_factory.mktemp("postgresql"), postgresql_url))
+    with app.app_context():
+        migrate()
+    return app
+
+
+def migrate() -> None:
+    from pocdir.db import transaction
+
+    with transaction() as session:
+        Base.metadata.create_all(session.connection())
+
+
+@pytest.fixture(params=DATABASES)
+def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The application with an empty database; every test that asks for it runs on both."""
+    app: Flask = request.getfixturevalue(f"{request.param}_app")
+    app.testing = True
+    with app.app_context():
+        (empty_sqlite if request.param == "sqlite" else empty_postgresql)(app)
+        for forget in ("pocdir.index", "pocdir.token_uses"):
+            app.extensions.pop(forget, None)
+        yield app
+        db.session.remove()
+
+
+def empty_sqlite(app: Flask) -> None:
+    folder = app.extensions["pocdir"].data
+    db.engine.dispose()
+    for leftover in ("pocdir.db-wal", "pocdir.db-shm"):
+        (folder / leftover).unlink(missing_ok=True)
+    shutil.copy(folder / "empty.db", folder / "pocdir.db")
+
+
+def empty_postgresql(app: Flask) -> None:
+    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    with db.engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+        # The triggers that guard the ledger stand down for the tests' own broom only.
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
