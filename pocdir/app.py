@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Blueprint, Flask
+from flask_smorest import Blueprint as SmorestBlueprint
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pocdir import config
-from pocdir.accounts import pages as accounts_pages
-from pocdir.accounts import security
 from pocdir.config import Settings
 from pocdir.db import db, prepare_engine
-from pocdir.web import api, errors, headers, i18n, limits
+from pocdir.web import api, errors, headers, i18n
 
 MEGABYTE = 1024 * 1024
+PAGES: tuple[Blueprint, ...] = ()
+APIS: tuple[SmorestBlueprint, ...] = ()
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -37,13 +38,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.init_app(app)
     i18n.init_app(app)
     headers.init_app(app, https=settings.https)
-    limits.init_app(app)
-    security.init_app(app)
     csrf = CSRFProtect(app)
     smorest = api.init_app(app)
-    for blueprint in (accounts_pages.blueprint,):
+    for blueprint in PAGES:
         app.register_blueprint(blueprint)
-    for blueprint in ():
+    for blueprint in APIS:
         csrf.exempt(blueprint)
         smorest.register_blueprint(blueprint)
     return app

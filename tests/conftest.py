@@ -16,6 +16,7 @@ from sqlalchemy import text
 from pocdir.app import create_app
 from pocdir.config import Settings
 from pocdir.db import Base, db
+from pocdir.site.actions.database import upgrade
 from tests import postgres
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,30 +50,27 @@ def settings_for(folder: Path, url: str) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def sqlite_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+def sqlite_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     folder = tmp_path_factory.mktemp("sqlite")
     app = create_app(settings_for(folder, f"sqlite:///{folder / 'pocdir.db'}"))
     with app.app_context():
-        migrate()
+        upgrade(db.engine)
         db.session.remove()
         db.engine.dispose()
     shutil.copy(folder / "pocdir.db", folder / "empty.db")
-    return app
+    yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture(scope="session")
-def postgresql_app(tmp_path_factory: pytest.TempPathFactory, postgresql_url: str) -> Flask:
+def postgresql_app(tmp_path_factory: pytest.TempPathFactory, postgresql_url: str) -> Iterator[Flask]:
     app = create_app(settings_for(tmp_path_factory.mktemp("postgresql"), postgresql_url))
     with app.app_context():
-        migrate()
-    return app
-
-
-def migrate() -> None:
-    from pocdir.db import transaction
-
-    with transaction() as session:
-        Base.metadata.create_all(session.connection())
+        upgrade(db.engine)
+    yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture(params=DATABASES)

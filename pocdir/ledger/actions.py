@@ -22,8 +22,8 @@ CLOCK_SKEW = dt.timedelta(minutes=5)
 _EVENTS = insert(LedgerEvent.__table__)
 _VALUES = insert(EventValue.__table__)
 _ONCE = {
-    "sqlite": sqlite.insert(LedgerEvent.__table__).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(LedgerEvent.__table__).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(LedgerEvent.__table__).on_conflict_do_nothing().returning(LedgerEvent.id),
+    "postgresql": postgresql.insert(LedgerEvent.__table__).on_conflict_do_nothing().returning(LedgerEvent.id),
 }
 
 
@@ -72,7 +72,7 @@ def append(
     connection = session.connection()
     if idempotency_key is None:
         connection.execute(_EVENTS, row)
-    elif connection.execute(_ONCE[connection.dialect.name], row).rowcount == 0:
+    elif connection.execute(_ONCE[connection.dialect.name], row).first() is None:
         return None
     if values:
         connection.execute(_VALUES, values)

@@ -1,0 +1,74 @@
+"""Where the database stands against the code's migrations, and bringing it up."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from pocdir.config import Settings, folder
+from pocdir.core.errors import Conflict
+
+
+def revisions() -> list[str]:
+    """The numbers of the migrations that this code knows, oldest first (read from their file names)."""
+    return sorted(path.name[:4] for path in (folder("migrations") / "versions").glob("[0-9]*_*.py"))
+
+
+def standing(connection: Connection) -> str | None:
+    """The migration that the database is at; None when it is empty."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the database is at the newest migration; raises Conflict `database_newer` when it is beyond it."""
+    at = standing(connection)
+    known = revisions()
+    if at is not None and at not in known:
+        raise Conflict(
+            "database_newer", f"the database is at migration {at}, newer than this pocdir ({known[-1]}); update it"
+        )
+    return at == known[-1]
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Run the migrations up to `revision` in one transaction."""
+    from alembic import command
+
+    with engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+        command.upgrade(_alembic(connection), revision)
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Run the migrations down to `revision` (`base` for nothing)."""
+    from alembic import command
+
+    with engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+        command.downgrade(_alembic(connection), revision)
+
+
+def _alembic(connection: Connection):  # type: ignore[no-untyped-def]
+    from alembic.config import Config
+
+    settings = Config()
+    settings.set_main_option("script_location", str(folder("migrations")).replace("%", "%%"))
+    settings.attributes["connection"] = connection
+    return settings
+
+
+def copy_aside(settings: Settings, now: dt.datetime) -> Path | None:
+    """Copy the SQLite file beside itself before a migration; None when there is nothing to copy."""
+    path = settings.sqlite_path
+    if path is None or not path.is_file():
+        return None
+    copy = path.with_name(f"{path.stem}-before-{now:%Y%m%dT%H%M%S}.db")
+    with sqlite3.connect(path) as source, sqlite3.connect(copy) as target:
+        source.backup(target)
+    source.close()
+    target.close()
+    copy.chmod(0o600)
+    return copy
