@@ -1,0 +1,97 @@
+"""Something due by a time: what is expected, when it falls due, and the fact that it did not come."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pocdir.core.errors import Invalid
+from pocdir.core.times import duration, isoformat
+from pocdir.outreach.rules.vocabulary import EXPECTED
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the sender asks for, and within which length of time (ISO 8601)."""
+
+    of: str
+    within: str
+
+
+DEFAULT = (Expected("acknowledgement", "P2D"),)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationState:
+    """One expectation as its events leave it; its id is that of its `expectation.set`.
+
+    `state`: running, lapsed (it fell due, nothing was recorded), escalated (a next step was taken since),
+    exhausted (no step is left), paused, stopped (it came, or is asked for no longer). `lapsed_at` is the
+    first lapse and stays for good: it was known then, also when an answer of an earlier date arrives later.
+    """
+
+    id: str
+    of: str
+    within: str
+    level: int
+    due_at: dt.datetime
+    state: str
+    lapsed_at: dt.datetime | None
+    stopped_at: dt.datetime | None
+
+
+def expected(
+    asked: Sequence[Expected] | None, *, answer_asked: bool, default: Sequence[Expected] = DEFAULT
+) -> tuple[Expected, ...]:
+    """What a new notification expects: what was asked for, else the workspace's default.
+
+    A notification for information has no acknowledgement clock. Raises Invalid `expectation_invalid` when it
+    asks for one, for the same twice, or for something unknown, and Invalid `duration_invalid`.
+    """
+    if asked is None:
+        return tuple(each for each in default if answer_asked or each.of != "acknowledgement")
+    for index, each in enumerate(asked):
+        where = f"expect.{index}"
+        if each.of not in EXPECTED:
+            raise Invalid(
+                "expectation_invalid", f"one of {', '.join(EXPECTED)} is needed", where=f"{where}.of"
+            )
+        if each.of == "acknowledgement" and not answer_asked:
+            raise Invalid(
+                "expectation_invalid",
+                "what is for information asks for no acknowledgement",
+                where=f"{where}.of",
+            )
+        if each.of in {earlier.of for earlier in asked[:index]}:
+            raise Invalid("expectation_invalid", f"{each.of} is asked for twice", where=f"{where}.of")
+        duration(each.within)
+    return tuple(asked)
+
+
+def due_at(start: dt.datetime, within: str) -> dt.datetime:
+    """The clock's start plus the time given; a due time in the past is valid."""
+    return start + duration(within)
+
+
+def due_lapses(expectations: Iterable[ExpectationState], now: dt.datetime) -> tuple[ExpectationState, ...]:
+    """The running ones whose time has passed, the earliest first."""
+    due = (each for each in expectations if each.state == "running" and each.due_at <= now)
+    return tuple(sorted(due, key=lambda each: (each.due_at, each.id)))
+
+
+def lapse_payload(expectation: ExpectationState, *, sent_level: str) -> dict[str, Any]:
+    """The payload of its `expectation.lapsed`, which occurred at `due_at` whenever it is written down."""
+    return {
+        "expectation": expectation.id,
+        "of": expectation.of,
+        "due_at": isoformat(expectation.due_at),
+        "level": expectation.level,
+        "sent_level": sent_level,
+    }
+
+
+def lapse_key(notification: str, policy_version: str, level: int, of: str, due: dt.datetime) -> str:
+    """The idempotency key of a lapse: a worker that runs twice, or late, writes it once."""
+    return f"lapse:{notification}:{policy_version}:{level}:{of}:{isoformat(due)}"

@@ -1,0 +1,373 @@
+"""The state of a notification: what its events say together, on axes that never answer for each other."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pocdir.core.times import duration, moment
+from pocdir.ledger.rules import Event
+from pocdir.outreach.rules.corrections import counting
+from pocdir.outreach.rules.expectations import ExpectationState
+from pocdir.outreach.rules.vocabulary import SENT_LEVELS
+
+TRANSPORT = (
+    "none", "logged", "queued", "submitted", "relayed", "delivered", "delayed", "stale", "failed", "mixed",
+)  # fmt: skip
+RESPONSE = (
+    "awaiting", "receipt", "acknowledged", "engaged", "misdirected", "declined", "passed_on", "contested",
+)  # fmt: skip
+OUTCOME = ("unknown", "claimed", "observed", "relapsed")
+CLOCK = ("lapsed", "escalated", "exhausted", "running", "paused", "stopped", "none")
+
+_ANSWERS = {
+    "response.accepted": "engaged",
+    "response.info_requested": "engaged",
+    "outcome.remediation_claimed": "engaged",
+    "response.misdirected": "misdirected",
+    "response.declined": "declined",
+    "response.passed_on": "passed_on",
+    "response.contested": "contested",
+}
+_ACKNOWLEDGING = frozenset({"ack.given", "reply.human", *_ANSWERS})
+_ARRIVED = {"delivery.relayed": "relayed", "delivery.expanded": "relayed", "delivery.delivered": "delivered"}
+_UNDER_WAY = {
+    "notification.logged": "logged",
+    "message.queued": "queued",
+    "message.submitted": "submitted",
+    "delivery.delayed": "delayed",
+    "message.stale": "stale",
+}
+_BY_BEARER = ("A2", "A3", "A4", "A5")
+
+
+class First(NamedTuple):
+    """The first event of a level, how sure it is, and whether a machine may have made it."""
+
+    at: dt.datetime
+    event: str
+    assurance: str | None
+    may_be_automatic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Firsts:
+    """When each level was first reached; None: not recorded."""
+
+    handed_over: First | None
+    delivered: First | None
+    receipt: First | None
+    acknowledgement: First | None
+    answer: First | None
+    remediation_claimed: First | None
+    remediation_observed: First | None
+
+
+class Verdict(NamedTuple):
+    """The cell of the matrix: (no_answer, observed) is "no answer recorded, yet the devices went quiet"."""
+
+    response: str  # answered, ticket_only, no_answer, undeliverable
+    outcome: str  # observed, claimed, none, unknown
+
+
+class Delivery(NamedTuple):
+    """What became of one attempt to one recipient: every word about it with its time, none erased."""
+
+    attempt: int
+    recipient: str | None  # None: not said, or erased
+    words: tuple[tuple[str, dt.datetime], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the counting events of one notification say together.
+
+    transport
+        `none`, `logged` (the sender's word), `queued`, `submitted` (our server's 250), `delayed`, `stale`
+        (given up unsent): the last word about the last attempt while nothing has ended. Then `relayed`,
+        `delivered`, `failed` (nothing arrived), and `mixed`: something arrived and something failed, neither
+        erases the other. After a failure a later attempt under way shows as such.
+    response
+        `awaiting`, `receipt` (ticket mail, a robot's), `acknowledged` (a person's word), `engaged` (accepted,
+        asked for more, or done), or the side exits `misdirected declined passed_on contested`: the last
+        answer holds.
+    outcome
+        `unknown`, `claimed`, `observed`, `relapsed`: what the sender measured outweighs what was claimed.
+    clock
+        of all expectations the one that needs a person most, in the order of `CLOCK`; `none`: nothing is due.
+    sent_level
+        the best evidence that it was sent, P0 to P4, never lowered, whatever is taken back later.
+    due
+        the earliest time at which a running expectation falls due.
+    acknowledgements
+        every one with its assurance, so that levels can be kept apart.
+
+    No sealed value is read: erasing a person's words changes no state.
+    """
+
+    transport: str
+    response: str
+    outcome: str
+    clock: str
+    sent_level: str
+    expectations: tuple[ExpectationState, ...]
+    due: dt.datetime | None
+    first: Firsts
+    acknowledgements: tuple[First, ...]
+    withdrawn_at: dt.datetime | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Response and outcome as the matrix counts them."""
+        if self.response == "receipt":
+            response = "ticket_only"
+        elif self.response != "awaiting":
+            response = "answered"
+        else:
+            response = "undeliverable" if self.transport == "failed" else "no_answer"
+        return Verdict(response, "none" if self.outcome == "relapsed" else self.outcome)
+
+
+def state_of(events: Iterable[Event]) -> State:
+    """The state of one notification, the same for any order of arrival and any repetition of its events."""
+    every = list(events)
+    order = counting(every)
+    withdrawn_at = _at(_first(order, "notification.withdrawn"))
+    expectations = tuple(
+        _expectation(event, order, withdrawn_at) for event in order if event.type == "expectation.set"
+    )
+    acknowledgements = tuple(_mark(event) for event in order if event.type in _ACKNOWLEDGING)
+    return State(
+        transport=_transport(order),
+        response=_response(order),
+        outcome=_outcome(order),
+        clock=min((each.state for each in expectations), key=CLOCK.index, default="none"),
+        sent_level=SENT_LEVELS[max(map(_sent_level, every), default=0)],
+        expectations=expectations,
+        due=min((each.due_at for each in expectations if each.state == "running"), default=None),
+        first=_firsts(order, acknowledgements),
+        acknowledgements=acknowledgements,
+        withdrawn_at=withdrawn_at,
+    )
+
+
+def deliveries(events: Iterable[Event]) -> tuple[Delivery, ...]:
+    """What became of each attempt and recipient (as far as recipients have not been erased)."""
+    words: dict[tuple[int, str | None], list[tuple[str, dt.datetime]]] = {}
+    for event in counting(events):
+        room, _, word = event.type.partition(".")
+        if room in ("message", "delivery", "disposition"):
+            recipient = event.sealed.get("recipient")
+            track = (event.payload.get("attempt", 1), recipient.casefold() if recipient else None)
+            words.setdefault(track, []).append((word, event.occurred_at))
+    ordered = sorted(words.items(), key=lambda item: (item[0][0], item[0][1] or ""))
+    return tuple(Delivery(attempt, recipient, tuple(said)) for (attempt, recipient), said in ordered)
+
+
+def _transport(order: Sequence[Event]) -> str:
+    arrived = {_ARRIVED[event.type] for event in order if event.type in _ARRIVED}
+    failed = [event for event in order if event.type == "delivery.failed"]
+    if arrived:
+        return "mixed" if failed else min(arrived)  # delivered before relayed
+    under_way = [event for event in order if event.type in _UNDER_WAY]
+    latest = max(map(_attempt, under_way), default=0)
+    if failed and max(map(_attempt, failed)) >= latest:
+        return "failed"
+    last = [_UNDER_WAY[event.type] for event in under_way if _attempt(event) == latest]
+    return last[-1] if last else "none"
+
+
+def _response(order: Sequence[Event]) -> str:
+    answers = [_ANSWERS[event.type] for event in order if event.type in _ANSWERS]
+    if answers:
+        return answers[-1]
+    if any(event.type in _ACKNOWLEDGING for event in order):
+        return "acknowledged"
+    return "receipt" if any(map(_is_receipt, order)) else "awaiting"
+
+
+def _outcome(order: Sequence[Event]) -> str:
+    word = "unknown"
+    for event in order:
+        if event.type == "outcome.remediation_observed":
+            word = "observed"
+        elif event.type == "outcome.relapsed":
+            word = "relapsed"
+        elif event.type == "outcome.remediation_claimed" and word != "observed":
+            word = "claimed"
+    return word
+
+
+def _sent_level(event: Event) -> int:
+    """What this event proves about the sending; the sender's own word proves nothing."""
+    if event.claimed_by not in ("service", "remote_mta", "recipient"):
+        return 0
+    by_recipient = event.claimed_by == "recipient" and event.assurance in _BY_BEARER
+    if event.type in _ACKNOWLEDGING and by_recipient and not _may_be_automatic(event):
+        return 4
+    if event.type.startswith(("delivery.", "disposition.", "reply.")):
+        return 3
+    if event.type == "message.submitted":
+        return 2 if event.payload.get("hop") == "recipient_mx" else 1
+    return 1 if event.type == "message.copied" else 0
+
+
+def _firsts(order: Sequence[Event], acknowledgements: Sequence[First]) -> Firsts:
+    answers = [_mark(event) for event in order if event.type in _ANSWERS]
+    claims = [_mark(event) for event in order if event.type == "outcome.remediation_claimed"]
+    receipts = [_mark(event) for event in order if _is_receipt(event)]
+    return Firsts(
+        handed_over=_handed_over(order, acknowledgements),
+        delivered=_first(order, "delivery.delivered"),
+        receipt=receipts[0] if receipts else None,
+        acknowledgement=_surest(acknowledgements),
+        answer=_surest(answers),
+        remediation_claimed=_surest(claims),
+        remediation_observed=_first(order, "outcome.remediation_observed"),
+    )
+
+
+def _handed_over(order: Sequence[Event], acknowledgements: Sequence[First]) -> First | None:
+    """The clock's start by the best evidence: the recipient's server or robot, our server, the sender's word.
+
+    Evidence that came after the acknowledgement (a late delivery report) says nothing about the start.
+    """
+    answered_at = acknowledgements[0].at if acknowledgements else None
+    in_time = [event for event in order if answered_at is None or event.occurred_at <= answered_at]
+    by_recipient = (*_ARRIVED, "reply.automatic", "message.submitted")
+    for low, types in ((2, by_recipient), (1, ("message.submitted", "message.copied"))):
+        for event in in_time:
+            if event.type in types and _sent_level(event) >= low:
+                return _mark(event)
+    return _first(order, "notification.logged")
+
+
+def _expectation(start: Event, order: Sequence[Event], withdrawn_at: dt.datetime | None) -> ExpectationState:
+    clock = _Clock(start)
+    for event in order:
+        named = event.payload.get("expectation")
+        if event.type.startswith(("expectation.", "escalation.")) and (
+            named == start.id or (named is None and event.occurred_at >= start.occurred_at)
+        ):
+            clock.hear(event)
+    stops = [*clock.stops, _stopped_by_answer(start, order), withdrawn_at]
+    stopped_at = min((at for at in stops if at is not None), default=None)
+    return ExpectationState(
+        id=start.id,
+        of=start.payload["of"],
+        within=clock.within,
+        level=clock.level,
+        due_at=clock.due_at,
+        state="stopped" if stopped_at else clock.state(),
+        lapsed_at=clock.lapses[0] if clock.lapses else None,
+        stopped_at=stopped_at,
+    )
+
+
+class _Clock:
+    """One expectation while its events are read in their order."""
+
+    def __init__(self, start: Event) -> None:
+        self.within: str = start.payload["within"]
+        self.level: int = start.payload.get("level", 1)
+        given = start.payload.get("due_at")
+        self.due_at = moment(given) if given else start.occurred_at + duration(self.within)
+        self.paused_at: dt.datetime | None = None
+        self.lapses: list[dt.datetime] = []
+        self.steps: dict[str, dt.datetime] = {}
+        self.stops: list[dt.datetime] = []
+
+    def hear(self, event: Event) -> None:
+        if event.type == "expectation.changed":
+            self._change(event)
+        elif event.type == "expectation.paused" and self.paused_at is None:
+            self.paused_at = event.occurred_at
+        elif event.type == "expectation.resumed" and self.paused_at is not None:
+            self._resume(event, self.paused_at)
+        elif event.type == "expectation.lapsed":
+            self.lapses.append(event.occurred_at)
+        elif event.type in ("escalation.step_taken", "escalation.exhausted"):
+            self.steps[event.type] = event.occurred_at
+
+    def state(self) -> str:
+        if self.paused_at is not None:
+            return "paused"
+        # A lapse speaks of the due time of its day: once that was moved on, the clock runs again.
+        if not self.lapses or self.lapses[-1] < self.due_at:
+            return "running"
+        for step, word in (("escalation.exhausted", "exhausted"), ("escalation.step_taken", "escalated")):
+            if step in self.steps and self.steps[step] >= self.lapses[-1]:
+                return word
+        return "lapsed"
+
+    def _change(self, event: Event) -> None:
+        payload: Mapping[str, object] = event.payload
+        if "state" in payload:
+            self.stops.append(event.occurred_at)
+        before = self.within
+        self.within = str(payload.get("within", before))
+        self.level = int(str(payload.get("level", self.level)))
+        if "due_at" in payload:
+            self.due_at = moment(str(payload["due_at"]))
+        else:
+            self.due_at += duration(self.within) - duration(before)
+
+    def _resume(self, event: Event, paused_at: dt.datetime) -> None:
+        """The pause is added to the time left; what was due before the pause stays due."""
+        if "due_at" in event.payload:
+            self.due_at = moment(event.payload["due_at"])
+        elif paused_at < self.due_at:
+            self.due_at += event.occurred_at - paused_at
+        self.paused_at = None
+
+
+def _stopped_by_answer(start: Event, order: Sequence[Event]) -> dt.datetime | None:
+    """When an answer stopped the clock; a sample is given out of our sight: only `met` says that it came."""
+    of = start.payload["of"]
+    if of == "acknowledgement":
+        # At any time: after an acknowledgement nothing asks for one again.
+        return next((event.occurred_at for event in order if event.type in _ACKNOWLEDGING), None)
+    stopping = {
+        "answer": frozenset(_ANSWERS),
+        "remediation": frozenset({"outcome.remediation_claimed", "outcome.remediation_observed"}),
+    }.get(of, frozenset())
+    return next(
+        (
+            event.occurred_at
+            for event in order
+            if event.type in stopping and event.occurred_at >= start.occurred_at
+        ),
+        None,
+    )
+
+
+def _is_receipt(event: Event) -> bool:
+    return event.type == "reply.automatic" and event.payload.get("subclass") == "receipt"
+
+
+def _attempt(event: Event) -> int:
+    return int(event.payload.get("attempt", 1))
+
+
+def _may_be_automatic(event: Event) -> bool:
+    return bool(event.payload.get("may_be_automatic", False))
+
+
+def _mark(event: Event) -> First:
+    return First(event.occurred_at, event.id, event.assurance, _may_be_automatic(event))
+
+
+def _first(order: Sequence[Event], type_: str) -> First | None:
+    return next((_mark(event) for event in order if event.type == type_), None)
+
+
+def _at(first: First | None) -> dt.datetime | None:
+    return first.at if first else None
+
+
+def _surest(marks: Sequence[First]) -> First | None:
+    """The first that a person surely made; else the first."""
+    sure = [mark for mark in marks if not mark.may_be_automatic]
+    return next(iter(sure or marks), None)

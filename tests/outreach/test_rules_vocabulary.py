@@ -1,0 +1,213 @@
+"""What may be recorded about a notification, by whom, and in which words."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pocdir.core.canonical import canonical_json
+from pocdir.core.errors import Forbidden, Invalid
+from pocdir.ledger.rules import CLAIMANTS
+from pocdir.outreach.rules import vocabulary
+from pocdir.outreach.rules.vocabulary import VOCABULARY, check_event, claim_of, occurred
+
+REF = str(uuid.UUID(int=7))
+SENT = dt.datetime(2026, 3, 4, 10, 0, tzinfo=dt.UTC)
+MEMBERS = {
+    "delivery.relayed", "delivery.delivered", "delivery.delayed", "delivery.failed", "delivery.expanded",
+    "reply.automatic", "reply.human", "ack.given", "ack.retracted", "response.accepted", "response.declined",
+    "response.misdirected", "response.info_requested", "response.passed_on", "response.contested",
+    "outcome.remediation_claimed", "outcome.remediation_observed", "outcome.relapsed", "expectation.set",
+    "expectation.changed", "expectation.paused", "expectation.resumed", "notification.withdrawn",
+    "event.corrected", "classification.corrected",
+}  # fmt: skip
+CONTACTS = {
+    "ack.given", "ack.retracted", "response.accepted", "response.declined", "response.misdirected",
+    "response.info_requested", "response.passed_on", "response.contested", "outcome.remediation_claimed",
+    "event.corrected",
+}  # fmt: skip
+GOOD = {
+    "text": "They wrote:\nwe have it", "line": "INC-1234", "token": "dsn-action", "ref": REF,
+    "time": "2026-03-06T10:00:00Z", "duration": "PT36H", "integer": 3, "boolean": False,
+}  # fmt: skip
+
+
+def good(name):
+    return name.choices[0] if name.choices else GOOD[name.form]
+
+
+def test_an_acknowledgement_with_its_ticket_number_is_accepted():
+    plain, sealed = check_event(
+        "ack.given", {"ticket": "INC-1234", "via": "phone", "may_be_automatic": False}
+    )
+    assert plain == {"via": "phone", "may_be_automatic": False}
+    assert sealed == {"ticket": "INC-1234"}
+
+
+@pytest.mark.parametrize("type_", VOCABULARY)
+def test_each_event_is_accepted_with_all_its_names_and_splits_them(type_):
+    names = VOCABULARY[type_].names
+    payload = {key: good(name) for key, name in names.items()}
+    plain, sealed = check_event(type_, payload)
+    assert plain | sealed == payload
+    assert set(sealed) == {key for key, name in names.items() if name.sealed}
+
+
+@pytest.mark.parametrize("type_", VOCABULARY)
+def test_each_event_is_accepted_with_what_it_needs_alone_and_refused_without(type_):
+    names = VOCABULARY[type_].names
+    needed = {key: good(name) for key, name in names.items() if name.required}
+    check_event(type_, needed)
+    check_event(type_, dict.fromkeys(names, None) | needed)
+    for key in needed:
+        with pytest.raises(Invalid) as refused:
+            check_event(type_, {each: needed[each] for each in needed if each != key})
+        assert (refused.value.code, refused.value.where) == ("payload_invalid", f"payload.{key}")
+
+
+def test_what_a_hand_has_typed_is_never_plain():
+    for type_, known in VOCABULARY.items():
+        for key, name in known.names.items():
+            assert name.sealed == (name.form in ("text", "line")), (type_, key)
+
+
+def test_every_claimant_is_one_the_ledger_knows_and_posted_claims_are_allowed():
+    for type_, known in VOCABULARY.items():
+        assert set(known.claimed_by) <= set(CLAIMANTS), type_
+        assert known.occurred_at
+        assert all(claim_of(type_, poster)[0] in known.claimed_by for poster in known.posted_by), type_
+
+
+def test_times_are_kept_in_one_spelling():
+    plain, _ = check_event(
+        "expectation.set", {"of": "sample", "within": "PT24H", "due_at": "2026-03-05T12:00+02:00"}
+    )
+    assert plain["due_at"] == "2026-03-05T10:00:00Z"
+
+
+def test_line_breaks_of_a_form_are_kept_in_one_spelling():
+    assert check_event("ack.given", {"note": "one\r\ntwo\n"})[1] == {"note": "one\ntwo"}
+
+
+@pytest.mark.parametrize("type_", ["", "ack", "ack.given ", "user.created", "ack.GIVEN", "x" * 10_000])
+def test_an_unknown_event_is_refused(type_):
+    for refuse in (lambda: check_event(type_, {}), lambda: claim_of(type_, "member")):
+        with pytest.raises(Invalid) as refused:
+            refuse()
+        assert (refused.value.code, refused.value.where) == ("event_unknown", "type")
+        assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("type_", "payload", "where"),
+    [
+        ("ack.given", {"actor": "APT"}, "payload.actor"),
+        ("ack.given", {"note": ""}, "payload.note"),
+        ("ack.given", {"note": " \n "}, "payload.note"),
+        ("ack.given", {"note": "x" * 2_001}, "payload.note"),
+        ("ack.given", {"note": "a\0b"}, "payload.note"),
+        ("ack.given", {"note": "a\x1b[31mb"}, "payload.note"),
+        ("ack.given", {"note": "\ud800"}, "payload.note"),
+        ("ack.given", {"note": ["a"]}, "payload.note"),
+        ("ack.given", {"ticket": "INC\r\nBcc: x"}, "payload.ticket"),
+        ("ack.given", {"ticket": "INC\u2028x"}, "payload.ticket"),
+        ("ack.given", {"may_be_automatic": "no"}, "payload.may_be_automatic"),
+        ("ack.given", {"via": "pigeon"}, "payload.via"),
+        ("response.passed_on", {"count": 3.0}, "payload.count"),
+        ("response.passed_on", {"count": True}, "payload.count"),
+        ("response.passed_on", {"count": -1}, "payload.count"),
+        ("response.passed_on", {"count": 2**60}, "payload.count"),
+        ("reply.automatic", {"subclass": "human"}, "payload.subclass"),
+        ("delivery.failed", {"action": "delivered"}, "payload.action"),
+        ("delivery.failed", {"status": "5.1.1 user unknown"}, "payload.status"),
+        ("expectation.set", {"of": "thanks", "within": "P2D"}, "payload.of"),
+        ("expectation.set", {"of": "sample", "within": "two days"}, "payload.within"),
+        ("expectation.set", {"of": "sample", "within": "P1M"}, "payload.within"),
+        ("expectation.set", {"of": "sample", "within": "P2D", "due_at": "2026-03-05"}, "payload.due_at"),
+        ("expectation.changed", {"expectation": "42"}, "payload.expectation"),
+        ("expectation.changed", {"expectation": REF.upper() + "x"}, "payload.expectation"),
+    ],
+)  # fmt: skip
+def test_a_payload_that_does_not_fit_is_refused_at_its_name(type_, payload, where):
+    with pytest.raises(Invalid) as refused:
+        check_event(type_, payload)
+    assert (refused.value.code, refused.value.where) == ("payload_invalid", where)
+
+
+def test_a_payload_that_is_no_object_is_refused():
+    for payload in ([], "x", None, 3):
+        with pytest.raises(Invalid) as refused:
+            check_event("ack.given", payload)
+        assert refused.value.where == "payload"
+
+
+def test_every_fault_is_named_at_once():
+    with pytest.raises(Invalid) as refused:
+        check_event("expectation.set", {"within": 3, "who": "x"})
+    assert set(refused.value.errors) == {"payload.who", "payload.of", "payload.within"}
+
+
+# The first draw of any text builds hypothesis' tables, which is slow on a busy machine.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(sorted(VOCABULARY)),
+    st.dictionaries(
+        st.sampled_from(sorted({key for known in VOCABULARY.values() for key in known.names} | {"x"})),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just([]),
+        max_size=6,
+    ),
+)
+def test_any_payload_is_refused_or_can_be_kept(type_, payload):
+    try:
+        plain, sealed = check_event(type_, payload)
+    except Invalid as refused:
+        assert refused.code == "payload_invalid"
+        assert refused.where in refused.errors
+    else:
+        canonical_json([plain, sealed])
+        assert check_event(type_, plain | sealed) == (plain, sealed)
+
+
+def test_members_record_what_they_saw_as_the_senders_word():
+    for type_ in MEMBERS:
+        assert claim_of(type_, "member") == ("sender", "S")
+
+
+def test_contacts_of_the_team_answer_as_the_recipient_who_signed_in():
+    for type_ in CONTACTS:
+        assert claim_of(type_, "contact") == ("recipient", "A5")
+
+
+def test_what_the_service_records_is_nobody_elses():
+    for type_ in VOCABULARY:
+        for poster, theirs in (("member", MEMBERS), ("contact", CONTACTS), ("stranger", set())):
+            if type_ not in theirs:
+                with pytest.raises(Forbidden) as refused:
+                    claim_of(type_, poster)
+                assert refused.value.code == "event_not_yours"
+
+
+def test_an_answer_comes_no_earlier_than_what_it_answers():
+    later = SENT + dt.timedelta(seconds=1)
+    assert occurred(SENT, "exact", sent_at=SENT) == SENT
+    assert occurred(later, "minute", sent_at=SENT) == later
+    with pytest.raises(Invalid) as refused:
+        occurred(SENT - dt.timedelta(seconds=1), "exact", sent_at=SENT)
+    assert (refused.value.code, refused.value.where) == ("event_before_sending", "occurred_at")
+
+
+def test_an_answer_of_the_same_day_is_taken_after_the_sending():
+    day = SENT.replace(hour=0)
+    assert occurred(day, "day", sent_at=SENT) == SENT
+    with pytest.raises(Invalid):
+        occurred(day - dt.timedelta(days=1), "day", sent_at=SENT)
+
+
+def test_the_vocabulary_has_a_version_and_json_types():
+    assert vocabulary.VERSION == 1
+    types = {name.json_type for known in VOCABULARY.values() for name in known.names.values()}
+    assert types == {"string", "integer", "boolean"}
