@@ -381,6 +381,13 @@ def test_no_answer_is_recorded_when_it_fell_due(record):
     assert due_lapses(record.state.expectations, START + 24 * 7 * HOUR) == ()
 
 
+def test_the_same_asked_for_twice_by_the_same_time_falls_due_once(record):
+    first, _ = record.expect(), record.expect()
+    record.lapse(first, 48)
+    assert [each.state for each in record.state.expectations] == ["lapsed", "lapsed"]
+    assert due_lapses(record.state.expectations, START + 99 * HOUR) == ()
+
+
 def test_a_back_dated_acknowledgement_leaves_the_lapse_as_what_was_known_then(record):
     asked = record.expect()
     record.lapse(asked, 48)
@@ -535,10 +542,10 @@ def random_history(chance: random.Random) -> list[Event]:
             "boolean": lambda: chance.random() < 0.5,
         }.get(name.form, lambda: chance.choice(["a", "b"]))()
 
+    favourites = ["expectation.set", "expectation.lapsed", *chance.choices(list(VOCABULARY), k=8)]
+
     def event(ref):
-        type_ = chance.choice(
-            [chance.choice(list(VOCABULARY)), "expectation.set", "ack.given", "expectation.lapsed"]
-        )
+        type_ = chance.choice(favourites)
         known = VOCABULARY[type_]
         names = {
             key: value(name) for key, name in known.names.items() if name.required or chance.random() < 0.5

@@ -247,10 +247,7 @@ def _handed_over(order: Sequence[Event], acknowledgements: Sequence[First]) -> F
 def _expectation(start: Event, order: Sequence[Event], withdrawn_at: dt.datetime | None) -> ExpectationState:
     clock = _Clock(start)
     for event in order:
-        named = event.payload.get("expectation")
-        if event.type.startswith(("expectation.", "escalation.")) and (
-            named == start.id or (named is None and event.occurred_at >= start.occurred_at)
-        ):
+        if event.type.startswith(("expectation.", "escalation.")) and clock.is_meant(event):
             clock.hear(event)
     stops = [*clock.stops, _stopped_by_answer(start, order), withdrawn_at]
     stopped_at = min((at for at in stops if at is not None), default=None)
@@ -270,6 +267,7 @@ class _Clock:
     """One expectation while its events are read in their order."""
 
     def __init__(self, start: Event) -> None:
+        self.start = start
         self.within: str = start.payload["within"]
         self.level: int = start.payload.get("level", 1)
         given = start.payload.get("due_at")
@@ -278,6 +276,17 @@ class _Clock:
         self.lapses: list[dt.datetime] = []
         self.steps: dict[str, dt.datetime] = {}
         self.stops: list[dt.datetime] = []
+
+    def is_meant(self, event: Event) -> bool:
+        """Whether the event names this expectation, or names none and came after it was set.
+
+        A lapse also speaks of its twin: the same asked for by the same time falls due once.
+        """
+        named = event.payload.get("expectation")
+        if event.type == "expectation.lapsed" and named != self.start.id:
+            twin = (self.start.payload["of"], self.level, self.due_at)
+            return (event.payload.get("of"), event.payload.get("level"), event.occurred_at) == twin
+        return named == self.start.id or (named is None and event.occurred_at >= self.start.occurred_at)
 
     def hear(self, event: Event) -> None:
         if event.type == "expectation.changed":
