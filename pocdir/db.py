@@ -76,7 +76,7 @@ def transaction() -> Iterator[Session]:
         session.connection(execution_options={"pocdir_writes": True})
         yield session
         session.commit()
-        _written[id(session.get_bind())] = writes_of(session.get_bind()) + 1
+        _count_commit()
     except BaseException as error:
         session.rollback()
         if isinstance(error, DBAPIError) and is_busy(error):
@@ -86,12 +86,17 @@ def transaction() -> Iterator[Session]:
         session.info[_OPEN] = False
 
 
-_written: dict[int, int] = {}
+_commits = 0
 
 
-def writes_of(bind: Any) -> int:
-    """How many transactions this process has committed there: a reader's cheap sign to look again."""
-    return _written.get(id(bind), 0)
+def commits() -> int:
+    """How many transactions this process has committed: a reader's cheap sign to look again."""
+    return _commits
+
+
+def _count_commit() -> None:
+    global _commits  # noqa: PLW0603 - one number for the whole process; a lost race only delays a second look
+    _commits += 1
 
 
 def is_busy(error: DBAPIError) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pocdir.db import Base
@@ -78,7 +78,7 @@ class Expectation(Base):
     notification: Mapped[Notification] = relationship(back_populates="expectations")
 
     __table_args__ = (
-        UniqueConstraint("notification_id", "of", "level", "due_at"),
+        Index("ix_expectations_notification_id", "notification_id"),
         Index(
             "ix_expectations_due",
             "due_at",

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, render_template, request
+from marshmallow import ValidationError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
@@ -39,8 +40,9 @@ _log = structlog.get_logger("pocdir.web")
 
 
 def init_app(app: Flask) -> None:
-    """Register the three handlers: our refusals, the framework's, and what nobody foresaw."""
+    """Register the handlers: our refusals, those of schemas and framework, and what nobody foresaw."""
     app.register_error_handler(Refusal, refused)
+    app.register_error_handler(ValidationError, not_as_described)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Exception, unforeseen)
 
@@ -55,6 +57,12 @@ def refused(error: Refusal) -> Response:
     return response
 
 
+def not_as_described(error: ValidationError) -> Response:
+    """The answer to input that its schema refuses."""
+    errors = flat_messages(error.messages)
+    return answer(422, "invalid", in_words(errors), errors)
+
+
 def http_error(error: HTTPException) -> Response:
     """The answer to an error of the framework (unknown path, wrong method, unreadable body)."""
     if error.response is not None:
@@ -62,11 +70,7 @@ def http_error(error: HTTPException) -> Response:
     status = error.code or 500
     data: Mapping[str, Any] = getattr(error, "data", None) or {}
     errors = flat_messages(data.get("messages") or {})
-    detail = (
-        "; ".join(f"{where}: {' '.join(what)}" for where, what in errors.items())
-        or error.description
-        or error.name
-    )
+    detail = in_words(errors) or error.description or error.name
     response = answer(status, CODES.get(status, "refused"), detail, errors)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
@@ -99,6 +103,11 @@ def answer(status: int, code: str, detail: str, errors: Mapping[str, list[str]])
         return Response(json.dumps(problem), status, content_type="application/problem+json")
     page = render_template("error.html", status=status, title=title, code=code, message=detail, errors=errors)
     return Response(page, status)
+
+
+def in_words(errors: Mapping[str, list[str]]) -> str:
+    """`{"a": ["b"]}` as one line."""
+    return "; ".join(f"{where}: {' '.join(what)}" for where, what in errors.items())
 
 
 def flat_messages(messages: Any, path: str = "") -> dict[str, list[str]]:

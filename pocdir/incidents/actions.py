@@ -1,0 +1,91 @@
+"""Changing incidents."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from pocdir.core import rsit, tlp
+from pocdir.core.errors import Conflict, Invalid
+from pocdir.core.refs import new_ref
+from pocdir.incidents.models import Asset, Incident
+from pocdir.incidents.rules import MOST_ASSETS, AssetValue
+
+EDITABLE = (
+    "title", "tlp", "description", "detected_from", "detected_to", "source_ref", "people_at_risk", "rsit_class",
+    "rsit_type",
+)  # fmt: skip
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def open_incident(
+    session: Session, *, workspace_id: int, now: dt.datetime, actor: str, given: Mapping[str, Any]
+) -> Incident:
+    """Open a case; `given` holds the editable fields, of which only `title` is needed."""
+    values = {name: given[name] for name in EDITABLE if name in given}
+    incident = Incident(
+        **(values | {"tlp": tlp.parse(values.get("tlp") or tlp.AMBER)}),
+        ref=new_ref(now),
+        workspace_id=workspace_id,
+        created_at=now,
+        created_by=actor,
+    )
+    _check(incident)
+    session.add(incident)
+    session.flush()
+    return incident
+
+
+def change_incident(
+    session: Session, incident: Incident, *, now: dt.datetime, actor: str, given: Mapping[str, Any]
+) -> Incident:
+    """Change what is named in `given`; `closed` closes or reopens. `actor` stands in the log of changes."""
+    for name in EDITABLE:
+        if name in given:
+            setattr(incident, name, tlp.parse(given[name]) if name == "tlp" else given[name])
+    if "closed" in given and given["closed"] != (incident.closed_at is not None):
+        incident.closed_at = now if given["closed"] else None
+    _check(incident)
+    incident.revision += 1
+    session.flush()
+    return incident
+
+
+def add_assets(session: Session, incident: Incident, assets: Sequence[AssetValue]) -> int:
+    """Add what is not there yet; returns how many were new. Raises Conflict `incident_closed`."""
+    if incident.closed_at is not None:
+        raise Conflict("incident_closed", "the incident is closed; reopen it first")
+    table = Asset.__table__
+    standing = session.scalars(
+        select(func.count()).select_from(Asset).where(Asset.incident_id == incident.id)
+    ).one()
+    if standing + len(assets) > MOST_ASSETS:
+        raise Invalid("assets_too_many", f"an incident holds at most {MOST_ASSETS} assets")
+    connection = session.connection()
+    added = 0
+    insert = _INSERT[connection.dialect.name](table).on_conflict_do_nothing().returning(table.c.id)
+    for start in range(0, len(assets), 500):
+        rows = [
+            {
+                "incident_id": incident.id,
+                "kind": asset.kind,
+                "value": asset.value,
+                "port": asset.port,
+                "control": asset.control,
+            }
+            for asset in assets[start : start + 500]
+        ]
+        added += len(connection.execute(insert.values(rows)).all())
+    session.expire(incident, ["assets"])
+    return added
+
+
+def _check(incident: Incident) -> None:
+    rsit.check(incident.rsit_class, incident.rsit_type)
+    if incident.detected_from and incident.detected_to and incident.detected_to < incident.detected_from:
+        raise Invalid("window_invalid", "it ends before it begins", where="detected_to")

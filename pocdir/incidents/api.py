@@ -1,0 +1,141 @@
+"""Incidents over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g, request, url_for
+from flask_smorest import Blueprint
+
+from pocdir.accounts.guards import guard
+from pocdir.core import clock
+from pocdir.core.errors import Invalid
+from pocdir.db import transaction
+from pocdir.incidents import actions, queries, rules, schemas
+from pocdir.incidents.models import Asset, Incident
+from pocdir.web.etags import require_match, tagged
+from pocdir.web.idempotency import once
+from pocdir.web.paging import page
+from pocdir.web.schemas import PageQuery
+
+blueprint = Blueprint("incidents_api", __name__, url_prefix="/api/v1", description="The researcher's cases")
+_answer = schemas.IncidentAnswer()
+
+
+@blueprint.route("/incidents")
+@guard("incident.read")
+@blueprint.arguments(schemas.IncidentQuery, location="query")
+@blueprint.response(200, schemas.IncidentPage)
+def incidents(query: dict[str, Any]) -> Any:
+    """The workspace's incidents."""
+    found = queries.incidents(
+        workspace_id=g.principal.workspace_id,
+        limit=query["limit"],
+        cursor=query["cursor"],
+        is_open=query["open"],
+    )
+    listed = page(found, query["limit"], lambda incident: incident.ref)
+    return listed | {"items": [shown(incident) for incident in listed["items"]]}
+
+
+@blueprint.route("/incidents", methods=["POST"])
+@guard("incident.write")
+@blueprint.arguments(schemas.IncidentSchema)
+@blueprint.response(201, schemas.IncidentAnswer)
+def open_incident(given: dict[str, Any]) -> Any:
+    """Open an incident."""
+    principal, now = g.principal, clock.now()
+    with transaction() as session:
+
+        def act() -> str:
+            return actions.open_incident(
+                session, workspace_id=principal.workspace_id, now=now, actor=principal.actor, given=given
+            ).ref
+
+        ref = once(session, scope=f"workspace:{principal.workspace_id}", now=now, act=act)
+        incident = queries.incident(ref, workspace_id=principal.workspace_id, session=session)
+    return shown(incident), {"Location": url_for("incidents_api.incident", ref=ref)}
+
+
+@blueprint.route("/incidents/<ref>")
+@guard("incident.read")
+@blueprint.response(200, schemas.IncidentAnswer)
+def incident(ref: str) -> Any:
+    """One incident."""
+    return answered(queries.incident(ref, workspace_id=g.principal.workspace_id))
+
+
+@blueprint.route("/incidents/<ref>", methods=["PATCH"])
+@guard("incident.write")
+@blueprint.arguments(schemas.IncidentChange)
+@blueprint.response(200, schemas.IncidentAnswer)
+def change_incident(given: dict[str, Any], ref: str) -> Any:
+    """Change an incident, close or reopen it."""
+    with transaction() as session:
+        incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
+        require_match(incident.revision)
+        actions.change_incident(session, incident, now=clock.now(), actor=g.principal.actor, given=given)
+    return answered(incident)
+
+
+@blueprint.route("/incidents/<ref>/assets")
+@guard("incident.read")
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.AssetPage)
+def assets(query: dict[str, Any], ref: str) -> Any:
+    """The assets of an incident."""
+    incident = queries.incident(ref, workspace_id=g.principal.workspace_id)
+    found = queries.assets(incident, limit=query["limit"], cursor=query["cursor"])
+    listed = page(found, query["limit"], lambda asset: f"{asset.kind}:{asset.value}:{asset.port}")
+    return listed | {"items": [shown_asset(asset) for asset in listed["items"]]}
+
+
+@blueprint.route("/incidents/<ref>/assets", methods=["POST"])
+@guard("incident.write")
+@blueprint.doc(
+    requestBody={
+        "required": True,
+        "content": {"application/json": {"schema": schemas.AssetsSchema}, "text/csv": {"schema": {"type": "string"}}},
+    }
+)
+@blueprint.response(201, schemas.AssetsAdded)
+def add_assets(ref: str) -> Any:
+    """Add assets, as JSON or as CSV with a column of addresses."""
+    given = given_assets()
+    with transaction() as session:
+        incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
+        added = actions.add_assets(session, incident, given)
+        total = queries.asset_count(incident)
+    return {"added": added, "total": total}, {"Location": url_for("incidents_api.assets", ref=ref)}
+
+
+def given_assets() -> list[rules.AssetValue]:
+    """The assets of the request's body, by its content type; raises Invalid."""
+    if request.mimetype in ("text/csv", "application/csv"):
+        return rules.assets_from_csv(request.get_data())
+    body = request.get_json(silent=True) if request.is_json else None
+    if body is None:
+        raise Invalid("body_invalid", "JSON {\"items\": [...]} or text/csv is right")
+    items = schemas.AssetsSchema().load(body)["items"]
+    return [rules.asset(**item) for item in items]
+
+
+def shown(incident: Incident) -> dict[str, Any]:
+    """The values of an incident's answer."""
+    values = {name: getattr(incident, name) for name in actions.EDITABLE}
+    return values | {
+        "ref": incident.ref,
+        "workspace": g.principal.workspace,
+        "created_at": incident.created_at,
+        "closed_at": incident.closed_at,
+    }
+
+
+def answered(incident: Incident) -> Response:
+    """The answer with its ETag."""
+    return tagged(Response(_answer.dumps(shown(incident)), content_type="application/json"), incident.revision)
+
+
+def shown_asset(asset: Asset) -> dict[str, Any]:
+    """The values of an asset's answer; port 0 is none."""
+    return {"kind": asset.kind, "value": asset.value, "port": asset.port or None, "control": asset.control}

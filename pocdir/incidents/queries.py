@@ -1,0 +1,85 @@
+"""Reading incidents: always of one workspace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+from pocdir.core.errors import Invalid, NotFound
+from pocdir.core.refs import is_ref
+from pocdir.db import db
+from pocdir.incidents.models import Asset, Incident
+
+
+def incident(ref: str, *, workspace_id: int | None, session: Session | None = None) -> Incident:
+    """The workspace's incident; raises NotFound `incident_unknown`, the same for a foreign one."""
+    found = None
+    if is_ref(ref):
+        statement = select(Incident).where(Incident.ref == ref, Incident.workspace_id == workspace_id)
+        found = (session or db.session()).scalar(statement)
+    if found is None:
+        raise NotFound("incident_unknown", "no incident of yours has this reference")
+    return found
+
+
+def incidents(
+    *, workspace_id: int | None, limit: int, cursor: str | None = None, is_open: bool | None = None
+) -> list[Incident]:
+    """`limit + 1` incidents after the cursor, oldest recorded first."""
+    statement = select(Incident).where(Incident.workspace_id == workspace_id).order_by(Incident.id)
+    if cursor is not None:
+        statement = statement.where(Incident.id > _row_of(cursor, workspace_id))
+    if is_open is not None:
+        statement = statement.where(Incident.closed_at.is_(None) if is_open else Incident.closed_at.is_not(None))
+    return list(db.session.scalars(statement.limit(limit + 1)))
+
+
+def newest_incidents(*, workspace_id: int | None, limit: int = 200) -> list[Row[Any]]:
+    """(Incident, number of assets), open ones first, then newest first: the page's list."""
+    count = (
+        select(Asset.incident_id, func.count().label("assets")).group_by(Asset.incident_id).subquery()
+    )
+    statement = (
+        select(Incident, func.coalesce(count.c.assets, 0).label("assets"))
+        .outerjoin(count, count.c.incident_id == Incident.id)
+        .where(Incident.workspace_id == workspace_id)
+        .order_by(Incident.closed_at.is_not(None), Incident.id.desc())
+        .limit(limit)
+    )
+    return list(db.session.execute(statement))
+
+
+def assets(incident: Incident, *, limit: int, cursor: str | None = None) -> list[Asset]:
+    """`limit + 1` assets of an incident after the cursor (`kind:value:port`), oldest recorded first."""
+    statement = select(Asset).where(Asset.incident_id == incident.id).order_by(Asset.id)
+    if cursor is not None:
+        kind, _, rest = cursor.partition(":")
+        value, _, port = rest.rpartition(":")
+        last = select(Asset.id).where(
+            Asset.incident_id == incident.id,
+            Asset.kind == kind,
+            Asset.value == value,
+            Asset.port == (int(port) if port.isascii() and port.isdigit() and len(port) < 6 else -1),
+        )
+        statement = statement.where(Asset.id > _known(db.session.scalar(last)))
+    return list(db.session.scalars(statement.limit(limit + 1)))
+
+
+def asset_count(incident: Incident) -> int:
+    """How many assets the incident has."""
+    return db.session.scalars(
+        select(func.count()).select_from(Asset).where(Asset.incident_id == incident.id)
+    ).one()
+
+
+def _row_of(cursor: str, workspace_id: int | None) -> int:
+    statement = select(Incident.id).where(Incident.ref == cursor, Incident.workspace_id == workspace_id)
+    return _known(db.session.scalar(statement))
+
+
+def _known(row: int | None) -> int:
+    if row is None:
+        raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
+    return row

@@ -1,0 +1,310 @@
+"""Changing an outreach: every change is an event, and the state follows from the events."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, insert, update
+from sqlalchemy.orm import Session
+
+from pocdir.core import tlp as tlp_labels
+from pocdir.core.errors import Conflict, Invalid
+from pocdir.core.refs import new_ref
+from pocdir.core.times import isoformat
+from pocdir.incidents import queries as incident_queries
+from pocdir.incidents.models import Incident
+from pocdir.ledger.actions import CLOCK_SKEW, append
+from pocdir.ledger.queries import event_by_key, events_of_notification
+from pocdir.ledger.rules import Event
+from pocdir.outreach.models import Expectation, Notification, WorkerTick
+from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries import plans
+from pocdir.outreach.rules import corrections, expectations, vocabulary
+from pocdir.outreach.rules.expectations import Expected
+from pocdir.outreach.rules.fold import State, state_of
+
+POLICY = "sender:1"  # who set the due time: the sender, first version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the sender says of one notification; None leaves the choice to the service."""
+
+    team: str
+    channel: tuple[str, str] | None = None  # kind, value
+    kind: str = "report"
+    sent_at: dt.datetime | None = None
+    precision: str = "exact"
+    subject: str | None = None
+    body: str | None = None
+    body_digest: str | None = None
+    language: str = "en"
+    tlp: str | None = None
+    assets: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    answer_asked: bool = True
+    expect: Sequence[Expected] | None = None
+
+
+_AS_GIVEN = (
+    "team", "kind", "sent_at", "subject", "body", "body_digest", "language", "tlp", "answer_asked",
+)  # fmt: skip
+
+
+class _Own(NamedTuple):
+    workspace_id: int
+    team_id: None = None
+
+
+def log_notification(
+    session: Session,
+    told: Told,
+    *,
+    workspace_id: int,
+    now: dt.datetime,
+    actor: str,
+    incident: Incident | None = None,
+    parent: Notification | None = None,
+    key: str | None = None,
+) -> str:
+    """Record that a team was told; returns the reference of the notification.
+
+    With a `key` the same thing is recorded once per workspace. Raises NotFound `team_unknown`, Invalid `no_channel`,
+    `sent_in_future`, `expectation_invalid`, `tlp_invalid`.
+    """
+    scope = f"logged:{workspace_id}" if key is not None else None
+    if scope and key and (standing := event_by_key(scope, key, session)) is not None:
+        return standing.notification or ""
+    team = queries.team_for_notification(session, told.team)
+    kind, value = told.channel or queries.first_live_channel(session, team)[:2]
+    sent_at = told.sent_at or now
+    if sent_at > now + CLOCK_SKEW:
+        raise Invalid("sent_in_future", "log it when it was sent (at most five minutes ahead)", where="sent_at")
+    default = () if told.expect is not None else _default(session, workspace_id)
+    asked = expectations.expected(told.expect, answer_asked=told.answer_asked, default=default)
+    label = tlp_labels.parse(told.tlp or (incident.tlp if incident else tlp_labels.AMBER))
+    ref = new_ref(now)
+    about = {"notification": ref, "incident": incident.ref if incident else None, "team": team.slug}
+    digest = told.body_digest or (body_digest(told.body) if told.body else None)
+    plain, sealed = vocabulary.check_event(
+        "notification.logged",
+        {
+            "kind": told.kind,
+            "channel": kind,
+            "answer_asked": told.answer_asked,
+            "language": told.language,
+            "assets": len(told.assets),
+            "parent": parent.ref if parent else None,
+            "recipient": value,
+            # RED never enters the ledger, not even as a commitment beside its value.
+            "subject": None if label == tlp_labels.RED else told.subject,
+            "body_digest": digest,
+        },
+    )
+    logged = append(
+        session, type="notification.logged", occurred_at=sent_at, precision=told.precision, now=now, actor=actor,
+        claimed_by="sender", assurance="S", payload=plain, sealed=sealed, scope=scope, idempotency_key=key, **about,
+    )  # fmt: skip
+    assert logged is not None  # noqa: S101 - a standing key has returned above
+    events = [logged]
+    for each in asked:
+        events.append(_expect(session, each, start=sent_at, now=now, actor=actor, about=about))
+    state = state_of(events)
+    row = {
+        "ref": ref, "workspace_id": workspace_id, "incident_id": incident.id if incident else None,
+        "team_id": team.id, "parent_id": parent.id if parent else None, "channel_kind": kind,
+        "channel_value": value, "kind": told.kind, "sent_at": sent_at, "precision": told.precision,
+        "subject": told.subject, "body": told.body, "body_digest": digest, "language": told.language,
+        "tlp": label, "assets": [dict(asset) for asset in told.assets], "answer_asked": told.answer_asked,
+        "created_at": now, "created_by": actor,
+    }  # fmt: skip
+    connection = session.connection()
+    inserted = connection.execute(insert(Notification.__table__), row | _projection(state))
+    _keep_expectations(session, inserted.inserted_primary_key[0], state, known=())
+    return ref
+
+
+def log_as_given(
+    session: Session, given: Mapping[str, Any], *, workspace_id: int, now: dt.datetime, actor: str
+) -> str:
+    """Record a notification as NotificationSchema loads it; returns its reference.
+
+    Assets not named are the incident's own that concern the team. Raises what `log_notification` raises, NotFound
+    for an unknown incident or parent, Invalid `send_unavailable`.
+    """
+    if given["send"]:
+        raise Invalid(
+            "send_unavailable", "this service does not send yet; send it yourself and log it", where="send"
+        )
+    own = _Own(workspace_id)
+    incident = (
+        incident_queries.incident(str(given["incident"]), workspace_id=workspace_id, session=session)
+        if given["incident"]
+        else None
+    )
+    if incident is not None and incident.closed_at is not None:
+        raise Conflict("incident_closed", "the incident is closed; reopen it first", where="incident")
+    parent = queries.notification(str(given["parent"]), own, session) if given["parent"] else None
+    assets = given["assets"]
+    if assets is None:
+        assets = plans.parcel_of(incident, given["team"], on=now.date()) if incident else ()
+    channel, expect = given["channel"], given["expect"]
+    told = Told(
+        channel=(channel["kind"], channel["value"]) if channel else None,
+        expect=None if expect is None else tuple(Expected(each["of"], each["within"]) for each in expect),
+        assets=assets,
+        **{name: given[name] for name in _AS_GIVEN},
+    )
+    return log_notification(
+        session, told, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent
+    )
+
+
+def body_digest(body: str) -> str:
+    """What is kept of a text beyond the text: salted where it stands in the ledger."""
+    return "sha256:" + hashlib.sha256(body.encode()).hexdigest()
+
+
+def record_event(
+    session: Session,
+    notification: Notification,
+    *,
+    type: str,  # noqa: A002 - the field's word
+    payload: Mapping[str, Any],
+    now: dt.datetime,
+    actor: str,
+    claimed_by: str,
+    assurance: str,
+    occurred_at: dt.datetime | None = None,
+    precision: str = "exact",
+    evidence_digest: str | None = None,
+    scope: str | None = None,
+    key: str | None = None,
+) -> Event:
+    """Add a fact to a notification and bring its state up to date; the same key gives the event that stands.
+
+    Raises Invalid `event_unknown`, `payload_invalid`, `event_before_sending`, `event_in_future`,
+    `event_not_found`, `event_final`; Forbidden `event_not_yours` (taking back another's word).
+    """
+    plain, sealed = vocabulary.check_event(type, payload)
+    at = vocabulary.occurred(occurred_at or now, precision, sent_at=notification.sent_at)
+    team = queries.teams_by_id([notification.team_id], session)[notification.team_id]
+    event = append(
+        session, type=type, occurred_at=at, precision=precision, now=now, actor=actor, claimed_by=claimed_by,
+        assurance=assurance, notification=notification.ref,
+        incident=notification.incident.ref if notification.incident else None, team=team.slug,
+        payload=plain, sealed=sealed, evidence_digest=evidence_digest, scope=scope, idempotency_key=key,
+    )  # fmt: skip
+    if event is None:
+        standing = event_by_key(scope or "", key or "", session)
+        assert standing is not None  # noqa: S101 - the key that stopped us stands
+        return standing
+    events = events_of_notification(notification.ref, session)
+    if type in ("event.corrected", "classification.corrected") or "event" in plain:
+        named = next((each for each in events if each.id == plain["event"]), None)
+        corrections.check_correction(event, named)
+    project(session, notification, events)
+    return event
+
+
+def withdraw(
+    session: Session, notification: Notification, *, now: dt.datetime, actor: str, reason: str = "mistake"
+) -> Event:
+    """Take back a notification that was logged by mistake; it stays in the record and counts no longer."""
+    return record_event(
+        session, notification, type="notification.withdrawn", payload={"reason": reason}, now=now, actor=actor,
+        claimed_by="sender", assurance="S", scope=f"withdrawn:{notification.ref}", key="withdrawn",
+    )  # fmt: skip
+
+
+def record_lapses(session: Session, notification: Notification, *, now: dt.datetime) -> int:
+    """Write down what this notification asked for and did not get by its time, dated when it fell due."""
+    events = events_of_notification(notification.ref, session)
+    state = state_of(events)
+    written = 0
+    team = queries.teams_by_id([notification.team_id], session)[notification.team_id]
+    for due in expectations.due_lapses(state.expectations, now):
+        event = append(
+            session, type="expectation.lapsed", occurred_at=due.due_at, now=now, actor="service",
+            claimed_by="clock", notification=notification.ref,
+            incident=notification.incident.ref if notification.incident else None, team=team.slug,
+            payload=expectations.lapse_payload(due, sent_level=state.sent_level),
+            scope="clock",
+            idempotency_key=expectations.lapse_key(notification.ref, POLICY, due.level, due.of, due.due_at),
+        )  # fmt: skip
+        if event is not None:
+            events.append(event)
+            written += 1
+    project(session, notification, events)
+    return written
+
+
+def tick(session: Session, *, now: dt.datetime) -> None:
+    """Note that the worker went round."""
+    session.merge(WorkerTick(id=1, last_tick=now))
+    session.flush()
+
+
+def project(session: Session, notification: Notification, events: Sequence[Event]) -> State:
+    """Bring the state columns in line with what the events say; returns the state."""
+    state = state_of(events)
+    for name, value in _projection(state).items():
+        setattr(notification, name, value)
+    session.flush()
+    known = [each.id for each in notification.expectations]
+    _keep_expectations(session, notification.id, state, known=known)
+    session.expire(notification, ["expectations"])
+    return state
+
+
+def _projection(state: State) -> dict[str, Any]:
+    return {
+        "sent_level": state.sent_level, "transport": state.transport, "response": state.response,
+        "outcome": state.outcome, "clock": state.clock, "due": state.due, "withdrawn_at": state.withdrawn_at,
+    }  # fmt: skip
+
+
+def _keep_expectations(
+    session: Session, notification_id: int, state: State, *, known: Sequence[str]
+) -> None:
+    table, connection = Expectation.__table__, session.connection()
+    rows = [
+        {
+            "id": each.id, "notification_id": notification_id, "of": each.of, "within": each.within,
+            "level": each.level, "due_at": each.due_at, "state": each.state, "lapsed_at": each.lapsed_at,
+            "stopped_at": each.stopped_at,
+        }
+        for each in state.expectations
+    ]  # fmt: skip
+    fresh = [row for row in rows if row["id"] not in known]
+    if fresh:
+        connection.execute(insert(table), fresh)
+    for row in rows:
+        if row["id"] in known:
+            connection.execute(update(table).where(table.c.id == row["id"]).values(row))
+    gone = set(known) - {row["id"] for row in rows}
+    if gone:
+        connection.execute(delete(table).where(table.c.id.in_(gone)))
+
+
+def _default(session: Session, workspace_id: int) -> tuple[Expected, ...]:
+    return (Expected("acknowledgement", queries.acknowledgement_within(session, workspace_id)),)
+
+
+def _expect(
+    session: Session, each: Expected, *, start: dt.datetime, now: dt.datetime, actor: str, about: dict[str, Any]
+) -> Event:
+    due = expectations.due_at(start, each.within)
+    event = append(
+        session, type="expectation.set", occurred_at=start, now=now, actor=actor, claimed_by="sender",
+        assurance="S",
+        payload={
+            "of": each.of, "within": each.within, "due_at": isoformat(due), "level": 1, "policy_version": POLICY,
+        },
+        **about,
+    )  # fmt: skip
+    assert event is not None  # noqa: S101 - appended without a key
+    return event

@@ -1,0 +1,149 @@
+"""Notifications over HTTP: log one, add a fact, read the letter, see what is still open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g, url_for
+from flask_smorest import Blueprint
+
+from pocdir.accounts.guards import guard
+from pocdir.core import clock
+from pocdir.core.errors import Invalid
+from pocdir.core.times import duration
+from pocdir.db import transaction
+from pocdir.incidents import queries as incident_queries
+from pocdir.ledger import queries as ledger_queries
+from pocdir.outreach import actions, schemas
+from pocdir.outreach.queries import answers
+from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.plans import plan_of
+from pocdir.outreach.rules import vocabulary
+from pocdir.web.idempotency import once
+from pocdir.web.paging import page
+from pocdir.web.schemas import PageQuery
+
+blueprint = Blueprint("outreach_api", __name__, url_prefix="/api/v1", description="Who was told, who answered")
+_notification, _event = schemas.NotificationAnswer(), schemas.EventAnswer()
+
+
+@blueprint.route("/incidents/<ref>/plan", methods=["POST"])
+@guard("incident.read")
+@blueprint.response(200, schemas.PlanAnswer)
+def plan(ref: str) -> Any:
+    """Preview whom the incident's assets concern, grouped per contact. Nothing is logged."""
+    incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
+    return plan_of(incident, on=clock.now().date())
+
+
+@blueprint.route("/notifications")
+@guard("notification.read")
+@blueprint.arguments(schemas.NotificationQuery, location="query")
+@blueprint.response(200, schemas.NotificationPage)
+def notifications(query: dict[str, Any]) -> Any:
+    """The workspace's notifications (for a team's token: those addressed to it)."""
+    incident = str(query["incident"]) if query["incident"] else None
+    found = queries.notifications(
+        g.principal, limit=query["limit"], cursor=query["cursor"], incident=incident
+    )
+    return answers.listed(page(found, query["limit"], lambda row: row.ref))
+
+
+@blueprint.route("/notifications", methods=["POST"])
+@guard("notification.log")
+@blueprint.arguments(schemas.NotificationSchema)
+@blueprint.response(201, schemas.NotificationAnswer)
+def log_notification(given: dict[str, Any]) -> Any:
+    """Log that a team was told."""
+    principal, now = g.principal, clock.now()
+    with transaction() as session:
+
+        def act() -> str:
+            return actions.log_as_given(
+                session, given, workspace_id=principal.workspace_id, now=now, actor=principal.actor
+            )
+
+        ref = once(session, scope=f"workspace:{principal.workspace_id}", now=now, act=act)
+        shown = answers.shown([queries.notification(ref, g.principal, session)], session)[0]
+    return _created(_notification.dumps(shown), url_for("outreach_api.notification", ref=ref))
+
+
+@blueprint.route("/notifications/<ref>")
+@guard("notification.read")
+@blueprint.response(200, schemas.NotificationAnswer)
+def notification(ref: str) -> Any:
+    """One notification as it stands."""
+    return answers.shown([queries.notification(ref, g.principal)])[0]
+
+
+@blueprint.route("/notifications/<ref>/events")
+@guard("notification.read")
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.EventPage)
+def events(query: dict[str, Any], ref: str) -> Any:
+    """Everything recorded about a notification, oldest recorded first."""
+    notification = queries.notification(ref, g.principal)
+    found = sorted(
+        ledger_queries.events_of_notification(notification.ref), key=lambda each: (each.recorded_at, each.id)
+    )
+    if query["cursor"] is not None:
+        seen = next((i for i, each in enumerate(found) if each.id == query["cursor"]), None)
+        if seen is None:
+            raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
+        found = found[seen + 1 :]
+    listed = page(found[: query["limit"] + 1], query["limit"], lambda each: each.id)
+    return listed | {"items": [answers.shown_event(each) for each in listed["items"]]}
+
+
+@blueprint.route("/notifications/<ref>/events", methods=["POST"])
+@guard("notification.answer")
+@blueprint.arguments(schemas.EventSchema)
+@blueprint.response(201, schemas.EventAnswer)
+def add_event(given: dict[str, Any], ref: str) -> Any:
+    """Add a fact: what the sender knows, or what the notified team's contact says."""
+    principal, now = g.principal, clock.now()
+    poster = "contact" if principal.team_id is not None else "member"
+    claimed_by, assurance = vocabulary.claim_of(given["type"], poster)
+    with transaction() as session:
+        notification = queries.notification(ref, g.principal, session)
+
+        def act() -> str:
+            return actions.record_event(
+                session, notification, type=given["type"], payload=given["payload"], now=now,
+                actor=principal.actor, claimed_by=claimed_by, assurance=assurance,
+                occurred_at=given["occurred_at"], precision=given["precision"],
+                evidence_digest=given["evidence_digest"],
+            ).id  # fmt: skip
+
+        event = ledger_queries.event_by_id(once(session, scope=f"events:{principal.actor}", now=now, act=act), session)
+    assert event is not None  # noqa: S101 - recorded in this transaction, or before
+    return _created(_event.dumps(answers.shown_event(event)), url_for("outreach_api.events", ref=ref))
+
+
+@blueprint.route("/notifications/<ref>/letter")
+@guard("notification.read")
+@blueprint.response(200, schemas.LetterAnswer)
+def letter(ref: str) -> Any:
+    """The letter to copy into a mail program; the recipient's link is its last line."""
+    return answers.letter(queries.notification(ref, g.principal))
+
+
+@blueprint.route("/unanswered")
+@guard("notification.read")
+@blueprint.arguments(schemas.UnansweredQuery, location="query")
+@blueprint.response(200, schemas.NotificationPage)
+def unanswered(query: dict[str, Any]) -> Any:
+    """Notifications with a recorded lapse that still stands: no answer recorded here by its time."""
+    found = queries.unanswered(
+        g.principal,
+        now=clock.now(),
+        limit=query["limit"],
+        cursor=query["cursor"],
+        older_than=duration(query["older_than"]) if query["older_than"] else None,
+        team=query["team"],
+    )
+    return answers.listed(page(found, query["limit"], lambda row: row.ref))
+
+
+def _created(body: str, location: str) -> Response:
+    return Response(body, 201, {"Location": location}, content_type="application/json")

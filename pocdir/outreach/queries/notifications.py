@@ -1,0 +1,204 @@
+"""Reading notifications: of one workspace, of one team, or by the recipient's link."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Row, Select, bindparam, func, select
+from sqlalchemy.orm import Session, joinedload
+
+from pocdir.accounts.models import Workspace
+from pocdir.core.errors import Invalid, NotFound
+from pocdir.core.refs import is_ref
+from pocdir.db import db
+from pocdir.directory.models import Address, Channel, Team
+from pocdir.directory.rules import DEAD_STATES
+from pocdir.incidents.models import Incident
+from pocdir.outreach.models import Expectation, Notification, WorkerTick
+
+NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
+
+_T, _C, _A = Team.__table__.c, Channel.__table__.c, Address.__table__.c
+_TEAM = select(_T.id, _T.slug, _T.name).where(_T.slug == bindparam("slug"), _T.retired_at.is_(None))
+_LIVE_CHANNEL = (
+    select(_A.kind, _A.value, _A.version)
+    .join(_C, _C.address_id == _A.id)
+    .where(
+        _C.team_id == bindparam("team_id"),
+        _C.purpose == "incident",
+        _A.state.not_in(DEAD_STATES),
+    )
+    .order_by(_C.origin.desc(), _C.preference, _A.state != "verified", _A.value)
+    .limit(1)
+)
+_ADDRESS = select(_A.version).where(_A.kind == bindparam("kind"), _A.value == bindparam("value"))
+
+
+class Viewer(Protocol):
+    """Whose notifications are asked for: a workspace's own, or those addressed to a team."""
+
+    @property
+    def workspace_id(self) -> int | None: ...
+    @property
+    def team_id(self) -> int | None: ...
+
+
+def team_for_notification(session: Session, slug: str) -> Row[Any]:
+    """(id, slug, name) of a live team; raises NotFound `team_unknown`."""
+    found = session.connection().execute(_TEAM, {"slug": slug}).first()
+    if found is None:
+        raise NotFound("team_unknown", f"no team has the slug {slug[:60]!r}", where="team")
+    return found
+
+
+def first_live_channel(session: Session, team: Row[Any]) -> tuple[str, str, int]:
+    """(kind, value, version) of the team's first live channel for incidents; raises Invalid `no_channel`."""
+    found = session.connection().execute(_LIVE_CHANNEL, {"team_id": team.id}).first()
+    if found is None:
+        raise Invalid(
+            "no_channel", f"{team.slug} has no live channel for incidents; name one", where="channel"
+        )
+    return found.kind, found.value, found.version
+
+
+def address_version(session: Session, kind: str, value: str) -> int:
+    """The version that the recipient's link is bound to; 0 for an address that the directory does not know."""
+    return session.connection().execute(_ADDRESS, {"kind": kind, "value": value}).scalar() or 0
+
+
+def notification(ref: str, viewer: Viewer, session: Session | None = None) -> Notification:
+    """One notification with its expectations; raises NotFound `notification_unknown`, also for a foreign one."""
+    found = None
+    if is_ref(ref):
+        found = (session or db.session()).scalar(
+            _seen_by(viewer, _WHOLE.where(Notification.ref == ref)).execution_options(populate_existing=True)
+        )
+    if found is None:
+        raise NotFound("notification_unknown", "no notification of yours has this reference")
+    return found
+
+
+def notification_for_recipient(ref: str, session: Session | None = None) -> Notification | None:
+    """A notification by reference alone: only for a caller who has read a recipient's token."""
+    return (session or db.session()).scalar(_WHOLE.where(Notification.ref == ref))
+
+
+def notifications(
+    viewer: Viewer, *, limit: int, cursor: str | None = None, incident: str | None = None
+) -> list[Notification]:
+    """`limit + 1` notifications after the cursor, oldest recorded first."""
+    statement = _after(viewer, _seen_by(viewer, _WHOLE).order_by(Notification.id), cursor)
+    if incident is not None:
+        statement = statement.join(Incident, Incident.id == Notification.incident_id)
+        statement = statement.where(Incident.ref == incident)
+    return list(db.session.scalars(statement.limit(limit + 1)))
+
+
+def unanswered(
+    viewer: Viewer,
+    *,
+    now: dt.datetime,
+    limit: int,
+    cursor: str | None = None,
+    older_than: dt.timedelta | None = None,
+    team: str | None = None,
+    incident: str | None = None,
+) -> list[Notification]:
+    """`limit + 1` notifications with a recorded lapse that still stands, oldest recorded first."""
+    standing = select(Expectation.notification_id).where(Expectation.state.in_(NOT_ANSWERED))
+    statement = _seen_by(viewer, _WHOLE).where(
+        Notification.id.in_(standing), Notification.withdrawn_at.is_(None)
+    )
+    if older_than is not None:
+        statement = statement.where(Notification.sent_at <= now - older_than)
+    if team is not None:
+        statement = statement.join(Team, Team.id == Notification.team_id).where(Team.slug == team)
+    if incident is not None:
+        statement = statement.join(Incident, Incident.id == Notification.incident_id)
+        statement = statement.where(Incident.ref == incident)
+    statement = _after(viewer, statement.order_by(Notification.id), cursor)
+    return list(db.session.scalars(statement.limit(limit + 1)))
+
+
+def notifications_of_incident(incident: Incident) -> list[Notification]:
+    """All notifications of an incident of the caller's, in the order they were logged."""
+    statement = _WHOLE.where(Notification.incident_id == incident.id).order_by(Notification.id)
+    return list(db.session.scalars(statement))
+
+
+def acknowledgement_within(session: Session, workspace_id: int) -> str:
+    """The workspace's default time for an acknowledgement, ISO 8601."""
+    table = Workspace.__table__.c
+    return session.connection().execute(
+        select(table.acknowledgement_within).where(table.id == workspace_id)
+    ).scalar_one()
+
+
+def teams_by_id(ids: Sequence[int], session: Session | None = None) -> dict[int, Team]:
+    """Teams by row, for the answers about notifications."""
+    statement = select(Team).where(Team.id.in_(set(ids)))
+    return {team.id: team for team in (session or db.session()).scalars(statement)}
+
+
+def teams_by_address(session: Session, value: str) -> list[str]:
+    """Slugs of the live teams that use this address, best source first, each once."""
+    statement = (
+        select(Team.slug)
+        .join(Channel, Channel.team_id == Team.id)
+        .join(Address, Address.id == Channel.address_id)
+        .where(func.lower(Address.value) == value.lower(), Team.retired_at.is_(None))
+        .order_by(Channel.origin.desc(), Channel.preference, Team.slug)
+    )
+    return list(dict.fromkeys(session.scalars(statement)))
+
+
+def workspace_by_id(workspace_id: int, session: Session | None = None) -> Workspace:
+    """The workspace of a notification."""
+    return (session or db.session()).get_one(Workspace, workspace_id)
+
+
+def due_notifications(session: Session, *, now: dt.datetime, limit: int) -> list[Notification]:
+    """Notifications with a running expectation that is due by now, earliest first, locked for this worker."""
+    due = (
+        select(Expectation.notification_id, func.min(Expectation.due_at).label("due_at"))
+        .where(Expectation.state == "running", Expectation.due_at <= now)
+        .group_by(Expectation.notification_id)
+        .order_by(func.min(Expectation.due_at))
+        .limit(limit)
+        .subquery()
+    )
+    statement = (
+        select(Notification)
+        .join(due, due.c.notification_id == Notification.id)
+        .order_by(due.c.due_at, Notification.id)
+        .with_for_update(of=Notification, skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    return list(session.scalars(statement))
+
+
+def last_tick() -> dt.datetime | None:
+    """When the worker last went round."""
+    return db.session.scalar(select(WorkerTick.last_tick).where(WorkerTick.id == 1))
+
+
+_WHOLE: Select[tuple[Notification]] = select(Notification).options(
+    joinedload(Notification.incident), joinedload(Notification.parent)
+)
+
+
+def _seen_by(viewer: Viewer, statement: Select[Any]) -> Select[Any]:
+    if viewer.workspace_id is None:
+        return statement.where(Notification.team_id == viewer.team_id)
+    return statement.where(Notification.workspace_id == viewer.workspace_id)
+
+
+def _after(viewer: Viewer, statement: Select[Any], cursor: str | None) -> Select[Any]:
+    if cursor is None:
+        return statement
+    last = db.session.scalar(_seen_by(viewer, select(Notification.id).where(Notification.ref == cursor)))
+    if last is None:
+        raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
+    return statement.where(Notification.id > last)

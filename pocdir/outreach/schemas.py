@@ -1,0 +1,193 @@
+"""Notifications and events as JSON and as forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from pocdir.core import tlp
+from pocdir.core.errors import Invalid
+from pocdir.directory.rules import CHANNEL_KINDS
+from pocdir.incidents.rules import asset, guessed_asset
+from pocdir.incidents.schemas import AssetSchema
+from pocdir.ledger.rules import PRECISIONS
+from pocdir.outreach.rules.vocabulary import EXPECTED, NOTIFICATION_KINDS, VOCABULARY
+from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
+
+MOST_PARCEL = 10_000
+
+
+class ChannelSchema(Schema):
+    """A way to reach the team; `other` is a conversation, a conference, a form of their own."""
+
+    kind = fields.String(required=True, validate=validate.OneOf((*CHANNEL_KINDS, "other")))
+    value = Text(min=1, max=500, required=True)
+
+
+class ExpectSchema(Schema):
+    """Something asked for, and within which time."""
+
+    of = fields.String(required=True, validate=validate.OneOf(EXPECTED))
+    within = Duration(required=True)
+
+
+class AssetItem(fields.Field[dict[str, Any]]):
+    """An asset as an object, or as its text alone (its kind is then told from its form)."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> dict[str, Any]:
+        try:
+            if isinstance(value, str):
+                given = guessed_asset(value)
+            else:
+                given = asset(**AssetSchema().load(value))
+        except Invalid as error:
+            raise ma.ValidationError(str(error)) from None
+        return {"kind": given.kind, "value": given.value, "port": given.port or None}
+
+
+class NotificationSchema(Schema):
+    """What the sender says was (or is being) sent. Only `team` is needed."""
+
+    incident = fields.UUID(load_default=None, allow_none=True)
+    team = Text(min=1, max=100, required=True)
+    channel = fields.Nested(ChannelSchema, load_default=None, allow_none=True)
+    kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
+    sent_at = Moment(load_default=None, allow_none=True)
+    send = fields.Boolean(load_default=False)
+    subject = Text(max=300, load_default=None, allow_none=True)
+    body = Text(max=100_000, lines=True, load_default=None, allow_none=True)
+    body_digest = Text(max=100, load_default=None, allow_none=True)
+    language = Text(min=2, max=20, load_default="en")
+    tlp = fields.String(
+        load_default=None, allow_none=True, validate=validate.OneOf((*tlp.LABELS, "TLP:WHITE"))
+    )
+    assets = fields.List(
+        AssetItem(), load_default=None, allow_none=True, validate=validate.Length(max=MOST_PARCEL)
+    )
+    parent = fields.UUID(load_default=None, allow_none=True)
+    answer_asked = fields.Boolean(load_default=True)
+    expect = fields.List(
+        fields.Nested(ExpectSchema), load_default=None, allow_none=True, validate=validate.Length(max=4)
+    )
+
+
+class StateSchema(Schema):
+    """The three axes, and the clock."""
+
+    transport = fields.String(required=True)
+    response = fields.String(required=True)
+    outcome = fields.String(required=True)
+    clock = fields.String(required=True)
+
+
+class ExpectationAnswer(ExpectSchema):
+    """An expectation as it stands."""
+
+    due_at = Moment()
+    state = fields.String()
+    lapsed_at = Moment(allow_none=True)
+
+
+class NotificationAnswer(Schema):
+    """A notification as it stands."""
+
+    ref = fields.String()
+    incident = fields.String(allow_none=True)
+    team = fields.String()
+    channel = fields.Nested(ChannelSchema)
+    kind = fields.String()
+    sent_at = Moment()
+    send = fields.Boolean()
+    subject = fields.String(allow_none=True)
+    body = fields.String(allow_none=True)
+    body_digest = fields.String(allow_none=True)
+    language = fields.String()
+    tlp = fields.String()
+    assets = fields.List(fields.Dict())
+    parent = fields.String(allow_none=True)
+    answer_asked = fields.Boolean()
+    expect = fields.List(fields.Nested(ExpectationAnswer))
+    sent_level = fields.String()
+    state = fields.Nested(StateSchema)
+    due = Moment(allow_none=True)
+    recipient_page = fields.String(allow_none=True)
+    created_at = Moment()
+    withdrawn_at = Moment(allow_none=True)
+
+
+class NotificationQuery(PageQuery):
+    """Which notifications."""
+
+    incident = fields.UUID(load_default=None)
+
+
+class UnansweredQuery(PageQuery):
+    """Which notifications with a recorded lapse that still stands."""
+
+    older_than = Duration(load_default=None)
+    team = Text(max=100, load_default=None)
+
+
+class EventSchema(Schema):
+    """A fact about a notification."""
+
+    type = Text(max=60, required=True, metadata={"enum": sorted(VOCABULARY)})
+    occurred_at = Moment(load_default=None, allow_none=True)
+    precision = fields.String(load_default="exact", validate=validate.OneOf(PRECISIONS))
+    payload = fields.Dict(keys=fields.String(), load_default=dict)
+    evidence_digest = Text(max=100, load_default=None, allow_none=True)
+
+
+class EventAnswer(Schema):
+    """An event as it stands in the record."""
+
+    id = fields.String()
+    type = fields.String()
+    v = fields.Integer()
+    occurred_at = Moment()
+    precision = fields.String()
+    recorded_at = Moment()
+    payload = fields.Dict()
+    evidence_digest = fields.String(allow_none=True)
+    claimed_by = fields.String()
+    assurance = fields.String(allow_none=True)
+    actor = fields.String()
+    log_index = fields.Integer(allow_none=True)
+
+
+class LetterAnswer(Schema):
+    """A letter to copy: everything its reader needs, the link last."""
+
+    to = fields.String()
+    subject = fields.String()
+    body = fields.String()
+    mailto = fields.String(allow_none=True)
+
+
+class PlanContact(Schema):
+    """One contact of the plan with its parcel."""
+
+    team = fields.Dict()
+    channel = fields.Dict(allow_none=True)
+    basis = fields.Dict()
+    role = fields.String()
+    reasons = fields.List(fields.String())
+    held = fields.Boolean()
+    assets = fields.List(fields.Dict())
+
+
+class PlanAnswer(Schema):
+    """The routing of an incident's assets, grouped per contact: a preview, nothing is logged."""
+
+    incident = fields.String()
+    people_at_risk = fields.Boolean()
+    contacts = fields.List(fields.Nested(PlanContact))
+    unrouted = fields.List(fields.Dict())
+    directory_version = fields.String()
+    registry_version = fields.String(allow_none=True)
+
+
+NotificationPage = page_of(NotificationAnswer)
+EventPage = page_of(EventAnswer)
