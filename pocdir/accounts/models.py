@@ -120,6 +120,27 @@ class SignIn(Base):
     ended_at: Mapped[dt.datetime | None]
 
 
+class Invitation(Base):
+    """A one-time link into a workspace, for whoever it was handed to."""
+
+    __tablename__ = "invitations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(36), unique=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), index=True)
+    role: Mapped[str] = mapped_column(String(10))
+    email: Mapped[str] = mapped_column(String(255))  # of a new account; who has one joins with that
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
+    accepted_at: Mapped[dt.datetime | None]
+    accepted_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+    workspace: Mapped[Workspace] = relationship()
+
+    __table_args__ = (_one_of("role", rules.WORKSPACE_ROLES),)
+
+
 class ApiToken(Base):
     """What a program shows instead of a person: kept as a hash, of a workspace or of a team."""
 

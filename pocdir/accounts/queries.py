@@ -1,0 +1,204 @@
+"""Who is there: people, workspaces, tokens and sign-ins, read only."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, bindparam, column, func, select, table
+from sqlalchemy import true as sql_true
+from sqlalchemy.orm import Session
+
+from pocdir.accounts.models import (
+    ApiToken,
+    Invitation,
+    Membership,
+    Role,
+    SignIn,
+    TeamContact,
+    User,
+    Workspace,
+)
+from pocdir.core.errors import NotFound
+from pocdir.db import Base, db
+
+_users, _sign_ins, _workspaces = User.__table__, SignIn.__table__, Workspace.__table__
+_members, _contacts, _tokens = Membership.__table__, TeamContact.__table__, ApiToken.__table__
+_roles, _roles_users = Role.__table__, Base.metadata.tables["roles_users"]
+_teams = table("teams", column("id"), column("slug"))  # the directory's table: it stands right of this room
+
+# Built once: these two run before every view that asks who is there.
+_TOKEN = (
+    select(
+        _tokens.c.id,
+        _tokens.c.prefix,
+        _tokens.c.digest,
+        _tokens.c.workspace_id,
+        _tokens.c.team_id,
+        _tokens.c.scopes,
+        _tokens.c.expires_at,
+        _tokens.c.revoked_at,
+        _workspaces.c.slug.label("workspace"),
+    )
+    .select_from(_tokens.outerjoin(_workspaces, _workspaces.c.id == _tokens.c.workspace_id))
+    .where(_tokens.c.prefix == bindparam("prefix"))
+)
+_PERSON = (
+    select(
+        _users.c.id,
+        _users.c.ref,
+        _users.c.email,
+        _sign_ins.c.started_at,
+        _sign_ins.c.workspace_id.label("current_id"),
+        _members.c.workspace_id,
+        _members.c.role,
+        _workspaces.c.slug.label("workspace"),
+        _workspaces.c.name.label("workspace_name"),
+        _contacts.c.team_id,
+        _roles.c.name.label("site_role"),
+    )
+    .select_from(
+        _sign_ins.join(_users, _users.c.id == _sign_ins.c.user_id)
+        .outerjoin(_members, _members.c.user_id == _users.c.id)
+        .outerjoin(_workspaces, _workspaces.c.id == _members.c.workspace_id)
+        .outerjoin(_contacts, _contacts.c.user_id == _users.c.id)
+        .outerjoin(_roles_users, _roles_users.c.user_id == _users.c.id)
+        .outerjoin(_roles, _roles.c.id == _roles_users.c.role_id)
+    )
+    .where(
+        _sign_ins.c.ref == bindparam("sign_in"),
+        _sign_ins.c.ended_at.is_(None),
+        _sign_ins.c.expires_at > bindparam("now", type_=_sign_ins.c.expires_at.type),
+        _users.c.fs_uniquifier == bindparam("uniquifier"),
+        _users.c.active == sql_true(),
+    )
+    .order_by(_members.c.created_at, _members.c.workspace_id)
+)
+_CREDENTIALS = select(_users.c.id, _users.c.ref, _users.c.password, _users.c.active).where(
+    _users.c.email == bindparam("email")
+)
+
+
+def token_row(prefix: str) -> Row[Any] | None:
+    """The kept half of a token with its workspace's slug, whether or not it still counts."""
+    with db.engine.connect() as connection:
+        return connection.execute(_TOKEN, {"prefix": prefix}).first()
+
+
+def person_rows(sign_in: str, uniquifier: str, now: dt.datetime) -> Sequence[Row[Any]]:
+    """The person of a live sign-in, a row for each of their workspaces and site roles; none: nobody."""
+    with db.engine.connect() as connection:
+        values = {"sign_in": sign_in, "uniquifier": uniquifier, "now": now}
+        return connection.execute(_PERSON, values).all()
+
+
+def credentials(email: str) -> Row[Any] | None:
+    """id, ref, password (hash) and active of the account with this address; its read has ended."""
+    with db.engine.connect() as connection:
+        return connection.execute(_CREDENTIALS, {"email": email}).first()
+
+
+def user_by_email(session: Session, email: str) -> User | None:
+    return session.scalar(select(User).where(User.email == email))
+
+
+def user_by_ref(session: Session, ref: str) -> User | None:
+    return session.scalar(select(User).where(User.ref == ref))
+
+
+def workspace_by_slug(session: Session, slug: str) -> Workspace:
+    """Raises NotFound `workspace_unknown`."""
+    workspace = session.scalar(select(Workspace).where(Workspace.slug == slug))
+    if workspace is None:
+        raise NotFound("workspace_unknown", f"there is no workspace {slug!r}", where="workspace")
+    return workspace
+
+
+def team_id_of(session: Session, slug: str) -> int:
+    """Raises NotFound `team_unknown`."""
+    team_id = session.scalar(select(_teams.c.id).where(_teams.c.slug == slug))
+    if team_id is None:
+        raise NotFound("team_unknown", f"there is no team {slug!r}", where="team")
+    return int(team_id)
+
+
+def team_slugs(session: Session, ids: set[int]) -> dict[int, str]:
+    """The slugs of these teams by their ids."""
+    found = session.execute(select(_teams.c.id, _teams.c.slug).where(_teams.c.id.in_(ids))) if ids else ()
+    return {row.id: row.slug for row in found}
+
+
+def membership(session: Session, *, user_id: int, workspace_id: int) -> Membership | None:
+    return session.get(Membership, (user_id, workspace_id))
+
+
+def members(session: Session, workspace_id: int) -> Sequence[Membership]:
+    """The people of a workspace, owners first, then by address."""
+    statement = (
+        select(Membership)
+        .join(Membership.user)
+        .where(Membership.workspace_id == workspace_id)
+        .order_by(Membership.role, User.email)
+    )
+    return session.scalars(statement).all()
+
+
+def workspaces_of(session: Session, user_id: int) -> Sequence[Membership]:
+    """The workspaces of a person, oldest membership first."""
+    statement = (
+        select(Membership)
+        .where(Membership.user_id == user_id)
+        .order_by(Membership.created_at, Membership.workspace_id)
+    )
+    return session.scalars(statement).all()
+
+
+def live_sign_ins(session: Session, user_id: int, now: dt.datetime) -> Sequence[SignIn]:
+    """Where a person is signed in, newest first."""
+    statement = (
+        select(SignIn)
+        .where(SignIn.user_id == user_id, SignIn.ended_at.is_(None), SignIn.expires_at > now)
+        .order_by(SignIn.id.desc())
+    )
+    return session.scalars(statement).all()
+
+
+def api_tokens(session: Session, workspace_id: int) -> Sequence[ApiToken]:
+    """The tokens of a workspace, also those that no longer count, newest first."""
+    statement = select(ApiToken).where(ApiToken.workspace_id == workspace_id).order_by(ApiToken.id.desc())
+    return session.scalars(statement).all()
+
+
+def open_invitations(session: Session, workspace_id: int, now: dt.datetime) -> Sequence[Invitation]:
+    """Invitations that nobody has used yet, newest first."""
+    statement = (
+        select(Invitation)
+        .where(
+            Invitation.workspace_id == workspace_id,
+            Invitation.accepted_at.is_(None),
+            Invitation.expires_at > now,
+        )
+        .order_by(Invitation.id.desc())
+    )
+    return session.scalars(statement).all()
+
+
+def invitation_by_ref(session: Session, ref: str) -> Invitation | None:
+    return session.scalar(select(Invitation).where(Invitation.ref == ref))
+
+
+def owners(session: Session, workspace_id: int) -> int:
+    """How many owners a workspace has."""
+    statement = select(func.count()).where(
+        Membership.workspace_id == workspace_id, Membership.role == "owner"
+    )
+    return session.scalar(statement) or 0
+
+
+def admin_is_in(session: Session) -> bool:
+    """Whether any admin has chosen a password."""
+    statement = (
+        select(User.id).join(User.roles).where(Role.name == "admin", User.password.is_not(None), User.active)
+    )
+    return session.scalar(statement.limit(1)) is not None
