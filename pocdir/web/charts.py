@@ -225,7 +225,7 @@ def _end_labels(frame: _Frame, lines: Sequence[Line]) -> list[Markup]:
     for still_to_come, (place, x, y) in zip(range(len(ends) - 1, -1, -1), ends, strict=True):
         taken = min(max(taken + gap, y), _BOTTOM - gap * still_to_come)
         lead = f"M{x:.1f} {y:.1f}H{frame.right + 3:g}L{frame.right + 13:g} {taken:.1f}"
-        labels.append(mark('<path class="lead g{place}" fill="none" d="{d}"/>', place=place, d=lead))
+        labels.append(mark('<path class="leader g{place}" fill="none" d="{d}"/>', place=place, d=lead))
         labels.append(_name(frame, place, taken + 4, lines[place].label))
     return labels
 

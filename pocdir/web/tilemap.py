@@ -63,7 +63,7 @@ def tile_map(
         *(_bars(known, level) for level in range(LEVELS)),
     ]
     width, height = (_PITCH * (1 + max(place[axis] for place in PLACES.values())) for axis in (0, 1))
-    return picture("chart tiles", ident, (width, height), title=title, desc=desc, body=body)
+    return picture("chart tilegrid", ident, (width, height), title=title, desc=desc, body=body)
 
 
 def _corner(code: str) -> tuple[int, int]:
@@ -103,4 +103,4 @@ def _bars(known: Mapping[str, int], level: int) -> Markup:
     """A second sign beside the colour: the higher the level, the longer the bar at the foot of the tile."""
     corners = (_corner(code) for code, its in known.items() if its == level)
     path = "".join(f"M{x + 3} {y + 17}h{3 + 2.75 * level:g}" for x, y in corners)
-    return mark('<path class="bar b{level}" d="{d}" pointer-events="none"/>', level=level, d=path)
+    return mark('<path class="foot b{level}" d="{d}" pointer-events="none"/>', level=level, d=path)

@@ -263,11 +263,11 @@ def test_tile_without_data_is_hatched_and_a_tile_with_data_is_not():
 def test_level_shows_without_colour():
     root = parsed(tilemap.tile_map({"AT": 0, "DE": 4}, {}, title="t", desc="d"))
     bars = {
-        p.get("class"): p.get("d") for p in root.iter(f"{SVG}path") if p.get("class", "").startswith("bar")
+        p.get("class"): p.get("d") for p in root.iter(f"{SVG}path") if p.get("class", "").startswith("foot")
     }
-    assert bars["bar b0"].endswith("h3")
-    assert bars["bar b4"].endswith("h14")
-    assert bars["bar b2"] == ""
+    assert bars["foot b0"].endswith("h3")
+    assert bars["foot b4"].endswith("h14")
+    assert bars["foot b2"] == ""
 
 
 def test_permuted_codes_permute_the_map_and_change_nothing_else():
