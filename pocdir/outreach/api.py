@@ -14,7 +14,8 @@ from pocdir.core.times import duration
 from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
-from pocdir.outreach import actions, schemas
+from pocdir.outreach import schemas
+from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.queries import answers
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import plan_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from pocdir.db import transaction
-from pocdir.outreach import actions
+from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.queries import notifications as queries
 from pocdir.web import idempotency
 

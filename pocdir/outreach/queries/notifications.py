@@ -14,24 +14,16 @@ from pocdir.core.errors import Invalid, NotFound
 from pocdir.core.refs import is_ref
 from pocdir.db import db
 from pocdir.directory.models import Address, Channel, Team
-from pocdir.directory.rules import DEAD_STATES
 from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
+from pocdir.routing.queries import index
 
 NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
 
-_T, _C, _A = Team.__table__.c, Channel.__table__.c, Address.__table__.c
+_T, _A = Team.__table__.c, Address.__table__.c
 _TEAM = select(_T.id, _T.slug, _T.name).where(_T.slug == bindparam("slug"), _T.retired_at.is_(None))
-_LIVE_CHANNEL = (
-    select(_A.kind, _A.value, _A.version)
-    .join(_C, _C.address_id == _A.id)
-    .where(
-        _C.team_id == bindparam("team_id"),
-        _C.purpose == "incident",
-        _A.state.not_in(DEAD_STATES),
-    )
-    .order_by(_C.origin.desc(), _C.preference, _A.state != "verified", _A.value)
-    .limit(1)
+_WITHIN = select(Workspace.__table__.c.acknowledgement_within).where(
+    Workspace.__table__.c.id == bindparam("workspace_id")
 )
 _ADDRESS = select(_A.version).where(_A.kind == bindparam("kind"), _A.value == bindparam("value"))
 
@@ -53,19 +45,19 @@ def team_for_notification(session: Session, slug: str) -> Row[Any]:
     return found
 
 
-def first_live_channel(session: Session, team: Row[Any]) -> tuple[str, str, int]:
-    """(kind, value, version) of the team's first live channel for incidents; raises Invalid `no_channel`."""
-    found = session.connection().execute(_LIVE_CHANNEL, {"team_id": team.id}).first()
-    if found is None:
-        raise Invalid(
-            "no_channel", f"{team.slug} has no live channel for incidents; name one", where="channel"
-        )
-    return found.kind, found.value, found.version
+def first_live_channel(slug: str) -> tuple[str, str]:
+    """(kind, value) of the team's first live channel for incidents; raises Invalid `no_channel`."""
+    desk = index().desks.get(slug)
+    channel = desk.reach["incident"].channel if desk else None
+    if channel is None:
+        raise Invalid("no_channel", f"{slug} has no live channel for incidents; name one", where="channel")
+    return channel.kind, channel.value
 
 
-def address_version(session: Session, kind: str, value: str) -> int:
+def address_version(kind: str, value: str, session: Session | None = None) -> int:
     """The version that the recipient's link is bound to; 0 for an address that the directory does not know."""
-    return session.connection().execute(_ADDRESS, {"kind": kind, "value": value}).scalar() or 0
+    connection = (session or db.session()).connection()
+    return connection.execute(_ADDRESS, {"kind": kind, "value": value}).scalar() or 0
 
 
 def notification(ref: str, viewer: Viewer, session: Session | None = None) -> Notification:
@@ -130,10 +122,7 @@ def notifications_of_incident(incident: Incident) -> list[Notification]:
 
 def acknowledgement_within(session: Session, workspace_id: int) -> str:
     """The workspace's default time for an acknowledgement, ISO 8601."""
-    table = Workspace.__table__.c
-    return session.connection().execute(
-        select(table.acknowledgement_within).where(table.id == workspace_id)
-    ).scalar_one()
+    return session.connection().execute(_WITHIN, {"workspace_id": workspace_id}).scalar_one()
 
 
 def teams_by_id(ids: Sequence[int], session: Session | None = None) -> dict[int, Team]:

@@ -79,7 +79,7 @@ def log_notification(
     if scope and key and (standing := event_by_key(scope, key, session)) is not None:
         return standing.notification or ""
     team = queries.team_for_notification(session, told.team)
-    kind, value = told.channel or queries.first_live_channel(session, team)[:2]
+    kind, value = told.channel or queries.first_live_channel(team.slug)
     sent_at = told.sent_at or now
     if sent_at > now + CLOCK_SKEW:
         raise Invalid("sent_in_future", "log it when it was sent (at most five minutes ahead)", where="sent_at")

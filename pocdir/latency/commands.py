@@ -1,0 +1,51 @@
+"""`pocdir latency`: how long answers take, from the command line."""
+
+from __future__ import annotations
+
+import click
+
+from pocdir.accounts.guards import operator_for
+from pocdir.core import clock
+from pocdir.latency import queries, rules
+from pocdir.latency.rules import Group
+from pocdir.latency.schemas import BY
+from pocdir.outreach.rules.vocabulary import SENT_LEVELS
+from pocdir.web.terminal import app_context, emit, json_option, table
+
+DAY = 86_400
+
+
+@click.command()
+@click.option("--by", type=click.Choice(BY), help="Groups side by side.")
+@click.option("--level", type=click.Choice(list(queries.LEVELS)), default="acknowledgement", show_default=True)
+@click.option("--sent-level", type=click.Choice(SENT_LEVELS), default="P0", show_default=True)
+@click.option("--team", help="Only notifications to this team.")
+@click.option("--workspace", help="Whose notifications; not needed where there is one workspace.")
+@json_option
+def latency(
+    by: str | None, level: str, sent_level: str, team: str | None, workspace: str | None, as_json: bool
+) -> int:
+    """How long answers take: Kaplan-Meier, so that never answering stays in the figure.
+
+    \b
+    Example:  pocdir latency --by team --level acknowledgement
+    """
+    with app_context():
+        now = clock.now()
+        found = queries.cases(
+            operator_for(workspace), level=level, now=now, team=team, sent_level=sent_level
+        )
+        groups = queries.figures(found, by)
+    if as_json:
+        for each in groups:
+            emit(rules.as_json(each))
+    else:
+        table(("group", "n", "answered", "still open", "median", "within 3 days"), [_cells(each) for each in groups])
+    return 0 if found else 1
+
+
+def _cells(group: Group) -> tuple[str, ...]:
+    median = "not reached" if group.median_seconds is None else f"{group.median_seconds / DAY:.1f} days"
+    within = group.within["P3D"]
+    share = "not known yet" if within is None else f"{within:.0%}"
+    return group.label, str(group.n), str(group.events), str(group.censored), median, share

@@ -1,0 +1,68 @@
+"""Latency figures as JSON, and what may be asked of them."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from pocdir.latency.queries import LEVELS
+from pocdir.outreach.rules.vocabulary import SENT_LEVELS
+from pocdir.web.schemas import Moment, Schema, Text
+
+BY = ("team", "kind", "country", "channel", "month")
+
+
+class CurveQuery(Schema):
+    """Which notifications, and how far they must have come."""
+
+    level = fields.String(load_default="acknowledgement", validate=validate.OneOf(tuple(LEVELS)))
+    since = Moment(load_default=None)
+    until = Moment(load_default=None)
+    team = Text(max=100, load_default=None)
+    sent_level = fields.String(load_default="P0", validate=validate.OneOf(SENT_LEVELS))
+    as_known_at = Moment(load_default=None)
+
+
+class LatencyQuery(CurveQuery):
+    """The same, in groups."""
+
+    by = fields.String(load_default=None, validate=validate.OneOf(BY))
+
+
+class GroupAnswer(Schema):
+    """One group's figures, in seconds; null: not reached."""
+
+    key = fields.String()
+    label = fields.String()
+    n = fields.Integer()
+    events = fields.Integer()
+    censored = fields.Integer()
+    median_seconds = fields.Float(allow_none=True)
+    band = fields.List(fields.Float(allow_none=True))
+    quartiles = fields.List(fields.Float(allow_none=True))
+    within = fields.Dict(keys=fields.String(), values=fields.Float(allow_none=True))
+    suppressed = fields.Boolean()
+
+
+class LatencyAnswer(Schema):
+    """Figures by group."""
+
+    level = fields.String()
+    by = fields.String(allow_none=True)
+    as_known_at = Moment()
+    groups = fields.List(fields.Nested(GroupAnswer))
+
+
+class PointAnswer(Schema):
+    """From `t` seconds on, the share `s` is still open, with its 95 % band."""
+
+    t = fields.Float()
+    s = fields.Float()
+    lo = fields.Float()
+    hi = fields.Float()
+    at_risk = fields.Integer()
+
+
+class CurveAnswer(Schema):
+    """The survival curve."""
+
+    items = fields.List(fields.Nested(PointAnswer))

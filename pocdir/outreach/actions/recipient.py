@@ -1,0 +1,111 @@
+"""What the holder of a recipient's link does: answer, and take it back within a day."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from pocdir.core.errors import Conflict, Gone, NotFound
+from pocdir.ledger.queries import events_of_notification
+from pocdir.ledger.rules import Event
+from pocdir.outreach.actions.notifications import record_event
+from pocdir.outreach.models import Notification
+from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.rules.corrections import counting
+from pocdir.outreach.rules.fold import state_of
+from pocdir.outreach.rules.recipient import (
+    ACTIONS,
+    action,
+    claimed_ref,
+    may_be_automatic,
+    may_undo,
+    read_recipient_token,
+)
+
+ACTOR = "recipient"
+ANSWERS = frozenset(each.event for each in ACTIONS.values())
+
+
+def addressed(session: Session | None, token: str, *, secret: bytes, now: dt.datetime) -> Notification:
+    """The notification of a recipient's link; raises NotFound `link_unknown`, Gone `link_expired`, `withdrawn`."""
+    row = queries.notification_for_recipient(claimed_ref(token), session)
+    if row is None:
+        raise NotFound("link_unknown", "this link is not one of ours, or its contact has changed since")
+    version = queries.address_version(row.channel_kind, row.channel_value, session)
+    read_recipient_token(
+        secret,
+        token,
+        channel_kind=row.channel_kind,
+        channel_value=row.channel_value,
+        channel_version=version,
+        now=now,
+    )
+    if row.withdrawn_at is not None:
+        raise Gone("withdrawn", "the sender has taken this report back; there is nothing to answer")
+    return row
+
+
+def answer(
+    session: Session, notification: Notification, *, choice: str, filled_in: Mapping[str, Any], now: dt.datetime
+) -> Event:
+    """Record what the recipient chose (assurance A2: whoever holds the link); a repeat is the same event.
+
+    Raises Invalid `action_unknown`, `payload_invalid`.
+    """
+    chosen = action(choice)
+    events = events_of_notification(notification.ref, session)
+    handed_over = state_of(events).first.handed_over
+    payload = dict(chosen.payload) | {
+        name: value for name, value in filled_in.items() if name in chosen.asks and value not in (None, "")
+    }
+    if may_be_automatic(now, handed_over.at if handed_over else notification.sent_at):
+        payload["may_be_automatic"] = True
+    return record_event(
+        session,
+        notification,
+        type=chosen.event,
+        payload=payload | {"via": "page"},
+        now=now,
+        actor=ACTOR,
+        claimed_by="recipient",
+        assurance="A2",
+        scope=f"recipient:{notification.ref}",
+        key=f"{choice}:{_taken_back(events, choice)}",
+    )
+
+
+def undo(session: Session, notification: Notification, *, event: str, now: dt.datetime) -> Event:
+    """Take back what was said through the link. Raises NotFound `event_unknown`, Conflict `undo_too_late`."""
+    said = answers_given(events_of_notification(notification.ref, session))
+    named = next((each for each in said if each.id == event), None)
+    if named is None:
+        raise NotFound("event_unknown", "there is nothing of this to take back")
+    if not may_undo(named.recorded_at, now):
+        raise Conflict("undo_too_late", "it can be taken back for a day; now a reply to the mail corrects it")
+    return record_event(
+        session,
+        notification,
+        type="event.corrected",
+        payload={"event": event, "why": "taken back by the recipient"},
+        now=now,
+        actor=ACTOR,
+        claimed_by="recipient",
+        assurance="A2",
+        scope=f"recipient:{notification.ref}",
+        key=f"undo:{event}",
+    )
+
+
+def answers_given(events: list[Event]) -> list[Event]:
+    """What the recipient has said through the link and not taken back, oldest first."""
+    return [each for each in counting(events) if each.actor == ACTOR and each.type in ANSWERS]
+
+
+def _taken_back(events: list[Event], choice: str) -> int:
+    """How often this choice was made and taken back: only then is choosing it again another event."""
+    kept = {each.id for each in answers_given(events)}
+    of_type = ACTIONS[choice].event
+    return sum(each.actor == ACTOR and each.type == of_type and each.id not in kept for each in events)

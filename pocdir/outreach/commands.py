@@ -1,0 +1,166 @@
+"""`pocdir notify` and `pocdir unanswered`: outreach from the command line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from marshmallow import ValidationError
+
+from pocdir.accounts.guards import Principal, operator_for
+from pocdir.core import clock, tlp
+from pocdir.core.errors import Invalid
+from pocdir.core.times import duration, isoformat
+from pocdir.db import db, transaction
+from pocdir.outreach import schemas
+from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.queries import answers
+from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.rules.spreadsheet import LARGEST
+from pocdir.outreach.rules.vocabulary import NOTIFICATION_KINDS
+from pocdir.web.errors import flat_messages, in_words
+from pocdir.web.terminal import app_context, emit, json_option, table
+
+workspace_option = click.option("--workspace", help="Whose; not needed where there is one workspace.")
+
+
+@click.command()
+@click.option("--team", help="Slug of the team that was told.")
+@click.option("--incident", help="Reference of the incident.")
+@click.option("--channel", help="How: KIND:VALUE, such as phone:+43... or other:conference.")
+@click.option("--kind", type=click.Choice(NOTIFICATION_KINDS), default="report", show_default=True)
+@click.option("--sent-at", help="When, if not now: 2026-11-22T12:00:00Z.")
+@click.option("--subject", help="What it was about.")
+@click.option("--tlp", type=click.Choice(tlp.LABELS), help="Default: the incident's, else TLP:AMBER.")
+@click.option("--asset", "assets", multiple=True, help="An address or name concerned; repeat for more.")
+@click.option("--expect", "expected", multiple=True, help="OF:WITHIN, such as acknowledgement:P2D.")
+@click.option("--for-information", is_flag=True, help="No answer is asked for.")
+@click.option("--csv", "spreadsheet", type=click.Path(path_type=Path), help="Your old spreadsheet (- for stdin).")
+@click.option("--day-first", is_flag=True, help="With --csv: 03/04/2026 is the third of April.")
+@click.option("--dry-run", is_flag=True, help="With --csv: show what would be logged.")
+@workspace_option
+@json_option
+def notify(
+    spreadsheet: Path | None, dry_run: bool, day_first: bool, workspace: str | None, as_json: bool, **given: Any
+) -> int:
+    """Log that a team was told, or bring a spreadsheet of contact, date, bounced, answered.
+
+    \b
+    Example:  pocdir notify --team cert-at --subject "Sinkhole hits" --asset 203.0.113.70
+              pocdir notify --csv contacts.csv --dry-run
+    """
+    with app_context():
+        who = operator_for(workspace)
+        if spreadsheet is not None:
+            return _import(who, spreadsheet, day_first, dry_run, as_json)
+        if not given["team"]:
+            raise click.UsageError("--team or --csv is needed")
+        shown = _log(who, given)
+        if as_json:
+            emit(schemas.NotificationAnswer().dump(shown))
+        else:
+            click.echo(f"logged {shown['ref']} to {shown['team']} ({shown['channel']['value']})")
+            click.echo(f"recipient's page: {shown['recipient_page']}")
+    return 0
+
+
+def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
+    kind, _, value = (given["channel"] or "").partition(":")
+    body = {
+        "team": given["team"],
+        "incident": given["incident"],
+        "channel": {"kind": kind, "value": value} if kind else None,
+        "kind": given["kind"],
+        "sent_at": given["sent_at"],
+        "subject": given["subject"],
+        "tlp": given["tlp"],
+        "assets": list(given["assets"]) or None,
+        "answer_asked": not given["for_information"],
+        "expect": [dict(zip(("of", "within"), each.partition(":")[::2], strict=True)) for each in given["expected"]]
+        or None,
+    }
+    try:
+        loaded = schemas.NotificationSchema().load(body)
+    except ValidationError as error:
+        raise click.UsageError(in_words(flat_messages(error.messages))) from None
+    now = clock.now()
+    with transaction() as session:
+        ref = actions.log_as_given(session, loaded, workspace_id=who.workspace_id or 0, now=now, actor=who.actor)
+        return answers.shown([queries.notification(ref, who, session)], session)[0]
+
+
+def _import(who: Principal, path: Path, day_first: bool, dry_run: bool, as_json: bool) -> int:
+    data = _read(path)
+    now = clock.now()
+    with transaction() as session:
+        results = actions.import_spreadsheet(
+            session,
+            data,
+            day_first=day_first,
+            apply=not dry_run,
+            workspace_id=who.workspace_id or 0,
+            now=now,
+            actor=who.actor,
+        )
+    for result in results:
+        if as_json:
+            emit(result.as_json())
+        else:
+            click.echo(f"line {result.line}: {result.words}")
+    refused = sum(result.status == "refused" for result in results)
+    click.echo(
+        f"{len(results)} lines, {refused} refused" + (", nothing was changed (dry run)" if dry_run else ""), err=True
+    )
+    return 1 if refused else 0
+
+
+def _read(path: Path) -> bytes:
+    try:
+        data = sys.stdin.buffer.read(LARGEST + 1) if str(path) == "-" else path.read_bytes()[: LARGEST + 1]
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
+    return data
+
+
+@click.command()
+@click.option("--older-than", help="Sent at least so long ago: P14D.")
+@click.option("--team", help="Only to this team (slug).")
+@workspace_option
+@json_option
+def unanswered(older_than: str | None, team: str | None, workspace: str | None, as_json: bool) -> int:
+    """Notifications whose answer was asked for by a time, and no answer is recorded here.
+
+    \b
+    Example:  pocdir unanswered --older-than P14D
+    """
+    with app_context():
+        try:
+            age = duration(older_than) if older_than else None
+        except Invalid as error:
+            raise click.UsageError(f"--older-than: {error.message}") from None
+        now = clock.now()
+        found = queries.unanswered(operator_for(workspace), now=now, limit=100_000, older_than=age, team=team)
+        shown = answers.shown(found)
+        db.session.remove()
+    if as_json:
+        for each in shown:
+            emit(schemas.NotificationAnswer().dump(each))
+    else:
+        table(
+            ("reference", "team", "channel", "sent", "days", "level", "subject"),
+            [
+                (
+                    each["ref"],
+                    each["team"],
+                    each["channel"]["value"],
+                    isoformat(each["sent_at"]),
+                    (now - each["sent_at"]).days,
+                    each["sent_level"],
+                    each["subject"],
+                )
+                for each in shown
+            ],
+        )
+    return 0 if shown else 1

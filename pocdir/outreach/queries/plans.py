@@ -1,0 +1,83 @@
+"""Whom an incident's assets concern: routing results grouped per contact. A preview; nothing is logged."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pocdir.core.errors import Invalid
+from pocdir.incidents import queries as incident_queries
+from pocdir.incidents.models import Asset, Incident
+from pocdir.incidents.rules import MOST_ASSETS
+from pocdir.routing.queries import index
+from pocdir.routing.rules.indicator import parse
+from pocdir.routing.rules.resolver import Answer, Contact, basis_json, channel_json, resolve, team_json
+
+
+def plan_of(incident: Incident, *, on: dt.date) -> dict[str, Any]:
+    """Every asset that is no control goes to its `to` and `cc` contacts, or is listed with the reason why not."""
+    known = index()
+    contacts: dict[str, dict[str, Any]] = {}
+    unrouted = []
+    for asset, answer in _routed(incident, on):
+        reached = told(answer)
+        if not reached:
+            reason = answer.status if answer else "not_an_address"
+            unrouted.append({"asset": shown(asset), "reason": reason})
+        for contact in reached:
+            parcel = contacts.setdefault(contact.team.slug, _empty(contact, incident))
+            parcel["assets"].append(shown(asset))
+    return {
+        "incident": incident.ref,
+        "people_at_risk": incident.people_at_risk,
+        "contacts": [contacts[slug] for slug in sorted(contacts, key=lambda s: (-len(contacts[s]["assets"]), s))],
+        "unrouted": unrouted,
+        "directory_version": known.directory_version,
+        "registry_version": known.registry.version if known.registry else None,
+    }
+
+
+def parcel_of(incident: Incident, team: str, *, on: dt.date) -> list[dict[str, Any]]:
+    """The incident's assets that concern this team."""
+    return [
+        shown(asset)
+        for asset, answer in _routed(incident, on)
+        if any(contact.team.slug == team for contact in told(answer))
+    ]
+
+
+def told(answer: Answer | None) -> Sequence[Contact]:
+    """The contacts that a plan writes to: rank one, and those who get a copy."""
+    return [contact for contact in answer.contacts if contact.role in ("to", "cc")] if answer else []
+
+
+def shown(asset: Asset) -> dict[str, Any]:
+    """An asset as a parcel holds it."""
+    return {"kind": asset.kind, "value": asset.value, "port": asset.port or None}
+
+
+def _routed(incident: Incident, on: dt.date) -> Iterable[tuple[Asset, Answer | None]]:
+    known = index()
+    report = "/".join(part for part in (incident.rsit_class, incident.rsit_type) if part) or None
+    for asset in incident_queries.assets(incident, limit=MOST_ASSETS):
+        if asset.control:
+            continue
+        try:
+            indicator = parse(asset.value) if asset.kind != "hash" else None
+        except Invalid:
+            indicator = None
+        yield asset, resolve(known, indicator, on=on, kind_of_report=report) if indicator else None
+
+
+def _empty(contact: Contact, incident: Incident) -> dict[str, Any]:
+    return {
+        "team": team_json(contact.team),
+        "channel": channel_json(contact.channel),
+        "basis": basis_json(contact.basis),
+        "role": contact.role,
+        "reasons": [str(reason) for reason in contact.reasons],
+        # Where people may be at risk, nothing goes to any contact before a person has said yes to that contact.
+        "held": incident.people_at_risk,
+        "assets": [],
+    }
