@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from pocdir.accounts import queries, rules
@@ -33,7 +33,7 @@ _log = structlog.get_logger("pocdir.accounts")
 def create_workspace(session: Session, *, name: str, now: dt.datetime, actor: str) -> Workspace:
     """Raises Invalid `workspace_invalid`, Conflict `workspace_exists`."""
     slug = rules.workspace_slug(name)
-    if session.scalar(select(Workspace.id).where(Workspace.slug == slug)):
+    if queries.find_workspace(session, slug):
         raise Conflict("workspace_exists", f"there is a workspace {slug!r} already", where="workspace")
     workspace = Workspace(ref=new_ref(now), slug=slug, name=name.strip()[:200], created_at=now)
     session.add(workspace)
@@ -83,8 +83,9 @@ def ensure_first_admin(session: Session, *, now: dt.datetime) -> User:
         user = _create_user(session, address=FIRST_ADMIN, now=now, actor="service")
         for role in ("admin", "steward"):
             set_site_role(session, user=user, role=role, actor="service")
-        workspace = session.scalar(select(Workspace).where(Workspace.slug == "main"))
-        workspace = workspace or create_workspace(session, name="Main", now=now, actor="service")
+        workspace = queries.find_workspace(session, "main") or create_workspace(
+            session, name="Main", now=now, actor="service"
+        )
         add_member(session, user=user, workspace=workspace, role="owner", now=now, actor="service")
     return user
 
@@ -275,3 +276,12 @@ def save_uses(session: Session, *, uses: Sequence[tuple[int, dt.datetime]]) -> i
     for token_id, moment in uses:
         session.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=moment))
     return len(uses)
+
+
+def forget_what_ended(session: Session, *, now: dt.datetime) -> int:
+    """Drop sign-ins and invitations whose time is over (data lives as long as its purpose); how many."""
+    ended = session.execute(delete(SignIn).where((SignIn.expires_at <= now) | SignIn.ended_at.is_not(None)))
+    unused = session.execute(
+        delete(Invitation).where((Invitation.expires_at <= now) | Invitation.accepted_at.is_not(None))
+    )
+    return int(ended.rowcount + unused.rowcount)  # type: ignore[attr-defined]

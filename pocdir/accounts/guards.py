@@ -9,7 +9,6 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from flask import current_app, g, redirect, request, session, url_for
-from sqlalchemy import Row
 
 from pocdir.accounts import queries, rules
 from pocdir.core import clock
@@ -148,7 +147,7 @@ def _by_header(header: str, now: dt.datetime) -> Principal:
     )
 
 
-def _person(rows: Sequence[Row[Any]]) -> Principal:
+def _person(rows: Sequence[queries.AnyRow]) -> Principal:
     first = rows[0]
     current = next((row for row in rows if row.workspace_id == first.current_id), first)
     site_roles = frozenset(row.site_role for row in rows if row.site_role)
@@ -189,3 +188,19 @@ def _count(action: str, principal: Principal, now: dt.datetime) -> None:
             limits.glance(limit, limits.network(request.remote_addr), now)
     else:
         limits.spend(WRITES, principal.actor, now)
+
+
+def operator_for(workspace: str | None) -> Principal:
+    """Who acts on the command line: the operator, for the named workspace or the only one.
+
+    Raises NotFound `workspace_unknown`, Invalid `workspace_needed` where there are several (or none).
+    """
+    found = queries.workspace_or_only(workspace)
+    return Principal(
+        kind="operator",
+        actor="operator",
+        roles=("owner",),
+        workspace_id=found.id,
+        workspace=found.slug,
+        role="owner",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row, bindparam, column, func, select, table
 from sqlalchemy import true as sql_true
@@ -20,8 +20,10 @@ from pocdir.accounts.models import (
     User,
     Workspace,
 )
-from pocdir.core.errors import NotFound
+from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import Base, db
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 _users, _sign_ins, _workspaces = User.__table__, SignIn.__table__, Workspace.__table__
 _members, _contacts, _tokens = Membership.__table__, TeamContact.__table__, ApiToken.__table__
@@ -80,20 +82,20 @@ _CREDENTIALS = select(_users.c.id, _users.c.ref, _users.c.password, _users.c.act
 )
 
 
-def token_row(prefix: str) -> Row[Any] | None:
+def token_row(prefix: str) -> AnyRow | None:
     """The kept half of a token with its workspace's slug, whether or not it still counts."""
     with db.engine.connect() as connection:
         return connection.execute(_TOKEN, {"prefix": prefix}).first()
 
 
-def person_rows(sign_in: str, uniquifier: str, now: dt.datetime) -> Sequence[Row[Any]]:
+def person_rows(sign_in: str, uniquifier: str, now: dt.datetime) -> Sequence[AnyRow]:
     """The person of a live sign-in, a row for each of their workspaces and site roles; none: nobody."""
     with db.engine.connect() as connection:
         values = {"sign_in": sign_in, "uniquifier": uniquifier, "now": now}
         return connection.execute(_PERSON, values).all()
 
 
-def credentials(email: str) -> Row[Any] | None:
+def credentials(email: str) -> AnyRow | None:
     """id, ref, password (hash) and active of the account with this address; its read has ended."""
     with db.engine.connect() as connection:
         return connection.execute(_CREDENTIALS, {"email": email}).first()
@@ -107,9 +109,13 @@ def user_by_ref(session: Session, ref: str) -> User | None:
     return session.scalar(select(User).where(User.ref == ref))
 
 
+def find_workspace(session: Session, slug: str) -> Workspace | None:
+    return session.scalar(select(Workspace).where(Workspace.slug == slug))
+
+
 def workspace_by_slug(session: Session, slug: str) -> Workspace:
     """Raises NotFound `workspace_unknown`."""
-    workspace = session.scalar(select(Workspace).where(Workspace.slug == slug))
+    workspace = find_workspace(session, slug)
     if workspace is None:
         raise NotFound("workspace_unknown", f"there is no workspace {slug!r}", where="workspace")
     return workspace
@@ -202,3 +208,15 @@ def admin_is_in(session: Session) -> bool:
         select(User.id).join(User.roles).where(Role.name == "admin", User.password.is_not(None), User.active)
     )
     return session.scalar(statement.limit(1)) is not None
+
+
+def workspace_or_only(slug: str | None) -> Workspace:
+    """The named workspace, or the only one; NotFound `workspace_unknown`, Invalid `workspace_needed`."""
+    session = db.session()
+    if slug is not None:
+        return workspace_by_slug(session, slug)
+    found = session.scalars(select(Workspace).order_by(Workspace.slug).limit(20)).all()
+    if len(found) != 1:
+        known = ", ".join(each.slug for each in found) or "none yet: pocdir user create EMAIL --workspace W"
+        raise Invalid("workspace_needed", f"say which with --workspace ({known})")
+    return found[0]

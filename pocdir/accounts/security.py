@@ -36,9 +36,9 @@ class Datastore(SQLAlchemySessionUserDatastore):
 
         Its views change objects that were read by a read-only transaction; ours writes from its first moment.
         """
-        session = db.session()
-        new, gone = list(session.new), list(session.deleted)
-        changed = [(row, _changes(row)) for row in session.dirty if session.is_modified(row)]
+        reader = db.session()
+        new, gone = list(reader.new), list(reader.deleted)
+        changed = [(row, _changes(row)) for row in reader.dirty if reader.is_modified(row)]
         if not (new or gone or changed):
             return
         with transaction() as session:  # ends the reading one: new rows are detached, changes are dropped
@@ -62,14 +62,22 @@ def _changes(row: object) -> dict[str, Any]:
 class PageSessions(SecureCookieSessionInterface):
     """Sessions for pages only: where machines ask, the cookie is not even looked at."""
 
+    _serializer: Any = None
+
     def open_session(self, app: Flask, request: Any) -> SecureCookieSession | None:
-        if request.path.startswith(MACHINE_PATHS):
+        if request.path.startswith(MACHINE_PATHS) or self.get_cookie_name(app) not in request.cookies:
             return self.session_class()
         return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: Any, response: Any) -> None:
-        if not request.path.startswith(MACHINE_PATHS):
+        if (session.accessed or session.modified) and not request.path.startswith(MACHINE_PATHS):
             super().save_session(app, session, response)
+
+    def get_signing_serializer(self, app: Flask) -> Any:
+        """Made once: making it costs more than signing."""
+        if self._serializer is None:
+            self._serializer = super().get_signing_serializer(app)
+        return self._serializer
 
 
 def init_app(app: Flask) -> None:

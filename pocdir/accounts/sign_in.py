@@ -13,7 +13,7 @@ from pocdir.accounts import actions, queries, rules
 from pocdir.accounts.guards import SIGN_IN
 from pocdir.accounts.models import Invitation, User
 from pocdir.config import Settings
-from pocdir.core.errors import Unauthenticated
+from pocdir.core.errors import Invalid, Unauthenticated
 from pocdir.db import db, transaction
 from pocdir.web import limits
 
@@ -77,10 +77,11 @@ def new_hash(password: str, email: str) -> str:
     return str(hash_password(password))
 
 
-def knows_password(email: str, password: str) -> bool:
-    """Whether this is the person's present password."""
+def require_password(email: str, password: str) -> None:
+    """Raises Invalid `password_wrong` unless this is the person's present password."""
     kept = queries.credentials(email)
-    return bool(verify_password(normal(password), kept.password if kept and kept.password else NOBODY))
+    if not verify_password(normal(password), kept.password if kept and kept.password else NOBODY):
+        raise Invalid("password_wrong", "this is not your present password", where="present")
 
 
 def welcome_link(user: User, now: dt.datetime) -> str:
