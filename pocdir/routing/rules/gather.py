@@ -1,0 +1,276 @@
+"""Everybody who might answer for an indicator: the keys it has, and the candidates under each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+from typing import TypeVar
+
+from pocdir.core.domains import country_of_tld, suffix_labels
+from pocdir.core.text import Phrase
+from pocdir.routing.rules.addresses import Span, is_special, parse_prefix
+from pocdir.routing.rules.index import (
+    NOBODY,
+    Basis,
+    Candidate,
+    Index,
+    Registry,
+    RegistryEntry,
+    sector_key,
+)
+from pocdir.routing.rules.indicator import Indicator, domain, span
+
+Value = TypeVar("Value")
+
+MOST_ENTRIES = 64  # of the registry that one prefix or range is looked up in
+
+# IANA's AS numbers registry (read 2026-11): reserved, AS_TRANS, documentation, private use.
+SPECIAL_SYSTEMS = (
+    (0, 0),
+    (23456, 23456),
+    (64496, 131071),
+    (4200000000, 4294967295),
+)
+
+AS_NUMBER = Phrase("AS number")
+DEPENDS = Phrase("depends on the prefix")
+ASKED_COUNTRY = Phrase("the country asked for")
+TLD_ONLY = Phrase("by TLD only")
+REGIONAL = Phrase("coordinator for several countries")
+GLOBAL = Phrase("global coordinator")
+SECTOR = Phrase("country and sector")
+SECTOR_ANYWHERE = Phrase("the sector in any country")
+BY_NAME = Phrase("asked for by name")
+COUNTRY_REASONS = {
+    "registered": Phrase("registered country"),
+    "located": Phrase("country in which it is located"),
+    "asn": Phrase("country of the AS"),
+}
+NOT_ROUTABLE = Phrase("not routable: no contact exists for private, reserved or documentation space")
+NO_REGISTRY = Phrase("no registry data is loaded: network and country are not known")
+NOT_REGISTERED = Phrase("the registry data says nothing about this")
+NO_COUNTRY = Phrase("the registry data names no country for this")
+IN_PIECES = Phrase("the registry data divides this: the country depends on the address")
+NOT_ALL = Phrase("only a part of this was looked up in the registry data; ask for smaller prefixes")
+HAS_PARTS = Phrase("parts of this have contacts of their own; ask for the single addresses")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What the registry says of the indicator; None where it says nothing, or not the same of all of it."""
+
+    prefix: str | None
+    asn: int | None
+    holder: str | None
+    registered: str | None
+    located: str | None
+    asn_country: str | None
+    as_of: str
+
+
+@dataclass(slots=True)
+class Found:
+    """The candidates with the reason for each (None: its specificity), and what else there is to say."""
+
+    candidates: list[tuple[Candidate, Phrase | None]] = field(default_factory=list)
+    network: Network | None = None
+    countries: tuple[str, ...] = ()
+    notes: list[Phrase] = field(default_factory=list)
+    routable: bool = True
+
+    def add(self, candidates: Iterable[Candidate], reason: Phrase | None) -> None:
+        self.candidates += [(candidate, reason) for candidate in candidates]
+
+
+def gather(index: Index, indicator: Indicator, sector: str | None, country_by: str) -> Found:
+    """All candidates, in no order, also those that are ruled out; country_by: registered, located or asn."""
+    found = Found()
+    asked = span(indicator)
+    if asked:
+        _addresses(index, asked, sector, country_by, found)
+    elif indicator.kind == "asn":
+        _system(index, int(indicator.value), sector, country_by, found)
+    elif indicator.kind == "country":
+        _countries(index, (indicator.value,), sector, ASKED_COUNTRY, found)
+    elif indicator.kind == "team":
+        _team(index, indicator.value, found)
+    else:
+        _name(index, domain(indicator) or "", sector, found)
+    return found
+
+
+def _addresses(index: Index, asked: Span, sector: str | None, country_by: str, found: Found) -> None:
+    pieces = index.pieces[asked.family]
+    if asked.first == asked.last:
+        found.add(pieces.at(asked.first), None)
+    else:
+        found.add([c for c in pieces.at(asked.first) if c.span and c.span.last >= asked.last], None)
+        if not pieces.whole(asked.first, asked.last):
+            found.notes.append(HAS_PARTS)
+    entries = _entries(index.registry, asked, found)
+    found.network = _network(entries)
+    systems = _distinct(entry.asn for entry in entries)
+    for number in systems:
+        found.add(index.systems.get(number, NOBODY), AS_NUMBER if len(systems) == 1 else DEPENDS)
+    if not found.candidates and is_special(asked):
+        found.routable, found.notes = False, [NOT_ROUTABLE]
+        return
+    codes = _distinct(_deciding(entry, country_by) for entry in entries)
+    if len(codes) > 1:
+        found.notes.append(IN_PIECES)
+    elif not codes:
+        found.notes.append(NO_COUNTRY if entries else NOT_REGISTERED if index.registry else NO_REGISTRY)
+    found.notes += _disagreement(found.network)
+    _countries(index, codes, sector, COUNTRY_REASONS[country_by] if len(codes) == 1 else DEPENDS, found)
+
+
+def _entries(registry: Registry | None, asked: Span, found: Found) -> list[RegistryEntry]:
+    """What the registry says from the first address to the last, piece by piece."""
+    entries: list[RegistryEntry] = []
+    number = asked.first
+    while registry and number <= asked.last:
+        entry = registry.lookup(IPv4Address(number) if asked.family == 4 else IPv6Address(number))
+        if entry:
+            entries.append(entry)
+        if asked.first == asked.last:
+            break
+        if entry is None or entry.prefix is None or len(entries) == MOST_ENTRIES:
+            if entries:
+                found.notes.append(NOT_ALL)
+            break
+        number = parse_prefix(entry.prefix).last + 1
+    return entries
+
+
+def _network(entries: list[RegistryEntry]) -> Network | None:
+    if not entries:
+        return None
+    first = entries[0]
+    if len(entries) == 1:
+        return Network(
+            first.prefix,
+            first.asn,
+            first.holder,
+            first.registered,
+            first.located,
+            first.asn_country,
+            first.as_of,
+        )
+    return Network(
+        None,
+        _common(entry.asn for entry in entries),
+        _common(entry.holder for entry in entries),
+        _common(entry.registered for entry in entries),
+        _common(entry.located for entry in entries),
+        _common(entry.asn_country for entry in entries),
+        min(entry.as_of for entry in entries),
+    )
+
+
+def _deciding(entry: RegistryEntry, country_by: str) -> str | None:
+    if country_by == "registered":
+        return entry.registered
+    return entry.located if country_by == "located" else entry.asn_country
+
+
+def _disagreement(network: Network | None) -> list[Phrase]:
+    """The registered country beside another one, said in words."""
+    if network is None or network.registered is None:
+        return []
+    if network.located in (None, network.registered) and network.asn_country in (None, network.registered):
+        return []
+    return [
+        Phrase(
+            "registered in %(registered)s, located in %(located)s, the AS in %(system)s",
+            registered=network.registered,
+            located=network.located or "?",
+            system=network.asn_country or "?",
+        )
+    ]
+
+
+def _system(index: Index, number: int, sector: str | None, country_by: str, found: Found) -> None:
+    found.add(index.systems.get(number, NOBODY), AS_NUMBER)
+    entry = index.registry.asn(number) if index.registry else None
+    if not found.candidates and entry is None and any(low <= number <= high for low, high in SPECIAL_SYSTEMS):
+        found.routable, found.notes = False, [NOT_ROUTABLE]
+        return
+    if entry is None or index.registry is None:
+        found.notes.append(NOT_REGISTERED if index.registry else NO_REGISTRY)
+        _countries(index, (), sector, DEPENDS, found)
+        return
+    codes = entry.registered_countries
+    if country_by == "asn":
+        codes = (entry.asn_country,) if entry.asn_country else ()
+    found.network = Network(
+        None,
+        number,
+        entry.holder,
+        _common(entry.registered_countries),
+        None,
+        entry.asn_country,
+        index.registry.as_of,
+    )
+    if not codes:
+        found.notes.append(NO_COUNTRY)
+    reason = COUNTRY_REASONS["asn" if country_by == "asn" else "registered"]
+    _countries(index, codes, sector, reason if len(codes) == 1 else DEPENDS, found)
+
+
+def _name(index: Index, name: str, sector: str | None, found: Found) -> None:
+    """Each parent below the public suffix (a public suffix asked for is looked up itself), then the ccTLD."""
+    labels = name.split(".")
+    for start in range(max(len(labels) - suffix_labels(labels), 1)):
+        found.add(index.domains.get(".".join(labels[start:]), NOBODY), None)
+    code = country_of_tld(name)
+    _countries(index, (code,) if code else (), sector, TLD_ONLY, found, weak=True)
+
+
+def _countries(
+    index: Index,
+    codes: tuple[str, ...],
+    sector: str | None,
+    reason: Phrase,
+    found: Found,
+    *,
+    weak: bool = False,
+) -> None:
+    """The teams of the countries and of the sector in them, then those of the sector and of the world."""
+    countries, sectors = (index.tlds, index.tld_sectors) if weak else (index.countries, index.sectors)
+    for code in codes:
+        if sector:
+            found.add(sectors.get(sector_key(sector, code), NOBODY), reason if weak else SECTOR)
+        for candidate in countries.get(code, NOBODY):
+            found.candidates.append((candidate, REGIONAL if candidate.place == "coordinator" else reason))
+    if sector:
+        found.add(index.sectors.get(sector_key(sector), NOBODY), SECTOR_ANYWHERE)
+    found.add(index.everywhere, GLOBAL)
+    found.countries = codes
+
+
+def _team(index: Index, slug: str, found: Found) -> None:
+    desk = index.desks.get(slug)
+    if desk is None:
+        return
+    channel = desk.reach["incident"].channel
+    basis = Basis(
+        "team",
+        slug,
+        channel.origin if channel else "imported",
+        channel.source if channel else "",
+        channel.as_of if channel else "",
+    )
+    found.add(
+        [Candidate(desk, basis, "team", 0, None, "holder", (0, 0), (0, slug), False, "", "9999")], BY_NAME
+    )
+
+
+def _distinct(values: Iterable[Value | None]) -> tuple[Value, ...]:
+    return tuple(dict.fromkeys(value for value in values if value is not None))
+
+
+def _common(values: Iterable[Value]) -> Value | None:
+    """The value if they are all the same."""
+    found = set(values)
+    return found.pop() if len(found) == 1 else None

@@ -1,0 +1,311 @@
+"""One version of the directory, arranged for lookups: immutable, shared by threads, replaced as a whole."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Protocol
+
+from pocdir.core.text import Phrase, fold
+from pocdir.directory.rules import (
+    CHANNEL_KINDS,
+    DEAD_STATES,
+    PURPOSES,
+    Channel,
+    Directory,
+    Responsibility,
+    Team,
+)
+from pocdir.routing.rules.addresses import IPAddress, Span, parse_span
+from pocdir.routing.rules.order import ORIGIN_ORDER, ROLE_ORDER, STATE_ORDER
+
+PUBLIC = frozenset({"public"})
+
+
+class RegistryEntry(Protocol):
+    """What a registry says of one address."""
+
+    @property
+    def prefix(self) -> str | None: ...
+    @property
+    def asn(self) -> int | None: ...
+    @property
+    def holder(self) -> str | None: ...
+    @property
+    def registered(self) -> str | None: ...
+    @property
+    def located(self) -> str | None: ...
+    @property
+    def asn_country(self) -> str | None: ...
+    @property
+    def as_of(self) -> str: ...
+
+
+class AsnEntry(Protocol):
+    """What a registry says of one AS number."""
+
+    @property
+    def holder(self) -> str | None: ...
+    @property
+    def asn_country(self) -> str | None: ...
+    @property
+    def registered_countries(self) -> tuple[str, ...]: ...
+
+
+class Registry(Protocol):
+    """One version of the registry data."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def as_of(self) -> str: ...
+    def lookup(self, address: IPAddress, /) -> RegistryEntry | None: ...
+    def asn(self, number: int, /) -> AsnEntry | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Why a team is a candidate: what it answers for, and who says so."""
+
+    key: str
+    value: str
+    origin: str
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a team is reached for one purpose: its channel, or why none."""
+
+    channel: Channel | None
+    state: int  # position in STATE_ORDER
+    obstacle: Phrase | None
+    remark: Phrase | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Desk:
+    """A team with what was worked out for it once: its reach for each purpose."""
+
+    team: Team
+    reach: Mapping[str, Reach]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One responsibility of one team, reached in one way (`place` of order.PLACES)."""
+
+    desk: Desk
+    basis: Basis
+    place: str
+    size: int  # the smaller the more specific: addresses of a prefix, minus the labels of a domain
+    span: Span | None
+    role: str
+    before_state: tuple[int, int]  # role, origin
+    after_state: tuple[int, str]  # rank, slug
+    national: bool  # counts as the national PoC of its country
+    valid_from: str
+    valid_to: str
+
+
+Candidates = tuple[Candidate, ...]
+NOBODY: Candidates = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """One family's space, cut where a responsibility begins or ends; in a piece the narrowest comes first."""
+
+    starts: list[int]
+    candidates: list[Candidates]
+
+    def at(self, number: int) -> Candidates:
+        """All whose prefix or range holds the address."""
+        piece = bisect_right(self.starts, number) - 1
+        return self.candidates[piece] if piece >= 0 else NOBODY
+
+    def whole(self, first: int, last: int) -> bool:
+        """Whether first and last lie in one piece, so that one answer holds for all between them."""
+        return bisect_right(self.starts, first) == bisect_right(self.starts, last)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Index:
+    """What resolve() reads: the candidates by each key that an indicator may have."""
+
+    directory_version: str
+    registry: Registry | None
+    names: Mapping[str, tuple[str, ...]]  # folded slug, name, short name -> slugs; for indicator.parse
+    desks: Mapping[str, Desk]
+    pieces: Mapping[int, Pieces]  # by family, 4 and 6
+    domains: Mapping[str, Candidates]
+    systems: Mapping[int, Candidates]
+    countries: Mapping[str, Candidates]
+    tlds: Mapping[str, Candidates]  # by country code: the same teams, weakly
+    sectors: Mapping[str, Candidates]  # by `AT/energy`, and by `energy` alone
+    tld_sectors: Mapping[str, Candidates]
+    everywhere: Candidates
+    nationals: Mapping[str, Candidates]  # by country code: those that count as its national PoC
+
+    @classmethod
+    def build(
+        cls, directory: Directory, registry: Registry | None, *, audiences: frozenset[str] = PUBLIC
+    ) -> Index:
+        """Arrange one version; only channels whose audience is among `audiences` are ever answered.
+
+        Raises ValueError when a responsibility's value is not in its normal form.
+        """
+        desks = {team.slug: Desk(team, _reach(team, audiences)) for team in directory.teams}
+        found: dict[str, list[Candidate]] = defaultdict(list)
+        for desk in desks.values():
+            for row in desk.team.responsibilities:
+                found[row.key].append(_candidate(desk, row))
+        spans = found["prefix"]
+        regions, sectors = found["country"], found["country+sector"]
+        return cls(
+            directory.version,
+            registry,
+            MappingProxyType(_names(directory.teams)),
+            MappingProxyType(desks),
+            MappingProxyType({family: _pieces(spans, family) for family in (4, 6)}),
+            _by_value(found["domain"]),
+            MappingProxyType({int(asn): teams for asn, teams in _by_value(found["asn"]).items()}),
+            _by_value(regions),
+            _by_value(_by_tld(regions)),
+            _by_value(sectors + found["sector"]),
+            _by_value(_by_tld(sectors)),
+            tuple(found["global"]),
+            _by_value(row for row in regions if row.national),
+        )
+
+
+def channels_for(team: Team, purpose: str, audiences: frozenset[str] = PUBLIC) -> tuple[Channel, ...]:
+    """A team's channels for a purpose, the preferred one first; where it names none, its general ones.
+
+    Dead ones (bouncing, withdrawn) are among them: whoever writes takes the first that lives.
+    """
+    seen = [c for c in team.channels if c.audience in audiences]
+    found = [c for c in seen if c.purpose == purpose] or [c for c in seen if c.purpose == "general"]
+    return tuple(sorted(found, key=_preferred_first))
+
+
+def sector_key(sector: str, code: str | None = None) -> str:
+    """How a sector is kept, alone or in a country: `energy`, `AT/energy`."""
+    name = re.sub(r"[\s_]+", "-", sector.strip().lower())
+    return f"{code}/{name}" if code else name
+
+
+def _preferred_first(channel: Channel) -> tuple[int, int, int, str]:
+    return (
+        channel.preference,
+        ORIGIN_ORDER.index(channel.origin),
+        CHANNEL_KINDS.index(channel.kind),
+        channel.value,
+    )
+
+
+def _reach(team: Team, audiences: frozenset[str]) -> Mapping[str, Reach]:
+    return MappingProxyType(
+        {purpose: _reach_for(channels_for(team, purpose, audiences), purpose) for purpose in PURPOSES}
+    )
+
+
+def _reach_for(channels: tuple[Channel, ...], purpose: str) -> Reach:
+    if not channels:
+        return Reach(None, 0, Phrase("no channel for the purpose %(purpose)s", purpose=purpose), None)
+    live = next((c for c in channels if c.state not in DEAD_STATES), None)
+    if live is None:
+        return Reach(None, 0, _demotion(channels[0]), None)
+    remark = None
+    if live.confidence == "low":
+        remark = Phrase("an unverified lead from a source of low confidence")
+    elif live.purpose != purpose:
+        remark = Phrase("a general address; none for the purpose %(purpose)s is known", purpose=purpose)
+    return Reach(live, STATE_ORDER.index(live.state), None, remark)
+
+
+def _demotion(channel: Channel) -> Phrase:
+    on = channel.state_since[:10] if channel.state_since else None
+    if channel.state == "bouncing":
+        return Phrase("demoted: bounce on %(day)s", day=on) if on else Phrase("demoted: bounce")
+    return Phrase("demoted: withdrawn on %(day)s", day=on) if on else Phrase("demoted: withdrawn")
+
+
+def _place(team: Team, row: Responsibility) -> str:
+    if row.key in ("prefix", "asn") and team.kind == "provider":
+        return f"hosting {row.key}"
+    return "coordinator" if row.key == "country" and row.role == "coordinator" else row.key
+
+
+def _candidate(desk: Desk, row: Responsibility) -> Candidate:
+    span = parse_span(row.value) if row.key == "prefix" else None
+    size = span.last - span.first + 1 if span else 0
+    return Candidate(
+        desk,
+        Basis(row.key, row.value, row.origin, row.source, row.as_of),
+        _place(desk.team, row),
+        -row.value.count(".") if row.key == "domain" else size,
+        span,
+        row.role,
+        (ROLE_ORDER.index(row.role), ORIGIN_ORDER.index(row.origin)),
+        (row.rank, desk.team.slug),
+        row.key == "country" and (row.role in ("national", "holder") or desk.team.kind == "national"),
+        row.valid_from or "",
+        row.valid_to or "9999",
+    )
+
+
+def _by_tld(rows: Iterable[Candidate]) -> list[Candidate]:
+    """The same candidates, reached by the top level domain of their country; a sector is more specific."""
+    return [
+        replace(
+            row,
+            basis=replace(row.basis, key="tld"),
+            place=row.place if row.place == "coordinator" else "tld",
+            size=-1 if row.place == "country+sector" else 0,
+        )
+        for row in rows
+    ]
+
+
+def _by_value(rows: Iterable[Candidate]) -> Mapping[str, Candidates]:
+    found: dict[str, list[Candidate]] = defaultdict(list)
+    for row in rows:
+        found[row.basis.value].append(row)
+    return MappingProxyType({value: tuple(same) for value, same in found.items()})
+
+
+def _names(teams: Iterable[Team]) -> dict[str, tuple[str, ...]]:
+    """A slug is its team's alone, whoever else has it as a name."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for team in teams:
+        for name in (team.name, team.short_name):
+            if name:
+                found[fold(name)].add(team.slug)
+    names = {name: tuple(sorted(slugs)) for name, slugs in found.items()}
+    return names | {fold(team.slug): (team.slug,) for team in teams}
+
+
+def _pieces(rows: Iterable[Candidate], family: int) -> Pieces:
+    """Sweep over the ends of all spans, the active ones kept sorted by size (partial overlaps allowed)."""
+    opening: dict[int, list[Candidate]] = defaultdict(list)
+    closing: dict[int, list[Candidate]] = defaultdict(list)
+    for row in rows:
+        if row.span and row.span.family == family:
+            opening[row.span.first].append(row)
+            closing[row.span.last + 1].append(row)
+    starts = sorted(opening.keys() | closing.keys())
+    active: list[Candidate] = []
+    candidates = []
+    for start in starts:
+        for row in closing.get(start, ()):
+            active.remove(row)
+        for row in opening.get(start, ()):
+            insort(active, row, key=lambda r: r.size)
+        candidates.append(tuple(active))
+    return Pieces(starts, candidates)
