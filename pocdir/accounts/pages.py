@@ -149,7 +149,7 @@ def end_sign_in(ref: str) -> Any:
 @blueprint.get("/workspace")
 @guard("workspace.read")
 def workspace() -> str:
-    return _workspace(Form())
+    return _workspace()
 
 
 @blueprint.post("/workspace/current")
@@ -168,7 +168,7 @@ def invite() -> Any:
     now, principal = clock.now(), g.principal
     typed = form(schemas.NewInvitation(), request.form)
     if not typed.valid:
-        return _workspace(typed), 422
+        return _workspace(invite_form=typed), 422
     try:
         with transaction() as written:
             invitation = actions.invite(
@@ -180,8 +180,8 @@ def invite() -> Any:
             )
             link = sign_in.invitation_link(invitation)
     except Refusal as refusal:
-        return _refused(typed, refusal, _workspace)
-    return _workspace(Form(), link=link, invited=typed.data["email"])
+        return _refused(typed, refusal, lambda typed: _workspace(invite_form=typed))
+    return _workspace(link=link, invited=typed.data["email"])
 
 
 @blueprint.post("/workspace/members/<ref>/remove")
@@ -201,7 +201,7 @@ def create_token() -> Any:
     principal = g.principal
     typed = form(schemas.NewToken(), request.form)
     if not typed.valid:
-        return _workspace(typed), 422
+        return _workspace(token_form=typed), 422
     with transaction() as written:
         _kept, text = actions.create_token(
             written,
@@ -210,7 +210,7 @@ def create_token() -> Any:
             now=clock.now(),
             actor=principal.actor,
         )
-    return _workspace(Form(), token=text)
+    return _workspace(token=text)
 
 
 @blueprint.post("/workspace/tokens/<ref>/revoke")
@@ -260,25 +260,25 @@ def _account(typed: Form) -> str:
         site_roles=sorted(principal.site_roles),
         memberships=queries.workspaces_of(reader, principal.user_id),
         sign_ins=queries.live_sign_ins(reader, principal.user_id, clock.now()),
+        current=principal.workspace,
         current_sign_in=session[SIGN_IN],
     )
 
 
-def _workspace(
-    typed: Form, *, link: str | None = None, invited: str | None = None, token: str | None = None
-) -> str:
+def _workspace(*, invite_form: Form | None = None, token_form: Form | None = None, **once: str) -> str:
+    """`once`: link and invited after inviting, token after creating one; shown this time only."""
     principal, reader, now = g.principal, db.session(), clock.now()
     return render_template(
         "accounts/workspace.html",
-        form=typed,
         workspace=queries.workspace_by_slug(reader, principal.workspace),
         members=queries.members(reader, principal.workspace_id),
+        viewer_ref=principal.user_ref,
+        may_manage=principal.may("workspace.manage"),
         invitations=queries.open_invitations(reader, principal.workspace_id, now),
         tokens=queries.api_tokens(reader, principal.workspace_id),
-        scopes=rules.SCOPES,
-        may_manage=principal.may("workspace.manage"),
-        link=link,
-        invited=invited,
-        token=token,
+        scope_choices=[(scope, scope) for scope in rules.SCOPES],
+        invite_form=invite_form or Form(),
+        token_form=token_form or Form(),
         now=now,
+        **once,
     )
