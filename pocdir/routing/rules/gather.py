@@ -12,7 +12,6 @@ from pocdir.core.text import Phrase
 from pocdir.routing.rules.addresses import Span, is_special, parse_prefix
 from pocdir.routing.rules.index import (
     NOBODY,
-    Basis,
     Candidate,
     Index,
     Registry,
@@ -22,6 +21,8 @@ from pocdir.routing.rules.index import (
 from pocdir.routing.rules.indicator import Indicator, domain, span
 
 Value = TypeVar("Value")
+
+Reached = tuple[Candidate, Phrase | None]  # with the reason; None: its specificity
 
 MOST_ENTRIES = 64  # of the registry that one prefix or range is looked up in
 
@@ -71,9 +72,9 @@ class Network:
 
 @dataclass(slots=True)
 class Found:
-    """The candidates with the reason for each (None: its specificity), and what else there is to say."""
+    """The candidates, and what else there is to say."""
 
-    candidates: list[tuple[Candidate, Phrase | None]] = field(default_factory=list)
+    candidates: list[Reached] = field(default_factory=list)
     network: Network | None = None
     countries: tuple[str, ...] = ()
     notes: list[Phrase] = field(default_factory=list)
@@ -94,7 +95,7 @@ def gather(index: Index, indicator: Indicator, sector: str | None, country_by: s
     elif indicator.kind == "country":
         _countries(index, (indicator.value,), sector, ASKED_COUNTRY, found)
     elif indicator.kind == "team":
-        _team(index, indicator.value, found)
+        found.add(index.teams.get(indicator.value, NOBODY), BY_NAME)
     else:
         _name(index, domain(indicator) or "", sector, found)
     return found
@@ -119,7 +120,7 @@ def _addresses(index: Index, asked: Span, sector: str | None, country_by: str, f
     codes = _distinct(_deciding(entry, country_by) for entry in entries)
     if len(codes) > 1:
         found.notes.append(IN_PIECES)
-    elif not codes:
+    elif not codes and NOT_ALL not in found.notes:
         found.notes.append(NO_COUNTRY if entries else NOT_REGISTERED if index.registry else NO_REGISTRY)
     found.notes += _disagreement(found.network)
     _countries(index, codes, sector, COUNTRY_REASONS[country_by] if len(codes) == 1 else DEPENDS, found)
@@ -129,15 +130,14 @@ def _entries(registry: Registry | None, asked: Span, found: Found) -> list[Regis
     """What the registry says from the first address to the last, piece by piece."""
     entries: list[RegistryEntry] = []
     number = asked.first
-    while registry and number <= asked.last:
+    while registry is not None and number <= asked.last:
         entry = registry.lookup(IPv4Address(number) if asked.family == 4 else IPv6Address(number))
         if entry:
             entries.append(entry)
         if asked.first == asked.last:
             break
         if entry is None or entry.prefix is None or len(entries) == MOST_ENTRIES:
-            if entries:
-                found.notes.append(NOT_ALL)
+            found.notes.append(NOT_ALL)
             break
         number = parse_prefix(entry.prefix).last + 1
     return entries
@@ -247,23 +247,6 @@ def _countries(
         found.add(index.sectors.get(sector_key(sector), NOBODY), SECTOR_ANYWHERE)
     found.add(index.everywhere, GLOBAL)
     found.countries = codes
-
-
-def _team(index: Index, slug: str, found: Found) -> None:
-    desk = index.desks.get(slug)
-    if desk is None:
-        return
-    channel = desk.reach["incident"].channel
-    basis = Basis(
-        "team",
-        slug,
-        channel.origin if channel else "imported",
-        channel.source if channel else "",
-        channel.as_of if channel else "",
-    )
-    found.add(
-        [Candidate(desk, basis, "team", 0, None, "holder", (0, 0), (0, slug), False, "", "9999")], BY_NAME
-    )
 
 
 def _distinct(values: Iterable[Value | None]) -> tuple[Value, ...]:

@@ -6,9 +6,9 @@ import re
 from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 from pocdir.core.text import Phrase, fold
 from pocdir.directory.rules import (
@@ -141,7 +141,7 @@ class Index:
     directory_version: str
     registry: Registry | None
     names: Mapping[str, tuple[str, ...]]  # folded slug, name, short name -> slugs; for indicator.parse
-    desks: Mapping[str, Desk]
+    teams: Mapping[str, Candidates]  # by slug: the team itself
     pieces: Mapping[int, Pieces]  # by family, 4 and 6
     domains: Mapping[str, Candidates]
     systems: Mapping[int, Candidates]
@@ -151,6 +151,7 @@ class Index:
     tld_sectors: Mapping[str, Candidates]
     everywhere: Candidates
     nationals: Mapping[str, Candidates]  # by country code: those that count as its national PoC
+    decisions: dict[Any, Any] = field(default_factory=dict)  # resolve()'s memory; forgotten with the index
 
     @classmethod
     def build(
@@ -160,9 +161,9 @@ class Index:
 
         Raises ValueError when a responsibility's value is not in its normal form.
         """
-        desks = {team.slug: Desk(team, _reach(team, audiences)) for team in directory.teams}
+        desks = [Desk(team, _reach(team, audiences)) for team in directory.teams]
         found: dict[str, list[Candidate]] = defaultdict(list)
-        for desk in desks.values():
+        for desk in desks:
             for row in desk.team.responsibilities:
                 found[row.key].append(_candidate(desk, row))
         spans = found["prefix"]
@@ -171,7 +172,7 @@ class Index:
             directory.version,
             registry,
             MappingProxyType(_names(directory.teams)),
-            MappingProxyType(desks),
+            _by_value([_by_name(desk) for desk in desks]),
             MappingProxyType({family: _pieces(spans, family) for family in (4, 6)}),
             _by_value(found["domain"]),
             MappingProxyType({int(asn): teams for asn, teams in _by_value(found["asn"]).items()}),
@@ -258,6 +259,15 @@ def _candidate(desk: Desk, row: Responsibility) -> Candidate:
         row.valid_from or "",
         row.valid_to or "9999",
     )
+
+
+def _by_name(desk: Desk) -> Candidate:
+    """The team itself; its basis is what says that the team can be reached."""
+    channel = desk.reach["incident"].channel
+    said_by = (channel.origin, channel.source, channel.as_of) if channel else ("imported", "", "")
+    slug = desk.team.slug
+    basis = Basis("team", slug, *said_by)
+    return Candidate(desk, basis, "team", 0, None, "holder", (0, 0), (0, slug), False, "", "9999")
 
 
 def _by_tld(rows: Iterable[Candidate]) -> list[Candidate]:

@@ -20,6 +20,7 @@ from pocdir.routing.rules.addresses import (
     parse_address,
     parse_prefix,
     parse_range,
+    span_at,
     span_of,
 )
 
@@ -67,7 +68,7 @@ def parse(text: str, directory_names: Mapping[str, Sequence[str]] = NO_NAMES) ->
 def span(indicator: Indicator) -> Span | None:
     """The addresses asked about; None when a name, number or country is."""
     if indicator.kind == "ip":
-        return span_of(parse_address(indicator.value))
+        return span_at(indicator.value)
     if indicator.kind == "prefix":
         return parse_prefix(indicator.value)
     if indicator.kind == "range":
@@ -125,6 +126,7 @@ def _harmless(character: str) -> bool:
     return character in "\u200c\u200d" or unicodedata.category(character) == "Zs"
 
 
+_BARE = re.compile(r"[\w.:-]*")  # most indicators: nothing to undo, nothing to cut off
 _SCHEME = re.compile(r"([a-z][a-z0-9+.*-]{0,30}) ?[\[({]?:[\])}]?//[\])}]?", re.I)
 _DEFANGED_SCHEMES = {"hxxp": "http", "hxxps": "https", "h**p": "http", "h**ps": "https", "fxp": "ftp"}
 _MAILTO = re.compile(r"mailto ?[\[({]?:[\])}]?", re.I)
@@ -139,6 +141,8 @@ def _refanged(plain: str) -> tuple[str, str, str]:
 
     The rest stays as it was: what looks defanged in a path may be meant so.
     """
+    if _BARE.fullmatch(plain):
+        return "", plain, ""
     match = _SCHEME.match(plain)
     scheme = match[1].lower() if match else ""
     match = match or _MAILTO.match(plain)
