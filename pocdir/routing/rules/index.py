@@ -141,7 +141,8 @@ class Index:
     directory_version: str
     registry: Registry | None
     names: Mapping[str, tuple[str, ...]]  # folded slug, name, short name -> slugs; for indicator.parse
-    teams: Mapping[str, Candidates]  # by slug: the team itself
+    desks: Mapping[str, Desk]  # by slug
+    teams: Mapping[str, Candidates]  # by slug: the team itself as the answer
     pieces: Mapping[int, Pieces]  # by family, 4 and 6
     domains: Mapping[str, Candidates]
     systems: Mapping[int, Candidates]
@@ -161,9 +162,9 @@ class Index:
 
         Raises ValueError when a responsibility's value is not in its normal form.
         """
-        desks = [Desk(team, _reach(team, audiences)) for team in directory.teams]
+        desks = {team.slug: Desk(team, _reach(team, audiences)) for team in directory.teams}
         found: dict[str, list[Candidate]] = defaultdict(list)
-        for desk in desks:
+        for desk in desks.values():
             for row in desk.team.responsibilities:
                 found[row.key].append(_candidate(desk, row))
         spans = found["prefix"]
@@ -172,7 +173,8 @@ class Index:
             directory.version,
             registry,
             MappingProxyType(_names(directory.teams)),
-            _by_value([_by_name(desk) for desk in desks]),
+            MappingProxyType(desks),
+            _by_value(map(_by_name, desks.values())),
             MappingProxyType({family: _pieces(spans, family) for family in (4, 6)}),
             _by_value(found["domain"]),
             MappingProxyType({int(asn): teams for asn, teams in _by_value(found["asn"]).items()}),
