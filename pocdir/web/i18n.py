@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from babel import Locale, UnknownLocaleError
 from flask import Flask, Response, request
 from flask_babel import Babel, get_locale
 
 from pocdir.config import PACKAGE
+from pocdir.core import clock, codes
 
 LANGUAGES = {
     "en": "English",
@@ -26,6 +28,10 @@ def init_app(app: Flask) -> None:
         locale_selector=chosen_language,
     )
     app.jinja_env.add_extension("jinja2.ext.do")
+    # A line that holds a tag alone leaves no empty line behind.
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["now"] = clock.now
+    app.jinja_env.filters.update(country_name=country_name, language_name=language_name)
     app.context_processor(_context)
     app.after_request(_remember)
 
@@ -36,6 +42,19 @@ def chosen_language() -> str:
         if wanted in LANGUAGES:
             return wanted
     return request.accept_languages.best_match(list(LANGUAGES)) or "en"
+
+
+def country_name(code: str) -> str:
+    """The name of a country code in the page's language; the code itself when it has none."""
+    return codes.name_of(code, str(get_locale() or "en"))
+
+
+def language_name(tag: str) -> str:
+    """The name of a BCP 47 tag in the page's language; the tag itself when it has none."""
+    try:
+        return Locale.parse(tag, sep="-").get_display_name(get_locale()) or tag
+    except (UnknownLocaleError, ValueError):
+        return tag
 
 
 def _context() -> dict[str, object]:
