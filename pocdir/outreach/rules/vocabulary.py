@@ -319,7 +319,7 @@ def _value(name: Name, value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError("a string is needed")
     if name.form in (TEXT, LINE):
-        return _words(value, lines=name.form == TEXT)
+        return words(value, lines=name.form == TEXT)
     if name.form == CHOICE and value not in name.choices:
         raise ValueError(f"one of {', '.join(name.choices)} is needed")
     if name.form == TOKEN and not _TOKEN.fullmatch(value):
@@ -342,7 +342,7 @@ def _integer(value: Any, low: int, high: int) -> int:
     return value
 
 
-def _words(value: str, *, lines: bool) -> str:
+def words(value: str, *, lines: bool) -> str:
     """Words of a person: line breaks in one spelling, no other control character, nothing that is no text."""
     words = value.replace("\r\n", "\n").strip() if lines else value.strip()
     if not words:
