@@ -344,14 +344,14 @@ def _integer(value: Any, low: int, high: int) -> int:
 
 def words(value: str, *, lines: bool) -> str:
     """Words of a person: line breaks in one spelling, no other control character, nothing that is no text."""
-    words = value.replace("\r\n", "\n").strip() if lines else value.strip()
-    if not words:
+    text = value.replace("\r\n", "\n").strip() if lines else value.strip()
+    if not text:
         raise ValueError("say something, or leave it out")
-    if len(words) > LONGEST_TEXT:
-        raise ValueError(f"at most {LONGEST_TEXT:,} characters, these are {len(words):,}")
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"at most {LONGEST_TEXT:,} characters, these are {len(text):,}")
     allowed = "\n\t" if lines else ""
     # Cc: control characters, Cs: halves of surrogate pairs, Zl and Zp: line breaks that do not look like one.
     unfit = ("Cc", "Cs") if lines else ("Cc", "Cs", "Zl", "Zp")
-    if any(unicodedata.category(sign) in unfit and sign not in allowed for sign in words):
+    if any(unicodedata.category(sign) in unfit and sign not in allowed for sign in text):
         raise ValueError("control characters are not allowed")
-    return words
+    return text
