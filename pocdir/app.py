@@ -8,18 +8,24 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pocdir import config
+from pocdir.accounts import pages as accounts_pages
+from pocdir.accounts import security
 from pocdir.config import Settings
 from pocdir.db import db, prepare_engine
-from pocdir.web import api, errors, headers, i18n
+from pocdir.incidents import api as incidents_api
+from pocdir.latency import api as latency_api
+from pocdir.outreach import api as outreach_api
+from pocdir.web import api, errors, headers, i18n, logs
 
 MEGABYTE = 1024 * 1024
-PAGES: tuple[Blueprint, ...] = ()
-APIS: tuple[SmorestBlueprint, ...] = ()
+PAGES: tuple[Blueprint, ...] = (accounts_pages.blueprint,)
+APIS: tuple[SmorestBlueprint, ...] = (incidents_api.blueprint, outreach_api.blueprint, latency_api.blueprint)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """A WSGI application for these settings (default: those of the environment)."""
     settings = settings or config.load()
+    logs.init(settings.log_level)
     app = Flask("pocdir", template_folder=str(config.folder("templates")), static_folder=None)
     app.extensions["pocdir"] = settings
     app.config.update(
@@ -39,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     i18n.init_app(app)
     headers.init_app(app, https=settings.https)
     csrf = CSRFProtect(app)
+    security.init_app(app)
     smorest = api.init_app(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)

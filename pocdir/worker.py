@@ -23,7 +23,6 @@ from pocdir.db import db
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.routing.queries import refresh
 from pocdir.site.actions.start import prepare
-from pocdir.web import logs
 from pocdir.web.terminal import app_context
 
 JOBS: tuple[Callable[..., int], ...] = (
@@ -45,7 +44,6 @@ def up() -> None:
     """
     with app_context() as app:
         settings = app.extensions["pocdir"]
-        logs.init(settings.log_level)
         for line in prepare(app, now=clock.now()):
             click.echo(line)
         with _only_worker(settings) as alone:
@@ -60,7 +58,6 @@ def serve() -> None:
     Example:  pocdir serve
     """
     with app_context() as app:
-        logs.init(app.extensions["pocdir"].log_level)
         run(app, web=True, worker=False)
 
 
@@ -74,7 +71,6 @@ def work(once: bool) -> None:
     """
     with app_context() as app:
         settings = app.extensions["pocdir"]
-        logs.init(settings.log_level)
         if once:
             go_round(app)
             return

@@ -12,10 +12,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from werkzeug.test import TestResponse
 
+from pocdir.accounts.actions import create_token, create_workspace
+from pocdir.accounts.models import Workspace
 from pocdir.app import create_app
 from pocdir.config import Settings
-from pocdir.db import Base, db
+from pocdir.db import Base, db, transaction
 from pocdir.site.actions.database import upgrade
 from tests import postgres
 
@@ -105,3 +108,40 @@ def empty_postgresql(app: Flask) -> None:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def lab(app: Flask, now: dt.datetime) -> Workspace:
+    """A researcher's workspace."""
+    with transaction() as session:
+        return create_workspace(session, name="lab", now=now, actor="operator")
+
+
+@pytest.fixture
+def token(app: Flask, lab: Workspace, now: dt.datetime) -> str:
+    """An API token that stands for the owner of the lab."""
+    with transaction() as session:
+        return create_token(session, workspace_id=lab.id, now=now, actor="operator")[1]
+
+
+@pytest.fixture
+def api(app: Flask, token: str) -> Api:
+    """The API as the lab's programs use it."""
+    return Api(app, token)
+
+
+class Api:
+    """A client that sends its token with every request."""
+
+    def __init__(self, app: Flask, token: str | None) -> None:
+        self.client = app.test_client()
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def get(self, path: str, **query: object) -> TestResponse:
+        return self.client.get(path, query_string=query, headers=self.headers)
+
+    def post(self, path: str, json: object = None, **headers: str) -> TestResponse:
+        return self.client.post(path, json=json, headers=self.headers | headers)
+
+    def patch(self, path: str, json: object = None, **headers: str) -> TestResponse:
+        return self.client.patch(path, json=json, headers=self.headers | headers)

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from pocdir.core.errors import Conflict, Invalid, Unavailable
-from pocdir.routing.rules.registry import CURRENT, META, Registry, layers_in
+from pocdir.routing.rules.registry import CURRENT, META, Registry, current_version, layers_in
 from pocdir.routing.rules.registry_formats import COUNTRY_LAYERS, Facts, attributions_of, parse
 from pocdir.routing.rules.registry_index import compile_index, meta_json, provenance_of, version_of
 from pocdir.routing.rules.registry_layers import (
@@ -102,7 +102,7 @@ def import_layers(new: Layers, *, folder: Path, now: dt.datetime) -> ImportSumma
 
     Raises Unavailable `registry_unreadable` when the published one is damaged: its layers would be lost.
     """
-    found = _current(folder)
+    found = current_version(folder)
     old = layers_in(folder)
     layers = old.replaced(new)
     version = publish(layers, folder=folder, expected=found, now=now)
@@ -155,7 +155,7 @@ def publish(layers: Layers, *, folder: Path, expected: str | None, now: dt.datet
                 np.save(file, array, allow_pickle=False)
                 _to_disk(file)
         _write(fresh / META, meta)
-        if _current(folder) != expected:
+        if current_version(folder) != expected:
             raise Conflict("registry_changed", "another import was faster; run this one again")
         if not (folder / version).exists():
             fresh.rename(folder / version)
@@ -220,13 +220,6 @@ def _size(layers: Layers, name: str) -> int:
     if name == "asn_country":
         return len(layers.asn_country)
     return sum(len(ranges) for key, ranges in layers.ranges.items() if layer_name(*key) == name)
-
-
-def _current(folder: Path) -> str | None:
-    try:
-        return (folder / CURRENT).read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        return None
 
 
 def _write(path: Path, text: str) -> Path:

@@ -9,7 +9,7 @@ from flask import Flask, current_app
 
 from pocdir import db
 from pocdir.directory import queries as directory
-from pocdir.routing.rules.registry import Registry
+from pocdir.routing.rules.registry import Registry, current_version
 from pocdir.routing.rules.resolver import Index
 
 _KEY = "pocdir.index"
@@ -37,7 +37,7 @@ def refresh(app: Flask) -> _Held:
         commits = db.commits()
         held: _Held | None = app.extensions.get(_KEY)
         folder = app.extensions["pocdir"].data / "registry"
-        version = (directory.directory_version(), Registry.current_version(folder))
+        version = (directory.directory_version(), current_version(folder))
         if held is None or held.version != version:
             registry = Registry.open(folder)
             built = Index.build(directory.snapshot(), registry)

@@ -15,7 +15,7 @@ _SECRETS = re.compile(r"(/r/|/welcome/|pocdir_)[A-Za-z0-9_\-]+|([?&][^=\s\"']+=)
 
 
 def init(level: str) -> None:
-    """Send structlog and the standard library's loggers the same way."""
+    """Send structlog and the standard library's loggers the same way; never with the values of local variables."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -39,8 +39,11 @@ def init(level: str) -> None:
             ],
         )
     )
+    handler.set_name("pocdir")
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    for earlier in [each for each in root.handlers if each.name == "pocdir"]:
+        root.removeHandler(earlier)
+    root.addHandler(handler)
     root.setLevel(level.upper())
 
 

@@ -12,7 +12,7 @@ from pocdir.incidents.models import Asset, Incident
 from pocdir.incidents.rules import MOST_ASSETS
 from pocdir.routing.queries import index
 from pocdir.routing.rules.indicator import parse
-from pocdir.routing.rules.resolver import Answer, Contact, basis_json, channel_json, resolve, team_json
+from pocdir.routing.rules.resolver import Answer, Contact, contact_json, resolve
 
 
 def plan_of(incident: Incident, *, on: dt.date) -> dict[str, Any]:
@@ -71,13 +71,9 @@ def _routed(incident: Incident, on: dt.date) -> Iterable[tuple[Asset, Answer | N
 
 
 def _empty(contact: Contact, incident: Incident) -> dict[str, Any]:
-    return {
-        "team": team_json(contact.team),
-        "channel": channel_json(contact.channel),
-        "basis": basis_json(contact.basis),
-        "role": contact.role,
-        "reasons": [str(reason) for reason in contact.reasons],
-        # Where people may be at risk, nothing goes to any contact before a person has said yes to that contact.
+    shape = contact_json(contact)
+    # Where people may be at risk, nothing goes to any contact before a person has said yes to that contact.
+    return {name: shape[name] for name in ("team", "channel", "basis", "role", "reasons")} | {
         "held": incident.people_at_risk,
         "assets": [],
     }

@@ -61,6 +61,14 @@ class AsnEntry:
     as_of: str
 
 
+def current_version(folder: Path) -> str | None:
+    """The name of the version published in that folder, None when there is none."""
+    try:
+        return (folder / CURRENT).read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+
+
 class Registry:
     """One version of the index. Opening maps it; a newer version published meanwhile does not disturb it.
 
@@ -84,9 +92,8 @@ class Registry:
     def open(cls, folder: Path) -> Registry | None:
         """The version published in that folder, None when there is none; raises Unavailable when damaged."""
         for attempt in (1, 2):  # a version may be swept away between reading its name and opening it
-            try:
-                version = (folder / CURRENT).read_text(encoding="ascii").strip()
-            except FileNotFoundError:
+            version = current_version(folder)
+            if version is None:
                 return None
             try:
                 return cls._open(folder / version)

@@ -1,0 +1,242 @@
+"""Telling a team, over the API."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+
+from pocdir.accounts.actions import create_token, create_workspace
+from pocdir.accounts.queries import team_id_of
+from pocdir.core.times import isoformat
+from pocdir.db import db, transaction
+from pocdir.ledger.queries import event_count
+from pocdir.outreach.jobs import record_lapses
+
+from tests.conftest import Api
+from tests.outreach import made
+
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _world(app: Flask, now: dt.datetime) -> Any:
+    with time_machine.travel(now, tick=False) as clock:
+        made.teams(now)
+        yield clock
+
+
+def logged(api: Api, **more: Any) -> dict[str, Any]:
+    response = api.post("/api/v1/notifications", {"team": "cert-at", **more})
+    assert response.status_code == 201, response.text
+    return response.get_json()
+
+
+def test_only_the_team_is_needed(api: Api, now: dt.datetime) -> None:
+    response = api.post("/api/v1/notifications", {"team": "cert-at"})
+    assert response.status_code == 201
+    answer = response.get_json()
+    assert response.headers["Location"] == f"/api/v1/notifications/{answer['ref']}"
+    assert answer["channel"] == {"kind": "email", "value": "reports@cert.example"}
+    assert answer["sent_at"] == isoformat(now)
+    assert answer["due"] == isoformat(now + 2 * DAY)
+    assert answer["sent_level"] == "P0"
+    assert answer["tlp"] == "TLP:AMBER"
+    assert answer["state"] == {
+        "transport": "logged",
+        "response": "awaiting",
+        "outcome": "unknown",
+        "clock": "running",
+    }
+    assert answer["recipient_page"].startswith("http://localhost:8000/r/")
+    assert api.get(response.headers["Location"]).get_json() == answer
+
+
+def test_what_is_for_information_has_no_clock(api: Api) -> None:
+    answer = logged(api, answer_asked=False)
+    assert answer["due"] is None
+    assert answer["state"]["clock"] == "none"
+
+
+def test_the_same_key_gives_the_same_answer(api: Api) -> None:
+    first = api.post("/api/v1/notifications", {"team": "cert-at"}, **{"Idempotency-Key": "a"})
+    again = api.post("/api/v1/notifications", {"team": "cert-at"}, **{"Idempotency-Key": "a"})
+    other = api.post("/api/v1/notifications", {"team": "isp"}, **{"Idempotency-Key": "a"})
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.get_json() == again.get_json()
+    assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_mismatch")
+    assert len(api.get("/api/v1/notifications").get_json()["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "code"),
+    [
+        ({}, 422, "invalid"),
+        ({"team": "nobody"}, 404, "team_unknown"),
+        ({"team": "mute"}, 422, "no_channel"),
+        ({"team": "cert-at", "typo": 1}, 422, "invalid"),
+        ({"team": "cert-at", "sent_at": "2026-11-22T12:06:00Z"}, 422, "sent_in_future"),
+        ({"team": "cert-at", "sent_at": "yesterday"}, 422, "invalid"),
+        ({"team": "cert-at", "expect": [{"of": "acknowledgement", "within": "P1M"}]}, 422, "invalid"),
+        ({"team": "cert-at", "incident": "0192f3a4-0000-7000-8000-000000000001"}, 404, "incident_unknown"),
+        ({"team": "cert-at", "subject": "a\u0000b"}, 422, "invalid"),
+        ({"team": "cert-at", "tlp": "TLP:PINK"}, 422, "invalid"),
+        ({"team": "cert-at", "send": True}, 422, "send_unavailable"),
+    ],
+)
+def test_what_cannot_be_logged_is_refused_and_leaves_nothing(
+    api: Api, given: dict[str, Any], status: int, code: str
+) -> None:
+    before = event_count()
+    response = api.post("/api/v1/notifications", given)
+    assert (response.status_code, response.get_json()["code"]) == (status, code)
+    assert response.content_type == "application/problem+json"
+    db.session.rollback()
+    assert event_count() == before
+
+
+def test_a_foreign_notification_is_as_unknown_as_a_missing_one(api: Api, app: Flask, now: dt.datetime) -> None:
+    ref = logged(api)["ref"]
+    with transaction() as session:
+        other = create_workspace(session, name="other", now=now, actor="operator")
+        token = create_token(session, workspace_id=other.id, now=now, actor="operator")[1]
+    outsider = Api(app, token)
+    missing = outsider.get("/api/v1/notifications/0192f3a4-0000-7000-8000-000000000001")
+    for path in ("", "/events", "/letter"):
+        foreign = outsider.get(f"/api/v1/notifications/{ref}{path}")
+        assert (foreign.status_code, foreign.get_json()) == (404, missing.get_json())
+    posted = outsider.post(f"/api/v1/notifications/{ref}/events", {"type": "ack.given"})
+    assert posted.status_code == 404
+    assert outsider.get("/api/v1/notifications").get_json()["items"] == []
+
+
+def test_without_a_token_nothing_is_told(app: Flask) -> None:
+    for path in ("/api/v1/notifications", "/api/v1/unanswered", "/api/v1/latency", "/api/v1/incidents"):
+        response = Api(app, None).get(path)
+        assert (response.status_code, response.get_json()["code"]) == (401, "unauthenticated")
+
+
+def test_no_answer_is_recorded_when_it_fell_due_once_also_after_an_outage(api: Api, _world: Any) -> None:
+    ref = logged(api)["ref"]
+    start = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
+    assert record_lapses(start + 2 * DAY - dt.timedelta(seconds=1)) == 0
+    assert api.get("/api/v1/unanswered").get_json()["items"] == []
+    _world.move_to(start + 9 * DAY)
+    assert record_lapses(start + 9 * DAY) == 1
+    assert record_lapses(start + 9 * DAY) == 0
+    (item,) = api.get("/api/v1/unanswered").get_json()["items"]
+    assert (item["ref"], item["state"]["clock"], item["due"]) == (ref, "lapsed", None)
+    events = api.get(f"/api/v1/notifications/{ref}/events").get_json()["items"]
+    (lapse,) = [event for event in events if event["type"] == "expectation.lapsed"]
+    assert lapse["occurred_at"] == isoformat(start + 2 * DAY)
+    assert lapse["recorded_at"] == isoformat(start + 9 * DAY)
+    assert lapse["claimed_by"] == "clock"
+    assert lapse["payload"]["sent_level"] == "P0"
+
+
+def test_unanswered_is_narrowed_by_age_and_team(api: Api, _world: Any, now: dt.datetime) -> None:
+    logged(api)
+    logged(api, team="isp")
+    _world.move_to(now + 9 * DAY)
+    record_lapses(now + 9 * DAY)
+    assert len(api.get("/api/v1/unanswered").get_json()["items"]) == 2
+    assert [it["team"] for it in api.get("/api/v1/unanswered", team="isp").get_json()["items"]] == ["isp"]
+    assert api.get("/api/v1/unanswered", older_than="P10D").get_json()["items"] == []
+    assert len(api.get("/api/v1/unanswered", older_than="P9D").get_json()["items"]) == 2
+    assert api.get("/api/v1/unanswered", older_than="soon").status_code == 422
+
+
+def test_the_sender_may_state_an_acknowledgement(api: Api) -> None:
+    ref = logged(api)["ref"]
+    response = api.post(
+        f"/api/v1/notifications/{ref}/events",
+        {"type": "ack.given", "occurred_at": "2026-11-22T12:00:30Z", "payload": {"ticket": "#1"}},
+    )
+    assert response.status_code == 201, response.text
+    event = response.get_json()
+    assert (event["claimed_by"], event["assurance"], event["log_index"]) == ("sender", "S", None)
+    assert event["payload"]["ticket"] == "#1"
+    answer = api.get(f"/api/v1/notifications/{ref}").get_json()
+    assert answer["state"]["response"] == "acknowledged"
+    assert answer["state"]["clock"] == "stopped"
+    assert answer["due"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "code"),
+    [
+        ({"type": "nonsense"}, 422, "event_unknown"),
+        ({"type": "expectation.lapsed"}, 403, "event_not_yours"),
+        ({"type": "message.submitted"}, 403, "event_not_yours"),
+        ({"type": "escalation.exhausted"}, 403, "event_not_yours"),
+        ({"type": "ack.given", "occurred_at": "2026-11-22T11:59:59Z"}, 422, "event_before_sending"),
+        ({"type": "ack.given", "occurred_at": "2026-11-22T12:05:01Z"}, 422, "event_in_future"),
+        ({"type": "ack.given", "payload": {"nonsense": 1}}, 422, "payload_invalid"),
+        ({"type": "ack.given", "payload": []}, 422, "invalid"),
+    ],
+)
+def test_what_is_no_fact_is_refused_and_leaves_nothing(
+    api: Api, given: dict[str, Any], status: int, code: str
+) -> None:
+    ref = logged(api)["ref"]
+    response = api.post(f"/api/v1/notifications/{ref}/events", given)
+    assert (response.status_code, response.get_json()["code"]) == (status, code)
+    assert len(api.get(f"/api/v1/notifications/{ref}/events").get_json()["items"]) == 2
+
+
+def test_a_contact_of_the_notified_team_acknowledges_as_an_account(
+    api: Api, app: Flask, now: dt.datetime
+) -> None:
+    ref, foreign = logged(api)["ref"], logged(api, team="isp")["ref"]
+    with transaction() as session:
+        team = team_id_of(session, "cert-at")
+        token = create_token(session, workspace_id=None, team_id=team, now=now, actor="operator")[1]
+    contact = Api(app, token)
+    response = contact.post(f"/api/v1/notifications/{ref}/events", {"type": "ack.given"})
+    assert response.status_code == 201, response.text
+    assert (response.get_json()["claimed_by"], response.get_json()["assurance"]) == ("recipient", "A5")
+    assert api.get(f"/api/v1/notifications/{ref}").get_json()["sent_level"] == "P4"
+    refused = contact.post(f"/api/v1/notifications/{ref}/events", {"type": "delivery.failed"})
+    assert (refused.status_code, refused.get_json()["code"]) == (403, "event_not_yours")
+    assert contact.get(f"/api/v1/notifications/{foreign}").status_code == 404
+
+
+def test_a_mistake_is_withdrawn_and_counts_no_longer(api: Api, now: dt.datetime) -> None:
+    ref = logged(api)["ref"]
+    api.post(f"/api/v1/notifications/{ref}/events", {"type": "notification.withdrawn"})
+    answer = api.get(f"/api/v1/notifications/{ref}").get_json()
+    assert (answer["withdrawn_at"], answer["recipient_page"]) == (isoformat(now), None)
+    assert record_lapses(now + 9 * DAY) == 0
+
+
+def test_a_corrected_event_counts_no_longer_and_stays_in_the_record(api: Api) -> None:
+    ref = logged(api)["ref"]
+    path = f"/api/v1/notifications/{ref}/events"
+    event = api.post(path, {"type": "ack.given"}).get_json()["id"]
+    correction = {"type": "event.corrected", "payload": {"event": event, "why": "another ticket"}}
+    assert api.post(path, correction).status_code == 201
+    assert api.get(f"/api/v1/notifications/{ref}").get_json()["state"]["response"] == "awaiting"
+    assert event in [each["id"] for each in api.get(path).get_json()["items"]]
+
+
+def test_the_letter_says_everything_and_ends_with_the_link(api: Api) -> None:
+    answer = logged(api, subject="Sinkhole hits", assets=["203.0.113.70"])
+    letter = api.get(f"/api/v1/notifications/{answer['ref']}/letter").get_json()
+    assert letter["to"] == "reports@cert.example"
+    assert "TLP:AMBER" in letter["subject"] and "Sinkhole" not in letter["subject"]
+    assert answer["ref"] in letter["subject"]
+    assert "203.0.113.70" in letter["body"]
+    assert letter["body"].rstrip().endswith(answer["recipient_page"])
+    assert letter["mailto"].startswith("mailto:reports@cert.example?subject=")
+
+
+def test_pages_of_a_list_follow_one_another(api: Api) -> None:
+    refs = [logged(api)["ref"] for _ in range(3)]
+    first = api.get("/api/v1/notifications", limit=2).get_json()
+    second = api.get("/api/v1/notifications", limit=2, cursor=first["next"]).get_json()
+    assert [each["ref"] for each in first["items"] + second["items"]] == refs
+    assert second["next"] is None
+    assert api.get("/api/v1/notifications", cursor="x").status_code == 422
