@@ -16,6 +16,10 @@ def _one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(word) for word in words)})", name=column)
 
 
+def _provenance() -> tuple[CheckConstraint, ...]:
+    return _one_of("origin", rules.ORIGINS), _one_of("confidence", rules.CONFIDENCES)
+
+
 class Source(Base):
     """Who says so: a list, a page, a steward."""
 
@@ -54,7 +58,8 @@ class Team(Base):
     timezone: Mapped[str | None] = mapped_column(String(64))
     host_kind: Mapped[str | None] = mapped_column(String(20))
     memberships: Mapped[list[Any]] = mapped_column(default=list)
-    folded_name: Mapped[str] = mapped_column(String(500), index=True)  # of name, short name, slug: for search
+    folded_name: Mapped[str] = mapped_column(String(600), index=True)  # of name, short name, slug: for search
+    lead: Mapped[bool] = mapped_column(default=False)  # nothing but low confidence speaks for it
     retired_at: Mapped[dt.datetime | None]
     confirmed_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
@@ -78,12 +83,12 @@ class TeamFact(Provenance, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
     field: Mapped[str] = mapped_column(String(40))
-    value: Mapped[Any] = mapped_column(JsonValue)
+    value: Mapped[Any] = mapped_column(JsonValue, nullable=True)  # null: a steward says that there is none
 
     team: Mapped[Team] = relationship(back_populates="facts")
     source: Mapped[Source] = relationship()
 
-    __table_args__ = (UniqueConstraint("team_id", "field", "source_id"),)
+    __table_args__ = (UniqueConstraint("team_id", "field", "source_id", "origin"), *_provenance())
 
 
 class Address(Base):
@@ -121,16 +126,18 @@ class Channel(Provenance, Base):
     preference: Mapped[int] = mapped_column(default=1)
     audience: Mapped[str] = mapped_column(String(8), default="public")
     openpgp_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    withdrawn: Mapped[bool] = mapped_column(default=False)  # a steward says: not theirs, whoever says so
 
     team: Mapped[Team] = relationship(back_populates="channels")
     address: Mapped[Address] = relationship()
     source: Mapped[Source] = relationship()
 
     __table_args__ = (
-        UniqueConstraint("team_id", "address_id", "purpose", "source_id"),
+        UniqueConstraint("team_id", "address_id", "purpose", "source_id", "origin"),
         Index("ix_channels_address_id", "address_id"),
         _one_of("purpose", rules.PURPOSES),
         _one_of("audience", rules.AUDIENCES),
+        *_provenance(),
     )
 
 
@@ -147,16 +154,37 @@ class Responsibility(Provenance, Base):
     rank: Mapped[int] = mapped_column(default=1)
     valid_from: Mapped[str | None] = mapped_column(String(10))
     valid_to: Mapped[str | None] = mapped_column(String(10))
+    withdrawn: Mapped[bool] = mapped_column(default=False)  # a steward says: not theirs, whoever says so
 
     team: Mapped[Team] = relationship(back_populates="responsibilities")
     source: Mapped[Source] = relationship()
 
     __table_args__ = (
-        UniqueConstraint("team_id", "key", "value", "role", "source_id"),
+        UniqueConstraint("team_id", "key", "value", "role", "source_id", "origin"),
         Index("ix_responsibilities_key", "key", "value"),
         _one_of("key", rules.RESPONSIBILITY_KEYS),
         _one_of("role", rules.ROLES),
+        *_provenance(),
     )
+
+
+class Import(Base):
+    """One import that changed something, or that waits for a person to look."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
+    format: Mapped[str] = mapped_column(String(20))
+    at: Mapped[dt.datetime]
+    actor: Mapped[str] = mapped_column(String(80))
+    added: Mapped[int]
+    changed: Mapped[int]
+    removed: Mapped[int]
+    applied: Mapped[bool]
+    reasons: Mapped[list[Any]]  # why it was held, also when it was applied all the same
+
+    source: Mapped[Source] = relationship()
 
 
 class Code(Base):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 TEAM_KINDS = (
     "national", "governmental", "sectoral", "academic", "provider", "vendor", "regional", "coordinator",
@@ -17,6 +20,15 @@ RESPONSIBILITY_KEYS = ("prefix", "asn", "domain", "country", "sector", "country+
 ROLES = ("holder", "national", "sectoral", "coordinator", "cc")
 ORIGINS = ("manual", "imported")
 CONFIDENCES = ("high", "medium", "low")
+HOST_KINDS = (
+    "independent", "ministry", "regulator", "police", "intelligence", "military", "company", "university",
+)  # fmt: skip
+SOURCE_KINDS = (
+    "steward", "first_party", "observed_header", "registry", "third_party_list", "registry_snapshot",
+)  # fmt: skip
+STEWARD = "steward"  # the source whose rows people enter here
+LIST_FACTS = frozenset({"languages", "memberships"})
+MOST_SHRINKING = 0.5  # the share of its rows that a source may lose at once without a person looking
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +55,7 @@ class Responsibility:
     """What a team answers for, as one source says."""
 
     key: str
-    value: str  # normalised: 203.0.113.0/24, 203.0.113.0-203.0.113.9, 64500, example.org, AT, energy, AT/energy, *
+    value: str  # 203.0.113.0/24, 203.0.113.0-203.0.113.9, 64500, example.org, AT, energy, AT/energy, *
     role: str
     rank: int
     origin: str = "imported"
@@ -51,6 +63,7 @@ class Responsibility:
     as_of: str = ""  # ISO date of the source
     valid_from: str | None = None
     valid_to: str | None = None  # ISO date, the first day on which it no longer holds
+    confidence: str = "medium"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,7 @@ class Team:
     languages: tuple[str, ...] = ()
     timezone: str | None = None
     host_kind: str | None = None  # who hosts it: independent, ministry, regulator, police, intelligence, ...
+    opt_outs: tuple[str, ...] = ()  # kinds of report that it does not take: CLASS or CLASS/TYPE
     channels: tuple[Channel, ...] = ()
     responsibilities: tuple[Responsibility, ...] = ()
 
@@ -76,3 +90,135 @@ class Directory:
 
     version: str
     teams: tuple[Team, ...]
+
+
+Row = TypeVar("Row")
+# ("fact", slug, field), ("channel", slug, kind, value, purpose), ("responsibility", slug, key, value, role)
+Key = tuple[str, ...]
+
+
+def precedence(
+    origin: str, confidence: str, source_kind: str | None, as_of: str, source: str
+) -> tuple[Any, ...]:
+    """Sorts statements on one thing, the one in force first.
+
+    Manual before imported; then by confidence, by the kind of source (SOURCE_KINDS, best first), the newer,
+    and by name, so that the order never depends on when a row was written.
+    """
+    return (
+        origin != "manual",
+        CONFIDENCES.index(confidence),
+        SOURCE_KINDS.index(source_kind) if source_kind in SOURCE_KINDS else len(SOURCE_KINDS),
+        -int(as_of.replace("-", "").ljust(8, "0") or 0),
+        source,
+    )
+
+
+def in_force(
+    rows: Iterable[Row],
+    identity: Callable[[Row], Any],
+    order: Callable[[Row], tuple[Any, ...]],
+) -> dict[Any, Row]:
+    """For each thing what is said first: a manual row overrides imported ones of the same key only."""
+    first: dict[Any, Row] = {}
+    for row in rows:
+        key = identity(row)
+        known = first.get(key)
+        if known is None or order(row) < order(known):
+            first[key] = row
+    return first
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one source says in one row, beside its key."""
+
+    values: Mapping[str, Any]
+    as_of: str = ""
+    confidence: str = "medium"
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """From what a source said last to what it says now."""
+
+    added: Mapping[Key, Statement] = field(default_factory=dict)
+    changed: Mapping[Key, tuple[Statement, Statement]] = field(default_factory=dict)
+    removed: Mapping[Key, Statement] = field(default_factory=dict)
+    redated: Mapping[Key, Statement] = field(default_factory=dict)  # the same words under a newer date
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed or self.redated)
+
+
+def diff(before: Mapping[Key, Statement], after: Mapping[Key, Statement]) -> Diff:
+    """What has to happen so that `before` becomes `after`."""
+    both = {key: (before[key], now) for key, now in after.items() if key in before}
+    changed = {key: pair for key, pair in both.items() if _words(pair[0]) != _words(pair[1])}
+    return Diff(
+        added={key: now for key, now in after.items() if key not in before},
+        changed=changed,
+        removed={key: then for key, then in before.items() if key not in after},
+        redated={
+            key: now for key, (then, now) in both.items() if key not in changed and then.as_of != now.as_of
+        },
+    )
+
+
+def edited(
+    ours: Mapping[Key, Statement], others: Mapping[Key, Statement], wanted: Mapping[Key, Statement]
+) -> Diff:
+    """What changes in a steward's own rows so that `wanted` is in force over what `others` say.
+
+    What others say in the same words is not said again, and nothing is withdrawn that nobody says.
+    """
+    after = dict(ours)
+    for key, statement in wanted.items():
+        beneath = others.get(key)
+        if (beneath is None and _says_nothing(statement)) or (
+            beneath is not None and beneath.values == statement.values
+        ):
+            after.pop(key, None)
+        elif key not in ours or ours[key].values != statement.values:
+            after[key] = statement
+    return diff(ours, after)
+
+
+def _says_nothing(statement: Statement) -> bool:
+    return bool(statement.values.get("withdrawn")) or statement.values.get("value", True) in (None, [])
+
+
+def _words(statement: Statement) -> tuple[Mapping[str, Any], str]:
+    return statement.values, statement.confidence
+
+
+def doubts(
+    before: Mapping[Key, Statement],
+    after: Mapping[Key, Statement],
+    *,
+    confirmed: AbstractSet[tuple[str, str, str]],
+    elsewhere: AbstractSet[tuple[str, str, str]],
+) -> list[str]:
+    """Why an import should wait for a person; empty when it may apply.
+
+    `confirmed` holds (team, kind, address) that the team itself confirmed, `elsewhere` those that another
+    source gives as well.
+    """
+    reasons = []
+    told, tells = _size(before), _size(after)
+    if told and tells < told * (1 - MOST_SHRINKING):
+        reasons.append(f"the source shrinks from {told} rows to {tells}")
+    gone = {_address(key) for key in before if key[0] == "channel"} - {
+        _address(key) for key in after if key[0] == "channel"
+    }
+    for team, _kind, value in sorted((gone & confirmed) - elsewhere):
+        reasons.append(f"{team}: {value}, which the team confirmed, would vanish")
+    return reasons
+
+
+def _size(statements: Mapping[Key, Statement]) -> int:
+    return len({key[1] for key in statements}) + sum(key[0] != "fact" for key in statements)
+
+
+def _address(key: Key) -> tuple[str, str, str]:
+    return key[1], key[2], key[3]

@@ -51,11 +51,22 @@ def events_of_incident(ref: str) -> list[Event]:
     return _events(select(*_COLUMNS).where(_E.incident == ref).order_by(*_ORDER))
 
 
-def events_of_team(slug: str, *, before: str | None = None, limit: int = 100) -> list[Event]:
-    """The newest events of a team's own entry (not of notifications to it), newest first."""
+def events_of_team(
+    slug: str,
+    *,
+    types: Sequence[str] = (),
+    before: str | None = None,
+    after: str | None = None,
+    limit: int = 100,
+) -> list[Event]:
+    """Events of a team's own entry (not of notifications to it), newest first; after `after`, oldest first."""
     statement = select(*_COLUMNS).where(_E.team == slug, _E.notification.is_(None))
+    if types:
+        statement = statement.where(_E.type.in_(types))
     if before is not None:
         statement = statement.where(_E.id < before)
+    if after is not None:
+        return _events(statement.where(_E.id > after).order_by(_E.id).limit(limit))
     return _events(statement.order_by(_E.id.desc()).limit(limit))
 
 

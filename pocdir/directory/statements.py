@@ -1,0 +1,359 @@
+"""What sources say, row by row: read by key, compared elsewhere, written in bulk with its events."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from pocdir.core.refs import new_ref
+from pocdir.directory import projection, rules
+from pocdir.directory.formats.records import Provenance, TeamRecord
+from pocdir.directory.models import (
+    Address,
+    Channel,
+    DirectoryVersion,
+    Responsibility,
+    Source,
+    Team,
+    TeamFact,
+)
+from pocdir.directory.rules import Diff, Key, Statement
+from pocdir.ledger.actions import append_all
+from pocdir.ledger.rules import Event
+
+BATCH = 500
+_TEAM, _FACT, _ADDRESS, _CHANNEL, _RESPONSIBILITY, _SOURCE, _VERSION = (
+    cast(Table, model.__table__)
+    for model in (Team, TeamFact, Address, Channel, Responsibility, Source, DirectoryVersion)
+)
+_TABLE_OF: dict[str, Table] = {"fact": _FACT, "channel": _CHANNEL, "responsibility": _RESPONSIBILITY}
+_WORDS = {
+    "fact": ("value",),
+    "channel": ("preference", "audience", "openpgp_fingerprint", "withdrawn"),
+    "responsibility": ("rank", "valid_from", "valid_to", "withdrawn"),
+}
+
+
+class Kept(NamedTuple):
+    """A statement that stands in the database, with its row."""
+
+    id: int
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What changes in the rows of one source; `kept` are its rows before."""
+
+    source_id: int
+    source: str
+    origin: str
+    diff: Diff
+    kept: Mapping[Key, Kept] = field(default_factory=dict)
+
+
+def lock_directory(session: Session, *, now: dt.datetime) -> None:
+    """Writers of the directory one after the other; readers are not held up."""
+    connection = session.connection()
+    locked = select(_VERSION.c.number).with_for_update()
+    if connection.execute(locked).first() is None:
+        rows = (
+            postgresql.insert(_VERSION)
+            if connection.dialect.name == "postgresql"
+            else sqlite.insert(_VERSION)
+        )
+        connection.execute(rows.on_conflict_do_nothing(), {"id": 1, "number": 0, "changed_at": now})
+        connection.execute(locked)
+
+
+def bump_version(session: Session, *, now: dt.datetime) -> str:
+    """Every change of the directory raises its number; returns the new one."""
+    lock_directory(session, now=now)
+    raised = (
+        update(_VERSION).values(number=_VERSION.c.number + 1, changed_at=now).returning(_VERSION.c.number)
+    )
+    return str(session.connection().execute(raised).scalar_one())
+
+
+def statements(named: Mapping[str, TeamRecord], source: Provenance) -> dict[str, dict[Key, Statement]]:
+    """The rows of these records (by slug), by the name of who says them: `source`, or whom the row names."""
+    found: dict[str, dict[Key, Statement]] = {source.source: {}}
+    for slug, record in named.items():
+        for name, value in record.facts.items():
+            said = record.said.get(name, source)
+            _put(found, said, ("fact", slug, name), {"value": value}, record.confidence)
+        for channel in record.channels:
+            key = ("channel", slug, channel.kind, channel.value, channel.purpose)
+            words = {
+                "preference": channel.preference,
+                "audience": channel.audience,
+                "openpgp_fingerprint": channel.openpgp_fingerprint,
+                "withdrawn": False,
+            }
+            _put(found, channel.said or source, key, words, channel.confidence)
+        for row in record.responsibilities:
+            key = ("responsibility", slug, row.key, row.value, row.role)
+            words = {
+                "rank": row.rank,
+                "valid_from": row.valid_from,
+                "valid_to": row.valid_to,
+                "withdrawn": False,
+            }
+            _put(found, row.said or source, key, words, row.confidence)
+    return found
+
+
+def _put(
+    found: dict[str, dict[Key, Statement]],
+    said: Provenance,
+    key: Key,
+    words: Mapping[str, Any],
+    confidence: str | None,
+) -> None:
+    found.setdefault(said.source, {})[key] = Statement(words, said.as_of, confidence or said.confidence)
+
+
+def source_ids(session: Session, sources: Iterable[Provenance], *, make: bool) -> dict[str, int]:
+    """The row of each source by its name; missing ones are made, else left out."""
+    connection = session.connection()
+    known = {name: number for number, name in connection.execute(select(_SOURCE.c.id, _SOURCE.c.name))}
+    new = {
+        source.source: {"name": source.source, "url": source.url, "kind": source.kind}
+        for source in sources
+        if source.source not in known
+    }
+    if not new or not make:
+        return known
+    connection.execute(insert(_SOURCE), list(new.values()))
+    return source_ids(session, (), make=False)
+
+
+class Said(NamedTuple):
+    """A statement on one team with what decides whether it is in force."""
+
+    key: Key
+    statement: Statement
+    origin: str
+    source: str
+    source_kind: str | None
+    id: int
+
+    def order(self) -> tuple[Any, ...]:
+        given = self.statement
+        return rules.precedence(self.origin, given.confidence, self.source_kind, given.as_of, self.source)
+
+
+def said_of(session: Session, team_id: int) -> list[Said]:
+    """Every statement on one team, whoever makes it."""
+    connection = session.connection()
+    sources = {
+        row.id: row for row in connection.execute(select(_SOURCE.c.id, _SOURCE.c.name, _SOURCE.c.kind))
+    }
+    return [
+        Said(key, kept.statement, origin, sources[source_id].name, sources[source_id].kind, kept.id)
+        for source_id, origin, key, kept in _rows(connection, "team_id", [team_id])
+    ]
+
+
+def said_by(session: Session, source_ids: Sequence[int]) -> dict[tuple[int, str], dict[Key, Kept]]:
+    """What these sources say now, by (source, origin)."""
+    found: dict[tuple[int, str], dict[Key, Kept]] = {}
+    for source_id, origin, key, kept in _rows(session.connection(), "source_id", source_ids):
+        found.setdefault((source_id, origin), {})[key] = kept
+    return found
+
+
+def _rows(
+    connection: Connection, column: str, numbers: Sequence[int]
+) -> Iterator[tuple[int, str, Key, Kept]]:
+    for kind, table, selected in _stored():
+        for some in _batches(numbers):
+            for row in connection.execute(selected.where(table.c[column].in_(some))):
+                number, source_id, origin, as_of, confidence, *more = row
+                words = dict(zip(_WORDS[kind], more, strict=False))
+                key: Key = (kind, *more[len(words) :])
+                yield source_id, origin, key, Kept(number, Statement(words, as_of, confidence))
+
+
+def write(
+    session: Session,
+    batches: Sequence[Batch],
+    *,
+    now: dt.datetime,
+    actor: str,
+    claimed_by: str,
+    note: Mapping[str, Any] | None = None,
+) -> str:
+    """Apply what changed, project the teams concerned, append one event for each of them; the new version.
+
+    `note` is sealed into every event (evidence, why it was forced).
+    """
+    connection = session.connection()
+    new = {key for batch in batches for key in (*batch.diff.added, *batch.diff.changed, *batch.diff.removed)}
+    redated = {key for batch in batches for key in batch.diff.redated}
+    slugs = {key[1] for key in new}
+    teams = _teams(connection, slugs | {key[1] for key in redated}, now)
+    wanted = {key[2:4] for batch in batches for key in batch.diff.added if key[0] == "channel"}
+    addresses = _addresses(connection, wanted)
+    for batch in batches:
+        _insert(connection, batch, teams, addresses, now)
+        _update(connection, batch)
+        _delete(connection, batch)
+    projection.project(connection, {number: slug for slug, number in teams.items()}, now)
+    projection.raise_revision(connection, [teams[slug] for slug in slugs], now)
+    append_all(session, list(_events(batches, now, actor, claimed_by, note or {})))
+    return bump_version(session, now=now)
+
+
+def _stored() -> Iterator[tuple[str, Table, Any]]:
+    """For each kind of statement its table and select: row, source, origin, date, confidence, words, key."""
+    parts = {
+        "fact": (_FACT, [_FACT.c.field]),
+        "channel": (_CHANNEL, [_ADDRESS.c.kind, _ADDRESS.c.value, _CHANNEL.c.purpose]),
+        "responsibility": (_RESPONSIBILITY, [_RESPONSIBILITY.c[name] for name in ("key", "value", "role")]),
+    }
+    for kind, (table, rest) in parts.items():
+        words = [table.c[name].label(f"said_{name}") for name in _WORDS[kind]]
+        provenance = [table.c[name] for name in ("id", "source_id", "origin", "as_of", "confidence")]
+        selected = select(*provenance, *words, _TEAM.c.slug, *rest).join(_TEAM, table.c.team_id == _TEAM.c.id)
+        yield kind, table, selected.join(_ADDRESS) if kind == "channel" else selected
+
+
+def _teams(connection: Connection, slugs: Collection[str], now: dt.datetime) -> dict[str, int]:
+    """The row of each team by its slug; missing ones are made, to be projected from what is said of them."""
+    known = _team_ids(connection, slugs)
+    new = [slug for slug in sorted(slugs) if slug not in known]
+    if not new:
+        return known
+    first = {**projection.MISSING, "lead": False, "created_at": now, "updated_at": now, "revision": 0}
+    rows = [{**first, "slug": slug, "name": slug, "folded_name": slug} for slug in new]
+    connection.execute(insert(_TEAM), rows)
+    return known | _team_ids(connection, new)
+
+
+def _team_ids(connection: Connection, slugs: Collection[str]) -> dict[str, int]:
+    chosen = select(_TEAM.c.slug, _TEAM.c.id)
+    return {
+        slug: number
+        for some in _batches(list(slugs))
+        for slug, number in connection.execute(chosen.where(_TEAM.c.slug.in_(some)))
+    }
+
+
+def _addresses(connection: Connection, wanted: Collection[Key]) -> dict[Key, int]:
+    """The row of each (kind, value); missing ones are made, unverified."""
+    known = _address_ids(connection, wanted)
+    new = [{"kind": key[0], "value": key[1]} for key in sorted(wanted) if key not in known]
+    if not new:
+        return known
+    connection.execute(insert(_ADDRESS).values(state="unverified", version=1), new)
+    return known | _address_ids(connection, [(row["kind"], row["value"]) for row in new])
+
+
+def _address_ids(connection: Connection, wanted: Collection[Key]) -> dict[Key, int]:
+    columns = (_ADDRESS.c.kind, _ADDRESS.c.value)
+    return {
+        (kind, value): number
+        for some in _batches(list(wanted))
+        for kind, value, number in connection.execute(
+            select(*columns, _ADDRESS.c.id).where(tuple_(*columns).in_(some))
+        )
+    }
+
+
+def _insert(
+    connection: Connection,
+    batch: Batch,
+    teams: Mapping[str, int],
+    addresses: Mapping[Key, int],
+    now: dt.datetime,
+) -> None:
+    rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _TABLE_OF}
+    for key, statement in batch.diff.added.items():
+        kind, slug, *rest = key
+        if kind == "fact":
+            named: dict[str, Any] = {"field": rest[0]}
+        elif kind == "channel":
+            named = {"address_id": addresses[rest[0], rest[1]], "purpose": rest[2]}
+        else:
+            named = dict(zip(("key", "value", "role"), rest, strict=True))
+        rows[kind].append(
+            {
+                "team_id": teams[slug], "source_id": batch.source_id, "origin": batch.origin,
+                "as_of": statement.as_of, "confidence": statement.confidence, "recorded_at": now,
+                **named, **statement.values,
+            }
+        )  # fmt: skip
+    for kind, table in _TABLE_OF.items():
+        if rows[kind]:
+            connection.execute(insert(table), rows[kind])
+
+
+def _update(connection: Connection, batch: Batch) -> None:
+    rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _TABLE_OF}
+    after = {key: now for key, (_, now) in batch.diff.changed.items()} | dict(batch.diff.redated)
+    for key, statement in after.items():
+        values = {"row": batch.kept[key].id, "as_of": statement.as_of, "confidence": statement.confidence}
+        rows[key[0]].append(values | {f"new_{name}": value for name, value in statement.values.items()})
+    for kind, table in _TABLE_OF.items():
+        if rows[kind]:
+            words = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in _WORDS[kind]}
+            connection.execute(update(table).where(table.c.id == bindparam("row")).values(words), rows[kind])
+
+
+def _delete(connection: Connection, batch: Batch) -> None:
+    for kind, table in _TABLE_OF.items():
+        ids = [batch.kept[key].id for key in batch.diff.removed if key[0] == kind]
+        for some in _batches(ids):
+            connection.execute(delete(table).where(table.c.id.in_(some)))
+
+
+def _events(
+    batches: Sequence[Batch], now: dt.datetime, actor: str, claimed_by: str, note: Mapping[str, Any]
+) -> Iterator[Event]:
+    """What changed of each team, as one event a source: which fields plainly, their values sealed."""
+    for batch in batches:
+        by_team: dict[str, list[dict[str, Any]]] = {}
+        for key, before, after in _changes(batch.diff):
+            what, slug, *rest = key
+            by_team.setdefault(slug, []).append(
+                {
+                    "field": rest.pop(0) if what == "fact" else what,
+                    "of": rest,
+                    "before": before,
+                    "after": after,
+                }
+            )
+        for slug, changes in by_team.items():
+            fields = sorted({change["field"] for change in changes})
+            yield Event(
+                id=new_ref(now),
+                type="contact.changed",
+                occurred_at=now,
+                recorded_at=now,
+                claimed_by=claimed_by,
+                actor=actor,
+                team=slug,
+                payload={"source": batch.source, "origin": batch.origin, "fields": fields},
+                sealed={"changes": changes, **note},
+            )
+
+
+def _changes(diff: Diff) -> Iterator[tuple[Key, Any, Any]]:
+    for key, now in diff.added.items():
+        yield key, None, dict(now.values)
+    for key, (then, now) in diff.changed.items():
+        yield key, dict(then.values), dict(now.values)
+    for key, then in diff.removed.items():
+        yield key, dict(then.values), None
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]
