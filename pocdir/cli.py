@@ -12,7 +12,6 @@ from flask import Flask
 
 from pocdir.core.errors import Refusal
 from pocdir.core.version import VERSION
-from pocdir.web import logs
 from pocdir.web.terminal import ApplicationFactory
 
 # command -> where it lives, and one line for `pocdir --help` (which loads none of them)
@@ -58,6 +57,7 @@ class LazyGroup(click.Group):
 def create() -> Flask:
     """The application of the environment's settings."""
     from pocdir.app import create_app  # takes a third of a second: not for --help
+    from pocdir.web import logs
 
     logs.init("warning")  # on stderr: standard output is the command's answer; `up` and its halves say more
     return create_app()
