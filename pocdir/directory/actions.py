@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -12,12 +13,29 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Conflict, Invalid, NotFound, Stale
 from pocdir.core.text import fold
-from pocdir.directory import queries, rules, statements
-from pocdir.directory.formats import values
-from pocdir.directory.formats.records import ChannelRecord, Provenance, ResponsibilityRecord, TeamRecord
+from pocdir.directory import queries, rules
+from pocdir.directory.formats import seed, values
+from pocdir.directory.formats.records import (
+    ChannelRecord,
+    Provenance,
+    ResponsibilityRecord,
+    TeamRecord,
+    statements,
+)
 from pocdir.directory.models import Address, Channel, Import, Team
+from pocdir.directory.rows import (
+    Batch,
+    Kept,
+    Said,
+    bump_version,
+    lock_directory,
+    replace_codes,
+    said_by,
+    said_of,
+    source_ids,
+    write,
+)
 from pocdir.directory.rules import Diff, Key, Statement
-from pocdir.directory.statements import Batch, Kept, Said, bump_version, lock_directory
 from pocdir.ledger.actions import append
 
 
@@ -67,10 +85,10 @@ def import_records(
         )
     if apply:
         lock_directory(session, now=now)
-    source_id = statements.source_ids(session, [source], make=apply).get(source.source, 0)
-    kept = statements.said_by(session, [source_id]).get((source_id, origin), {})
+    source_id = source_ids(session, [source], make=apply).get(source.source, 0)
+    kept = said_by(session, [source_id]).get((source_id, origin), {})
     before = {key: row.statement for key, row in kept.items()}
-    says = statements.statements(_named(session, records, before), source)[source.source]
+    says = statements(_named(session, records, before), source)
     change = rules.diff(before, says)
     reasons = rules.doubts(before, says, **_confirmed(session, source_id, origin)) if change else []
     status = _status(change, reasons, apply=apply, force=force)
@@ -80,7 +98,7 @@ def import_records(
     if status == "applied":
         batch = Batch(source_id, source.source, origin, change, kept)
         note = {"forced": reasons} if reasons else None
-        version = statements.write(session, [batch], now=now, actor=actor, claimed_by="steward", note=note)
+        version = write(session, [batch], now=now, actor=actor, claimed_by="steward", note=note)
     return ImportResult(status, source.source, change, tuple(reasons), version)
 
 
@@ -146,10 +164,8 @@ def _confirmed(session: Session, source_id: int, origin: str) -> dict[str, set[t
         .where(Address.state == "verified")
     ).all()
     found: dict[str, set[tuple[str, str, str]]] = {"confirmed": set(), "elsewhere": set()}
-    for slug, kind, value, said_by, said_as in rows:
-        found["confirmed" if (said_by, said_as) == (source_id, origin) else "elsewhere"].add(
-            (slug, kind, value)
-        )
+    for slug, kind, value, *teller in rows:
+        found["confirmed" if teller == [source_id, origin] else "elsewhere"].add((slug, kind, value))
     return found
 
 
@@ -189,7 +205,7 @@ def create_team(
     slug = record.slug or _free_slug(record.name, record.facts.get("country"), taken)
     if "name" not in record.facts:
         record = replace(record, facts={"name": slug, **record.facts})
-    says = statements.statements({slug: record}, _steward(now))[rules.STEWARD]
+    says = statements({slug: record}, _steward(now))
     _write_manual(session, Diff(added=says), {}, evidence=evidence, now=now, actor=actor)
     return slug
 
@@ -217,8 +233,8 @@ def edit_team(
     if revision is not None and team.revision != revision:
         raise Stale("stale", "it was changed since you read it; read it again")
     record = TeamRecord(slug, facts or {}, tuple(channels or ()), tuple(responsibilities or ()))
-    wanted = statements.statements({slug: record}, _steward(now))[rules.STEWARD]
-    rows = statements.said_of(session, team.id)
+    wanted = statements({slug: record}, _steward(now))
+    rows = said_of(session, team.id)
     whole = {"channel": channels is not None, "responsibility": responsibilities is not None}
     for row in rows:
         if whole.get(row.key[0]) and row.key not in wanted:
@@ -314,7 +330,31 @@ def _write_manual(
     now: dt.datetime,
     actor: str,
 ) -> None:
-    source = statements.source_ids(session, [_steward(now)], make=True)[rules.STEWARD]
+    source = source_ids(session, [_steward(now)], make=True)[rules.STEWARD]
     batch = Batch(source, rules.STEWARD, "manual", change, kept)
     note = {"evidence": evidence} if evidence else None
-    statements.write(session, [batch], now=now, actor=actor, claimed_by="steward", note=note)
+    write(session, [batch], now=now, actor=actor, claimed_by="steward", note=note)
+
+
+def load_seeds(session: Session, *, folder: Path, now: dt.datetime) -> dict[str, Any]:
+    """Bring the shipped facts in, each under its own source; rows of others stay. Again: nothing changes."""
+    directory, known = seed.files(folder)
+    sources, says = seed.parse(directory)
+    lock_directory(session, now=now)
+    ids = source_ids(session, sources.values(), make=True)
+    kept = said_by(session, [ids[name] for name in sources])
+    batches = []
+    for name, rows in says.items():
+        before = kept.get((ids[name], "imported"), {})
+        change = rules.diff({key: row.statement for key, row in before.items()}, rows)
+        if change:
+            batches.append(Batch(ids[name], name, "imported", change, before))
+    replace_codes(session, seed.codes(known))
+    if batches:
+        write(session, batches, now=now, actor="service", claimed_by="service")
+    return {
+        "teams": len({key[1] for rows in says.values() for key in rows}),
+        "sources": len(sources),
+        "changed": sum(len(b.diff.added) + len(b.diff.changed) + len(b.diff.removed) for b in batches),
+        "directory_version": queries.directory_version(),
+    }

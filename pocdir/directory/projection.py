@@ -51,11 +51,21 @@ def raise_revision(connection: Connection, teams: Sequence[int], now: dt.datetim
 def _columns(number: int, slug: str, facts: Sequence[Any]) -> dict[str, Any]:
     first = rules.in_force(facts, lambda row: row.field, lambda row: rules.precedence(*row[3:8]))
     said = {name: row.value for name, row in first.items() if row.value is not None}
+    if "memberships" in first and first["memberships"].origin != "manual":
+        said["memberships"] = _every_membership(facts)
     name = said.get("name", slug)
     folded = fold(" ".join((name, said.get("short_name", ""), slug)))[:600]
     columns = MISSING | said | {"name": name, "folded_name": folded}
     columns["lead"] = all(row.confidence == "low" for row in facts)
     return {"row": number} | {f"new_{name}": value for name, value in columns.items()}
+
+
+def _every_membership(facts: Sequence[Any]) -> list[Any]:
+    """Each source knows some: all of them by name, each as the better source says it."""
+    told = [row for row in facts if row.field == "memberships"]
+    told.sort(key=lambda row: rules.precedence(*row[3:8]), reverse=True)
+    by_name = {item["name"]: item for row in told for item in row.value or ()}
+    return [by_name[name] for name in sorted(by_name)]
 
 
 def _batches(items: Sequence[int]) -> list[Sequence[int]]:

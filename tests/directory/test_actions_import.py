@@ -76,7 +76,7 @@ def test_a_changed_row_is_changed_and_told_in_the_history(app):
     other = made.team_json(channels=[made.channel("new@cert.example")])
     assert made.imported(made.file(other), now=made.NOW + HOUR).status == "applied"
     assert values_of() == {"new@cert.example"}
-    first, second = queries.history("cert-example", after=None, limit=10)
+    _, second = queries.history("cert-example", after=None, limit=10)
     assert (second.type, second.claimed_by) == ("contact.changed", "steward")
     assert second.payload == {"source": "list", "origin": "imported", "fields": ["channel"]}
     of = {change["of"][1]: (change["before"], change["after"]) for change in second.sealed["changes"]}
@@ -172,7 +172,8 @@ def test_a_source_that_shrinks_by_more_than_half_is_quarantined(app):
     assert result.reasons == ("the source shrinks from 12 rows to 3",)
     assert queries.directory_version() == version
     assert len(queries.snapshot().teams) == 4
-    assert [(row.applied, row.reasons) for row in queries.last_imports()][0] == (False, list(result.reasons))
+    noted = queries.last_imports()[0]
+    assert (noted.applied, noted.reasons) == (False, list(result.reasons))
 
 
 def test_a_quarantined_import_applies_when_the_operator_says_so(app):
@@ -212,7 +213,10 @@ def test_a_confirmed_address_that_another_source_gives_too_may_go(app):
     made.imported(data)
     made.imported(data, source="second")
     mark("verified")
-    assert made.imported(made.file(made.team_json(channels=[made.channel("b@cert.example")]))).status == "applied"
+    assert (
+        made.imported(made.file(made.team_json(channels=[made.channel("b@cert.example")]))).status
+        == "applied"
+    )
     assert values_of() == {"cert@cert.example", "b@cert.example"}
 
 
@@ -267,7 +271,9 @@ def test_a_directory_exported_and_imported_into_an_empty_database_is_equal(app, 
                     made.responsibility("prefix", "203.0.113.0-203.0.113.9", confidence="low"),
                 ],
             ),
-            made.team_json("b", name="'=B", country=None, kind="coordinator", channels=[], responsibilities=[]),
+            made.team_json(
+                "b", name="'=B", country=None, kind="coordinator", channels=[], responsibilities=[]
+            ),
         )
     )
     made.team("c", name="Ç", channels=[made.channel("c@c.example")])

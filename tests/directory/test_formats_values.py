@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import re
 
 import pytest
 from hypothesis import given
@@ -101,7 +103,7 @@ def test_what_is_no_such_value_is_refused(check, written):
 
 
 def test_host_bits_name_the_right_prefix():
-    with pytest.raises(Invalid, match="203.0.113.0/24 is right"):
+    with pytest.raises(Invalid, match=re.escape("203.0.113.0/24 is right")):
         values.prefix("203.0.113.5/24")
 
 
@@ -127,13 +129,19 @@ ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() |
 CHECKS = [
     *values.CHANNEL_VALUES.values(),
     *values.RESPONSIBILITY_VALUES.values(),
-    *(values.slug, values.country, values.fingerprint, values.language, values.timezone, values.date, values.day),
+    *(
+        values.slug,
+        values.country,
+        values.fingerprint,
+        values.language,
+        values.timezone,
+        values.date,
+        values.day,
+    ),
 ]
 
 
 @given(ANYTHING, st.sampled_from(CHECKS))
 def test_anything_is_a_value_or_refused(raw, check):
-    try:
+    with contextlib.suppress(Invalid):
         check(raw)
-    except Invalid:
-        pass

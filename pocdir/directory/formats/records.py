@@ -10,6 +10,7 @@ from pocdir.core.errors import Invalid
 from pocdir.directory import rules
 from pocdir.directory.formats import values
 from pocdir.directory.formats.text import shown
+from pocdir.directory.rules import Key, Statement
 
 T = TypeVar("T")
 MOST_FAULTS = 20
@@ -34,7 +35,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRecord:
-    """One way to reach the team; `said` names another source than the record's own (seeds)."""
+    """One way to reach the team; the value in its one spelling."""
 
     kind: str
     value: str
@@ -43,7 +44,6 @@ class ChannelRecord:
     openpgp_fingerprint: str | None = None
     audience: str = "public"
     confidence: str | None = None  # None: the source's
-    said: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,6 @@ class ResponsibilityRecord:
     valid_from: str | None = None
     valid_to: str | None = None
     confidence: str | None = None  # None: the source's
-    said: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,6 @@ class TeamRecord:
     channels: tuple[ChannelRecord, ...] = ()
     responsibilities: tuple[ResponsibilityRecord, ...] = ()
     confidence: str | None = None  # None: the source's
-    said: Mapping[str, Provenance] = field(default_factory=dict)  # by field, where another source says it
 
     @property
     def name(self) -> str:
@@ -145,6 +143,8 @@ FACTS: dict[str, Callable[[Any], Any]] = {
     "host_kind": values.one_of(rules.HOST_KINDS),
     "memberships": _memberships,
 }
+CHANNEL_WORDS = ("preference", "audience", "openpgp_fingerprint")
+RESPONSIBILITY_WORDS = ("rank", "valid_from", "valid_to")
 _ALWAYS = ("name", "kind")  # facts that nobody may set to null
 _CHANNEL: dict[str, Callable[[Any], Any]] = {
     "kind": values.one_of(rules.CHANNEL_KINDS),
@@ -325,3 +325,29 @@ def _unknown(raw: Mapping[str, Any], known: frozenset[str], at: str, faults: Fau
     for name in raw:
         if name not in known:
             faults.add(f"{at}{shown(name)}", "is not a key that pocdir-json knows")
+
+
+def statements(named: Mapping[str, TeamRecord], source: Provenance) -> dict[Key, Statement]:
+    """What `source` says with these records (by slug), row by row."""
+    found: dict[Key, Statement] = {}
+    for slug, record in named.items():
+        rows: list[tuple[Key, dict[str, Any], str | None]] = [
+            (("fact", slug, name), {"value": value}, record.confidence)
+            for name, value in record.facts.items()
+        ]
+        for channel in record.channels:
+            rows.append((_key(slug, channel), _words(channel, CHANNEL_WORDS), channel.confidence))
+        for row in record.responsibilities:
+            rows.append((_key(slug, row), _words(row, RESPONSIBILITY_WORDS), row.confidence))
+        for key, words, confidence in rows:
+            found[key] = Statement(words, source.as_of, confidence or source.confidence)
+    return found
+
+
+def _key(slug: str, record: Any) -> Key:
+    kind, *rest = identity(record)
+    return (kind, slug, *rest)
+
+
+def _words(record: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    return {"withdrawn": False} | {name: getattr(record, name) for name in names}

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.refs import new_ref
 from pocdir.directory import projection, rules
-from pocdir.directory.formats.records import Provenance, TeamRecord
+from pocdir.directory.formats.records import CHANNEL_WORDS, RESPONSIBILITY_WORDS, Provenance
 from pocdir.directory.models import (
     Address,
     Channel,
+    Code,
     DirectoryVersion,
     Responsibility,
     Source,
@@ -28,15 +29,15 @@ from pocdir.ledger.actions import append_all
 from pocdir.ledger.rules import Event
 
 BATCH = 500
-_TEAM, _FACT, _ADDRESS, _CHANNEL, _RESPONSIBILITY, _SOURCE, _VERSION = (
+_TEAM, _FACT, _ADDRESS, _CHANNEL, _RESPONSIBILITY, _SOURCE, _VERSION, _CODE = (
     cast(Table, model.__table__)
-    for model in (Team, TeamFact, Address, Channel, Responsibility, Source, DirectoryVersion)
+    for model in (Team, TeamFact, Address, Channel, Responsibility, Source, DirectoryVersion, Code)
 )
 _TABLE_OF: dict[str, Table] = {"fact": _FACT, "channel": _CHANNEL, "responsibility": _RESPONSIBILITY}
 _WORDS = {
     "fact": ("value",),
-    "channel": ("preference", "audience", "openpgp_fingerprint", "withdrawn"),
-    "responsibility": ("rank", "valid_from", "valid_to", "withdrawn"),
+    "channel": ("withdrawn", *CHANNEL_WORDS),
+    "responsibility": ("withdrawn", *RESPONSIBILITY_WORDS),
 }
 
 
@@ -81,57 +82,34 @@ def bump_version(session: Session, *, now: dt.datetime) -> str:
     return str(session.connection().execute(raised).scalar_one())
 
 
-def statements(named: Mapping[str, TeamRecord], source: Provenance) -> dict[str, dict[Key, Statement]]:
-    """The rows of these records (by slug), by the name of who says them: `source`, or whom the row names."""
-    found: dict[str, dict[Key, Statement]] = {source.source: {}}
-    for slug, record in named.items():
-        for name, value in record.facts.items():
-            said = record.said.get(name, source)
-            _put(found, said, ("fact", slug, name), {"value": value}, record.confidence)
-        for channel in record.channels:
-            key = ("channel", slug, channel.kind, channel.value, channel.purpose)
-            words = {
-                "preference": channel.preference,
-                "audience": channel.audience,
-                "openpgp_fingerprint": channel.openpgp_fingerprint,
-                "withdrawn": False,
-            }
-            _put(found, channel.said or source, key, words, channel.confidence)
-        for row in record.responsibilities:
-            key = ("responsibility", slug, row.key, row.value, row.role)
-            words = {
-                "rank": row.rank,
-                "valid_from": row.valid_from,
-                "valid_to": row.valid_to,
-                "withdrawn": False,
-            }
-            _put(found, row.said or source, key, words, row.confidence)
-    return found
-
-
-def _put(
-    found: dict[str, dict[Key, Statement]],
-    said: Provenance,
-    key: Key,
-    words: Mapping[str, Any],
-    confidence: str | None,
-) -> None:
-    found.setdefault(said.source, {})[key] = Statement(words, said.as_of, confidence or said.confidence)
-
-
 def source_ids(session: Session, sources: Iterable[Provenance], *, make: bool) -> dict[str, int]:
     """The row of each source by its name; missing ones are made, else left out."""
     connection = session.connection()
-    known = {name: number for number, name in connection.execute(select(_SOURCE.c.id, _SOURCE.c.name))}
-    new = {
-        source.source: {"name": source.source, "url": source.url, "kind": source.kind}
-        for source in sources
-        if source.source not in known
-    }
-    if not new or not make:
-        return known
-    connection.execute(insert(_SOURCE), list(new.values()))
-    return source_ids(session, (), make=False)
+    stored = {row.name: row for row in connection.execute(select(_SOURCE))}
+    new = {}
+    for source in sources if make else ():
+        said = {"url": source.url, "kind": source.kind}
+        if source.source not in stored:
+            new[source.source] = {"name": source.source, **said}
+        elif changed := {
+            name: v for name, v in said.items() if v and v != getattr(stored[source.source], name)
+        }:
+            connection.execute(update(_SOURCE).where(_SOURCE.c.name == source.source).values(changed))
+    if new:
+        connection.execute(insert(_SOURCE), list(new.values()))
+        return source_ids(session, (), make=False)
+    return {name: row.id for name, row in stored.items()}
+
+
+def replace_codes(session: Session, codes: Sequence[Mapping[str, Any]]) -> None:
+    """What is known of each country code, those that changed."""
+    connection = session.connection()
+    stored = {row.code: dict(row._mapping) for row in connection.execute(select(_CODE))}
+    changed = [dict(row) for row in codes if stored.get(row["code"]) != row]
+    for some in _batches([row["code"] for row in changed]):
+        connection.execute(delete(_CODE).where(_CODE.c.code.in_(some)))
+    if changed:
+        connection.execute(insert(_CODE), changed)
 
 
 class Said(NamedTuple):
