@@ -7,19 +7,24 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from pocdir import config
+from pocdir import config, db
 from pocdir.accounts import pages as accounts_pages
 from pocdir.accounts import security
 from pocdir.config import Settings
-from pocdir.db import db, prepare_engine
 from pocdir.incidents import api as incidents_api
 from pocdir.latency import api as latency_api
 from pocdir.outreach import api as outreach_api
+from pocdir.site.api import lookup as lookup_api
 from pocdir.web import api, errors, headers, i18n, logs
 
 MEGABYTE = 1024 * 1024
 PAGES: tuple[Blueprint, ...] = (accounts_pages.blueprint,)
-APIS: tuple[SmorestBlueprint, ...] = (incidents_api.blueprint, outreach_api.blueprint, latency_api.blueprint)
+APIS: tuple[SmorestBlueprint, ...] = (
+    incidents_api.blueprint,
+    outreach_api.blueprint,
+    latency_api.blueprint,
+    lookup_api.blueprint,
+)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -30,7 +35,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["pocdir"] = settings
     app.config.update(
         SECRET_KEY=settings.secret_key,
-        SQLALCHEMY_DATABASE_URI=settings.database_url,
         MAX_CONTENT_LENGTH=16 * MEGABYTE,
         MAX_FORM_MEMORY_SIZE=2 * MEGABYTE,
         MAX_FORM_PARTS=2000,
@@ -38,9 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    db.init_app(app)
-    with app.app_context():
-        prepare_engine(db.engine)
+    db.init_app(app, settings.database_url)
     errors.init_app(app)
     i18n.init_app(app)
     headers.init_app(app, https=settings.https)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
 from sqlalchemy.dialects.postgresql import JSONB
@@ -105,6 +106,14 @@ def is_busy(error: DBAPIError) -> bool:
     if isinstance(original, sqlite3.OperationalError):
         return "locked" in str(original) or "busy" in str(original)
     return getattr(original, "sqlstate", None) in {"40001", "40P01", "55P03", "57014"}
+
+
+def init_app(app: Flask, url: str) -> None:
+    """Tie an application to its database; what a statement carried never stands in an error message."""
+    app.config.update(SQLALCHEMY_DATABASE_URI=url, SQLALCHEMY_ENGINE_OPTIONS={"hide_parameters": True})
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
 
 
 def prepare_engine(engine: Engine) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -68,9 +68,14 @@ def cases(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
     team: str | None = None,
+    teams: Collection[str] | None = None,
     sent_level: str = "P0",
 ) -> list[Case]:
-    """The cases of a figure as known at `now` (nothing recorded later counts), in the order they were logged."""
+    """The cases of a figure as known at `now` (nothing recorded later counts), in the order they were logged.
+
+    `team`, or `teams`: only notifications to these slugs.
+    """
+    wanted = teams if team is None else (team,)
     statement = (
         select(
             _N.ref, _N.sent_at, _N.channel_kind, _N.answer_asked, _N.kind.label("notification_kind"), _T.slug,
@@ -88,10 +93,10 @@ def cases(
         statement = statement.where(_N.sent_at >= since)
     if until is not None:
         statement = statement.where(_N.sent_at < until)
-    if team is not None:
-        statement = statement.where(_T.slug == team)
+    if wanted is not None:
+        statement = statement.where(_T.slug.in_(wanted))
     rows = db.session.execute(statement).all()
-    events = _events(viewer, now)
+    events = _events(viewer, now, wanted)
     lowest = SENT_LEVELS.index(sent_level)
     found = []
     for row in rows:
@@ -137,9 +142,13 @@ def _never_happened(events: Iterable[Event]) -> bool:
     )
 
 
-def _events(viewer: Viewer, now: dt.datetime) -> Mapping[str, list[Event]]:
+def _events(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> Mapping[str, list[Event]]:
     """By notification, without their sealed values: no figure rests on a person's words."""
-    own = _N.team_id == viewer.team_id if viewer.workspace_id is None else _N.workspace_id == viewer.workspace_id
+    own = (
+        _N.team_id == viewer.team_id
+        if viewer.workspace_id is None
+        else _N.workspace_id == viewer.workspace_id
+    )
     statement = (
         select(
             _E.id, _E.type, _E.v, _E.occurred_at, _E.precision, _E.recorded_at, _E.notification, _E.incident,
@@ -148,6 +157,8 @@ def _events(viewer: Viewer, now: dt.datetime) -> Mapping[str, list[Event]]:
         .join(_N.ref.table, _N.ref == _E.notification)
         .where(own, _E.recorded_at <= now)
     )  # fmt: skip
+    if teams is not None:
+        statement = statement.join(_T.slug.table, _T.id == _N.team_id).where(_T.slug.in_(teams))
     found: dict[str, list[Event]] = {}
     for row in db.session.execute(statement):
         found.setdefault(row.notification, []).append(Event(**row._mapping))

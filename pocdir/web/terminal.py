@@ -12,6 +12,8 @@ from typing import Any
 import click
 from flask import Flask, current_app, has_app_context
 
+from pocdir import config, db
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One compact JSON object a line.")
 
 
@@ -33,6 +35,20 @@ def app_context() -> Iterator[Flask]:
         yield app
 
 
+@contextmanager
+def database_context() -> Iterator[Flask]:
+    """Settings and database alone: what a command needs that only reads, in a third of the time."""
+    if has_app_context():
+        yield current_app._get_current_object()  # type: ignore[attr-defined]
+        return
+    settings = config.load()
+    app = Flask("pocdir", static_folder=None)
+    app.extensions["pocdir"] = settings
+    db.init_app(app, settings.database_url)
+    with app.app_context():
+        yield app
+
+
 def emit(value: Mapping[str, Any]) -> None:
     """One compact JSON object on its own line."""
     click.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
@@ -40,7 +56,7 @@ def emit(value: Mapping[str, Any]) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A rich table on a terminal, tab-separated lines in a pipe; control characters never reach the terminal."""
-    cells = [[_plain(cell) for cell in row] for row in rows]
+    cells = [[plain(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in cells:
             click.echo("\t".join(row))
@@ -57,6 +73,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     Console().print(drawn)
 
 
-def _plain(cell: Any) -> str:
+def plain(cell: Any) -> str:
+    """The text of a cell without control characters, which a terminal would obey."""
     text = "" if cell is None else str(cell)
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,0 +1,109 @@
+"""Whom do I tell? Over HTTP: no token needed, nothing kept, no SQL for whoever is anonymous."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, current_app, g, request
+from flask_smorest import Blueprint
+
+from pocdir.accounts.guards import guard
+from pocdir.core import clock
+from pocdir.core.errors import Invalid
+from pocdir.routing.queries import index
+from pocdir.routing.rules.index import Index
+from pocdir.site import schemas
+from pocdir.site.queries.lookup import Question, looked_up, question
+from pocdir.site.queries.responsiveness import with_responsiveness
+
+blueprint = Blueprint(
+    "lookup_api", __name__, url_prefix="/api/v1", description="From an indicator to contacts"
+)
+
+PARAMETERS = {
+    "q": "An address, prefix, range, AS number, domain, URL, e-mail address, country or team; defanged too.",
+    "sector": "The sector concerned, such as energy.",
+    "kind_of_report": "CLASS/TYPE of the incident taxonomy; it changes the published order.",
+    "exclude_team": "The short name of a team not to write to; may be repeated.",
+    "exclude_country": "The code of a country to which not to write; may be repeated.",
+}
+ONCE = ("q", "sector", "kind_of_report")
+_REFUSED = {str(HTTPStatus.UNPROCESSABLE_ENTITY.value): HTTPStatus.UNPROCESSABLE_ENTITY.name}
+_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _parameter(name: str, description: str) -> dict[str, Any]:
+    text: dict[str, Any] = {"type": "string"}
+    repeated = {"type": "array", "items": text}
+    return {
+        "in": "query",
+        "name": name,
+        "description": description,
+        "required": name == "q",
+        "schema": text if name in ONCE else repeated,
+    }
+
+
+# Not through smorest's arguments and response: checking and dumping five texts costs more than the lookup.
+@blueprint.route("/lookup")
+@guard("lookup.ask")
+@blueprint.doc(parameters=[_parameter(*each) for each in PARAMETERS.items()], responses=_REFUSED)
+@blueprint.alt_response(200, schema=schemas.LookupAnswer, success=True)
+def lookup() -> Response:
+    """Whom to tell about one indicator, with reasons, from local data.
+
+    Needs no token. With one of a workspace, `responsiveness` is filled from that workspace's own record.
+    """
+    given = request.args
+    for name in given:
+        if name not in PARAMETERS:
+            raise Invalid("invalid", f"one of {', '.join(PARAMETERS)} is right", where=name[:100])
+        if name in ONCE and len(given.getlist(name)) > 1:
+            raise Invalid("invalid", "given more than once; POST takes many indicators", where=name)
+    known = index()
+    asked = _question(
+        known,
+        sector=given.get("sector"),
+        kind_of_report=given.get("kind_of_report"),
+        exclude_team=given.getlist("exclude_team"),
+        exclude_country=given.getlist("exclude_country"),
+    )
+    return _answered(_for_asker([looked_up(known, given.get("q", ""), asked)])[0])
+
+
+@blueprint.route("/lookup", methods=["POST"])
+@guard("lookup.ask")
+@blueprint.arguments(schemas.LookupMany)
+@blueprint.alt_response(200, schema=schemas.LookupAnswers, success=True)
+def lookup_many(given: dict[str, Any]) -> Response:
+    """The same for up to 1000 indicators, in the order asked; one wrong indicator refuses them all."""
+    known = index()
+    texts = given.pop("q")
+    asked = _question(known, **given)
+    answers, wrong = [], {}
+    for position, text in enumerate(texts):
+        try:
+            answers.append(looked_up(known, text, asked))
+        except Invalid as error:
+            wrong[f"q.{position}"] = [error.message]
+    if wrong:
+        where, messages = next(iter(wrong.items()))
+        raise Invalid("indicator_invalid", f"{where}: {messages[0]}", errors=wrong)
+    return _answered({"items": _for_asker(answers), "next": None})
+
+
+def _question(known: Index, **given: Any) -> Question:
+    country_by = current_app.extensions["pocdir"].registry_country
+    return question(known, on=clock.now().date(), country_by=country_by, **given)
+
+
+def _for_asker(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if g.principal.workspace_id is None:
+        return answers
+    return with_responsiveness(answers, g.principal, now=clock.now())
+
+
+def _answered(answer: dict[str, Any]) -> Response:
+    return Response(_json(answer), content_type="application/json")

@@ -1,0 +1,147 @@
+"""What lookups are asked with, and the shape of their answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields, validate
+
+from pocdir.routing.rules.indicator import KINDS
+from pocdir.web.schemas import Schema, page_of
+
+MOST_INDICATORS = 1000
+LONGEST_WORD = 200  # characters of a sector, a kind of report or one exclusion
+
+
+class Several(fields.List):
+    """A list of texts; one text alone is a list of one."""
+
+    def __init__(self, **more: Any) -> None:
+        text = fields.String(validate=validate.Length(max=LONGEST_WORD))
+        super().__init__(text, validate=validate.Length(max=MOST_INDICATORS), **more)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> list[Any]:
+        return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **more)
+
+
+class Narrowing(Schema):
+    """What besides the indicator decides the answer."""
+
+    sector = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=LONGEST_WORD))
+    kind_of_report = fields.String(
+        load_default=None, allow_none=True, validate=validate.Length(max=LONGEST_WORD)
+    )
+    exclude_team = Several(load_default=tuple)
+    exclude_country = Several(load_default=tuple)
+
+
+class LookupMany(Narrowing):
+    """Many indicators asked about at once."""
+
+    q = fields.List(fields.String(), required=True, validate=validate.Length(min=1, max=MOST_INDICATORS))
+
+
+class Query(Schema):
+    """What was asked, and as what it was read."""
+
+    input = fields.String(required=True)
+    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
+    value = fields.String(required=True)
+
+
+class Countries(Schema):
+    """The three countries of an address, which need not be the same."""
+
+    registered = fields.String(required=True, allow_none=True)
+    located = fields.String(required=True, allow_none=True)
+    asn = fields.String(required=True, allow_none=True)
+
+
+class Registry(Schema):
+    """What the registry data says of the indicator."""
+
+    prefix = fields.String(required=True, allow_none=True)
+    asn = fields.Integer(required=True, allow_none=True)
+    holder = fields.String(required=True, allow_none=True)
+    countries = fields.Nested(Countries, required=True)
+    as_of = fields.String(required=True)
+
+
+class LookupTeam(Schema):
+    """A team as an answer names it."""
+
+    slug = fields.String(required=True)
+    name = fields.String(required=True)
+    kind = fields.String(required=True)
+    country = fields.String(required=True, allow_none=True)
+
+
+class LookupChannel(Schema):
+    """How to reach it."""
+
+    kind = fields.String(required=True)
+    value = fields.String(required=True)
+    purpose = fields.String(required=True)
+    state = fields.String(required=True)
+    openpgp_fingerprint = fields.String(required=True, allow_none=True)
+
+
+class Basis(Schema):
+    """What the team answers for, and who says so."""
+
+    key = fields.String(required=True)
+    value = fields.String(required=True)
+    origin = fields.String(required=True)
+    source = fields.String(required=True)
+    as_of = fields.String(required=True)
+
+
+class Responsiveness(Schema):
+    """How the team answered the workspace that asks."""
+
+    n = fields.Integer(required=True)
+    acknowledged = fields.Integer(required=True)
+    median_seconds = fields.Float(required=True, allow_none=True)
+    band = fields.List(fields.Float(allow_none=True), required=True, validate=validate.Length(equal=2))
+
+
+class LookupContact(Schema):
+    """One team that may be written to."""
+
+    rank = fields.Integer(required=True)
+    role = fields.String(required=True, validate=validate.OneOf(("to", "cc", "fallback")))
+    team = fields.Nested(LookupTeam, required=True)
+    channel = fields.Nested(LookupChannel, required=True)
+    basis = fields.Nested(Basis, required=True)
+    reasons = fields.List(fields.String(), required=True)
+    responsiveness = fields.Nested(Responsiveness, required=True, allow_none=True)
+
+
+class RejectedTeam(Schema):
+    """The short name of a team that was ruled out."""
+
+    slug = fields.String(required=True)
+
+
+class LookupRejected(Schema):
+    """One team that answers for the indicator and was ruled out."""
+
+    team = fields.Nested(RejectedTeam, required=True)
+    basis = fields.Nested(Basis, required=True)
+    reason = fields.String(required=True)
+
+
+class LookupAnswer(Schema):
+    """Whom to tell, in the published order, and why."""
+
+    status = fields.String(required=True, validate=validate.OneOf(("ok", "no_contact", "not_routable")))
+    query = fields.Nested(Query, required=True)
+    registry = fields.Nested(Registry, required=True, allow_none=True)
+    contacts = fields.List(fields.Nested(LookupContact), required=True)
+    rejected = fields.List(fields.Nested(LookupRejected), required=True)
+    notes = fields.List(fields.String(), required=True)
+    directory_version = fields.String(required=True)
+    registry_version = fields.String(required=True, allow_none=True)
+
+
+LookupAnswers = page_of(LookupAnswer)
