@@ -36,7 +36,9 @@ def incidents(
     return list(db.session.scalars(statement.limit(limit + 1)))
 
 
-def newest_incidents(*, workspace_id: int | None, limit: int = 200) -> list[Row[Any]]:
+def newest_incidents(
+    *, workspace_id: int | None, is_open: bool | None = None, limit: int = 200
+) -> list[Row[Any]]:
     """(Incident, number of assets), open ones first, then newest first: the page's list."""
     count = (
         select(Asset.incident_id, func.count().label("assets")).group_by(Asset.incident_id).subquery()
@@ -48,6 +50,8 @@ def newest_incidents(*, workspace_id: int | None, limit: int = 200) -> list[Row[
         .order_by(Incident.closed_at.is_not(None), Incident.id.desc())
         .limit(limit)
     )
+    if is_open is not None:
+        statement = statement.where(Incident.closed_at.is_(None) if is_open else Incident.closed_at.is_not(None))
     return list(db.session.execute(statement))
 
 

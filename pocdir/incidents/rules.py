@@ -162,3 +162,28 @@ def guessed_asset(text: str) -> AssetValue:
         except Invalid:
             continue
     raise Invalid("asset_invalid", f"{text[:60]!r} is no address, name, URL or digest", where="value")
+
+
+def assets_from_lines(text: str) -> list[AssetValue]:
+    """Assets of a text, one on each line (`203.0.113.7`, `203.0.113.7:8080`, `[2001:db8::1]:80`, a name, ...), each once.
+
+    Raises Invalid `asset_invalid` that names the line.
+    """
+    found: dict[tuple[str, str, int], AssetValue] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            given = _with_port(line.strip())
+        except Invalid as error:
+            raise Invalid("asset_invalid", error.message, where=f"line {number}") from None
+        found.setdefault((given.kind, given.value, given.port), given)
+    return list(found.values())
+
+
+def _with_port(text: str) -> AssetValue:
+    matched = re.fullmatch(r"(\[[^\]]+\]|[^:/\s]+):(\d{1,5})", refang(text))
+    if matched is None:
+        return guessed_asset(text)
+    host = guessed_asset(matched[1].strip("[]"))
+    return asset(host.kind, host.value, int(matched[2]))

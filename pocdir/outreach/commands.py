@@ -16,9 +16,10 @@ from pocdir.core.times import duration, isoformat
 from pocdir.db import db, transaction
 from pocdir.outreach import schemas
 from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.actions.spreadsheet import import_spreadsheet
 from pocdir.outreach.queries import answers
 from pocdir.outreach.queries import notifications as queries
-from pocdir.outreach.rules.spreadsheet import LARGEST
+from pocdir.outreach.rules.spreadsheet import LARGEST, read_spreadsheet
 from pocdir.outreach.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.web.errors import flat_messages, in_words
 from pocdir.web.terminal import app_context, emit, json_option, table
@@ -92,36 +93,32 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _import(who: Principal, path: Path, day_first: bool, dry_run: bool, as_json: bool) -> int:
-    data = _read(path)
     now = clock.now()
+    sheet = read_spreadsheet(_read(path), now=now, day_first=day_first or None)
     with transaction() as session:
-        results = actions.import_spreadsheet(
-            session,
-            data,
-            day_first=day_first,
-            apply=not dry_run,
-            workspace_id=who.workspace_id or 0,
-            now=now,
-            actor=who.actor,
+        results = import_spreadsheet(
+            session, sheet, apply=not dry_run, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
         )
-    for result in results:
+    for each in results:
         if as_json:
-            emit(result.as_json())
+            emit(each.as_json())
         else:
-            click.echo(f"line {result.line}: {result.words}")
-    refused = sum(result.status == "refused" for result in results)
-    click.echo(
-        f"{len(results)} lines, {refused} refused" + (", nothing was changed (dry run)" if dry_run else ""), err=True
-    )
+            click.echo(f"line {each.line}: {each.result} {each.team or each.contact} {each.message}".rstrip())
+    refused = sum(each.result == "refused" for each in results)
+    new = sum(each.result == "new" for each in results)
+    would = "would be logged (dry run, nothing was changed)" if dry_run else "logged"
+    click.echo(f"{len(results)} lines: {new} {would}, {refused} refused", err=True)
     return 1 if refused else 0
 
 
 def _read(path: Path) -> bytes:
+    if str(path) == "-":
+        return sys.stdin.buffer.read(LARGEST + 1)
     try:
-        data = sys.stdin.buffer.read(LARGEST + 1) if str(path) == "-" else path.read_bytes()[: LARGEST + 1]
+        with path.open("rb") as file:
+            return file.read(LARGEST + 1)
     except OSError as error:
         raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
-    return data
 
 
 @click.command()

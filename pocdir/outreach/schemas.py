@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 from pocdir.core import tlp
 from pocdir.core.errors import Invalid
 from pocdir.directory.rules import CHANNEL_KINDS
-from pocdir.incidents.rules import asset, guessed_asset
+from pocdir.incidents.rules import asset, assets_from_lines, guessed_asset
 from pocdir.incidents.schemas import AssetSchema
 from pocdir.ledger.rules import PRECISIONS
 from pocdir.outreach.rules.vocabulary import EXPECTED, NOTIFICATION_KINDS, VOCABULARY
@@ -187,6 +187,51 @@ class PlanAnswer(Schema):
     unrouted = fields.List(fields.Dict())
     directory_version = fields.String()
     registry_version = fields.String(allow_none=True)
+
+
+class NotificationForm(Schema):
+    """The browser's form: one time for an acknowledgement, assets one on each line."""
+
+    incident = fields.UUID(load_default=None, allow_none=True)
+    parent = fields.UUID(load_default=None, allow_none=True)
+    team = Text(min=1, max=100, required=True)
+    channel = fields.Nested(ChannelSchema, load_default=None, allow_none=True)
+    kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
+    sent_at = Moment(load_default=None, allow_none=True)
+    subject = Text(max=300, load_default=None)
+    body = Text(max=100_000, lines=True, load_default=None)
+    language = Text(min=2, max=20, load_default="en")
+    tlp = fields.String(load_default=None, validate=validate.OneOf(tlp.LABELS))
+    assets = Text(max=200_000, lines=True, load_default=None)
+    answer_asked = fields.String(load_default="true", validate=validate.OneOf(("true", "false")))
+    within = Duration(load_default=None)
+
+
+class PlanForm(Schema):
+    """The browser's form that logs the chosen contacts of a plan."""
+
+    choose = fields.List(
+        Text(max=100), required=True, validate=validate.Length(min=1, error="Choose at least one contact.")
+    )
+    kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
+    sent_at = Moment(load_default=None)
+    answer_asked = fields.String(load_default="true", validate=validate.OneOf(("true", "false")))
+    within = Duration(load_default=None)
+    message = Text(max=100_000, lines=True, load_default=None)
+
+
+def as_notification(typed: dict[str, Any]) -> dict[str, Any]:
+    """What NotificationForm loads, as NotificationSchema loads it; raises Invalid for a line that is no asset."""
+    assets = assets_from_lines(typed["assets"]) if typed["assets"] else None
+    asked, within = typed["answer_asked"] == "true", typed["within"]
+    shape = {name: typed[name] for name in typed if name not in ("within", "answer_asked", "assets")}
+    return shape | {
+        "send": False,
+        "body_digest": None,
+        "answer_asked": asked,
+        "assets": assets and [{"kind": it.kind, "value": it.value, "port": it.port or None} for it in assets],
+        "expect": [{"of": "acknowledgement", "within": within}] if asked and within else None,
+    }
 
 
 NotificationPage = page_of(NotificationAnswer)

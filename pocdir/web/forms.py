@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,3 +77,12 @@ def _lists(value: Any) -> Any:
     if inner and all(key.isdigit() for key in inner):
         return [inner[key] for key in sorted(inner, key=int)]
     return inner
+
+
+def utc_moments(typed: Mapping[str, str], names: Sequence[str]) -> MultiDict[str, str]:
+    """The form with what a browser's picker writes (`2026-11-02T14:05`, meant in UTC) as RFC 3339."""
+    read = MultiDict(typed)
+    for name in names:
+        if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", read.get(name, "")):
+            read[name] = read[name] + "Z"
+    return read

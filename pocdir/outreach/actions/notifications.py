@@ -163,6 +163,41 @@ def log_as_given(
     )
 
 
+def log_chosen(
+    session: Session,
+    incident: Incident,
+    chosen: Mapping[str, Any],
+    *,
+    workspace_id: int,
+    now: dt.datetime,
+    actor: str,
+) -> list[str]:
+    """Record one notification for each chosen contact of the incident's plan, each with its own parcel.
+
+    `chosen` as PlanForm loads it. Raises Conflict `incident_closed`, Invalid `not_in_plan`.
+    """
+    if incident.closed_at is not None:
+        raise Conflict("incident_closed", "the incident is closed; reopen it first", where="choose")
+    plan = plans.plan_of(incident, on=now.date())
+    parcels = {contact["team"]["slug"]: contact for contact in plan["contacts"]}
+    logged = []
+    for slug in dict.fromkeys(chosen["choose"]):
+        if slug not in parcels:
+            raise Invalid("not_in_plan", f"{slug[:60]} is not in the plan any more; look again", where="choose")
+        asked = chosen["answer_asked"] == "true"
+        expect = (Expected("acknowledgement", chosen["within"]),) if asked and chosen["within"] else None
+        told = Told(
+            team=slug, kind=chosen["kind"], sent_at=chosen["sent_at"], body=chosen["message"],
+            subject=incident.title, assets=parcels[slug]["assets"], answer_asked=asked, expect=expect,
+        )  # fmt: skip
+        logged.append(
+            log_notification(
+                session, told, workspace_id=workspace_id, now=now, actor=actor, incident=incident
+            )
+        )
+    return logged
+
+
 def body_digest(body: str) -> str:
     """What is kept of a text beyond the text: salted where it stands in the ledger."""
     return "sha256:" + hashlib.sha256(body.encode()).hexdigest()

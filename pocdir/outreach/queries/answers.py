@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from flask import current_app
+from flask import current_app, url_for
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from pocdir.config import Settings
@@ -13,7 +15,9 @@ from pocdir.db import db
 from pocdir.ledger.rules import Event
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.rules import corrections, vocabulary
 from pocdir.outreach.rules import letter as letters
+from pocdir.outreach.rules.fold import response_group
 from pocdir.outreach.rules.recipient import LIFE, recipient_token
 
 def listed(page: dict[str, Any]) -> dict[str, Any]:
@@ -117,3 +121,112 @@ def letter(row: Notification) -> dict[str, Any]:
     if row.channel_kind == "email":
         mailto = letters.mailto_url(row.channel_value, text.subject, text.body)
     return {"to": row.channel_value, "subject": text.subject, "body": text.body, "mailto": mailto}
+
+
+def described(rows: Sequence[Notification]) -> list[dict[str, Any]]:
+    """Each notification as the pages show it: with the names of team and incident."""
+    teams = queries.teams_by_id([row.team_id for row in rows])
+    named = []
+    for row, values in zip(rows, shown(rows), strict=True):
+        team = teams[row.team_id]
+        incident = {"ref": row.incident.ref, "title": row.incident.title} if row.incident else None
+        parent = {"ref": row.parent.ref} if row.parent else None
+        named.append(
+            values
+            | {"team": {"slug": team.slug, "name": team.name}, "incident": incident, "parent": parent}
+        )
+    return named
+
+
+def timeline(events: Sequence[Event], rows: Sequence[Notification]) -> list[dict[str, Any]]:
+    """Events oldest first, each with its notification, and whether it was taken back or may be."""
+    by_ref = {row["ref"]: row for row in described(rows)}
+    kept = {event.id for event in corrections.counting(events)}
+    told = []
+    for event in sorted(events, key=lambda each: (each.occurred_at, each.id)):
+        about = by_ref.get(event.notification or "")
+        told.append(
+            shown_event(event)
+            | {
+                "corrected": event.id not in kept,
+                "may_correct": event.id in kept and event.claimed_by == "sender" and event.type in CORRECTABLE,
+                "notification": {"ref": about["ref"], "team": about["team"]} if about else None,
+            }
+        )
+    return told
+
+
+CORRECTABLE = frozenset(
+    type_
+    for type_, known in vocabulary.VOCABULARY.items()
+    if "member" in known.posted_by
+    and type_ not in ("event.corrected", "classification.corrected", "ack.retracted", "expectation.set")
+)
+
+
+def counted(rows: Sequence[Notification]) -> dict[str, int]:
+    """How many of the notifications (not withdrawn) were answered, got ticket mail only, nothing, or bounced."""
+    counts = dict.fromkeys(("answered", "ticket_only", "no_answer", "undeliverable"), 0)
+    for row in rows:
+        if row.withdrawn_at is None:
+            counts[response_group(row.response, row.transport)] += 1
+    return counts
+
+
+def incident_rows(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Incidents as the list shows them, with the numbers of what became of their notifications."""
+    told: dict[int, list[Notification]] = {}
+    for row in queries.notifications_of_incidents([incident.id for incident, _ in rows]):
+        told.setdefault(row.incident_id or 0, []).append(row)
+    names = ("ref", "title", "tlp", "rsit_class", "rsit_type", "people_at_risk", "created_at", "closed_at")
+    return [
+        {name: getattr(incident, name) for name in names}
+        | {"assets": assets, "notifications": len(told.get(incident.id, []))}
+        | counted(told.get(incident.id, []))
+        for incident, assets in rows
+    ]
+
+
+SORTS = {
+    "team": lambda row: (row["team"]["name"].casefold(), row["ref"]),
+    "sent": lambda row: (row["sent_at"], row["ref"]),
+    "due": lambda row: (row["due"], row["ref"]),
+}
+
+
+def working_list(rows: Sequence[Notification], *, now: dt.datetime, sort: str) -> list[dict[str, Any]]:
+    """What is still open, each with the time that was asked for, how long it waits, and a next step."""
+    listed = []
+    for row, values in zip(rows, described(rows), strict=True):
+        lapsed = [each.due_at for each in row.expectations if each.state in queries.NOT_ANSWERED]
+        listed.append(
+            values
+            | {
+                "due": min(lapsed, default=row.sent_at),
+                "waiting": (now - row.sent_at).total_seconds(),
+                "next": {"text": _("Try another address"), "href": _follow_up(values)},
+            }
+        )
+    key = SORTS.get(sort.removeprefix("-"), SORTS["due"])
+    return sorted(listed, key=key, reverse=sort.startswith("-"))
+
+
+def _follow_up(values: dict[str, Any]) -> str:
+    return url_for("outreach.notify", team=values["team"]["slug"], parent=values["ref"])
+
+
+def for_recipient(row: Notification) -> dict[str, Any]:
+    """What the recipient's page shows: what the mail said, nothing above its own TLP."""
+    return {
+        "kind": row.kind,
+        "sent_at": row.sent_at,
+        "tlp": row.tlp,
+        "subject": row.subject,
+        "body": row.body,
+        "assets": row.assets,
+        "expect": row.expectations,
+        "language": row.language,
+        # The incident may bear a stricter label than this mail: its title is the sender's own.
+        "incident_title": None,
+        "reference": row.ref,
+    }

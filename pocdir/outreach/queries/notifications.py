@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Row, Select, bindparam, func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from pocdir.accounts.models import Workspace
 from pocdir.core.errors import Invalid, NotFound
@@ -120,6 +120,35 @@ def notifications_of_incident(incident: Incident) -> list[Notification]:
     return list(db.session.scalars(statement))
 
 
+def notifications_of_incidents(ids: Sequence[int]) -> list[Notification]:
+    """The notifications of several incidents of the caller's."""
+    return list(db.session.scalars(select(Notification).where(Notification.incident_id.in_(ids))))
+
+
+def teams_waiting(viewer: Viewer) -> list[tuple[str, str]]:
+    """(slug, name) of the teams of whom something is still open, by name."""
+    standing = select(Expectation.notification_id).where(Expectation.state.in_(NOT_ANSWERED))
+    statement = (
+        select(Team.slug, Team.name)
+        .join(Notification, Notification.team_id == Team.id)
+        .where(Notification.id.in_(standing), Notification.withdrawn_at.is_(None))
+        .distinct()
+        .order_by(Team.name)
+    )
+    return [(row.slug, row.name) for row in db.session.execute(_seen_by(viewer, statement))]
+
+
+def counts(viewer: Viewer) -> dict[str, int]:
+    """open: clocks still running; undeliverable: nothing arrived."""
+    running = Notification.clock == "running"
+    failed = (Notification.transport == "failed") & (Notification.response == "awaiting")
+    statement = select(func.count().filter(running), func.count().filter(failed)).select_from(Notification)
+    open_, undeliverable = db.session.execute(
+        _seen_by(viewer, statement).where(Notification.withdrawn_at.is_(None))
+    ).one()
+    return {"open": open_, "undeliverable": undeliverable}
+
+
 def acknowledgement_within(session: Session, workspace_id: int) -> str:
     """The workspace's default time for an acknowledgement, ISO 8601."""
     return session.connection().execute(_WITHIN, {"workspace_id": workspace_id}).scalar_one()
@@ -174,7 +203,9 @@ def last_tick() -> dt.datetime | None:
 
 
 _WHOLE: Select[tuple[Notification]] = select(Notification).options(
-    joinedload(Notification.incident), joinedload(Notification.parent)
+    joinedload(Notification.incident),
+    joinedload(Notification.parent),
+    selectinload(Notification.expectations),
 )
 
 

@@ -121,13 +121,17 @@ class State:
     @property
     def verdict(self) -> Verdict:
         """Response and outcome as the matrix counts them."""
-        if self.response == "receipt":
-            response = "ticket_only"
-        elif self.response != "awaiting":
-            response = "answered"
-        else:
-            response = "undeliverable" if self.transport == "failed" else "no_answer"
+        response = response_group(self.response, self.transport)
         return Verdict(response, "none" if self.outcome == "relapsed" else self.outcome)
+
+
+def response_group(response: str, transport: str) -> str:
+    """A response as the matrix counts it: answered, ticket_only, undeliverable or no_answer."""
+    if response == "receipt":
+        return "ticket_only"
+    if response != "awaiting":
+        return "answered"
+    return "undeliverable" if transport == "failed" else "no_answer"
 
 
 def state_of(events: Iterable[Event]) -> State:

@@ -1,0 +1,141 @@
+"""Incidents in the browser: the list, and the forms that open and change one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+
+from pocdir.accounts.guards import guard
+from pocdir.core import clock, rsit, tlp
+from pocdir.core.errors import Refusal
+from pocdir.db import transaction
+from pocdir.incidents import actions, queries, rules, schemas
+from pocdir.incidents.models import Incident
+from pocdir.web.forms import Form, form, utc_moments
+
+blueprint = Blueprint("incidents", __name__)
+MOMENTS = ("detected_from", "detected_to")
+
+
+@blueprint.get("/incidents/new")
+@guard("incident.write")
+def new() -> str:
+    return _edit(None, Form())
+
+
+@blueprint.post("/incidents/new")
+@guard("incident.write")
+def open_new() -> Any:
+    typed = form(schemas.IncidentSchema(), _without_assets(request.form))
+    typed.values = {**typed.values, "assets": request.form.get("assets", "")}
+    assets = _assets(typed)
+    if typed.valid:
+        try:
+            with transaction() as session:
+                incident = actions.open_incident(
+                    session,
+                    workspace_id=g.principal.workspace_id,
+                    now=clock.now(),
+                    actor=g.principal.actor,
+                    given=typed.data,
+                )
+                actions.add_assets(session, incident, assets)
+                ref = incident.ref
+            return redirect(url_for("outreach.incident", ref=ref))
+        except Refusal as refusal:
+            typed.refuse(refusal)
+    return _edit(None, typed), 422
+
+
+@blueprint.get("/incidents/<ref>/edit")
+@guard("incident.write")
+def edit(ref: str) -> str:
+    incident = queries.incident(ref, workspace_id=g.principal.workspace_id)
+    values = {name: getattr(incident, name) for name in actions.EDITABLE}
+    values |= {"class": values.pop("rsit_class"), "type": values.pop("rsit_type")}
+    shown = {
+        name: f"{value:%Y-%m-%dT%H:%M}" if name in MOMENTS and value else value
+        for name, value in values.items()
+        if value is not None
+    }
+    return _edit(incident, Form(values=shown))
+
+
+@blueprint.post("/incidents/<ref>/edit")
+@guard("incident.write")
+def change(ref: str) -> Any:
+    typed = form(schemas.IncidentSchema(), utc_moments(request.form, MOMENTS))
+    if typed.valid:
+        try:
+            with transaction() as session:
+                incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
+                actions.change_incident(
+                    session, incident, now=clock.now(), actor=g.principal.actor, given=typed.data
+                )
+            return redirect(url_for("outreach.incident", ref=ref))
+        except Refusal as refusal:
+            if refusal.where is None:
+                raise
+            typed.refuse(refusal)
+    return _edit(queries.incident(ref, workspace_id=g.principal.workspace_id), typed), 422
+
+
+@blueprint.post("/incidents/<ref>/assets")
+@guard("incident.write")
+def add_assets(ref: str) -> Any:
+    typed = Form(values=request.form)
+    assets = _assets(typed)
+    with transaction() as session:
+        incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
+        added = actions.add_assets(session, incident, assets) if typed.valid else 0
+    if typed.valid:
+        flash(_("%(count)s added.", count=added), "success")
+    else:
+        flash(" ".join(typed.errors["assets"]), "error")
+    return redirect(url_for("outreach.incident", ref=ref))
+
+
+@blueprint.post("/incidents/<ref>/close")
+@guard("incident.write")
+def close(ref: str) -> Any:
+    return _set_closed(ref, True)
+
+
+@blueprint.post("/incidents/<ref>/reopen")
+@guard("incident.write")
+def reopen(ref: str) -> Any:
+    return _set_closed(ref, False)
+
+
+def _set_closed(ref: str, closed: bool) -> Any:
+    with transaction() as session:
+        incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
+        actions.change_incident(
+            session, incident, now=clock.now(), actor=g.principal.actor, given={"closed": closed}
+        )
+    return redirect(url_for("outreach.incident", ref=ref))
+
+
+def _edit(incident: Incident | None, typed: Form) -> str:
+    return render_template(
+        "incidents/edit.html", incident=incident, form=typed, classes=rsit.CLASSES, labels=tlp.LABELS
+    )
+
+
+def _without_assets(typed: Mapping[str, str]) -> MultiDict[str, str]:
+    kept = utc_moments(typed, MOMENTS)
+    kept.poplist("assets")
+    return kept
+
+
+def _assets(typed: Form) -> list[rules.AssetValue]:
+    """The assets of a text box, one on each line; what is wrong stands beside the box."""
+    try:
+        return rules.assets_from_lines(str(typed.values.get("assets", "")))
+    except Refusal as refusal:
+        typed.errors.setdefault("assets", []).append(str(refusal))
+        return []

@@ -1,0 +1,103 @@
+"""One incident with who was told, and the plan of whom to tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, g, redirect, render_template, request, url_for
+from flask_babel import ngettext
+
+from pocdir.accounts.guards import guard
+from pocdir.core import clock
+from pocdir.core.errors import Refusal
+from pocdir.db import transaction
+from pocdir.incidents import queries as incident_queries
+from pocdir.ledger import queries as ledger_queries
+from pocdir.outreach import schemas
+from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.queries import answers, plans
+from pocdir.outreach.queries import notifications as queries
+from pocdir.web.forms import Form, form, utc_moments
+
+SHOWN_ASSETS = 200
+
+
+@blueprint.get("/incidents/<ref>")
+@guard("incident.read")
+def incident(ref: str) -> str:
+    found = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
+    rows = queries.notifications_of_incident(found)
+    assets = incident_queries.assets(found, limit=SHOWN_ASSETS)[:SHOWN_ASSETS]
+    return render_template(
+        "incidents/incident.html",
+        incident=found,
+        assets=assets,
+        asset_count=incident_queries.asset_count(found),
+        notifications=answers.described(rows),
+        events=answers.timeline(ledger_queries.events_of_incident(ref), rows),
+        counts=answers.counted(rows),
+        asset_form=Form(),
+        may_reopen=True,
+    )
+
+
+@blueprint.get("/incidents/<ref>/plan")
+@guard("incident.read")
+def plan(ref: str) -> str:
+    return _plan(ref, None)
+
+
+@blueprint.post("/incidents/<ref>/plan")
+@guard("notification.log")
+def log_plan(ref: str) -> Any:
+    """Log one notification for each chosen contact, each with its own parcel: all of them, or none."""
+    typed = form(schemas.PlanForm(), utc_moments(request.form, ["sent_at"]))
+    typed.values = {**typed.values, "choose": request.form.getlist("choose")}
+    if not typed.valid:
+        return _plan(ref, typed), 422
+    now, principal = clock.now(), g.principal
+    try:
+        with transaction() as session:
+            incident = incident_queries.incident(ref, workspace_id=principal.workspace_id, session=session)
+            logged = actions.log_chosen(
+                session, incident, typed.data, workspace_id=principal.workspace_id, now=now, actor=principal.actor
+            )
+    except Refusal as refusal:
+        if refusal.where is None:
+            raise
+        typed.refuse(refusal)
+        return _plan(ref, typed), 422
+    flash(ngettext("%(num)s notification logged.", "%(num)s notifications logged.", len(logged)), "success")
+    return redirect(url_for("outreach.incident", ref=ref))
+
+
+def _plan(ref: str, typed: Form | None) -> str:
+    incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
+    shown = plans.plan_of(incident, on=clock.now().date())
+    told = {row["team"]["slug"]: row for row in answers.described(queries.notifications_of_incident(incident))}
+    for contact in shown["contacts"]:
+        contact["told"] = told.get(contact["team"]["slug"])
+    if typed is None:
+        # Nobody is chosen for the person where people may be at risk, nor a team that was told already.
+        chosen = [it["team"]["slug"] for it in shown["contacts"] if it["channel"] and not it["held"] and not it["told"]]
+        typed = Form(values={"choose": chosen})
+    return render_template("outreach/plan.html", incident=incident, plan=shown, form=typed, action="log")
+
+
+@blueprint.get("/incidents")
+@guard("incident.read")
+def incidents() -> str:
+    """The workspace's incidents with what became of them."""
+    state = request.args.get("state", "")
+    rows = incident_queries.newest_incidents(
+        workspace_id=g.principal.workspace_id, is_open={"open": True, "closed": False}.get(state)
+    )
+    listed = answers.incident_rows(rows)
+    return render_template(
+        "incidents/list.html",
+        state=state,
+        page={"rows": listed, "first": 1, "last": len(listed), "total": None, "previous": None, "next": None},
+    )
+
+

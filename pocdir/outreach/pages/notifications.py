@@ -1,0 +1,225 @@
+"""Notifications in the browser: log one, add a fact, take one back, see what is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import flash, g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+
+from pocdir.accounts.guards import guard
+from pocdir.core import clock, tlp
+from pocdir.core.errors import Invalid, NotFound, Refusal
+from pocdir.core.times import duration
+from pocdir.db import transaction
+from pocdir.incidents import queries as incident_queries
+from pocdir.ledger import queries as ledger_queries
+from pocdir.outreach import schemas
+from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.models import Notification
+from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.queries import answers
+from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.rules.vocabulary import claim_of
+from pocdir.routing.queries import index
+from pocdir.web.forms import Form, form, utc_moments
+
+LETTER_LANGUAGES = [("en", "English")]
+PAGE = 100
+# What a person adds by hand, the frequent first; the API takes the whole vocabulary.
+FACTS = (
+    "ack.given", "reply.human", "response.accepted", "response.passed_on", "response.info_requested",
+    "response.misdirected", "response.declined", "response.contested", "outcome.remediation_claimed",
+    "outcome.remediation_observed", "outcome.relapsed", "delivery.failed", "delivery.delayed",
+    "delivery.delivered",
+)  # fmt: skip
+
+
+@blueprint.get("/notify")
+@guard("notification.log")
+def notify() -> str:
+    given = {name: request.args[name] for name in ("team", "incident", "parent", "assets") if name in request.args}
+    return _notify(Form(values=given))
+
+
+@blueprint.post("/notify")
+@guard("notification.log")
+def log() -> Any:
+    if request.form.get("action") == "prefill":
+        return _notify(Form(values=request.form))
+    typed = form(schemas.NotificationForm(), utc_moments(request.form, ["sent_at"]))
+    if typed.valid:
+        now, principal = clock.now(), g.principal
+        try:
+            with transaction() as session:
+                ref = actions.log_as_given(
+                    session,
+                    schemas.as_notification(typed.data),
+                    workspace_id=principal.workspace_id,
+                    now=now,
+                    actor=principal.actor,
+                )
+            flash(_("Logged. The letter to copy is below."), "success")
+            return redirect(url_for("outreach.notification", ref=ref))
+        except Refusal as refusal:
+            typed.refuse(refusal)
+    return _notify(typed), 422
+
+
+def _notify(typed: Form) -> str:
+    slug = str(typed.values.get("team", ""))
+    desk = index().desks.get(slug)
+    incidents = incident_queries.incidents(
+        workspace_id=g.principal.workspace_id, limit=PAGE, is_open=True
+    )
+    return render_template(
+        "outreach/notify.html",
+        form=typed,
+        team=desk.team if desk else None,
+        channels=[channel for channel in desk.team.channels if channel.audience == "public"] if desk else [],
+        incidents=[(incident.ref, incident.title) for incident in incidents],
+        labels=tlp.LABELS,
+        languages_of_letters=LETTER_LANGUAGES,
+    )
+
+
+@blueprint.get("/notifications/<ref>")
+@guard("notification.read")
+def notification(ref: str) -> str:
+    return _notification(queries.notification(ref, g.principal), Form())
+
+
+@blueprint.post("/notifications/<ref>/facts")
+@guard("notification.answer")
+def add_fact(ref: str) -> Any:
+    typed = form(schemas.EventSchema(), utc_moments(request.form, ["occurred_at"]))
+    if typed.valid:
+        try:
+            _record(ref, typed.data)
+            return redirect(url_for("outreach.notification", ref=ref))
+        except NotFound:
+            raise
+        except Refusal as refusal:
+            typed.refuse(refusal)
+    return _notification(queries.notification(ref, g.principal), typed), 422
+
+
+@blueprint.get("/notifications/<ref>/events/<id>/correct")
+@guard("notification.answer")
+def correct(ref: str, id: str) -> str:  # noqa: A002 - the name in the address
+    return _correct(ref, id, Form())
+
+
+@blueprint.post("/notifications/<ref>/events/<id>/correct")
+@guard("notification.answer")
+def take_back_event(ref: str, id: str) -> Any:  # noqa: A002 - the name in the address
+    why = request.form.get("why", "").strip()
+    try:
+        _record(ref, {"type": "event.corrected", "payload": {"event": id, "why": why}})
+    except Invalid as refusal:
+        return _correct(ref, id, Form(values=request.form, errors={"why": [refusal.message]})), 422
+    return redirect(url_for("outreach.notification", ref=ref))
+
+
+def _correct(ref: str, event_id: str, typed: Form) -> str:
+    row = queries.notification(ref, g.principal)
+    event = next((it for it in ledger_queries.events_of_notification(ref) if it.id == event_id), None)
+    if event is None:
+        raise NotFound("event_not_found", _("This notification has no such event."))
+    return render_template(
+        "outreach/correct.html",
+        notification=answers.described([row])[0],
+        event=answers.shown_event(event),
+        form=typed,
+    )
+
+
+@blueprint.get("/notifications/<ref>/withdraw")
+@guard("notification.log")
+def withdraw(ref: str) -> str:
+    row = queries.notification(ref, g.principal)
+    return render_template("outreach/withdraw.html", notification=answers.described([row])[0], form=Form())
+
+
+@blueprint.post("/notifications/<ref>/withdraw")
+@guard("notification.log")
+def take_back(ref: str) -> Any:
+    payload = {name: request.form[name] for name in ("reason", "note") if request.form.get(name)}
+    try:
+        _record(ref, {"type": "notification.withdrawn", "payload": payload})
+    except Invalid as refusal:
+        row = queries.notification(ref, g.principal)
+        typed = Form(values=request.form)
+        typed.errors = {(refusal.where or "form").removeprefix("payload."): [refusal.message]}
+        shown = answers.described([row])[0]
+        return render_template("outreach/withdraw.html", notification=shown, form=typed), 422
+    flash(_("Withdrawn. It stays in the record."), "success")
+    return redirect(url_for("outreach.notification", ref=ref))
+
+
+@blueprint.get("/unanswered")
+@guard("notification.read")
+def unanswered() -> str:
+    """The working list; a filter that cannot be read is left out rather than refused."""
+    now = clock.now()
+    older_than, team = request.args.get("older_than", ""), request.args.get("team", "")
+    try:
+        age = duration(older_than) if older_than else None
+    except Invalid:
+        older_than, age = "", None
+    rows = queries.unanswered(
+        g.principal, now=now, limit=100_000, older_than=age, team=team or None
+    )
+    sort = request.args.get("sort", "due")
+    listed = answers.working_list(rows, now=now, sort=sort)
+    start = max(0, request.args.get("page", 0, type=int)) * PAGE
+    at = start // PAGE
+    return render_template(
+        "outreach/unanswered.html",
+        older_than=older_than,
+        team=team,
+        sort=sort,
+        teams=queries.teams_waiting(g.principal),
+        page={
+            "rows": listed[start : start + PAGE],
+            "first": start + 1,
+            "last": min(start + PAGE, len(listed)),
+            "total": len(listed),
+            "previous": at - 1 if at else None,
+            "next": at + 1 if start + PAGE < len(listed) else None,
+        },
+        counts=queries.counts(g.principal) | {"no_answer": len(listed)},
+    )
+
+
+def _record(ref: str, given: Mapping[str, Any]) -> None:
+    now, principal = clock.now(), g.principal
+    poster = "contact" if principal.workspace_id is None else "member"
+    claimed_by, assurance = claim_of(given["type"], poster)
+    with transaction() as session:
+        row = queries.notification(ref, principal, session)
+        actions.record_event(
+            session,
+            row,
+            type=given["type"],
+            payload=given["payload"],
+            now=now,
+            actor=principal.actor,
+            claimed_by=claimed_by,
+            assurance=assurance,
+            occurred_at=given.get("occurred_at"),
+            precision=given.get("precision", "exact"),
+        )
+
+
+def _notification(row: Notification, typed: Form) -> str:
+    events = ledger_queries.events_of_notification(row.ref)
+    return render_template(
+        "outreach/notification.html",
+        notification=answers.described([row])[0],
+        events=answers.timeline(events, [row]),
+        letter=None if row.withdrawn_at else answers.letter(row),
+        event_form=typed,
+        event_types=FACTS,
+    )

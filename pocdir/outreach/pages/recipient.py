@@ -1,0 +1,115 @@
+"""The recipient's page: no account, no cookie; a GET changes nothing, a choice is asked once more."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from flask import current_app, render_template, request
+
+from pocdir.accounts.guards import guard
+from pocdir.core import clock
+from pocdir.core.errors import Invalid, NotFound
+from pocdir.db import transaction
+from pocdir.ledger.queries import events_of_notification
+from pocdir.ledger.rules import Event
+from pocdir.outreach.actions import recipient as actions
+from pocdir.outreach.models import Notification
+from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.queries import answers
+from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.rules.recipient import UNDO_WINDOW, action, may_undo
+from pocdir.web.forms import Form
+
+FILLED_IN = ("ticket", "note", "count", "ask")
+
+
+@blueprint.get("/r/<token>")
+@guard("recipient.answer")
+def recipient(token: str) -> str:
+    now = clock.now()
+    row = actions.addressed(None, token, secret=_secret(), now=now)
+    given = actions.answers_given(events_of_notification(row.ref))
+    return render_template(
+        "outreach/recipient.html",
+        **_about(row, token),
+        notification=answers.for_recipient(row),
+        said=[_said(event, now) for event in reversed(given)],
+        withdrawn=False,
+    )
+
+
+@blueprint.post("/r/<token>")
+@guard("recipient.answer")
+def answer_as_recipient(token: str) -> Any:
+    now, choice = clock.now(), request.form.get("action", "")
+    row = actions.addressed(None, token, secret=_secret(), now=now)
+    about, typed = _about(row, token), Form(values=request.form)
+    event_id = request.form.get("event", "")
+    asks = () if choice == "undo" else action(choice).asks
+    named = _named(row, event_id) if choice == "undo" else None
+    if request.form.get("confirmed") != "yes":
+        return _confirm(about, choice, asks, named, typed)
+    known = {each.id for each in events_of_notification(row.ref)}
+    try:
+        with transaction() as session:
+            row = actions.addressed(session, token, secret=_secret(), now=now)
+            if choice == "undo":
+                event = actions.undo(session, row, event=event_id, now=now)
+            else:
+                event = actions.answer(session, row, choice=choice, filled_in=_filled_in(asks), now=now)
+    except Invalid as refusal:
+        typed.errors = {(refusal.where or "form").removeprefix("payload."): [refusal.message]}
+        return _confirm(about, choice, asks, named, typed), 422
+    return render_template(
+        "outreach/recipient_done.html",
+        **about,
+        recorded=answers.shown_event(event),
+        may_undo=choice != "undo" and may_undo(event.recorded_at, now),
+        undo_until=event.recorded_at + UNDO_WINDOW,
+        may_be_automatic=bool(event.payload.get("may_be_automatic")),
+        again=event.id in known,
+    )
+
+
+def _confirm(about: dict[str, Any], choice: str, asks: tuple[str, ...], event: Any, typed: Form) -> str:
+    return render_template(
+        "outreach/recipient_confirm.html", **about, action=choice, asks=asks, event=event, form=typed
+    )
+
+
+def _filled_in(asks: tuple[str, ...]) -> dict[str, Any]:
+    filled: dict[str, Any] = {name: request.form.get(name, "").strip() for name in FILLED_IN if name in asks}
+    if filled.get("count"):
+        if not filled["count"].isascii() or not filled["count"].isdigit() or len(filled["count"]) > 8:
+            raise Invalid("payload_invalid", "a whole number is needed", where="payload.count")
+        filled["count"] = int(filled["count"])
+    return filled
+
+
+def _named(row: Notification, event_id: str) -> dict[str, Any]:
+    given = actions.answers_given(events_of_notification(row.ref))
+    named = next((answers.shown_event(each) for each in given if each.id == event_id), None)
+    if named is None:
+        raise NotFound("event_unknown", "there is nothing of this to take back")
+    return named
+
+
+def _said(event: Event, now: dt.datetime) -> dict[str, Any]:
+    return answers.shown_event(event) | {
+        "may_undo": may_undo(event.recorded_at, now),
+        "may_be_automatic": bool(event.payload.get("may_be_automatic")),
+    }
+
+
+def _about(row: Notification, token: str) -> dict[str, Any]:
+    team = queries.teams_by_id([row.team_id])[row.team_id]
+    return {
+        "token": token,
+        "workspace": queries.workspace_by_id(row.workspace_id).name,
+        "team": team.name,
+    }
+
+
+def _secret() -> bytes:
+    return str(current_app.config["SECRET_KEY"]).encode()

@@ -1,0 +1,110 @@
+"""The old spreadsheet in the browser: see what would happen, then let it happen."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from typing import Any
+
+from flask import g, render_template, request
+
+from pocdir.accounts.guards import guard
+from pocdir.core import clock
+from pocdir.core.errors import Invalid, Refusal
+from pocdir.db import transaction
+from pocdir.incidents import queries as incident_queries
+from pocdir.outreach.actions.spreadsheet import Result, import_spreadsheet
+from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.rules.spreadsheet import Spreadsheet, read_spreadsheet
+from pocdir.web.forms import Form
+
+SHOWN = 500
+LARGEST_BROUGHT = 1_000_000  # bytes; the page posts it back, the command line takes more
+DAY_FIRST = {"true": True, "false": False}
+
+
+@blueprint.get("/notify/spreadsheet")
+@guard("notification.log")
+def spreadsheet() -> str:
+    return _page(Form())
+
+
+@blueprint.post("/notify/spreadsheet")
+@guard("notification.log")
+def bring_spreadsheet() -> Any:
+    typed = Form(values=request.form)
+    now, principal = clock.now(), g.principal
+    apply = request.form.get("action") == "apply"
+    try:
+        data = _posted_back(request.form.get("upload", "")) if apply else _brought()
+        sheet = read_spreadsheet(data, now=now, day_first=DAY_FIRST.get(request.form.get("day_first", "")))
+        with transaction() as session:
+            named = request.form.get("incident") or None
+            incident = (
+                incident_queries.incident(named, workspace_id=principal.workspace_id, session=session)
+                if named
+                else None
+            )
+            results = import_spreadsheet(
+                session, sheet, apply=apply, workspace_id=principal.workspace_id, now=now,
+                actor=principal.actor, incident=incident,
+            )  # fmt: skip
+    except Refusal as refusal:
+        typed.errors.setdefault("file", []).append(refusal.message)
+        return _page(typed), 422
+    if apply:
+        return _page(typed, done=_done(results))
+    return _page(typed, preview=_preview(sheet, results, data))
+
+
+def _page(typed: Form, **more: Any) -> str:
+    incidents = incident_queries.incidents(workspace_id=g.principal.workspace_id, limit=100, is_open=True)
+    return render_template(
+        "outreach/spreadsheet.html",
+        form=typed,
+        incidents=[(incident.ref, incident.title) for incident in incidents],
+        preview=more.get("preview"),
+        done=more.get("done"),
+    )
+
+
+def _brought() -> bytes:
+    upload = request.files.get("file")
+    data = upload.read() if upload and upload.filename else request.form.get("text", "").encode()
+    if not data.strip():
+        raise Invalid("spreadsheet_invalid", "choose a file, or paste the rows", where="file")
+    if len(data) > LARGEST_BROUGHT:
+        raise Invalid(
+            "spreadsheet_too_large", "over 1 MB: cut it in two, or use `pocdir notify --csv`", where="file"
+        )
+    return data
+
+
+def _posted_back(upload: str) -> bytes:
+    try:
+        reader = zlib.decompressobj()
+        data = reader.decompress(base64.b64decode(upload, validate=True), LARGEST_BROUGHT)
+    except (binascii.Error, zlib.error, ValueError):
+        raise Invalid("spreadsheet_invalid", "bring the file again", where="file") from None
+    return data
+
+
+def _preview(sheet: Spreadsheet, results: list[Result], data: bytes) -> dict[str, Any]:
+    return {
+        "columns": sheet.columns,
+        "unread": sheet.unread,
+        "rows": results[:SHOWN],
+        "upload": base64.b64encode(zlib.compress(data)).decode(),
+        **{kind: sum(each.result == kind for each in results) for kind in ("new", "known", "refused")},
+    }
+
+
+def _done(results: list[Result]) -> dict[str, int]:
+    new = [each for each in results if each.result == "new"]
+    return {
+        "logged": len(new),
+        "events": sum(len(each.events) for each in new),
+        "known": sum(each.result == "known" for each in results),
+        "refused": sum(each.result == "refused" for each in results),
+    }
