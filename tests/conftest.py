@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
 import datetime as dt
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -76,11 +78,19 @@ def postgresql_app(tmp_path_factory: pytest.TempPathFactory, postgresql_url: str
         db.engine.dispose()
 
 
+class SeparateClient(FlaskClient):
+    """Every request in an application context of its own, as a server gives it: not in the test's."""
+
+    def open(self, *arguments: Any, **more: Any) -> TestResponse:
+        return contextvars.Context().run(super().open, *arguments, **more)
+
+
 @pytest.fixture(params=DATABASES)
 def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
     """The application with an empty database; every test that asks for it runs on both."""
     app: Flask = request.getfixturevalue(f"{request.param}_app")
     app.testing = True
+    app.test_client_class = SeparateClient
     with app.app_context():
         (empty_sqlite if request.param == "sqlite" else empty_postgresql)(app)
         for forget in ("pocdir.index", "pocdir.token_uses"):
