@@ -17,7 +17,9 @@ DAY = 86_400
 
 @click.command()
 @click.option("--by", type=click.Choice(BY), help="Groups side by side.")
-@click.option("--level", type=click.Choice(list(queries.LEVELS)), default="acknowledgement", show_default=True)
+@click.option(
+    "--level", type=click.Choice(list(queries.LEVELS)), default="acknowledgement", show_default=True
+)
 @click.option("--sent-level", type=click.Choice(SENT_LEVELS), default="P0", show_default=True)
 @click.option("--team", help="Only notifications to this team.")
 @click.option("--workspace", help="Whose notifications; not needed where there is one workspace.")
@@ -32,15 +34,16 @@ def latency(
     """
     with app_context():
         now = clock.now()
-        found = queries.cases(
-            operator_for(workspace), level=level, now=now, team=team, sent_level=sent_level
-        )
+        found = queries.cases(operator_for(workspace), level=level, now=now, team=team, sent_level=sent_level)
         groups = queries.figures(found, by)
     if as_json:
         for each in groups:
             emit(rules.as_json(each))
     else:
-        table(("group", "n", "answered", "still open", "median", "within 3 days"), [_cells(each) for each in groups])
+        table(
+            ("group", "n", "answered", "still open", "median", "within 3 days"),
+            [_cells(each) for each in groups],
+        )
     return 0 if found else 1
 
 

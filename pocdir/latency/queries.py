@@ -7,16 +7,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Row, case, select
 
 from pocdir.core.codes import name_of
 from pocdir.db import db
 from pocdir.directory.models import Team
+from pocdir.incidents.models import Incident
 from pocdir.latency.rules import Curve, Group, group, survival_curve
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.rules import Event
 from pocdir.outreach.models import Notification
-from pocdir.outreach.rules.fold import Firsts, State, Verdict, state_of
+from pocdir.outreach.rules.corrections import counting
+from pocdir.outreach.rules.fold import First, Firsts, State, Verdict, state_of
 from pocdir.outreach.rules.vocabulary import SENT_LEVELS
 
 LEVELS = {
@@ -31,7 +33,7 @@ LEVELS = {
 ASKED_FOR = ("receipt", "acknowledgement", "answer")
 NEVER_HAPPENED = ("mistake", "duplicate")
 
-_N, _T, _E = Notification.__table__.c, Team.__table__.c, LedgerEvent.__table__.c
+_N, _T, _E, _I = (model.__table__.c for model in (Notification, Team, LedgerEvent, Incident))
 
 
 class Viewer(Protocol):
@@ -73,118 +75,155 @@ def cases(
 ) -> list[Case]:
     """The cases of a figure as known at `now` (nothing recorded later counts), in the order they were logged.
 
-    `team`, or `teams`: only notifications to these slugs.
+    Sent at `since` or later and before `until`; `team`, or `teams`: only notifications to these slugs. What
+    was sent, when, how and whether an answer was asked for is read from the ledger, never from the
+    notification's row. What could not be delivered stays in the denominator, open: leaving it out, or ending
+    it at the bounce, would make an address that does not work look like one that answers.
     """
-    wanted = teams if team is None else (team,)
-    statement = (
-        select(
-            _N.ref, _N.sent_at, _N.channel_kind, _N.answer_asked, _N.kind.label("notification_kind"), _T.slug,
-            _T.name, _T.kind, _T.country,
-        )
-        .join(_T.slug.table, _T.id == _N.team_id)
-        .where(_N.created_at <= now, _N.kind != "ping")
-        .order_by(_N.id)
-    )  # fmt: skip
-    if viewer.workspace_id is None:
-        statement = statement.where(_N.team_id == viewer.team_id)
-    else:
-        statement = statement.where(_N.workspace_id == viewer.workspace_id)
-    if since is not None:
-        statement = statement.where(_N.sent_at >= since)
-    if until is not None:
-        statement = statement.where(_N.sent_at < until)
-    if wanted is not None:
-        statement = statement.where(_T.slug.in_(wanted))
-    rows = db.session.execute(statement).all()
-    events = _events(viewer, now, wanted)
+    rows = _notifications(viewer, now, teams if team is None else (team,))
+    events = _events(viewer, now, teams if team is None else (team,))
     lowest = SENT_LEVELS.index(sent_level)
     found = []
     for row in rows:
         known = events.get(row.ref, [])
-        if _never_happened(known) or (level in ASKED_FOR and not row.answer_asked):
+        sent = next((event for event in known if event.type == "notification.logged"), None)
+        if sent is None or not _is_asked(sent, level, since, until) or _never_happened(known):
             continue
         state = state_of(known)
-        if SENT_LEVELS.index(state.sent_level) < lowest:
-            continue
-        found.append(_case(row, state, level, now))
+        if SENT_LEVELS.index(state.sent_level) >= lowest:
+            found.append(_case(row, sent, state, level, now))
     return found
 
 
-def _case(row: Any, state: State, level: str, now: dt.datetime) -> Case:
-    start = state.first.handed_over.at if state.first.handed_over else row.sent_at
-    reached = first_of(state.first, level)
-    end = reached if reached is not None else min(now, state.withdrawn_at or now)
+def teams_told(viewer: Viewer) -> list[tuple[str, str]]:
+    """(slug, name) of the teams that were told, by name: what a reader may narrow the figures to."""
+    statement = (
+        select(_T.slug, _T.name)
+        .where(_T.id.in_(select(_N.team_id).where(_own(viewer), _N.kind != "ping")))
+        .order_by(_T.folded_name)
+    )
+    return [(row.slug, row.name) for row in db.session.execute(statement)]
+
+
+def first_of(first: Firsts, level: str) -> First | None:
+    """The event that first reached the level; what a machine may have posted stays out of the figures."""
+    mark: First | None = getattr(first, LEVELS[level])
+    return mark if mark is not None and not mark.may_be_automatic else None
+
+
+def _is_asked(sent: Event, level: str, since: dt.datetime | None, until: dt.datetime | None) -> bool:
+    payload = sent.payload
+    if payload.get("kind") == "ping" or (level in ASKED_FOR and not payload.get("answer_asked", True)):
+        return False
+    return (since is None or sent.occurred_at >= since) and (until is None or sent.occurred_at < until)
+
+
+def _never_happened(events: list[Event]) -> bool:
+    """Logged by mistake, and that was not taken back."""
+    if not any(event.type == "notification.withdrawn" for event in events):
+        return False
+    return any(
+        event.type == "notification.withdrawn" and event.payload.get("reason", "mistake") in NEVER_HAPPENED
+        for event in counting(events)
+    )
+
+
+def _case(row: Row[Any], sent: Event, state: State, level: str, now: dt.datetime) -> Case:
+    reached, start = first_of(state.first, level), state.first.handed_over
+    # A delivery report or ticket mail does not start the clock that it stops.
+    of_itself = start is None or (reached is not None and start.event == reached.event)
+    began = sent.occurred_at if of_itself or start is None else start.at
+    followed_to = min(moment for moment in (now, state.withdrawn_at, row.closed_at) if moment is not None)
+    answered = reached is not None and reached.at <= followed_to
+    end = reached.at if answered and reached else followed_to
     return Case(
         ref=row.ref,
         team=row.slug,
         team_name=row.name,
         kind=row.kind,
         country=row.country,
-        channel=row.channel_kind,
-        sent_at=row.sent_at,
-        seconds=max(0.0, (end - start).total_seconds()),
-        answered=reached is not None,
+        channel=sent.payload.get("channel", "other"),
+        sent_at=sent.occurred_at,
+        seconds=max(0.0, (end - began).total_seconds()),
+        answered=answered,
         verdict=state.verdict,
         state=state,
     )
 
 
-def first_of(first: Firsts, level: str) -> dt.datetime | None:
-    """When the level was first reached; what a machine may have posted stays out of the figures."""
-    mark = getattr(first, LEVELS[level])
-    return mark.at if mark is not None and not mark.may_be_automatic else None
+def _own(viewer: Viewer) -> ColumnElement[bool]:
+    if viewer.workspace_id is None:
+        return _N.team_id == viewer.team_id
+    return _N.workspace_id == viewer.workspace_id
 
 
-def _never_happened(events: Iterable[Event]) -> bool:
-    return any(
-        event.type == "notification.withdrawn" and event.payload.get("reason", "mistake") in NEVER_HAPPENED
-        for event in events
+def _notifications(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> Sequence[Row[Any]]:
+    """Whose they are, to whom, and until when they were followed if their incident was closed by `now`."""
+    closed = case((_I.closed_at <= now, _I.closed_at))
+    statement = (
+        select(_N.ref, _T.slug, _T.name, _T.kind, _T.country, closed.label("closed_at"))
+        .join(_T.id.table, _T.id == _N.team_id)
+        .outerjoin(_I.id.table, _I.id == _N.incident_id)
+        .where(_own(viewer))
+        .order_by(_N.id)
     )
+    if teams is not None:
+        statement = statement.where(_T.slug.in_(teams))
+    return db.session.execute(statement).all()
 
 
 def _events(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> Mapping[str, list[Event]]:
-    """By notification, without their sealed values: no figure rests on a person's words."""
-    own = (
-        _N.team_id == viewer.team_id
-        if viewer.workspace_id is None
-        else _N.workspace_id == viewer.workspace_id
-    )
+    """By notification: only what the fold reads, and no sealed value; no figure rests on a person's words."""
     statement = (
-        select(
-            _E.id, _E.type, _E.v, _E.occurred_at, _E.precision, _E.recorded_at, _E.notification, _E.incident,
-            _E.team, _E.actor, _E.claimed_by, _E.assurance, _E.payload,
-        )
+        select(_E.notification, _E.id, _E.type, _E.occurred_at, _E.claimed_by, _E.assurance, _E.payload)
         .join(_N.ref.table, _N.ref == _E.notification)
-        .where(own, _E.recorded_at <= now)
-    )  # fmt: skip
+        .where(_own(viewer), _E.recorded_at <= now)
+    )
     if teams is not None:
         statement = statement.join(_T.slug.table, _T.id == _N.team_id).where(_T.slug.in_(teams))
     found: dict[str, list[Event]] = {}
-    for row in db.session.execute(statement):
-        found.setdefault(row.notification, []).append(Event(**row._mapping))
+    for ref, ident, type_, occurred_at, claimed_by, assurance, payload in db.session.execute(statement):
+        event = Event(
+            ident,
+            type_,
+            occurred_at,
+            now,
+            claimed_by,
+            "",
+            assurance=assurance,
+            notification=ref,
+            payload=payload,
+        )
+        found.setdefault(ref, []).append(event)
     return found
 
 
 def figures(found: Iterable[Case], by: str | None) -> list[Group]:
     """Survival figures of the cases in groups, by the group's key (so that no order praises or blames)."""
-    groups: dict[str, tuple[str, list[Case]]] = {}
-    for case in found:
-        key, label = _key(case, by)
-        groups.setdefault(key, (label, []))[1].append(case)
+    groups = grouped(found, by)
     if by is None and not groups:
         groups["all"] = ("all", [])
-    return [group(key, label, curve(cases)) for key, (label, cases) in sorted(groups.items())]
+    return [group(key, label, curve(its)) for key, (label, its) in sorted(groups.items())]
+
+
+def grouped(found: Iterable[Case], by: str | None) -> dict[str, tuple[str, list[Case]]]:
+    """By key, the group's label and its cases."""
+    groups: dict[str, tuple[str, list[Case]]] = {}
+    for each in found:
+        key, label = _key(each, by)
+        groups.setdefault(key, (label, []))[1].append(each)
+    return groups
 
 
 def curve(found: Sequence[Case]) -> Curve:
     """The survival curve of the cases."""
-    return survival_curve([case.seconds for case in found], [case.answered for case in found])
+    return survival_curve([each.seconds for each in found], [each.answered for each in found])
 
 
-def _key(case: Case, by: str | None) -> tuple[str, str]:
+def _key(each: Case, by: str | None) -> tuple[str, str]:
     if by == "team":
-        return case.team, case.team_name
+        return each.team, each.team_name
     if by == "country":
-        return case.country or "", name_of(case.country) if case.country else "no country"
-    key = {None: "all", "kind": case.kind, "channel": case.channel, "month": f"{case.sent_at:%Y-%m}"}[by]
+        return each.country or "", name_of(each.country) if each.country else "no country"
+    key = {None: "all", "kind": each.kind, "channel": each.channel, "month": f"{each.sent_at:%Y-%m}"}[by]
     return key, key

@@ -157,6 +157,20 @@ def group(key: str, label: str, curve: Curve) -> Group:
     )
 
 
+def still_open_at(curve: Curve, moments: Iterable[float]) -> tuple[Point, ...]:
+    """The curve read at these seconds, as far as somebody was followed so long: `t` is the moment asked for,
+    `at_risk` who was followed at least so long without an answer.
+    """
+    points = []
+    at_risk = np.append(curve.at_risk, 0)
+    for moment in moments:
+        row = int(np.searchsorted(curve.t, moment, side="right")) - 1
+        if row >= 0 and moment <= curve.t[-1]:
+            s, lo, hi = (float(column[row]) for column in (curve.s, curve.lo, curve.hi))
+            points.append(Point(moment, s, lo, hi, int(at_risk[np.searchsorted(curve.t, moment)])))
+    return tuple(points)
+
+
 def as_json(figures: Group) -> dict[str, Any]:
     """The group in the stable shape of the API: plain lists, dicts, numbers and None."""
     shape = {column.name: getattr(figures, column.name) for column in fields(figures)}

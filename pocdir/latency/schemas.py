@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+from typing import Any
+
 from marshmallow import fields, validate
 
 from pocdir.latency.queries import LEVELS
@@ -9,6 +13,7 @@ from pocdir.outreach.rules.vocabulary import SENT_LEVELS
 from pocdir.web.schemas import Moment, Schema, Text
 
 BY = ("team", "kind", "country", "channel", "month")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class CurveQuery(Schema):
@@ -26,6 +31,22 @@ class LatencyQuery(CurveQuery):
     """The same, in groups."""
 
     by = fields.String(load_default=None, validate=validate.OneOf(BY))
+
+
+class Day(Moment):
+    """A day as a browser's picker writes it, from its first moment (UTC), or a moment as the API takes it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> dt.datetime:
+        if isinstance(value, str) and _DAY.fullmatch(value.strip()):
+            value = f"{value.strip()}T00:00:00Z"
+        return super()._deserialize(value, attr, data, **more)
+
+
+class PageQuery(LatencyQuery):
+    """The same in the address of the page."""
+
+    since = Day(load_default=None)
+    until = Day(load_default=None)
 
 
 class GroupAnswer(Schema):
