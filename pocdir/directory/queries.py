@@ -5,39 +5,30 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, select
 from sqlalchemy.orm import Session
 
-from pocdir.core import codes
-from pocdir.core.errors import Invalid, NotFound
-from pocdir.core.text import fold
+from pocdir.core.errors import NotFound
 from pocdir.db import db
 from pocdir.directory import rules
-from pocdir.directory.formats.values import domain
 from pocdir.directory.models import (
     Address,
     Channel,
-    Code,
     DirectoryVersion,
-    Import,
     Responsibility,
     Source,
     Team,
     TeamFact,
 )
-from pocdir.ledger import queries as ledger
-from pocdir.ledger.rules import Event
 
 Line = Row[*tuple[Any, ...]]
 PUBLIC = frozenset({"public"})
 EVERYBODY = frozenset(rules.AUDIENCES)
-SORTS = {"name": Team.folded_name, "country": Team.country, "kind": Team.kind, "confirmed": Team.confirmed_at}
-OF_THE_ENTRY = ("contact.confirmed", "contact.marked_bouncing", "contact.changed")
 
 _T, _F, _A, _C, _R, _S = (
     model.__table__.c for model in (Team, TeamFact, Address, Channel, Responsibility, Source)
 )
-_TEAMS = select(
+TEAMS = select(
     _T.id, _T.slug, _T.name, _T.short_name, _T.kind, _T.country, _T.website, _T.languages, _T.timezone,
     _T.host_kind, _T.memberships, _T.lead, _T.retired_at, _T.confirmed_at, _T.created_at, _T.updated_at,
     _T.revision,
@@ -108,10 +99,10 @@ def entries(
 ) -> list[Entry]:
     """Teams that are not retired (with `where`: those it names), with what is in force of them."""
     connection = db.session().connection()
-    statement = _TEAMS.where(*(where or (_T.retired_at.is_(None),))).order_by(order).limit(limit)
+    statement = TEAMS.where(*(where or (_T.retired_at.is_(None),))).order_by(order).limit(limit)
     teams = connection.execute(statement).all()
     some = [team.id for team in teams] if where or limit else None
-    channels = _channels(some, audiences)
+    channels = channels_of(some, audiences)
     responsibilities = _responsibilities(some)
     return [Entry(team, channels.get(team.id, []), responsibilities.get(team.id, [])) for team in teams]
 
@@ -156,107 +147,10 @@ def source_urls() -> dict[str, str | None]:
     return {row.name: row.url for row in rows}
 
 
-def history(slug: str, *, after: str | None, limit: int) -> list[Event]:
-    """What was changed in a team's own entry, oldest first, after the event `after`."""
-    return ledger.events_of_team(slug, types=OF_THE_ENTRY, after=after or "", limit=limit)
-
-
-def teams_after(
-    cursor: str | None, limit: int, *, q: str = "", country: str | None = None, kind: str | None = None
-) -> list[Entry]:
-    """Up to `limit` teams recorded after the team `cursor`, oldest first; what anybody may see of them."""
-    where = _filters(q, country, kind, None, PUBLIC)
-    if cursor:
-        where.append(_T.id > select(_T.id).where(_T.slug == cursor).scalar_subquery())
-    return entries(where, audiences=PUBLIC, order=Team.id, limit=limit)
-
-
-class TeamPage(NamedTuple):
-    """One page of the list that people browse."""
-
-    rows: list[dict[str, Any]]
-    total: int
-
-
-def teams_page(
-    *,
-    q: str = "",
-    country: str | None = None,
-    kind: str | None = None,
-    state: str | None = None,
-    sort: str = "name",
-    offset: int = 0,
-    limit: int = 50,
-    audiences: Collection[str] = PUBLIC,
-) -> TeamPage:
-    """Teams that match; `sort` is a key of SORTS, with `-` before it the other way round."""
-    connection = db.session().connection()
-    where = _filters(q, country, kind, state, audiences)
-    total = connection.execute(select(func.count()).select_from(Team.__table__).where(*where)).scalar_one()
-    column = SORTS.get(sort.lstrip("-"), Team.folded_name)
-    ordered = column.desc() if sort.startswith("-") else column.asc()
-    teams = connection.execute(
-        _TEAMS.where(*where).order_by(ordered.nulls_last(), _T.slug).offset(offset).limit(limit)
-    ).all()
-    channels = _channels([team.id for team in teams], audiences)
-    rows = [
-        {**team._mapping, "address_state": next((c.state for c in channels.get(team.id, [])), None)}
-        for team in teams
-    ]
-    return TeamPage(rows, total)
-
-
-def countries() -> list[str]:
-    """The codes that teams are at home in."""
-    statement = select(_T.country).where(_T.country.is_not(None), _T.retired_at.is_(None)).distinct()
-    return sorted(db.session().connection().execute(statement).scalars())
-
-
-def coverage() -> list[dict[str, Any]]:
-    """Every code with the teams that answer for it and the number of their addresses in use."""
-    teams: dict[str, list[rules.Team]] = {}
-    for team in snapshot().teams:
-        named = {r.value for r in team.responsibilities if r.key == "country"}
-        if team.kind == "national" and team.country:
-            named.add(team.country)
-        for code in named:
-            teams.setdefault(code, []).append(team)
-    known = {row.code: row for row in db.session().connection().execute(select(Code.__table__))}
-    found = []
-    for code in sorted({*codes.ALL_CODES, *known, *teams}):
-        row, of_code = known.get(code), teams.get(code, [])
-        live = {c.value for team in of_code for c in team.channels if c.state not in rules.DEAD_STATES}
-        if live:
-            status = "contact"
-        elif of_code or (row is not None and row.status != "none_known"):
-            status = "known_no_address"
-        else:
-            status = "none_known"
-        found.append(
-            {
-                "code": code,
-                "status": status,
-                "teams": [{"slug": team.slug, "name": team.name} for team in of_code],
-                "addresses": len(live),
-                "answered_at": None,
-                "note": row.note if row is not None else None,
-                "source": row.source if row is not None else None,
-                "as_of": row.as_of if row is not None else None,
-            }
-        )
-    return found
-
-
-def last_imports(limit: int = 20) -> list[Line]:
-    """The last imports that changed something or wait for a person, newest first."""
-    table = Import.__table__.c
-    statement = select(*table, _S.name.label("source")).join(Source.__table__, table.source_id == _S.id)
-    return list(db.session().connection().execute(statement.order_by(table.id.desc()).limit(limit)))
-
-
-def addresses(value: str) -> list[Line]:
-    """The addresses of any kind with this value."""
-    return list(db.session().connection().execute(select(Address.__table__).where(_A.value == value)))
+def addresses(spellings: Collection[str]) -> list[Line]:
+    """The addresses of any kind with one of these values."""
+    chosen = select(Address.__table__).where(_A.value.in_(spellings))
+    return list(db.session().connection().execute(chosen))
 
 
 def exported() -> tuple[list[dict[str, Any]], str]:
@@ -292,7 +186,7 @@ def _exported(it: Entry, confidence: str) -> dict[str, Any]:
     }
 
 
-def _channels(teams: Sequence[int] | None, audiences: Collection[str]) -> dict[int, list[rules.Channel]]:
+def channels_of(teams: Sequence[int] | None, audiences: Collection[str]) -> dict[int, list[rules.Channel]]:
     """The channels in force by team, in the order to be tried."""
     first = rules.in_force(_of_teams(_CHANNELS, _C.team_id, teams), _channel_identity, _channel_order)
     found: dict[int, list[rules.Channel]] = {}
@@ -310,11 +204,15 @@ def _responsibilities(teams: Sequence[int] | None) -> dict[int, list[rules.Respo
     rows = _of_teams(_RESPONSIBILITIES, _R.team_id, teams)
     first = rules.in_force(rows, lambda row: row[:4], _responsibility_order)
     found: dict[int, list[rules.Responsibility]] = {}
-    for row in sorted(first.values(), key=lambda row: row[1:4]):
+    for row in sorted(first.values(), key=_natural):
         team, *values, _class, withdrawn = row
         if not withdrawn:
             found.setdefault(team, []).append(rules.Responsibility(*values))
     return found
+
+
+def _natural(row: Line) -> tuple[Any, ...]:
+    return row[1], int(row[2]) if row[1] == "asn" else 0, row[2], row[3]
 
 
 def _channel_identity(row: Line) -> Any:
@@ -340,33 +238,3 @@ def _of_teams(statement: Select[Any], column: Any, teams: Sequence[int] | None) 
         return
     for start in range(0, len(teams), 500):
         yield from connection.execute(statement.where(column.in_(teams[start : start + 500])))
-
-
-def _a_labels(q: str) -> str | None:
-    try:
-        return domain(q)
-    except Invalid:
-        return None
-
-
-def _filters(
-    q: str, country: str | None, kind: str | None, state: str | None, audiences: Collection[str]
-) -> list[ColumnElement[bool]]:
-    where: list[ColumnElement[bool]] = [_T.retired_at.is_(None)]
-    seen = (_C.team_id == _T.id, _C.audience.in_(audiences), _C.withdrawn.is_(False), _C.address_id == _A.id)
-    if country:
-        where.append(_T.country == country)
-    if kind:
-        where.append(_T.kind == kind)
-    if state:
-        where.append(exists().where(*seen, _A.state == state))
-    if wanted := fold(q):
-        name = exists().where(
-            _R.team_id == _T.id,
-            _R.key == "domain",
-            _R.withdrawn.is_(False),
-            _R.value.contains(_a_labels(q) or wanted, autoescape=True),
-        )
-        address = exists().where(*seen, _A.value.contains(wanted, autoescape=True))
-        where.append(or_(_T.folded_name.contains(wanted, autoescape=True), address, name))
-    return where

@@ -26,6 +26,7 @@ HOST_KINDS = (
 SOURCE_KINDS = (
     "steward", "first_party", "observed_header", "registry", "third_party_list", "registry_snapshot",
 )  # fmt: skip
+MEMBERS = frozenset({"researcher", "owner", "team_contact"})  # roles that see channels for members
 STEWARD = "steward"  # the source whose rows people enter here
 LIST_FACTS = frozenset({"languages", "memberships"})
 MOST_SHRINKING = 0.5  # the share of its rows that a source may lose at once without a person looking
@@ -95,6 +96,14 @@ class Directory:
 Row = TypeVar("Row")
 # ("fact", slug, field), ("channel", slug, kind, value, purpose), ("responsibility", slug, key, value, role)
 Key = tuple[str, ...]
+
+
+def audiences(roles: Iterable[str]) -> frozenset[str]:
+    """Which channels somebody with these roles may see: anybody public ones, who works here more."""
+    held = frozenset(roles)
+    if "steward" in held:
+        return frozenset(AUDIENCES)
+    return frozenset({"public", "members"}) if held & MEMBERS else frozenset({"public"})
 
 
 def precedence(

@@ -9,7 +9,7 @@ import pytest
 
 from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
-from pocdir.directory import actions, queries
+from pocdir.directory import actions, listings, queries
 from pocdir.directory.models import Import, TeamFact
 from pocdir.ledger import queries as ledger
 from tests.directory import made
@@ -76,7 +76,7 @@ def test_a_changed_row_is_changed_and_told_in_the_history(app):
     other = made.team_json(channels=[made.channel("new@cert.example")])
     assert made.imported(made.file(other), now=made.NOW + HOUR).status == "applied"
     assert values_of() == {"new@cert.example"}
-    _, second = queries.history("cert-example", after=None, limit=10)
+    _, second = listings.history("cert-example", after=None, limit=10)
     assert (second.type, second.claimed_by) == ("contact.changed", "steward")
     assert second.payload == {"source": "list", "origin": "imported", "fields": ["channel"]}
     of = {change["of"][1]: (change["before"], change["after"]) for change in second.sealed["changes"]}
@@ -172,7 +172,7 @@ def test_a_source_that_shrinks_by_more_than_half_is_quarantined(app):
     assert result.reasons == ("the source shrinks from 12 rows to 3",)
     assert queries.directory_version() == version
     assert len(queries.snapshot().teams) == 4
-    noted = queries.last_imports()[0]
+    noted = listings.last_imports()[0]
     assert (noted.applied, noted.reasons) == (False, list(result.reasons))
 
 
@@ -181,7 +181,7 @@ def test_a_quarantined_import_applies_when_the_operator_says_so(app):
     made.imported(made.file(*teams))
     assert made.imported(made.file(teams[0]), force=True, now=made.NOW + HOUR).status == "applied"
     assert len(queries.snapshot().teams) == 1
-    event = queries.history("team-1", after=None, limit=10)[-1]
+    event = listings.history("team-1", after=None, limit=10)[-1]
     assert event.sealed["forced"] == ["the source shrinks from 12 rows to 3"]
 
 

@@ -8,7 +8,7 @@ from pocdir import config
 from pocdir.core.codes import ALL_CODES
 from pocdir.core.errors import Invalid
 from pocdir.db import transaction
-from pocdir.directory import actions, queries
+from pocdir.directory import actions, listings, queries
 from pocdir.ledger import queries as ledger
 from tests.directory import made
 
@@ -37,8 +37,8 @@ def test_every_seeded_value_has_a_source_with_its_date_and_confidence(app):
 
 def test_every_code_has_its_row(app):
     load()
-    assert {row["code"] for row in queries.coverage()} >= set(ALL_CODES)
-    assert {row["status"] for row in queries.coverage()} == {"contact", "known_no_address", "none_known"}
+    assert {row["code"] for row in listings.coverage()} >= set(ALL_CODES)
+    assert {row["status"] for row in listings.coverage()} == {"contact", "known_no_address", "none_known"}
 
 
 def test_seeding_leaves_what_a_steward_said(app):

@@ -1,0 +1,145 @@
+"""The directory over HTTP, in pocdir's own shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g, url_for
+from flask_smorest import Blueprint
+
+from pocdir.accounts.guards import guard
+from pocdir.core import clock
+from pocdir.core.codes import alpha2
+from pocdir.core.errors import Invalid
+from pocdir.db import transaction
+from pocdir.directory import actions, listings, queries, rules, schemas
+from pocdir.directory.formats import records
+from pocdir.directory.queries import Entry
+from pocdir.web.etags import require_match, tagged
+from pocdir.web.idempotency import once
+from pocdir.web.paging import page
+from pocdir.web.schemas import PageQuery
+
+blueprint = Blueprint("directory_api", __name__, url_prefix="/api/v1", description="Whom to tell")
+_answer = schemas.WholeTeam()
+
+
+@blueprint.route("/teams")
+@guard("directory.read")
+@blueprint.arguments(schemas.TeamQuery, location="query")
+@blueprint.response(200, schemas.TeamPage)
+def teams(query: dict[str, Any]) -> Any:
+    """Teams by name, address, domain, country, kind."""
+    country = query["country"] and _code(query["country"])
+    found = listings.teams_after(
+        query["cursor"],
+        query["limit"] + 1,
+        q=query["q"],
+        country=country,
+        kind=query["kind"],
+        audiences=rules.audiences(g.principal.roles),
+    )
+    listed = page(found, query["limit"], lambda entry: str(entry.team.slug))
+    return listed | {"items": [shown(entry) for entry in listed["items"]]}
+
+
+@blueprint.route("/teams", methods=["POST"])
+@guard("directory.edit")
+@blueprint.arguments(schemas.NewTeam)
+@blueprint.response(201, schemas.WholeTeam)
+def create_team(given: dict[str, Any]) -> Any:
+    """Enter a team, as a steward."""
+    record = schemas.checked(records.team_record, given)
+    now, actor = clock.now(), g.principal.actor
+    with transaction() as session:
+
+        def act() -> str:
+            return actions.create_team(session, record=record, evidence=None, now=now, actor=actor)
+
+        slug = once(session, scope=actor, now=now, act=act)
+    return whole(slug), {"Location": url_for("directory_api.team", slug=slug)}
+
+
+@blueprint.route("/teams/<slug>")
+@guard("directory.read")
+@blueprint.response(200, schemas.WholeTeam)
+def team(slug: str) -> Any:
+    """One team with every fact and who says so."""
+    return answered(slug)
+
+
+@blueprint.route("/teams/<slug>", methods=["PATCH"])
+@guard("directory.edit")
+@blueprint.arguments(schemas.TeamChange)
+@blueprint.response(200, schemas.WholeTeam)
+def change_team(given: dict[str, Any], slug: str) -> Any:
+    """Change a team on a steward's word."""
+    lists: dict[str, Any] = {
+        name: given.pop(name) for name in ("channels", "responsibilities") if name in given
+    }
+    facts = schemas.checked(records.facts, given)
+    with transaction() as session:
+        revision = queries.team_by_slug(slug, session).revision
+        require_match(revision)
+        actions.edit_team(
+            session,
+            slug=slug,
+            facts=facts,
+            channels=_rows(lists, "channels", records.channel),
+            responsibilities=_rows(lists, "responsibilities", records.responsibility),
+            revision=revision,
+            now=clock.now(),
+            actor=g.principal.actor,
+        )
+    return answered(slug)
+
+
+@blueprint.route("/teams/<slug>/channels")
+@guard("directory.read")
+@blueprint.response(200, schemas.ChannelPage)
+def channels(slug: str) -> Any:
+    """The ways to reach a team, in the order to be tried."""
+    return {"items": queries.entry(slug, audiences=rules.audiences(g.principal.roles)).channels, "next": None}
+
+
+@blueprint.route("/teams/<slug>/history")
+@guard("directory.read")
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, schemas.HistoryPage)
+def history(query: dict[str, Any], slug: str) -> Any:
+    """What was changed in the team's own entry."""
+    audiences = rules.audiences(g.principal.roles)
+    seen = queries.entry(slug, audiences=audiences)
+    found = listings.history(slug, after=query["cursor"], limit=query["limit"] + 1)
+    listed = page(found, query["limit"], lambda event: event.id)
+    return listed | {"items": [listings.happened(event, seen, audiences) for event in listed["items"]]}
+
+
+def shown(entry: Entry) -> dict[str, Any]:
+    """The values of a team's answer."""
+    return {**entry.team._mapping, "channels": entry.channels, "responsibilities": entry.responsibilities}
+
+
+def whole(slug: str) -> dict[str, Any]:
+    """A team's answer with every fact."""
+    entry = queries.entry(slug, audiences=rules.audiences(g.principal.roles))
+    return shown(entry) | {"facts": queries.facts_of(slug)}
+
+
+def answered(slug: str) -> Response:
+    """The answer with its ETag."""
+    values = whole(slug)
+    return tagged(Response(_answer.dumps(values), content_type="application/json"), values["revision"])
+
+
+def _rows(lists: dict[str, Any], name: str, check: Any) -> list[Any] | None:
+    if name not in lists:
+        return None
+    return [schemas.checked(check, raw, f"{name}.{n}.") for n, raw in enumerate(lists[name])]
+
+
+def _code(text: str) -> str:
+    code = alpha2(text)
+    if code is None:
+        raise Invalid("country_invalid", "a country code is right, such as AT", where="country")
+    return code

@@ -1,0 +1,201 @@
+"""`pocdir directory`: import, export and correct the directory from the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pocdir.core import clock
+from pocdir.core.errors import Invalid, NotFound
+from pocdir.db import db, transaction
+from pocdir.directory import actions, queries, rules
+from pocdir.directory.actions import ImportResult
+from pocdir.directory.formats import pocdir_csv, pocdir_json, text, values
+from pocdir.directory.formats.records import Parsed, Provenance, with_team
+from pocdir.directory.formats.table import FORMATS
+from pocdir.web.terminal import app_context, emit, json_option, plain, table
+
+OPERATOR = "operator"
+EXPORTS = ("pocdir-json", "pocdir-csv")
+MOST_LINES = 200
+
+
+@click.group()
+def directory() -> None:
+    """Import, export and correct the directory."""
+
+
+@directory.command("import")
+@click.argument("format_", metavar="FORMAT", type=click.Choice(tuple(FORMATS)))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--source", metavar="NAME", help="Who says so; default: what the file says, else its name.")
+@click.option("--team", metavar="SLUG", help="The team that the file speaks of.")
+@click.option("--apply", "force", is_flag=True, help="Apply also what would be quarantined, as the operator.")
+@click.option("--dry-run", is_flag=True, help="Show what would change.")
+@json_option
+def import_(
+    format_: str, file: Path, source: str | None, team: str | None, force: bool, dry_run: bool, as_json: bool
+) -> int:
+    """Make what a source said last into what FILE says; rows of other sources and stewards stay.
+
+    \b
+    Example:  pocdir directory import pocdir-json teams.json --dry-run
+              pocdir directory import cidr-csv networks.csv --source "our ISPs"
+    """
+    if force and dry_run:
+        raise click.UsageError("--apply and --dry-run exclude each other")
+    parsed = FORMATS[format_](read(file))
+    if team is not None:
+        parsed = with_team(parsed, _slug(team))
+    given: dict[str, Any] = {
+        "records": parsed.teams,
+        "source": _source(parsed, source, file),
+        "origin": parsed.origin,
+        "now": clock.now(),
+        "actor": OPERATOR,
+        "format": format_,
+    }
+    with app_context():
+        if dry_run:
+            result = actions.import_records(db.session(), apply=False, **given)
+        else:
+            with transaction() as session:
+                result = actions.import_records(session, force=force, **given)
+    if as_json:
+        emit(result.as_dict())
+    else:
+        _tell(result)
+    return 1 if result.status == "quarantined" else 0
+
+
+@directory.command()
+@click.argument("format_", metavar="FORMAT", type=click.Choice(EXPORTS))
+@click.option("--out", type=click.Path(path_type=Path), help="A file instead of the terminal.")
+def export(format_: str, out: Path | None) -> None:
+    """Write the whole directory; the same bytes as long as it is unchanged.
+
+    \b
+    Example:  pocdir directory export pocdir-json --out directory.json
+    """
+    with app_context():
+        teams, as_of = queries.exported()
+    data = pocdir_json.write(teams, as_of) if format_ == "pocdir-json" else pocdir_csv.write(teams)
+    if out is None:
+        click.echo(data, nl=False)
+        return
+    try:
+        out.write_bytes(data)
+    except OSError as error:
+        raise Invalid("file_not_writable", error.strerror or str(error), where=str(out)) from None
+
+
+@directory.command()
+@click.argument("address")
+@click.argument("state", type=click.Choice(rules.ADDRESS_STATES))
+@click.option(
+    "--evidence", required=True, metavar="TEXT", help="How you know: a bounce, a call, with its date."
+)
+@json_option
+def mark(address: str, state: str, evidence: str, as_json: bool) -> None:
+    """Put an address into a state; every team that uses it shares it.
+
+    \b
+    Example:  pocdir directory mark cert@cert.example bouncing --evidence "5.1.1, 2 November"
+    """
+    now = clock.now()
+    told = _text(evidence, "--evidence", 2000)
+    with app_context(), transaction() as session:
+        found = queries.addresses(_spellings(address))
+        if not found:
+            raise NotFound("address_unknown", "no team has this address here", where="ADDRESS")
+        teams = sorted(
+            {
+                slug
+                for row in found
+                for slug in actions.mark_address(
+                    session,
+                    kind=row.kind,
+                    value=row.value,
+                    state=state,
+                    evidence=told,
+                    now=now,
+                    actor=OPERATOR,
+                )
+            }
+        )
+        version = queries.directory_version()
+    if as_json:
+        emit({"address": found[0].value, "state": state, "teams": teams, "directory_version": version})
+    else:
+        click.echo(f"{found[0].value} is {state}, for {', '.join(teams) or 'no team'}")
+
+
+def read(file: Path) -> bytes:
+    """The bytes of a file (- for stdin), refused by size before they are read."""
+    try:
+        if str(file) == "-":
+            return sys.stdin.buffer.read(text.MOST_BYTES + 1)
+        text.check_size(file.stat().st_size)
+        with file.open("rb") as opened:
+            return opened.read(text.MOST_BYTES + 1)
+    except OSError as error:
+        raise Invalid("file_unreadable", error.strerror or str(error), where=str(file)) from None
+
+
+def _source(parsed: Parsed, name: str | None, file: Path) -> Provenance:
+    told = parsed.source or Provenance("")
+    named = name or told.source or (file.name if str(file) != "-" else "")
+    return replace(told, source=_text(named, "--source", 200) if named else "")
+
+
+def _slug(text_: str) -> str:
+    try:
+        return values.slug(text_)
+    except Invalid as error:
+        raise Invalid(error.code, error.message, where="--team") from None
+
+
+def _text(given: str, where: str, most: int) -> str:
+    try:
+        return values.text(most)(given)
+    except Invalid as error:
+        raise Invalid(error.code, error.message, where=where) from None
+
+
+def _spellings(address: str) -> set[str]:
+    given = " ".join(address.split())
+    return {given, given.lower()}
+
+
+def _tell(result: ImportResult) -> None:
+    """The changes one by one, then what became of them."""
+    lines = [
+        *(("+", key, statement.values) for key, statement in result.diff.added.items()),
+        *(("~", key, statement.values) for key, (_, statement) in result.diff.changed.items()),
+        *(("-", key, statement.values) for key, statement in result.diff.removed.items()),
+    ]
+    lines.sort(key=lambda line: line[1])
+    shown = lines if result.status == "dry-run" else lines[:MOST_LINES]
+    table(
+        ("", "team", "what", "which", "says"),
+        [(sign, key[1], key[0], " ".join(key[2:]), _words(said)) for sign, key, said in shown],
+    )
+    if len(lines) > len(shown):
+        click.echo(f"and {len(lines) - len(shown)} more")
+    for reason in result.reasons:
+        click.echo(f"doubt: {plain(reason)}")
+    counts = {name: len(getattr(result.diff, name)) for name in ("added", "changed", "removed", "redated")}
+    told = ", ".join(f"{count} {name}" for name, count in counts.items())
+    click.echo(f"{plain(result.source)}: {result.status} ({told})")
+
+
+def _words(said: Mapping[str, Any]) -> str:
+    if "value" in said:
+        return json.dumps(said["value"], ensure_ascii=False)
+    return " ".join(f"{name}={value}" for name, value in said.items() if value not in (None, False))

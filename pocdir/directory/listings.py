@@ -1,0 +1,214 @@
+"""Lists that people and programs browse: teams, codes, imports, what happened to an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, exists, func, or_, select
+
+from pocdir.core import codes
+from pocdir.core.errors import Invalid
+from pocdir.core.text import fold
+from pocdir.db import db
+from pocdir.directory import queries, rules
+from pocdir.directory.formats.values import domain
+from pocdir.directory.models import Address, Channel, Code, Import, Responsibility, Source, Team
+from pocdir.directory.queries import PUBLIC
+from pocdir.ledger import queries as ledger
+from pocdir.ledger.rules import Event
+
+SORTS = {"name": Team.folded_name, "country": Team.country, "kind": Team.kind, "confirmed": Team.confirmed_at}
+OF_THE_ENTRY = ("contact.confirmed", "contact.marked_bouncing", "contact.changed")
+
+_T, _A, _C, _R, _S, _I = (
+    model.__table__.c for model in (Team, Address, Channel, Responsibility, Source, Import)
+)
+
+
+def teams_after(
+    cursor: str | None,
+    limit: int,
+    *,
+    q: str = "",
+    country: str | None = None,
+    kind: str | None = None,
+    audiences: Collection[str] = PUBLIC,
+) -> list[queries.Entry]:
+    """Up to `limit` teams recorded after the team `cursor`, oldest first, with channels for `audiences`."""
+    where = _filters(q, country, kind, None, audiences)
+    if cursor:
+        where.append(_T.id > select(_T.id).where(_T.slug == cursor).scalar_subquery())
+    return queries.entries(where, audiences=audiences, order=Team.id, limit=limit)
+
+
+class TeamPage(NamedTuple):
+    """One page of the list that people browse."""
+
+    rows: list[dict[str, Any]]
+    total: int
+
+
+def teams_page(
+    *,
+    q: str = "",
+    country: str | None = None,
+    kind: str | None = None,
+    state: str | None = None,
+    lead: bool = False,
+    sort: str = "name",
+    offset: int = 0,
+    limit: int = 50,
+    audiences: Collection[str] = PUBLIC,
+) -> TeamPage:
+    """Teams that match; `sort` is a key of SORTS, with `-` before it the other way round."""
+    connection = db.session().connection()
+    where = _filters(q, country, kind, state, audiences)
+    if lead:
+        where.append(_T.lead.is_(True))
+    total = connection.execute(select(func.count()).select_from(Team.__table__).where(*where)).scalar_one()
+    column = SORTS.get(sort.lstrip("-"), Team.folded_name)
+    ordered = column.desc() if sort.startswith("-") else column.asc()
+    teams = connection.execute(
+        queries.TEAMS.where(*where).order_by(ordered.nulls_last(), _T.slug).offset(offset).limit(limit)
+    ).all()
+    channels = queries.channels_of([team.id for team in teams], audiences)
+    rows = [
+        {**team._mapping, "address_state": next((c.state for c in channels.get(team.id, [])), None)}
+        for team in teams
+    ]
+    return TeamPage(rows, total)
+
+
+def countries() -> list[str]:
+    """The codes that teams are at home in."""
+    statement = select(_T.country).where(_T.country.is_not(None), _T.retired_at.is_(None)).distinct()
+    return sorted(db.session().connection().execute(statement).scalars())
+
+
+def coverage() -> list[dict[str, Any]]:
+    """Every code with the teams that answer for it and the number of their addresses in use."""
+    teams: dict[str, list[rules.Team]] = {}
+    for team in queries.snapshot().teams:
+        named = {r.value for r in team.responsibilities if r.key == "country"}
+        if team.kind == "national" and team.country:
+            named.add(team.country)
+        for code in named:
+            teams.setdefault(code, []).append(team)
+    known = {row.code: row for row in db.session().connection().execute(select(Code.__table__))}
+    found = []
+    for code in sorted({*codes.ALL_CODES, *known, *teams}):
+        row, of_code = known.get(code), teams.get(code, [])
+        live = {value for team in of_code for value in _live(team)}
+        if live:
+            status = "contact"
+        elif of_code or (row is not None and row.status != "none_known"):
+            status = "known_no_address"
+        else:
+            status = "none_known"
+        found.append(
+            {
+                "code": code,
+                "status": status,
+                "teams": [{"slug": team.slug, "name": team.name} for team in of_code],
+                "addresses": len(live),
+                "answered_at": None,
+                "note": row.note if row is not None else None,
+                "source": row.source if row is not None else None,
+                "as_of": row.as_of if row is not None else None,
+            }
+        )
+    return found
+
+
+def needs_a_person() -> dict[str, int]:
+    """How many national teams cannot be written to, addresses bounce, imports wait, teams are mere leads."""
+    snapshot = queries.snapshot()
+    dead = [team for team in snapshot.teams if team.channels and not _live(team)]
+    connection = db.session().connection()
+    leads = select(func.count()).where(_T.lead.is_(True), _T.retired_at.is_(None))
+    bouncing = select(func.count()).where(_A.state == "bouncing")
+    latest = select(func.max(_I.id)).group_by(_I.source_id)
+    held = select(func.count()).where(_I.applied.is_(False), _I.id.in_(latest))
+    return {
+        "national_unreachable": sum(team.kind == "national" for team in dead),
+        "unreachable": sum(team.kind != "national" for team in dead),
+        "bouncing": connection.execute(bouncing).scalar_one(),
+        "quarantined": connection.execute(held).scalar_one(),
+        "leads": connection.execute(leads).scalar_one(),
+        "codes_without_address": sum(row["status"] != "contact" for row in coverage()),
+    }
+
+
+def _live(team: rules.Team) -> list[str]:
+    return [channel.value for channel in team.channels if channel.state not in rules.DEAD_STATES]
+
+
+def last_imports(limit: int = 20) -> list[queries.Line]:
+    """The last imports that changed something or wait for a person, newest first."""
+    statement = select(*_I, _S.name.label("source")).join(Source.__table__, _I.source_id == _S.id)
+    return list(db.session().connection().execute(statement.order_by(_I.id.desc()).limit(limit)))
+
+
+def history(slug: str, *, after: str | None, limit: int) -> list[Event]:
+    """What was changed in a team's own entry, oldest first, after the event `after`."""
+    return ledger.events_of_team(slug, types=OF_THE_ENTRY, after=after or "", limit=limit)
+
+
+def latest(slug: str, limit: int = 20) -> list[Event]:
+    """The last changes of a team's own entry, newest first."""
+    return ledger.events_of_team(slug, types=OF_THE_ENTRY, limit=limit)
+
+
+def happened(event: Event, seen: queries.Entry, audiences: Collection[str]) -> dict[str, Any]:
+    """An event of a team's own entry for somebody who may see these channels of the team, and no others."""
+    changes = [change for change in event.sealed.get("changes", ()) if _is_seen(change, audiences)]
+    address = (event.sealed.get("kind"), event.sealed.get("value"))
+    if "state" in event.payload and address in {(channel.kind, channel.value) for channel in seen.channels}:
+        before, after = ({"state": event.payload[name]} for name in ("before", "state"))
+        changes.append({"field": "address", "of": list(address), "before": before, "after": after})
+    return {
+        "id": event.id,
+        "type": event.type,
+        "occurred_at": event.occurred_at,
+        "recorded_at": event.recorded_at,
+        "claimed_by": event.claimed_by,
+        "source": event.payload.get("source"),
+        "changes": changes,
+    }
+
+
+def _is_seen(change: dict[str, Any], audiences: Collection[str]) -> bool:
+    if change["field"] != "channel":
+        return True
+    return all(side is None or side["audience"] in audiences for side in (change["before"], change["after"]))
+
+
+def _a_labels(q: str) -> str | None:
+    try:
+        return domain(q)
+    except Invalid:
+        return None
+
+
+def _filters(
+    q: str, country: str | None, kind: str | None, state: str | None, audiences: Collection[str]
+) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = [_T.retired_at.is_(None)]
+    seen = (_C.team_id == _T.id, _C.audience.in_(audiences), _C.withdrawn.is_(False), _C.address_id == _A.id)
+    if country:
+        where.append(_T.country == country)
+    if kind:
+        where.append(_T.kind == kind)
+    if state:
+        where.append(exists().where(*seen, _A.state == state))
+    if wanted := fold(q):
+        name = exists().where(
+            _R.team_id == _T.id,
+            _R.key == "domain",
+            _R.withdrawn.is_(False),
+            _R.value.contains(_a_labels(q) or wanted, autoescape=True),
+        )
+        address = exists().where(*seen, _A.value.contains(wanted, autoescape=True))
+        where.append(or_(_T.folded_name.contains(wanted, autoescape=True), address, name))
+    return where

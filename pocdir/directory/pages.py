@@ -1,0 +1,338 @@
+"""The directory in the browser: who is in it, what is known of each, and a steward's forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+
+from pocdir.accounts.guards import guard
+from pocdir.core import clock
+from pocdir.core.codes import alpha2, name_of
+from pocdir.core.errors import Invalid, Refusal
+from pocdir.db import transaction
+from pocdir.directory import actions, listings, queries, rules, schemas
+from pocdir.directory.formats import records
+from pocdir.directory.formats.records import ChannelRecord, ResponsibilityRecord
+from pocdir.directory.queries import Entry
+from pocdir.web.forms import Form, form
+
+Record = TypeVar("Record", ChannelRecord, ResponsibilityRecord)
+
+blueprint = Blueprint("directory", __name__)
+ON_A_PAGE = 50
+MOST_PAGES = 10_000
+MOST_ROWS = 100  # of a kind in the steward's form; a team with more keeps the others as they are
+FACTS_SHOWN = ("short_name", "website", "languages", "timezone", "host_kind", "memberships")
+COLUMNS = {
+    "channels": ("kind", "value", "purpose", "preference", "openpgp_fingerprint", "audience"),
+    "responsibilities": ("key", "value", "role", "rank", "valid_from", "valid_to"),
+}
+FACTS_TYPED = ("name", "short_name", "kind", "country", "website", "timezone")
+
+
+@blueprint.get("/teams")
+@guard("directory.read")
+def teams() -> str:
+    """Browse and search; every choice is in the address."""
+    asked = {name: _word(name) for name in ("q", "country", "kind", "state", "sort")}
+    country = alpha2(asked["country"]) or ""
+    kind = asked["kind"] if asked["kind"] in rules.TEAM_KINDS else ""
+    number = _page_number()
+    found = listings.teams_page(
+        q=asked["q"],
+        country=country,
+        kind=kind,
+        state=asked["state"] if asked["state"] in rules.ADDRESS_STATES else None,
+        lead=request.args.get("lead") == "1",
+        sort=asked["sort"],
+        offset=(number - 1) * ON_A_PAGE,
+        limit=ON_A_PAGE,
+        audiences=rules.audiences(g.principal.roles),
+    )
+    return render_template(
+        "directory/teams.html",
+        **(asked | {"country": country, "kind": kind}),
+        kinds=rules.TEAM_KINDS,
+        countries=listings.countries(),
+        page=_page(found, number),
+    )
+
+
+@blueprint.get("/teams/<slug>")
+@guard("directory.read")
+def team(slug: str) -> str:
+    """One team: how to reach it, what it answers for, and who says so."""
+    return render_template("directory/team.html", **shown(slug))
+
+
+@blueprint.get("/coverage")
+@guard("directory.read")
+def coverage() -> str:
+    """For which codes the directory knows somebody."""
+    rows = listings.coverage()
+    totals = {
+        "codes": len(rows),
+        "with_lead": sum(row["status"] != "none_known" for row in rows),
+        "with_address": sum(row["status"] == "contact" for row in rows),
+        "answered": sum(row["answered_at"] is not None for row in rows),
+        "as_of": max((row["as_of"] or "" for row in rows), default=""),
+    }
+    status, sort = _word("status"), _word("sort")
+    orders: dict[str, Callable[[dict[str, Any]], str]] = {
+        "name": lambda row: name_of(row["code"]),
+        "status": lambda row: row["status"],
+    }
+    rows.sort(key=orders.get(sort.lstrip("-"), lambda row: row["code"]), reverse=sort.startswith("-"))
+    chosen = [row for row in rows if status in ("", row["status"])]
+    return render_template(
+        "directory/coverage.html", totals=totals, status=status, sort=sort, codes=chosen, chart=None
+    )
+
+
+@blueprint.get("/stewardship")
+@guard("directory.edit")
+def stewardship() -> str:
+    """What needs a person, the most harmful first."""
+    found = listings.needs_a_person()
+    items = (
+        ("national_unreachable", _("National teams without a working address"), {"state": "bouncing"}),
+        ("quarantined", _("Imports that wait for a person"), None),
+        ("unreachable", _("Other teams without a working address"), {"state": "bouncing"}),
+        ("bouncing", _("Addresses whose mail bounces"), {"state": "bouncing"}),
+        ("leads", _("Teams that are unverified leads"), {"lead": 1}),
+    )
+    counts = [
+        {
+            "title": title,
+            "count": found[name],
+            "text": "",
+            "href": url_for("directory.teams", **query) if query else None,
+        }
+        for name, title, query in items
+        if found[name]
+    ]
+    if found["codes_without_address"]:
+        title = _("Codes without an address")
+        href = url_for("directory.coverage", status="known_no_address")
+        counts.append({"title": title, "count": found["codes_without_address"], "text": "", "href": href})
+    imports = [
+        {
+            **row._mapping,
+            "quarantined": 0 if row.applied else row.added + row.changed + row.removed,
+            "href": None,
+        }
+        for row in listings.last_imports()
+    ]
+    return render_template("directory/stewardship.html", counts=counts, imports=imports)
+
+
+@blueprint.get("/teams/new")
+@guard("directory.edit")
+def new_team() -> str:
+    """An empty form."""
+    return _edit(None, Form(), 0, 0)
+
+
+@blueprint.post("/teams/new")
+@guard("directory.edit")
+def create_team() -> Any:
+    """Enter a team on a steward's word."""
+    typed = form(schemas.TeamForm(), request.form)
+    channels = _rows(typed, "channels", [], records.channel)
+    answers_for = _rows(typed, "responsibilities", [], records.responsibility)
+    if typed.valid:
+        raw = {
+            "slug": typed.data.get("slug"),
+            **_facts(typed),
+            "channels": channels,
+            "responsibilities": answers_for,
+        }
+        try:
+            record = records.team_record(raw)
+            with transaction() as session:
+                slug = actions.create_team(
+                    session,
+                    record=record,
+                    evidence=typed.data["evidence"],
+                    now=clock.now(),
+                    actor=g.principal.actor,
+                )
+            flash(_("The team is in the directory."), "success")
+            return redirect(url_for("directory.team", slug=slug))
+        except Refusal as refusal:
+            _refuse(typed, refusal)
+    return _edit(None, typed, 0, 0), 422
+
+
+@blueprint.get("/teams/<slug>/edit")
+@guard("directory.edit")
+def edit_team(slug: str) -> str:
+    """The form with what is in force."""
+    entry = queries.entry(slug, audiences=queries.EVERYBODY)
+    return _edit(entry, Form(values=_typed(entry)), len(entry.channels), len(entry.responsibilities))
+
+
+@blueprint.post("/teams/<slug>/edit")
+@guard("directory.edit")
+def change_team(slug: str) -> Any:
+    """What the form says is in force afterwards."""
+    entry = queries.entry(slug, audiences=queries.EVERYBODY)
+    typed = form(schemas.TeamForm(), request.form)
+    rows = {
+        "channels": _rows(typed, "channels", entry.channels, records.channel),
+        "responsibilities": _rows(typed, "responsibilities", entry.responsibilities, records.responsibility),
+    }
+    if typed.valid:
+        try:
+            with transaction() as session:
+                actions.edit_team(
+                    session,
+                    slug=slug,
+                    facts=_changed(entry, records.facts(_facts(typed))),
+                    channels=[records.channel(row) for row in rows["channels"]],
+                    responsibilities=[records.responsibility(row) for row in rows["responsibilities"]],
+                    evidence=typed.data["evidence"],
+                    revision=typed.data["revision"] or 0,
+                    now=clock.now(),
+                    actor=g.principal.actor,
+                )
+            flash(_("Saved, with your evidence."), "success")
+            return redirect(url_for("directory.team", slug=slug))
+        except Refusal as refusal:
+            _refuse(typed, refusal)
+    return _edit(entry, typed, len(entry.channels), len(entry.responsibilities)), 422
+
+
+@blueprint.post("/teams/<slug>/mark")
+@guard("directory.mark")
+def mark_address(slug: str) -> Any:
+    """Put an address of the team into a state, with the evidence."""
+    typed = form(schemas.MarkForm(), request.form)
+    if not typed.valid:
+        where, words = next(iter(typed.errors.items()))
+        raise Invalid("form_invalid", words[0], where=where, errors=typed.errors)
+    with transaction() as session:
+        actions.mark_address(session, **typed.data, now=clock.now(), actor=g.principal.actor)
+    flash(_("The address is marked."), "success")
+    return redirect(url_for("directory.team", slug=slug))
+
+
+def shown(slug: str) -> dict[str, Any]:
+    """What the page of a team shows to whoever asks."""
+    audiences = rules.audiences(g.principal.roles)
+    entry, urls = queries.entry(slug, audiences=audiences), queries.source_urls()
+    facts = {
+        fact["field"]: {**fact, "key": fact["field"]} for fact in queries.facts_of(slug) if fact["in_force"]
+    }
+    known = g.principal.kind != "anonymous"
+    reachable = [c.state_since for c in entry.channels if c.state == "verified" and c.state_since]
+    return {
+        "team": entry.team._mapping,
+        "facts": [facts[name] for name in FACTS_SHOWN if name in facts],
+        "channels": [
+            {
+                **asdict(channel),
+                "evidence": channel.state_evidence if known else None,
+                "url": urls.get(channel.source),
+            }
+            for channel in entry.channels
+        ],
+        "responsibilities": [{**asdict(row), "url": urls.get(row.source)} for row in entry.responsibilities],
+        "dates": {
+            "confirmed": entry.team.confirmed_at,
+            "reachable": max(reachable, default=None),
+            "outcome": None,
+        },
+        "history": [listings.happened(event, entry, audiences) for event in listings.latest(slug)],
+        "now_there": clock.now().astimezone(ZoneInfo(entry.team.timezone)) if entry.team.timezone else None,
+        "states": rules.ADDRESS_STATES,
+    }
+
+
+def _word(name: str) -> str:
+    return "".join(c for c in request.args.get(name, "")[:200] if c.isprintable()).strip()
+
+
+def _page_number() -> int:
+    text = request.args.get("page", "1")
+    return min(max(int(text), 1), MOST_PAGES) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+
+
+def _page(found: listings.TeamPage, number: int) -> dict[str, Any]:
+    first = (number - 1) * ON_A_PAGE
+    return {
+        "rows": found.rows,
+        "first": first + 1,
+        "last": first + len(found.rows),
+        "total": found.total,
+        "previous": number - 1 if number > 1 else None,
+        "next": number + 1 if first + len(found.rows) < found.total else None,
+    }
+
+
+def _edit(entry: Entry | None, typed: Form, channels: int, responsibilities: int) -> str:
+    return render_template(
+        "directory/team_edit.html",
+        team=entry.team._mapping if entry else None,
+        form=typed,
+        channels=min(channels, MOST_ROWS) + 2,
+        responsibilities=min(responsibilities, MOST_ROWS) + 2,
+        kinds=rules.TEAM_KINDS,
+        channel_kinds=rules.CHANNEL_KINDS,
+        purposes=rules.PURPOSES,
+        keys=rules.RESPONSIBILITY_KEYS,
+        roles=rules.ROLES,
+    )
+
+
+def _typed(entry: Entry) -> dict[str, Any]:
+    """What is in force, as the form's boxes hold it."""
+    values = {name: getattr(entry.team, name) or "" for name in FACTS_TYPED}
+    values |= {"languages": " ".join(entry.team.languages), "revision": entry.team.revision}
+    for n, channel in enumerate(entry.channels[:MOST_ROWS]):
+        for name in ("kind", "value", "purpose", "openpgp_fingerprint"):
+            values[f"channels.{n}.{name}"] = getattr(channel, name) or ""
+    for n, row in enumerate(entry.responsibilities[:MOST_ROWS]):
+        for name in ("key", "value", "role", "rank"):
+            values[f"responsibilities.{n}.{name}"] = getattr(row, name)
+    return values
+
+
+def _facts(typed: Form) -> dict[str, Any]:
+    facts = {name: typed.data[name] for name in FACTS_TYPED}
+    return facts | {"languages": typed.data["languages"].replace(",", " ").split()}
+
+
+def _changed(entry: Entry, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that differ from those in force: saving a form confirms nothing that nobody touched."""
+    return {name: value for name, value in facts.items() if value != getattr(entry.team, name)}
+
+
+def _rows(typed: Form, name: str, stood: list[Any], check: Callable[[Any], Record]) -> list[dict[str, Any]]:
+    """The rows to be in force: the Nth box stands for the Nth row shown, further boxes for new rows."""
+    rows = [{column: getattr(row, column) for column in COLUMNS[name]} for row in stood]
+    boxes, shown = typed.data.get(name, ()), min(len(rows), MOST_ROWS)
+    wanted = rows[min(len(boxes), shown) :]
+    for n, box in enumerate(boxes):
+        old = rows[n] if n < shown else {}
+        given = {column: value for column, value in box.items() if column != "remove"}
+        if box["remove"] or not box["value"]:
+            continue
+        row = {**old, **given}
+        try:
+            check(row)
+            wanted.append(row)
+        except Refusal as refusal:
+            for where, words in refusal.errors.items():
+                typed.errors[f"{name}.{n}.{where}"] = words
+    return wanted
+
+
+def _refuse(typed: Form, refusal: Refusal) -> None:
+    for where, words in (refusal.errors or {"": [refusal.message]}).items():
+        typed.errors.setdefault(where.replace("[", ".").replace("]", ""), []).extend(words)

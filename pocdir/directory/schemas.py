@@ -1,0 +1,212 @@
+"""Teams as JSON and as forms; whether a value is right is decided by formats.records for every door alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from marshmallow import fields, validate
+
+from pocdir.core.errors import Invalid
+from pocdir.directory import rules
+from pocdir.web.schemas import Moment, PageQuery, Schema, Text, page_of
+
+T = TypeVar("T")
+MOST_VALUE = 500
+_MOST_ROWS = 10_000
+
+
+def checked(check: Callable[[Any], T], raw: Any, at: str = "") -> T:
+    """The record, or its refusal with the paths of a request: `channels.0.value` below `at`."""
+    try:
+        return check(raw)
+    except Invalid as error:
+        errors = {at + re.sub(r"\[(\d+)\]", r".\1", path): words for path, words in error.errors.items()}
+        raise Invalid(error.code, error.message, where=next(iter(errors), None), errors=errors) from None
+
+
+class Membership(Schema):
+    """A community the team belongs to."""
+
+    name = Text(min=1, max=100, required=True)
+    since = Text(max=10, load_default=None, allow_none=True)
+
+
+class ChannelSchema(Schema):
+    """One way to reach a team for a purpose."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(rules.CHANNEL_KINDS))
+    value = Text(min=1, max=MOST_VALUE, required=True)
+    purpose = fields.String(validate=validate.OneOf(rules.PURPOSES))
+    preference = fields.Integer(strict=True, validate=validate.Range(1, 1000))
+    openpgp_fingerprint = Text(max=80, allow_none=True)
+    audience = fields.String(validate=validate.OneOf(rules.AUDIENCES))
+    confidence = fields.String(validate=validate.OneOf(rules.CONFIDENCES))
+
+
+class ChannelAnswer(ChannelSchema):
+    """A channel with the state of its address and who says so."""
+
+    state = fields.String()
+    state_since = fields.String(allow_none=True)
+    origin = fields.String()
+    source = fields.String()
+    as_of = fields.String()
+
+
+class ResponsibilitySchema(Schema):
+    """What a team answers for."""
+
+    key = fields.String(required=True, validate=validate.OneOf(rules.RESPONSIBILITY_KEYS))
+    value = Text(min=1, max=MOST_VALUE, required=True)
+    role = fields.String(validate=validate.OneOf(rules.ROLES))
+    rank = fields.Integer(strict=True, validate=validate.Range(1, 1000))
+    valid_from = Text(max=10, allow_none=True)
+    valid_to = Text(max=10, allow_none=True)
+    confidence = fields.String(validate=validate.OneOf(rules.CONFIDENCES))
+
+
+class ResponsibilityAnswer(ResponsibilitySchema):
+    """A responsibility with who says so."""
+
+    origin = fields.String()
+    source = fields.String()
+    as_of = fields.String()
+
+
+class TeamChange(Schema):
+    """What a steward says of a team; a list given is the whole list afterwards, null is *there is none*."""
+
+    name = Text(min=1, max=300)
+    short_name = Text(max=100, allow_none=True)
+    kind = fields.String(validate=validate.OneOf(rules.TEAM_KINDS))
+    country = Text(max=3, allow_none=True)
+    website = Text(max=MOST_VALUE, allow_none=True)
+    languages = fields.List(Text(max=35), allow_none=True, validate=validate.Length(max=200))
+    timezone = Text(max=64, allow_none=True)
+    host_kind = fields.String(allow_none=True, validate=validate.OneOf(rules.HOST_KINDS))
+    memberships = fields.List(fields.Nested(Membership), allow_none=True, validate=validate.Length(max=200))
+    channels = fields.List(fields.Nested(ChannelSchema), validate=validate.Length(max=_MOST_ROWS))
+    responsibilities = fields.List(
+        fields.Nested(ResponsibilitySchema), validate=validate.Length(max=_MOST_ROWS)
+    )
+
+
+class NewTeam(TeamChange):
+    """A new team: slug or name, kind and country at least."""
+
+    slug = Text(max=100)
+    kind = fields.String(required=True, validate=validate.OneOf(rules.TEAM_KINDS))
+    country = Text(max=3, allow_none=True, required=True)
+
+
+class TeamAnswer(TeamChange):
+    """A team as it stands; each channel and responsibility says who says so."""
+
+    slug = Text(max=100)
+    lead = fields.Boolean()  # nothing but low confidence speaks for it
+    retired_at = Moment(allow_none=True)
+    confirmed_at = Moment(allow_none=True)
+    updated_at = Moment()
+    channels = fields.List(fields.Nested(ChannelAnswer))
+    responsibilities = fields.List(fields.Nested(ResponsibilityAnswer))
+
+
+class FactAnswer(Schema):
+    """One of the team's own columns as one source says it."""
+
+    field = fields.String()
+    value = fields.Raw(allow_none=True)
+    source = fields.String()
+    url = fields.String(allow_none=True)
+    as_of = fields.String()
+    origin = fields.String()
+    confidence = fields.String()
+    in_force = fields.Boolean()
+
+
+class WholeTeam(TeamAnswer):
+    """A team with every fact that any source says of it."""
+
+    facts = fields.List(fields.Nested(FactAnswer))
+
+
+class Change(Schema):
+    """One thing that was said before and after; `of` names the row among those of its kind."""
+
+    field_ = fields.String(data_key="field")
+    of = fields.List(fields.String())
+    before = fields.Raw(allow_none=True)
+    after = fields.Raw(allow_none=True)
+
+
+class Happened(Schema):
+    """One event of a team's own entry."""
+
+    id = fields.String()
+    type = fields.String()
+    occurred_at = Moment()
+    recorded_at = Moment()
+    claimed_by = fields.String()
+    source = fields.String(allow_none=True)
+    changes = fields.List(fields.Nested(Change))
+
+
+class TeamQuery(PageQuery):
+    """Which teams."""
+
+    q = Text(max=200, load_default="")
+    country = Text(max=3, load_default=None)
+    kind = fields.String(load_default=None, validate=validate.OneOf(rules.TEAM_KINDS))
+
+
+TeamPage = page_of(TeamAnswer)
+ChannelPage = page_of(ChannelAnswer)
+HistoryPage = page_of(Happened)
+
+
+class ChannelRow(Schema):
+    """A row of the steward's form; one without a value is empty or withdrawn."""
+
+    kind = fields.String(load_default="email")
+    value = Text(max=MOST_VALUE, load_default="")
+    purpose = fields.String(load_default="incident")
+    openpgp_fingerprint = Text(max=80, load_default=None)
+    remove = fields.Boolean(load_default=False)
+
+
+class ResponsibilityRow(Schema):
+    """A row of the steward's form; one without a value is empty or withdrawn."""
+
+    key = fields.String(load_default="country")
+    value = Text(max=MOST_VALUE, load_default="")
+    role = fields.String(load_default="holder")
+    rank = fields.Integer(load_default=1)
+    remove = fields.Boolean(load_default=False)
+
+
+class TeamForm(Schema):
+    """The steward's form: facts as text, rows in the order shown, and how the steward knows."""
+
+    slug = Text(max=100)
+    name = Text(min=1, max=300, required=True)
+    short_name = Text(max=100, load_default=None)
+    kind = fields.String(required=True, validate=validate.OneOf(rules.TEAM_KINDS))
+    country = Text(max=3, load_default=None)
+    website = Text(max=MOST_VALUE, load_default=None)
+    languages = Text(max=500, load_default="")
+    timezone = Text(max=64, load_default=None)
+    evidence = Text(min=1, max=2000, lines=True, required=True)
+    revision = fields.Integer(load_default=None)
+    channels = fields.List(fields.Nested(ChannelRow), load_default=list)
+    responsibilities = fields.List(fields.Nested(ResponsibilityRow), load_default=list)
+
+
+class MarkForm(Schema):
+    """An address and the state that it is put into."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(rules.CHANNEL_KINDS))
+    value = Text(min=1, max=MOST_VALUE, required=True)
+    state = fields.String(required=True, validate=validate.OneOf(rules.ADDRESS_STATES))
+    evidence = Text(min=1, max=2000, lines=True, required=True)
