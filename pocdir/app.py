@@ -14,18 +14,21 @@ from pocdir.config import Settings
 from pocdir.incidents import api as incidents_api
 from pocdir.incidents import pages as incidents_pages
 from pocdir.latency import api as latency_api
+from pocdir.latency import pages as latency_pages
 from pocdir.outreach import api as outreach_api
 from pocdir.outreach.pages import incident, notifications, recipient, spreadsheet
-from pocdir.site.api import lookup as lookup_api
 from pocdir.site.api import health
+from pocdir.site.api import lookup as lookup_api
 from pocdir.web import api, errors, headers, i18n, logs
 
 MEGABYTE = 1024 * 1024
 OUTREACH = (incident, notifications, recipient, spreadsheet)  # one blueprint, a file for each subject
 PAGES: tuple[Blueprint, ...] = (
+    health.blueprint,
     accounts_pages.blueprint,
     incidents_pages.blueprint,
     OUTREACH[0].blueprint,
+    latency_pages.blueprint,
 )
 APIS: tuple[SmorestBlueprint, ...] = (
     incidents_api.blueprint,
