@@ -1,0 +1,169 @@
+"""A slow and obvious resolver: it looks at every responsibility for every question."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from pocdir.directory.rules import Channel, Directory, Responsibility, Team
+from tests.routing.directories import SmallRegistry
+
+STATES = ["verified", "due", "in-check", "unverified", "unresponsive"]
+ROLES = ["holder", "national", "sectoral", "coordinator", "cc"]
+SUFFIXES = {"org", "uk", "co.uk", "example", "de"}  # that the tests use
+COUNTRIES_OF_TLDS = {"uk": "GB", "de": "DE"}
+PLACES = ["prefix", "domain", "asn", "country+sector", "country", "tld", "sector", "coordinator", "global"]
+PRIVATE = [ip_network(text) for text in ("203.0.113.0/24", "2001:db8::/32")]  # that the tests use
+
+
+@dataclass(frozen=True)
+class Question:
+    """One indicator, taken apart by hand: addresses from first to last, or a name, number or code."""
+
+    text: str
+    first: Any = None
+    last: Any = None
+    name: str | None = None
+    asn: int | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Wishes:
+    sector: str | None
+    purpose: str
+    exclude_teams: frozenset[str]
+    exclude_countries: frozenset[str]
+    on: dt.date
+
+
+def reference(
+    known: Directory, registry: SmallRegistry | None, question: Question, wishes: Wishes
+) -> tuple[str, list[tuple[str, str, str, str]], list[str]]:
+    """Status; slug, role, basis key and value of each contact in order; slugs of those ruled out, sorted."""
+    found = list(_candidates(known, registry, question, wishes))
+    if _special(question, registry) and not any(place in ("prefix", "asn") for place, *_ in found):
+        return "not_routable", [], []
+    found.sort(key=lambda candidate: _order(*candidate, wishes))
+    contacts: dict[str, tuple[str, str, str, str]] = {}
+    ruled_out = set()
+    for place, team, row in found:
+        if not _may_be_told(team, row, wishes):
+            ruled_out.add(team.slug)
+        elif team.slug not in contacts:
+            role = "fallback"
+            if place in ("country", "country+sector") or row.role == "cc":
+                role = "cc"
+            if not contacts:
+                role = "to"
+            by_tld = row.key.startswith("country") and question.name is not None
+            contacts[team.slug] = (team.slug, role, "tld" if by_tld else row.key, row.value)
+    status = "ok" if contacts else "no_contact"
+    return status, list(contacts.values()), sorted(ruled_out - contacts.keys())
+
+
+def _candidates(
+    known: Directory, registry: SmallRegistry | None, question: Question, wishes: Wishes
+) -> Iterator[tuple[str, Team, Responsibility]]:
+    systems, codes = _systems_and_codes(registry, question)
+    for team in known.teams:
+        for row in team.responsibilities:
+            place = _place(row, question, systems, codes, wishes.sector)
+            if place:
+                yield place, team, row
+
+
+def _systems_and_codes(registry: SmallRegistry | None, question: Question) -> tuple[set[int], set[str]]:
+    if question.code:
+        return set(), {question.code}
+    if question.name:
+        code = COUNTRIES_OF_TLDS.get(question.name.rpartition(".")[2])
+        return set(), {code} if code else set()
+    if question.asn is not None:
+        system = registry.asn(question.asn) if registry else None
+        return {question.asn}, set(system.registered_countries) if system else set()
+    entries = []
+    address = question.first
+    while registry and address <= question.last:
+        entries.append(registry.lookup(address))
+        address += 1
+    systems = {entry.asn for entry in entries if entry and entry.asn is not None}
+    return systems, {entry.registered for entry in entries if entry and entry.registered}
+
+
+def _place(
+    row: Responsibility, question: Question, systems: set[int], codes: set[str], sector: str | None
+) -> str | None:
+    weak = "tld" if question.name else None
+    if row.key == "prefix" and question.first is not None:
+        first, last = _ends(row.value)
+        same = first.version == question.first.version
+        return "prefix" if same and first <= question.first and question.last <= last else None
+    if row.key == "asn" and int(row.value) in systems:
+        return "asn"
+    if row.key == "domain" and question.name:
+        if question.name == row.value:
+            return "domain"
+        return "domain" if question.name.endswith("." + row.value) and row.value not in SUFFIXES else None
+    if row.key == "country" and row.value in codes:
+        return "coordinator" if row.role == "coordinator" else weak or "country"
+    if row.key == "country+sector" and sector and row.value in {f"{code}/{sector}" for code in codes}:
+        return weak or "country+sector"
+    if row.key == "sector" and row.value == sector:
+        return "sector"
+    return "global" if row.key == "global" else None
+
+
+def _ends(value: str) -> tuple[Any, Any]:
+    if "/" in value:
+        network = ip_network(value)
+        return network[0], network[-1]
+    first, last = value.split("-")
+    return ip_address(first), ip_address(last)
+
+
+def _order(place: str, team: Team, row: Responsibility, wishes: Wishes) -> tuple[Any, ...]:
+    size = 0
+    if place == "prefix":
+        first, last = _ends(row.value)
+        size = int(last) - int(first)
+    elif place == "domain":
+        size = -len(row.value.split("."))
+    elif place == "tld" and row.key == "country+sector":
+        size = -1
+    channel = _channel(team, wishes.purpose)
+    state = STATES.index(channel.state) if channel else 0
+    return (
+        PLACES.index(place), size, ROLES.index(row.role), row.origin == "imported", state, row.rank, team.slug
+    )  # fmt: skip
+
+
+def _channel(team: Team, purpose: str) -> Channel | None:
+    public = [c for c in team.channels if c.audience == "public"]
+    right = [c for c in public if c.purpose == purpose]
+    if not right:
+        right = [c for c in public if c.purpose == "general"]
+    alive = [c for c in right if c.state not in ("bouncing", "withdrawn")]
+    return min(alive, key=lambda c: (c.preference, c.value)) if alive else None
+
+
+def _may_be_told(team: Team, row: Responsibility, wishes: Wishes) -> bool:
+    if team.slug in wishes.exclude_teams or team.country in wishes.exclude_countries:
+        return False
+    today = wishes.on.isoformat()
+    if row.valid_from and row.valid_from > today:
+        return False
+    if row.valid_to and row.valid_to <= today:
+        return False
+    return _channel(team, wishes.purpose) is not None
+
+
+def _special(question: Question, registry: SmallRegistry | None) -> bool:
+    if question.asn is not None:
+        return question.asn in (64500, 64501) and not (registry and registry.asn(question.asn))
+    if question.first is None:
+        return False
+    return any(question.first in space and question.last in space for space in PRIVATE)
