@@ -95,7 +95,10 @@ def assets(query: dict[str, Any], ref: str) -> Any:
 @blueprint.doc(
     requestBody={
         "required": True,
-        "content": {"application/json": {"schema": schemas.AssetsSchema}, "text/csv": {"schema": {"type": "string"}}},
+        "content": {
+            "application/json": {"schema": schemas.AssetsSchema},
+            "text/csv": {"schema": {"type": "string"}},
+        },
     }
 )
 @blueprint.response(201, schemas.AssetsAdded)
@@ -115,7 +118,7 @@ def given_assets() -> list[rules.AssetValue]:
         return rules.assets_from_csv(request.get_data())
     body = request.get_json(silent=True) if request.is_json else None
     if body is None:
-        raise Invalid("body_invalid", "JSON {\"items\": [...]} or text/csv is right")
+        raise Invalid("body_invalid", 'JSON {"items": [...]} or text/csv is right')
     items = schemas.AssetsSchema().load(body)["items"]
     return [rules.asset(**item) for item in items]
 
@@ -133,7 +136,9 @@ def shown(incident: Incident) -> dict[str, Any]:
 
 def answered(incident: Incident) -> Response:
     """The answer with its ETag."""
-    return tagged(Response(_answer.dumps(shown(incident)), content_type="application/json"), incident.revision)
+    return tagged(
+        Response(_answer.dumps(shown(incident)), content_type="application/json"), incident.revision
+    )
 
 
 def shown_asset(asset: Asset) -> dict[str, Any]:

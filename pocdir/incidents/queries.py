@@ -32,7 +32,9 @@ def incidents(
     if cursor is not None:
         statement = statement.where(Incident.id > _row_of(cursor, workspace_id))
     if is_open is not None:
-        statement = statement.where(Incident.closed_at.is_(None) if is_open else Incident.closed_at.is_not(None))
+        statement = statement.where(
+            Incident.closed_at.is_(None) if is_open else Incident.closed_at.is_not(None)
+        )
     return list(db.session.scalars(statement.limit(limit + 1)))
 
 
@@ -40,9 +42,7 @@ def newest_incidents(
     *, workspace_id: int | None, is_open: bool | None = None, limit: int = 200
 ) -> list[Row[Any]]:
     """(Incident, number of assets), open ones first, then newest first: the page's list."""
-    count = (
-        select(Asset.incident_id, func.count().label("assets")).group_by(Asset.incident_id).subquery()
-    )
+    count = select(Asset.incident_id, func.count().label("assets")).group_by(Asset.incident_id).subquery()
     statement = (
         select(Incident, func.coalesce(count.c.assets, 0).label("assets"))
         .outerjoin(count, count.c.incident_id == Incident.id)
@@ -51,7 +51,9 @@ def newest_incidents(
         .limit(limit)
     )
     if is_open is not None:
-        statement = statement.where(Incident.closed_at.is_(None) if is_open else Incident.closed_at.is_not(None))
+        statement = statement.where(
+            Incident.closed_at.is_(None) if is_open else Incident.closed_at.is_not(None)
+        )
     return list(db.session.execute(statement))
 
 

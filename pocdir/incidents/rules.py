@@ -60,7 +60,9 @@ def assets_from_csv(data: bytes) -> list[AssetValue]:
     """
     rows = _rows(data)
     header = [name.strip().lower() for name in rows[0]]
-    columns = [(kind, header.index(name)) for kind, names in COLUMNS.items() for name in names if name in header]
+    columns = [
+        (kind, header.index(name)) for kind, names in COLUMNS.items() for name in names if name in header
+    ]
     if not columns:
         known = ", ".join(name for names in COLUMNS.values() for name in names)
         raise Invalid("csv_invalid", f"no column with an address; one of {known} is right", where="line 1")
@@ -74,7 +76,9 @@ def assets_from_csv(data: bytes) -> list[AssetValue]:
             try:
                 given = asset(kind, text, _port(row, port_at))
             except Invalid as error:
-                raise Invalid("asset_invalid", f"{text[:60]!r}: {error.message}", where=f"line {number}") from None
+                raise Invalid(
+                    "asset_invalid", f"{text[:60]!r}: {error.message}", where=f"line {number}"
+                ) from None
             found.setdefault((given.kind, given.value, given.port), given)
             break
     if not found:

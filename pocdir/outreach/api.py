@@ -16,15 +16,18 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import schemas
 from pocdir.outreach.actions import notifications as actions
-from pocdir.outreach.queries import answers
+from pocdir.outreach.queries import answers, snapshots
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import plan_of
+from pocdir.outreach.queries.snapshots import snapshot
 from pocdir.outreach.rules import vocabulary
 from pocdir.web.idempotency import once
 from pocdir.web.paging import page
 from pocdir.web.schemas import PageQuery
 
-blueprint = Blueprint("outreach_api", __name__, url_prefix="/api/v1", description="Who was told, who answered")
+blueprint = Blueprint(
+    "outreach_api", __name__, url_prefix="/api/v1", description="Who was told, who answered"
+)
 _notification, _event = schemas.NotificationAnswer(), schemas.EventAnswer()
 
 
@@ -44,10 +47,10 @@ def plan(ref: str) -> Any:
 def notifications(query: dict[str, Any]) -> Any:
     """The workspace's notifications (for a team's token: those addressed to it)."""
     incident = str(query["incident"]) if query["incident"] else None
-    found = queries.notifications(
+    found = snapshots.notifications(
         g.principal, limit=query["limit"], cursor=query["cursor"], incident=incident
     )
-    return answers.listed(page(found, query["limit"], lambda row: row.ref))
+    return answers.listed(page(found, query["limit"], lambda each: each.row.ref))
 
 
 @blueprint.route("/notifications", methods=["POST"])
@@ -65,7 +68,7 @@ def log_notification(given: dict[str, Any]) -> Any:
             )
 
         ref = once(session, scope=f"workspace:{principal.workspace_id}", now=now, act=act)
-        shown = answers.shown([queries.notification(ref, g.principal, session)], session)[0]
+        shown = answers.shown(snapshot(ref, principal, session))
     return _created(_notification.dumps(shown), url_for("outreach_api.notification", ref=ref))
 
 
@@ -74,7 +77,7 @@ def log_notification(given: dict[str, Any]) -> Any:
 @blueprint.response(200, schemas.NotificationAnswer)
 def notification(ref: str) -> Any:
     """One notification as it stands."""
-    return answers.shown([queries.notification(ref, g.principal)])[0]
+    return answers.shown(snapshot(ref, g.principal))
 
 
 @blueprint.route("/notifications/<ref>/events")
@@ -83,10 +86,8 @@ def notification(ref: str) -> Any:
 @blueprint.response(200, schemas.EventPage)
 def events(query: dict[str, Any], ref: str) -> Any:
     """Everything recorded about a notification, oldest recorded first."""
-    notification = queries.notification(ref, g.principal)
-    found = sorted(
-        ledger_queries.events_of_notification(notification.ref), key=lambda each: (each.recorded_at, each.id)
-    )
+    snapshot(ref, g.principal)
+    found = sorted(ledger_queries.events_of_notification(ref), key=lambda each: (each.recorded_at, each.id))
     if query["cursor"] is not None:
         seen = next((i for i, each in enumerate(found) if each.id == query["cursor"]), None)
         if seen is None:
@@ -116,7 +117,9 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
                 evidence_digest=given["evidence_digest"],
             ).id  # fmt: skip
 
-        event = ledger_queries.event_by_id(once(session, scope=f"events:{principal.actor}", now=now, act=act), session)
+        event = ledger_queries.event_by_id(
+            once(session, scope=f"events:{principal.actor}", now=now, act=act), session
+        )
     assert event is not None  # noqa: S101 - recorded in this transaction, or before
     return _created(_event.dumps(answers.shown_event(event)), url_for("outreach_api.events", ref=ref))
 
@@ -126,7 +129,7 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
 @blueprint.response(200, schemas.LetterAnswer)
 def letter(ref: str) -> Any:
     """The letter to copy into a mail program; the recipient's link is its last line."""
-    return answers.letter(queries.notification(ref, g.principal))
+    return answers.letter(snapshot(ref, g.principal))
 
 
 @blueprint.route("/unanswered")
@@ -135,7 +138,7 @@ def letter(ref: str) -> Any:
 @blueprint.response(200, schemas.NotificationPage)
 def unanswered(query: dict[str, Any]) -> Any:
     """Notifications with a recorded lapse that still stands: no answer recorded here by its time."""
-    found = queries.unanswered(
+    found = snapshots.unanswered(
         g.principal,
         now=clock.now(),
         limit=query["limit"],
@@ -143,7 +146,7 @@ def unanswered(query: dict[str, Any]) -> Any:
         older_than=duration(query["older_than"]) if query["older_than"] else None,
         team=query["team"],
     )
-    return answers.listed(page(found, query["limit"], lambda row: row.ref))
+    return answers.listed(page(found, query["limit"], lambda each: each.row.ref))
 
 
 def _created(body: str, location: str) -> Response:

@@ -17,8 +17,7 @@ from pocdir.db import db, transaction
 from pocdir.outreach import schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.spreadsheet import import_spreadsheet
-from pocdir.outreach.queries import answers
-from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries import answers, snapshots
 from pocdir.outreach.rules.spreadsheet import LARGEST, read_spreadsheet
 from pocdir.outreach.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.web.errors import flat_messages, in_words
@@ -38,13 +37,20 @@ workspace_option = click.option("--workspace", help="Whose; not needed where the
 @click.option("--asset", "assets", multiple=True, help="An address or name concerned; repeat for more.")
 @click.option("--expect", "expected", multiple=True, help="OF:WITHIN, such as acknowledgement:P2D.")
 @click.option("--for-information", is_flag=True, help="No answer is asked for.")
-@click.option("--csv", "spreadsheet", type=click.Path(path_type=Path), help="Your old spreadsheet (- for stdin).")
+@click.option(
+    "--csv", "spreadsheet", type=click.Path(path_type=Path), help="Your old spreadsheet (- for stdin)."
+)
 @click.option("--day-first", is_flag=True, help="With --csv: 03/04/2026 is the third of April.")
 @click.option("--dry-run", is_flag=True, help="With --csv: show what would be logged.")
 @workspace_option
 @json_option
 def notify(
-    spreadsheet: Path | None, dry_run: bool, day_first: bool, workspace: str | None, as_json: bool, **given: Any
+    spreadsheet: Path | None,
+    dry_run: bool,
+    day_first: bool,
+    workspace: str | None,
+    as_json: bool,
+    **given: Any,
 ) -> int:
     """Log that a team was told, or bring a spreadsheet of contact, date, bounced, answered.
 
@@ -79,7 +85,9 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
         "tlp": given["tlp"],
         "assets": list(given["assets"]) or None,
         "answer_asked": not given["for_information"],
-        "expect": [dict(zip(("of", "within"), each.partition(":")[::2], strict=True)) for each in given["expected"]]
+        "expect": [
+            dict(zip(("of", "within"), each.partition(":")[::2], strict=True)) for each in given["expected"]
+        ]
         or None,
     }
     try:
@@ -88,8 +96,10 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
         raise click.UsageError(in_words(flat_messages(error.messages))) from None
     now = clock.now()
     with transaction() as session:
-        ref = actions.log_as_given(session, loaded, workspace_id=who.workspace_id or 0, now=now, actor=who.actor)
-        return answers.shown([queries.notification(ref, who, session)], session)[0]
+        ref = actions.log_as_given(
+            session, loaded, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
+        )
+        return answers.shown(snapshots.snapshot(ref, who, session))
 
 
 def _import(who: Principal, path: Path, day_first: bool, dry_run: bool, as_json: bool) -> int:
@@ -138,8 +148,10 @@ def unanswered(older_than: str | None, team: str | None, workspace: str | None, 
         except Invalid as error:
             raise click.UsageError(f"--older-than: {error.message}") from None
         now = clock.now()
-        found = queries.unanswered(operator_for(workspace), now=now, limit=100_000, older_than=age, team=team)
-        shown = answers.shown(found)
+        found = snapshots.unanswered(
+            operator_for(workspace), now=now, limit=100_000, older_than=age, team=team
+        )
+        shown = [answers.shown(each) for each in found]
         db.session.remove()
     if as_json:
         for each in shown:

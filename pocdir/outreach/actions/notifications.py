@@ -82,7 +82,9 @@ def log_notification(
     kind, value = told.channel or queries.first_live_channel(team.slug)
     sent_at = told.sent_at or now
     if sent_at > now + CLOCK_SKEW:
-        raise Invalid("sent_in_future", "log it when it was sent (at most five minutes ahead)", where="sent_at")
+        raise Invalid(
+            "sent_in_future", "log it when it was sent (at most five minutes ahead)", where="sent_at"
+        )
     default = () if told.expect is not None else _default(session, workspace_id)
     asked = expectations.expected(told.expect, answer_asked=told.answer_asked, default=default)
     label = tlp_labels.parse(told.tlp or (incident.tlp if incident else tlp_labels.AMBER))
@@ -183,7 +185,9 @@ def log_chosen(
     logged = []
     for slug in dict.fromkeys(chosen["choose"]):
         if slug not in parcels:
-            raise Invalid("not_in_plan", f"{slug[:60]} is not in the plan any more; look again", where="choose")
+            raise Invalid(
+                "not_in_plan", f"{slug[:60]} is not in the plan any more; look again", where="choose"
+            )
         asked = chosen["answer_asked"] == "true"
         expect = (Expected("acknowledgement", chosen["within"]),) if asked and chosen["within"] else None
         told = Told(
@@ -207,7 +211,7 @@ def record_event(
     session: Session,
     notification: Notification,
     *,
-    type: str,  # noqa: A002 - the field's word
+    type: str,
     payload: Mapping[str, Any],
     now: dt.datetime,
     actor: str,
@@ -302,9 +306,7 @@ def _projection(state: State) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _keep_expectations(
-    session: Session, notification_id: int, state: State, *, known: Sequence[str]
-) -> None:
+def _keep_expectations(session: Session, notification_id: int, state: State, *, known: Sequence[str]) -> None:
     table, connection = Expectation.__table__, session.connection()
     rows = [
         {
@@ -330,7 +332,13 @@ def _default(session: Session, workspace_id: int) -> tuple[Expected, ...]:
 
 
 def _expect(
-    session: Session, each: Expected, *, start: dt.datetime, now: dt.datetime, actor: str, about: dict[str, Any]
+    session: Session,
+    each: Expected,
+    *,
+    start: dt.datetime,
+    now: dt.datetime,
+    actor: str,
+    about: dict[str, Any],
 ) -> Event:
     due = expectations.due_at(start, each.within)
     event = append(

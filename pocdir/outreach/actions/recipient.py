@@ -49,7 +49,12 @@ def addressed(session: Session | None, token: str, *, secret: bytes, now: dt.dat
 
 
 def answer(
-    session: Session, notification: Notification, *, choice: str, filled_in: Mapping[str, Any], now: dt.datetime
+    session: Session,
+    notification: Notification,
+    *,
+    choice: str,
+    filled_in: Mapping[str, Any],
+    now: dt.datetime,
 ) -> Event:
     """Record what the recipient chose (assurance A2: whoever holds the link); a repeat is the same event.
 

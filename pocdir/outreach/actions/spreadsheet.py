@@ -76,11 +76,17 @@ def _line(
 ) -> Result:
     team, others = _team(session, row)
     if team is None:
-        reason = f"several teams have this address ({', '.join(others[:5])})" if others else (
-            "no team in the directory has this address or name"
+        reason = (
+            f"several teams have this address ({', '.join(others[:5])})"
+            if others
+            else ("no team in the directory has this address or name")
         )
         return Result(
-            row.line, row.contact, "refused", sent_at=row.sent_at, message=f"{reason}; name it in a column `team`"
+            row.line,
+            row.contact,
+            "refused",
+            sent_at=row.sent_at,
+            message=f"{reason}; name it in a column `team`",
         )
     key = sha256(
         canonical_json([team, row.contact.lower(), isoformat(row.sent_at), row.precision, row.title])

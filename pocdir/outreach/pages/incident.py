@@ -17,7 +17,7 @@ from pocdir.outreach import schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import answers, plans
-from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.snapshots import of_incidents
 from pocdir.web.forms import Form, form, utc_moments
 
 SHOWN_ASSETS = 200
@@ -27,16 +27,16 @@ SHOWN_ASSETS = 200
 @guard("incident.read")
 def incident(ref: str) -> str:
     found = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
-    rows = queries.notifications_of_incident(found)
+    told = of_incidents([found.id])
     assets = incident_queries.assets(found, limit=SHOWN_ASSETS)[:SHOWN_ASSETS]
     return render_template(
         "incidents/incident.html",
         incident=found,
         assets=assets,
         asset_count=incident_queries.asset_count(found),
-        notifications=answers.described(rows),
-        events=answers.timeline(ledger_queries.events_of_incident(ref), rows),
-        counts=answers.counted(rows),
+        notifications=[answers.described(each) for each in told],
+        events=answers.timeline(ledger_queries.events_of_incident(ref), told),
+        counts=answers.counted(told),
         asset_form=Form(),
         may_reopen=True,
     )
@@ -61,7 +61,12 @@ def log_plan(ref: str) -> Any:
         with transaction() as session:
             incident = incident_queries.incident(ref, workspace_id=principal.workspace_id, session=session)
             logged = actions.log_chosen(
-                session, incident, typed.data, workspace_id=principal.workspace_id, now=now, actor=principal.actor
+                session,
+                incident,
+                typed.data,
+                workspace_id=principal.workspace_id,
+                now=now,
+                actor=principal.actor,
             )
     except Refusal as refusal:
         if refusal.where is None:
@@ -75,12 +80,16 @@ def log_plan(ref: str) -> Any:
 def _plan(ref: str, typed: Form | None) -> str:
     incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
     shown = plans.plan_of(incident, on=clock.now().date())
-    told = {row["team"]["slug"]: row for row in answers.described(queries.notifications_of_incident(incident))}
+    told = {each.row.team_slug: each.row for each in of_incidents([incident.id])}
     for contact in shown["contacts"]:
         contact["told"] = told.get(contact["team"]["slug"])
     if typed is None:
         # Nobody is chosen for the person where people may be at risk, nor a team that was told already.
-        chosen = [it["team"]["slug"] for it in shown["contacts"] if it["channel"] and not it["held"] and not it["told"]]
+        chosen = [
+            it["team"]["slug"]
+            for it in shown["contacts"]
+            if it["channel"] and not it["held"] and not it["told"]
+        ]
         typed = Form(values={"choose": chosen})
     return render_template("outreach/plan.html", incident=incident, plan=shown, form=typed, action="log")
 
@@ -99,5 +108,3 @@ def incidents() -> str:
         state=state,
         page={"rows": listed, "first": 1, "last": len(listed), "total": None, "previous": None, "next": None},
     )
-
-

@@ -17,10 +17,10 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import schemas
 from pocdir.outreach.actions import notifications as actions
-from pocdir.outreach.models import Notification
 from pocdir.outreach.pages.blueprint import blueprint
-from pocdir.outreach.queries import answers
+from pocdir.outreach.queries import answers, snapshots
 from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.rules.vocabulary import claim_of
 from pocdir.routing.queries import index
 from pocdir.web.forms import Form, form, utc_moments
@@ -39,7 +39,9 @@ FACTS = (
 @blueprint.get("/notify")
 @guard("notification.log")
 def notify() -> str:
-    given = {name: request.args[name] for name in ("team", "incident", "parent", "assets") if name in request.args}
+    given = {
+        name: request.args[name] for name in ("team", "incident", "parent", "assets") if name in request.args
+    }
     return _notify(Form(values=given))
 
 
@@ -70,9 +72,7 @@ def log() -> Any:
 def _notify(typed: Form) -> str:
     slug = str(typed.values.get("team", ""))
     desk = index().desks.get(slug)
-    incidents = incident_queries.incidents(
-        workspace_id=g.principal.workspace_id, limit=PAGE, is_open=True
-    )
+    incidents = incident_queries.incidents(workspace_id=g.principal.workspace_id, limit=PAGE, is_open=True)
     return render_template(
         "outreach/notify.html",
         form=typed,
@@ -87,7 +87,7 @@ def _notify(typed: Form) -> str:
 @blueprint.get("/notifications/<ref>")
 @guard("notification.read")
 def notification(ref: str) -> str:
-    return _notification(queries.notification(ref, g.principal), Form())
+    return _notification(snapshot(ref, g.principal), Form())
 
 
 @blueprint.post("/notifications/<ref>/facts")
@@ -102,18 +102,18 @@ def add_fact(ref: str) -> Any:
             raise
         except Refusal as refusal:
             typed.refuse(refusal)
-    return _notification(queries.notification(ref, g.principal), typed), 422
+    return _notification(snapshot(ref, g.principal), typed), 422
 
 
 @blueprint.get("/notifications/<ref>/events/<id>/correct")
 @guard("notification.answer")
-def correct(ref: str, id: str) -> str:  # noqa: A002 - the name in the address
+def correct(ref: str, id: str) -> str:
     return _correct(ref, id, Form())
 
 
 @blueprint.post("/notifications/<ref>/events/<id>/correct")
 @guard("notification.answer")
-def take_back_event(ref: str, id: str) -> Any:  # noqa: A002 - the name in the address
+def take_back_event(ref: str, id: str) -> Any:
     why = request.form.get("why", "").strip()
     try:
         _record(ref, {"type": "event.corrected", "payload": {"event": id, "why": why}})
@@ -123,13 +123,13 @@ def take_back_event(ref: str, id: str) -> Any:  # noqa: A002 - the name in the a
 
 
 def _correct(ref: str, event_id: str, typed: Form) -> str:
-    row = queries.notification(ref, g.principal)
+    shown = answers.described(snapshot(ref, g.principal))
     event = next((it for it in ledger_queries.events_of_notification(ref) if it.id == event_id), None)
     if event is None:
         raise NotFound("event_not_found", _("This notification has no such event."))
     return render_template(
         "outreach/correct.html",
-        notification=answers.described([row])[0],
+        notification=shown,
         event=answers.shown_event(event),
         form=typed,
     )
@@ -138,8 +138,8 @@ def _correct(ref: str, event_id: str, typed: Form) -> str:
 @blueprint.get("/notifications/<ref>/withdraw")
 @guard("notification.log")
 def withdraw(ref: str) -> str:
-    row = queries.notification(ref, g.principal)
-    return render_template("outreach/withdraw.html", notification=answers.described([row])[0], form=Form())
+    shown = answers.described(snapshot(ref, g.principal))
+    return render_template("outreach/withdraw.html", notification=shown, form=Form())
 
 
 @blueprint.post("/notifications/<ref>/withdraw")
@@ -149,10 +149,9 @@ def take_back(ref: str) -> Any:
     try:
         _record(ref, {"type": "notification.withdrawn", "payload": payload})
     except Invalid as refusal:
-        row = queries.notification(ref, g.principal)
         typed = Form(values=request.form)
         typed.errors = {(refusal.where or "form").removeprefix("payload."): [refusal.message]}
-        shown = answers.described([row])[0]
+        shown = answers.described(snapshot(ref, g.principal))
         return render_template("outreach/withdraw.html", notification=shown, form=typed), 422
     flash(_("Withdrawn. It stays in the record."), "success")
     return redirect(url_for("outreach.notification", ref=ref))
@@ -168,11 +167,9 @@ def unanswered() -> str:
         age = duration(older_than) if older_than else None
     except Invalid:
         older_than, age = "", None
-    rows = queries.unanswered(
-        g.principal, now=now, limit=100_000, older_than=age, team=team or None
-    )
+    found = snapshots.unanswered(g.principal, now=now, limit=100_000, older_than=age, team=team or None)
     sort = request.args.get("sort", "due")
-    listed = answers.working_list(rows, now=now, sort=sort)
+    listed = answers.working_list(found, now=now, sort=sort)
     start = max(0, request.args.get("page", 0, type=int)) * PAGE
     at = start // PAGE
     return render_template(
@@ -213,13 +210,13 @@ def _record(ref: str, given: Mapping[str, Any]) -> None:
         )
 
 
-def _notification(row: Notification, typed: Form) -> str:
-    events = ledger_queries.events_of_notification(row.ref)
+def _notification(found: Snapshot, typed: Form) -> str:
+    events = ledger_queries.events_of_notification(found.row.ref)
     return render_template(
         "outreach/notification.html",
-        notification=answers.described([row])[0],
-        events=answers.timeline(events, [row]),
-        letter=None if row.withdrawn_at else answers.letter(row),
+        notification=answers.described(found),
+        events=answers.timeline(events, [found]),
+        letter=None if found.row.withdrawn_at else answers.letter(found),
         event_form=typed,
         event_types=FACTS,
     )

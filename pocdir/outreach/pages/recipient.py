@@ -18,6 +18,7 @@ from pocdir.outreach.models import Notification
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import answers
 from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.snapshots import snapshot_for_recipient
 from pocdir.outreach.rules.recipient import UNDO_WINDOW, action, may_undo
 from pocdir.web.forms import Form
 
@@ -33,7 +34,7 @@ def recipient(token: str) -> str:
     return render_template(
         "outreach/recipient.html",
         **_about(row, token),
-        notification=answers.for_recipient(row),
+        notification=answers.for_recipient(snapshot_for_recipient(row.ref)),
         said=[_said(event, now) for event in reversed(given)],
         withdrawn=False,
     )

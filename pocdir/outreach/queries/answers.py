@@ -8,35 +8,30 @@ from typing import Any
 
 from flask import current_app, url_for
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
+from sqlalchemy import Row
 
 from pocdir.config import Settings
-from pocdir.db import db
 from pocdir.ledger.rules import Event
-from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.snapshots import Snapshot, of_incidents
 from pocdir.outreach.rules import corrections, vocabulary
 from pocdir.outreach.rules import letter as letters
 from pocdir.outreach.rules.fold import response_group
 from pocdir.outreach.rules.recipient import LIFE, recipient_token
 
+
 def listed(page: dict[str, Any]) -> dict[str, Any]:
     """A page of notifications with each as the API shows it."""
-    return page | {"items": shown(page["items"])}
+    return page | {"items": [shown(each) for each in page["items"]]}
 
 
-def shown(rows: Sequence[Notification], session: Session | None = None) -> list[dict[str, Any]]:
-    """Each notification as interface and pages show it, in the same order."""
-    session = session or db.session()
-    teams = queries.teams_by_id([row.team_id for row in rows], session)
-    return [_shown(row, teams[row.team_id].slug, session) for row in rows]
-
-
-def _shown(row: Notification, team: str, session: Session) -> dict[str, Any]:
+def shown(snapshot: Snapshot) -> dict[str, Any]:
+    """A notification as the API shows it."""
+    row = snapshot.row
     return {
         "ref": row.ref,
-        "incident": row.incident.ref if row.incident else None,
-        "team": team,
+        "incident": row.incident_ref,
+        "team": row.team_slug,
         "channel": {"kind": row.channel_kind, "value": row.channel_value},
         "kind": row.kind,
         "sent_at": row.sent_at,
@@ -47,9 +42,9 @@ def _shown(row: Notification, team: str, session: Session) -> dict[str, Any]:
         "language": row.language,
         "tlp": row.tlp,
         "assets": row.assets,
-        "parent": row.parent.ref if row.parent else None,
+        "parent": row.parent_ref,
         "answer_asked": row.answer_asked,
-        "expect": row.expectations,
+        "expect": snapshot.expectations,
         "sent_level": row.sent_level,
         "state": {
             "transport": row.transport,
@@ -58,24 +53,23 @@ def _shown(row: Notification, team: str, session: Session) -> dict[str, Any]:
             "clock": row.clock,
         },
         "due": row.due,
-        "recipient_page": recipient_page(row, session),
+        "recipient_page": recipient_page(row),
         "created_at": row.created_at,
         "withdrawn_at": row.withdrawn_at,
     }
 
 
-def recipient_page(row: Notification, session: Session) -> str | None:
+def recipient_page(row: Row[Any]) -> str | None:
     """The recipient's link; None once the notification was taken back."""
     if row.withdrawn_at is not None:
         return None
     settings: Settings = current_app.extensions["pocdir"]
-    version = queries.address_version(row.channel_kind, row.channel_value, session)
     token = recipient_token(
         settings.secret_key.encode(),
         row.ref,
         row.channel_kind,
         row.channel_value,
-        version,
+        row.address_version,
         row.created_at + LIFE,
     )
     return f"{settings.external_url}/r/{token}"
@@ -99,22 +93,21 @@ def shown_event(event: Event) -> dict[str, Any]:
     }
 
 
-def letter(row: Notification) -> dict[str, Any]:
+def letter(snapshot: Snapshot) -> dict[str, Any]:
     """The letter to copy: to, subject, body, and a `mailto:` link where the channel is a mail address."""
-    session = db.session()
+    row = snapshot.row
     workspace = queries.workspace_by_id(row.workspace_id)
-    incident = row.incident
     matter = letters.Matter(
         kind=row.kind,
         reference=row.ref,
         tlp=row.tlp,
         sender=letters.Sender(name=workspace.name, workspace=workspace.slug),
-        title=row.subject or (incident.title if incident else None),
-        about=(incident.rsit_class, incident.rsit_type) if incident and incident.rsit_class else None,
+        title=row.subject or row.incident_title,
+        about=(row.rsit_class, row.rsit_type) if row.rsit_class else None,
         message=row.body,
         assets=[letters.Asset(value=asset["value"], port=asset.get("port")) for asset in row.assets],
-        asked=[letters.Asked(each.of, each.due_at) for each in row.expectations],
-        link=recipient_page(row, session),
+        asked=[letters.Asked(each.of, each.due_at) for each in snapshot.expectations],
+        link=recipient_page(row),
     )
     text = letters.letter(matter)
     mailto = None
@@ -123,24 +116,22 @@ def letter(row: Notification) -> dict[str, Any]:
     return {"to": row.channel_value, "subject": text.subject, "body": text.body, "mailto": mailto}
 
 
-def described(rows: Sequence[Notification]) -> list[dict[str, Any]]:
-    """Each notification as the pages show it: with the names of team and incident."""
-    teams = queries.teams_by_id([row.team_id for row in rows])
-    named = []
-    for row, values in zip(rows, shown(rows), strict=True):
-        team = teams[row.team_id]
-        incident = {"ref": row.incident.ref, "title": row.incident.title} if row.incident else None
-        parent = {"ref": row.parent.ref} if row.parent else None
-        named.append(
-            values
-            | {"team": {"slug": team.slug, "name": team.name}, "incident": incident, "parent": parent}
-        )
-    return named
+def described(snapshot: Snapshot) -> dict[str, Any]:
+    """A notification as the pages show it: with the names of team and incident."""
+    row = snapshot.row
+    return shown(snapshot) | {
+        "team": {"slug": row.team_slug, "name": row.team_name},
+        "incident": {"ref": row.incident_ref, "title": row.incident_title} if row.incident_ref else None,
+        "parent": {"ref": row.parent_ref} if row.parent_ref else None,
+    }
 
 
-def timeline(events: Sequence[Event], rows: Sequence[Notification]) -> list[dict[str, Any]]:
+def timeline(events: Sequence[Event], snapshots: Sequence[Snapshot]) -> list[dict[str, Any]]:
     """Events oldest first, each with its notification, and whether it was taken back or may be."""
-    by_ref = {row["ref"]: row for row in described(rows)}
+    by_ref = {
+        each.row.ref: {"ref": each.row.ref, "team": {"slug": each.row.team_slug, "name": each.row.team_name}}
+        for each in snapshots
+    }
     kept = {event.id for event in corrections.counting(events)}
     told = []
     for event in sorted(events, key=lambda each: (each.occurred_at, each.id)):
@@ -149,8 +140,10 @@ def timeline(events: Sequence[Event], rows: Sequence[Notification]) -> list[dict
             shown_event(event)
             | {
                 "corrected": event.id not in kept,
-                "may_correct": event.id in kept and event.claimed_by == "sender" and event.type in CORRECTABLE,
-                "notification": {"ref": about["ref"], "team": about["team"]} if about else None,
+                "may_correct": event.id in kept
+                and event.claimed_by == "sender"
+                and event.type in CORRECTABLE,
+                "notification": about,
             }
         )
     return told
@@ -164,10 +157,10 @@ CORRECTABLE = frozenset(
 )
 
 
-def counted(rows: Sequence[Notification]) -> dict[str, int]:
+def counted(snapshots: Sequence[Snapshot]) -> dict[str, int]:
     """How many of the notifications (not withdrawn) were answered, got ticket mail only, nothing, or bounced."""
     counts = dict.fromkeys(("answered", "ticket_only", "no_answer", "undeliverable"), 0)
-    for row in rows:
+    for row in (each.row for each in snapshots):
         if row.withdrawn_at is None:
             counts[response_group(row.response, row.transport)] += 1
     return counts
@@ -175,9 +168,9 @@ def counted(rows: Sequence[Notification]) -> dict[str, int]:
 
 def incident_rows(rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Incidents as the list shows them, with the numbers of what became of their notifications."""
-    told: dict[int, list[Notification]] = {}
-    for row in queries.notifications_of_incidents([incident.id for incident, _ in rows]):
-        told.setdefault(row.incident_id or 0, []).append(row)
+    told: dict[int, list[Snapshot]] = {}
+    for each in of_incidents([incident.id for incident, _assets in rows]):
+        told.setdefault(each.row.incident_id, []).append(each)
     names = ("ref", "title", "tlp", "rsit_class", "rsit_type", "people_at_risk", "created_at", "closed_at")
     return [
         {name: getattr(incident, name) for name in names}
@@ -194,16 +187,17 @@ SORTS = {
 }
 
 
-def working_list(rows: Sequence[Notification], *, now: dt.datetime, sort: str) -> list[dict[str, Any]]:
+def working_list(found: Sequence[Snapshot], *, now: dt.datetime, sort: str) -> list[dict[str, Any]]:
     """What is still open, each with the time that was asked for, how long it waits, and a next step."""
     listed = []
-    for row, values in zip(rows, described(rows), strict=True):
-        lapsed = [each.due_at for each in row.expectations if each.state in queries.NOT_ANSWERED]
+    for each in found:
+        lapsed = [one.due_at for one in each.expectations if one.state in queries.NOT_ANSWERED]
+        values = described(each)
         listed.append(
             values
             | {
-                "due": min(lapsed, default=row.sent_at),
-                "waiting": (now - row.sent_at).total_seconds(),
+                "due": min(lapsed, default=each.row.sent_at),
+                "waiting": (now - each.row.sent_at).total_seconds(),
                 "next": {"text": _("Try another address"), "href": _follow_up(values)},
             }
         )
@@ -215,18 +209,12 @@ def _follow_up(values: dict[str, Any]) -> str:
     return url_for("outreach.notify", team=values["team"]["slug"], parent=values["ref"])
 
 
-def for_recipient(row: Notification) -> dict[str, Any]:
+def for_recipient(snapshot: Snapshot) -> dict[str, Any]:
     """What the recipient's page shows: what the mail said, nothing above its own TLP."""
-    return {
-        "kind": row.kind,
-        "sent_at": row.sent_at,
-        "tlp": row.tlp,
-        "subject": row.subject,
-        "body": row.body,
-        "assets": row.assets,
-        "expect": row.expectations,
-        "language": row.language,
+    names = ("kind", "sent_at", "tlp", "subject", "body", "assets", "language")
+    return {name: getattr(snapshot.row, name) for name in names} | {
+        "expect": snapshot.expectations,
         # The incident may bear a stricter label than this mail: its title is the sender's own.
         "incident_title": None,
-        "reference": row.ref,
+        "reference": snapshot.row.ref,
     }

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Row, Select, bindparam, func, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload
 
 from pocdir.accounts.models import Workspace
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.core.refs import is_ref
 from pocdir.db import db
 from pocdir.directory.models import Address, Channel, Team
-from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 from pocdir.routing.queries import index
 
@@ -75,54 +74,6 @@ def notification(ref: str, viewer: Viewer, session: Session | None = None) -> No
 def notification_for_recipient(ref: str, session: Session | None = None) -> Notification | None:
     """A notification by reference alone: only for a caller who has read a recipient's token."""
     return (session or db.session()).scalar(_WHOLE.where(Notification.ref == ref))
-
-
-def notifications(
-    viewer: Viewer, *, limit: int, cursor: str | None = None, incident: str | None = None
-) -> list[Notification]:
-    """`limit + 1` notifications after the cursor, oldest recorded first."""
-    statement = _after(viewer, _seen_by(viewer, _WHOLE).order_by(Notification.id), cursor)
-    if incident is not None:
-        statement = statement.join(Incident, Incident.id == Notification.incident_id)
-        statement = statement.where(Incident.ref == incident)
-    return list(db.session.scalars(statement.limit(limit + 1)))
-
-
-def unanswered(
-    viewer: Viewer,
-    *,
-    now: dt.datetime,
-    limit: int,
-    cursor: str | None = None,
-    older_than: dt.timedelta | None = None,
-    team: str | None = None,
-    incident: str | None = None,
-) -> list[Notification]:
-    """`limit + 1` notifications with a recorded lapse that still stands, oldest recorded first."""
-    standing = select(Expectation.notification_id).where(Expectation.state.in_(NOT_ANSWERED))
-    statement = _seen_by(viewer, _WHOLE).where(
-        Notification.id.in_(standing), Notification.withdrawn_at.is_(None)
-    )
-    if older_than is not None:
-        statement = statement.where(Notification.sent_at <= now - older_than)
-    if team is not None:
-        statement = statement.join(Team, Team.id == Notification.team_id).where(Team.slug == team)
-    if incident is not None:
-        statement = statement.join(Incident, Incident.id == Notification.incident_id)
-        statement = statement.where(Incident.ref == incident)
-    statement = _after(viewer, statement.order_by(Notification.id), cursor)
-    return list(db.session.scalars(statement.limit(limit + 1)))
-
-
-def notifications_of_incident(incident: Incident) -> list[Notification]:
-    """All notifications of an incident of the caller's, in the order they were logged."""
-    statement = _WHOLE.where(Notification.incident_id == incident.id).order_by(Notification.id)
-    return list(db.session.scalars(statement))
-
-
-def notifications_of_incidents(ids: Sequence[int]) -> list[Notification]:
-    """The notifications of several incidents of the caller's."""
-    return list(db.session.scalars(select(Notification).where(Notification.incident_id.in_(ids))))
 
 
 def teams_waiting(viewer: Viewer) -> list[tuple[str, str]]:
@@ -202,23 +153,10 @@ def last_tick() -> dt.datetime | None:
     return db.session.scalar(select(WorkerTick.last_tick).where(WorkerTick.id == 1))
 
 
-_WHOLE: Select[tuple[Notification]] = select(Notification).options(
-    joinedload(Notification.incident),
-    joinedload(Notification.parent),
-    selectinload(Notification.expectations),
-)
+_WHOLE: Select[tuple[Notification]] = select(Notification).options(joinedload(Notification.incident))
 
 
 def _seen_by(viewer: Viewer, statement: Select[Any]) -> Select[Any]:
     if viewer.workspace_id is None:
         return statement.where(Notification.team_id == viewer.team_id)
     return statement.where(Notification.workspace_id == viewer.workspace_id)
-
-
-def _after(viewer: Viewer, statement: Select[Any], cursor: str | None) -> Select[Any]:
-    if cursor is None:
-        return statement
-    last = db.session.scalar(_seen_by(viewer, select(Notification.id).where(Notification.ref == cursor)))
-    if last is None:
-        raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
-    return statement.where(Notification.id > last)

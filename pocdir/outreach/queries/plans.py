@@ -31,7 +31,9 @@ def plan_of(incident: Incident, *, on: dt.date) -> dict[str, Any]:
     return {
         "incident": incident.ref,
         "people_at_risk": incident.people_at_risk,
-        "contacts": [contacts[slug] for slug in sorted(contacts, key=lambda s: (-len(contacts[s]["assets"]), s))],
+        "contacts": [
+            contacts[slug] for slug in sorted(contacts, key=lambda s: (-len(contacts[s]["assets"]), s))
+        ],
         "unrouted": unrouted,
         "directory_version": known.directory_version,
         "registry_version": known.registry.version if known.registry else None,

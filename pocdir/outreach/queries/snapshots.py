@@ -1,0 +1,132 @@
+"""Notifications as they are shown: one statement for the rows, one for what they expect."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, bindparam, func, select
+from sqlalchemy.orm import Session, aliased
+
+from pocdir.core.errors import Invalid, NotFound
+from pocdir.core.refs import is_ref
+from pocdir.db import db
+from pocdir.directory.models import Address, Team
+from pocdir.incidents.models import Incident
+from pocdir.outreach.models import Expectation, Notification
+from pocdir.outreach.queries.notifications import NOT_ANSWERED, Viewer
+
+_N, _T, _I, _A, _E = (model.__table__.c for model in (Notification, Team, Incident, Address, Expectation))
+_PARENT = aliased(Notification.__table__, name="parents")
+_ALL = (
+    select(
+        *_N,
+        _T.slug.label("team_slug"),
+        _T.name.label("team_name"),
+        _I.ref.label("incident_ref"),
+        _I.title.label("incident_title"),
+        _I.rsit_class,
+        _I.rsit_type,
+        _PARENT.c.ref.label("parent_ref"),
+        func.coalesce(_A.version, 0).label("address_version"),
+    )
+    .join(Team.__table__, _T.id == _N.team_id)
+    .outerjoin(Incident.__table__, _I.id == _N.incident_id)
+    .outerjoin(_PARENT, _PARENT.c.id == _N.parent_id)
+    .outerjoin(Address.__table__, and_(_A.kind == _N.channel_kind, _A.value == _N.channel_value))
+)
+_ONE = _ALL.where(_N.ref == bindparam("ref"))
+_EXPECTED = (
+    select(_E.notification_id, _E.of, _E.within, _E.due_at, _E.state, _E.lapsed_at, _E.stopped_at)
+    .where(_E.notification_id.in_(bindparam("ids", expanding=True)))
+    .order_by(_E.due_at, _E.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A notification's row with team, incident and parent named, and its expectations."""
+
+    row: Row[Any]
+    expectations: Sequence[Row[Any]]
+
+
+def snapshot(ref: str, viewer: Viewer, session: Session | None = None) -> Snapshot:
+    """One notification of the viewer's; raises NotFound `notification_unknown`, also for a foreign one."""
+    found = _fetched(_ONE, session, ref=ref) if is_ref(ref) else []
+    if not found or not _is_seen_by(viewer, found[0].row):
+        raise NotFound("notification_unknown", "no notification of yours has this reference")
+    return found[0]
+
+
+def snapshot_for_recipient(ref: str) -> Snapshot:
+    """A notification by reference alone: only for a caller who has read a recipient's token."""
+    return _fetched(_ONE, None, ref=ref)[0]
+
+
+def notifications(
+    viewer: Viewer, *, limit: int, cursor: str | None = None, incident: str | None = None
+) -> list[Snapshot]:
+    """`limit + 1` notifications after the cursor, oldest recorded first."""
+    statement = _after(viewer, _seen_by(viewer, _ALL).order_by(_N.id), cursor)
+    if incident is not None:
+        statement = statement.where(_I.ref == incident)
+    return _fetched(statement.limit(limit + 1))
+
+
+def unanswered(
+    viewer: Viewer,
+    *,
+    now: dt.datetime,
+    limit: int,
+    cursor: str | None = None,
+    older_than: dt.timedelta | None = None,
+    team: str | None = None,
+) -> list[Snapshot]:
+    """`limit + 1` notifications with a recorded lapse that still stands, oldest recorded first."""
+    standing = select(_E.notification_id).where(_E.state.in_(NOT_ANSWERED))
+    statement = _seen_by(viewer, _ALL).where(_N.id.in_(standing), _N.withdrawn_at.is_(None))
+    if older_than is not None:
+        statement = statement.where(_N.sent_at <= now - older_than)
+    if team is not None:
+        statement = statement.where(_T.slug == team)
+    return _fetched(_after(viewer, statement.order_by(_N.id), cursor).limit(limit + 1))
+
+
+def of_incidents(ids: Sequence[int]) -> list[Snapshot]:
+    """The notifications of some incidents of the caller's, in the order they were logged."""
+    return _fetched(_ALL.where(_N.incident_id.in_(ids)).order_by(_N.id))
+
+
+def _fetched(statement: Select[Any], session: Session | None = None, **values: Any) -> list[Snapshot]:
+    connection = (session or db.session()).connection()
+    rows = connection.execute(statement, values).all()
+    expected: dict[int, list[Row[Any]]] = {row.id: [] for row in rows}
+    ids = list(expected)
+    for start in range(0, len(ids), 500):
+        for each in connection.execute(_EXPECTED, {"ids": ids[start : start + 500]}):
+            expected[each.notification_id].append(each)
+    return [Snapshot(row, expected[row.id]) for row in rows]
+
+
+def _is_seen_by(viewer: Viewer, row: Row[Any]) -> bool:
+    if viewer.workspace_id is None:
+        return viewer.team_id is not None and bool(row.team_id == viewer.team_id)
+    return bool(row.workspace_id == viewer.workspace_id)
+
+
+def _seen_by(viewer: Viewer, statement: Select[Any]) -> Select[Any]:
+    if viewer.workspace_id is None:
+        return statement.where(_N.team_id == viewer.team_id)
+    return statement.where(_N.workspace_id == viewer.workspace_id)
+
+
+def _after(viewer: Viewer, statement: Select[Any], cursor: str | None) -> Select[Any]:
+    if cursor is None:
+        return statement
+    last = db.session.scalar(_seen_by(viewer, select(_N.id).where(_N.ref == cursor)))
+    if last is None:
+        raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
+    return statement.where(_N.id > last)
