@@ -17,7 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pocdir.directory.rules import ADDRESS_STATES, Channel, Directory, Responsibility, Team
+from pocdir.directory.rules import (
+    ADDRESS_STATES,
+    RESPONSIBILITY_KEYS,
+    Channel,
+    Directory,
+    Responsibility,
+    Team,
+)
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.indicator import parse
 from pocdir.routing.rules.resolver import Answer, answer_json, resolve
@@ -55,20 +62,7 @@ def span_text(first: Any, last: Any) -> str:
 
 
 def a_responsibility(random: Random, names: list[str]) -> Responsibility:
-    key = random.choice(
-        [
-            "prefix",
-            "prefix",
-            "asn",
-            "domain",
-            "domain",
-            "country",
-            "country",
-            "country+sector",
-            "sector",
-            "global",
-        ]
-    )
+    key = random.choice([*["prefix"] * 6, *["domain"] * 4, *["country"] * 3, *RESPONSIBILITY_KEYS])
     code, sector = random.choice(CODES), random.choice(SECTORS)
     value = {
         "prefix": span_text(*a_span(random)),
@@ -79,7 +73,7 @@ def a_responsibility(random: Random, names: list[str]) -> Responsibility:
         "sector": sector,
         "global": "*",
     }[key]
-    dates = [None, None, None, "2026-11-21", "2026-11-22", "2026-11-23"]
+    dates = [None] * 12 + ["2026-11-21", "2026-11-22", "2026-11-23"]
     return Responsibility(
         key,
         value,
@@ -95,11 +89,11 @@ def a_channel(random: Random, address: str) -> Channel:
     return Channel(
         "email",
         address,
-        random.choice(["incident", "incident", "general", "sample"]),
+        random.choice(["incident", "incident", "incident", "general", "sample"]),
         random.randint(1, 3),
-        random.choice(["unverified", *ADDRESS_STATES]),
+        random.choice([*["unverified", "verified"] * 4, *ADDRESS_STATES]),
         "2026-11-02",
-        audience=random.choice(["public", "public", "members"]),
+        audience=random.choice([*["public"] * 5, "members"]),
     )
 
 
@@ -111,10 +105,12 @@ def a_directory(random: Random, names: list[str]) -> Directory:
             None,
             "other",
             random.choice([None, *CODES]),
-            channels=tuple(a_channel(random, f"{n}@example.org") for n in range(random.randrange(4))),
-            responsibilities=tuple(a_responsibility(random, names) for _ in range(random.randrange(6))),
+            channels=tuple(
+                a_channel(random, f"{n}@example.org") for n in range(random.choice([0, 1, 2, 2, 3]))
+            ),
+            responsibilities=tuple(a_responsibility(random, names) for _ in range(random.randrange(10))),
         )
-        for number in range(random.randrange(9))
+        for number in range(random.randrange(14))
     ]
     random.shuffle(teams)
     return Directory("d1", tuple(teams))
