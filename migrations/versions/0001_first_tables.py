@@ -139,7 +139,8 @@ def upgrade() -> None:
         sa.Column("timezone", sa.String(length=64), nullable=True),
         sa.Column("host_kind", sa.String(length=20), nullable=True),
         sa.Column("memberships", JSON, nullable=False),
-        sa.Column("folded_name", sa.String(length=500), nullable=False),
+        sa.Column("folded_name", sa.String(length=600), nullable=False),
+        sa.Column("lead", sa.Boolean(), nullable=False),
         sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -241,12 +242,15 @@ def upgrade() -> None:
         sa.Column("preference", sa.Integer(), nullable=False),
         sa.Column("audience", sa.String(length=8), nullable=False),
         sa.Column("openpgp_fingerprint", sa.String(length=64), nullable=True),
+        sa.Column("withdrawn", sa.Boolean(), nullable=False),
         sa.Column("source_id", sa.Integer(), nullable=False),
         sa.Column("as_of", sa.String(length=10), nullable=False),
         sa.Column("origin", sa.String(length=8), nullable=False),
         sa.Column("confidence", sa.String(length=6), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("audience IN ('public', 'members', 'stewards')", name="ck_channels_audience"),
+        sa.CheckConstraint("confidence IN ('high', 'medium', 'low')", name="ck_channels_confidence"),
+        sa.CheckConstraint("origin IN ('manual', 'imported')", name="ck_channels_origin"),
         sa.CheckConstraint(
             "purpose IN ('incident', 'vulnerability', 'sample', 'emergency', 'general')",
             name="ck_channels_purpose",
@@ -260,7 +264,8 @@ def upgrade() -> None:
             "address_id",
             "purpose",
             "source_id",
-            name="uq_channels_team_id_address_id_purpose_source_id",
+            "origin",
+            name="uq_channels_team_id_address_id_purpose_source_id_origin",
         ),
     )
     op.create_index("ix_channels_address_id", "channels", ["address_id"], unique=False)
@@ -272,6 +277,21 @@ def upgrade() -> None:
         sa.Column("value", JSON, nullable=False),
         sa.ForeignKeyConstraint(["event"], ["events.id"], name="fk_event_values_event"),
         sa.PrimaryKeyConstraint("event", "name", name="pk_event_values"),
+    )
+    op.create_table(
+        "imports",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("format", sa.String(length=20), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.String(length=80), nullable=False),
+        sa.Column("added", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("removed", sa.Integer(), nullable=False),
+        sa.Column("applied", sa.Boolean(), nullable=False),
+        sa.Column("reasons", JSON, nullable=False),
+        sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name="fk_imports_source_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_imports"),
     )
     op.create_table(
         "incidents",
@@ -297,6 +317,25 @@ def upgrade() -> None:
     )
     op.create_index("ix_incidents_workspace_id", "incidents", ["workspace_id", "id"], unique=False)
     op.create_table(
+        "invitations",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("ref", sa.String(length=36), nullable=False),
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("role", sa.String(length=10), nullable=False),
+        sa.Column("email", sa.String(length=255), nullable=False),
+        sa.Column("created_by", sa.String(length=80), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("accepted_by", sa.Integer(), nullable=True),
+        sa.CheckConstraint("role IN ('researcher', 'owner')", name="ck_invitations_role"),
+        sa.ForeignKeyConstraint(["accepted_by"], ["users.id"], name="fk_invitations_accepted_by"),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_invitations_workspace_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_invitations"),
+        sa.UniqueConstraint("ref", name="uq_invitations_ref"),
+    )
+    op.create_index("ix_invitations_workspace_id", "invitations", ["workspace_id"], unique=False)
+    op.create_table(
         "memberships",
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("workspace_id", sa.Integer(), nullable=False),
@@ -318,15 +357,18 @@ def upgrade() -> None:
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("valid_from", sa.String(length=10), nullable=True),
         sa.Column("valid_to", sa.String(length=10), nullable=True),
+        sa.Column("withdrawn", sa.Boolean(), nullable=False),
         sa.Column("source_id", sa.Integer(), nullable=False),
         sa.Column("as_of", sa.String(length=10), nullable=False),
         sa.Column("origin", sa.String(length=8), nullable=False),
         sa.Column("confidence", sa.String(length=6), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("confidence IN ('high', 'medium', 'low')", name="ck_responsibilities_confidence"),
         sa.CheckConstraint(
             "key IN ('prefix', 'asn', 'domain', 'country', 'sector', 'country+sector', 'global')",
             name="ck_responsibilities_key",
         ),
+        sa.CheckConstraint("origin IN ('manual', 'imported')", name="ck_responsibilities_origin"),
         sa.CheckConstraint(
             "role IN ('holder', 'national', 'sectoral', 'coordinator', 'cc')", name="ck_responsibilities_role"
         ),
@@ -339,7 +381,8 @@ def upgrade() -> None:
             "value",
             "role",
             "source_id",
-            name="uq_responsibilities_team_id_key_value_role_source_id",
+            "origin",
+            name="uq_responsibilities_team_id_key_value_role_source_id_origin",
         ),
     )
     op.create_index("ix_responsibilities_key", "responsibilities", ["key", "value"], unique=False)
@@ -382,16 +425,20 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("team_id", sa.Integer(), nullable=False),
         sa.Column("field", sa.String(length=40), nullable=False),
-        sa.Column("value", JSON, nullable=False),
+        sa.Column("value", JSON, nullable=True),
         sa.Column("source_id", sa.Integer(), nullable=False),
         sa.Column("as_of", sa.String(length=10), nullable=False),
         sa.Column("origin", sa.String(length=8), nullable=False),
         sa.Column("confidence", sa.String(length=6), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("confidence IN ('high', 'medium', 'low')", name="ck_team_facts_confidence"),
+        sa.CheckConstraint("origin IN ('manual', 'imported')", name="ck_team_facts_origin"),
         sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name="fk_team_facts_source_id"),
         sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name="fk_team_facts_team_id"),
         sa.PrimaryKeyConstraint("id", name="pk_team_facts"),
-        sa.UniqueConstraint("team_id", "field", "source_id", name="uq_team_facts_team_id_field_source_id"),
+        sa.UniqueConstraint(
+            "team_id", "field", "source_id", "origin", name="uq_team_facts_team_id_field_source_id_origin"
+        ),
     )
     op.create_table(
         "webauthn_credentials",
@@ -486,9 +533,6 @@ def upgrade() -> None:
             ["notification_id"], ["notifications.id"], name="fk_expectations_notification_id"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_expectations"),
-        sa.UniqueConstraint(
-            "notification_id", "of", "level", "due_at", name="uq_expectations_notification_id_of_level_due_at"
-        ),
     )
     op.create_index(
         "ix_expectations_due",
@@ -498,6 +542,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'running'"),
         postgresql_where=sa.text("state = 'running'"),
     )
+    op.create_index("ix_expectations_notification_id", "expectations", ["notification_id"], unique=False)
     guard()
 
 
@@ -524,6 +569,7 @@ def guard() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_expectations_notification_id", table_name="expectations")
     op.drop_index(
         "ix_expectations_due",
         table_name="expectations",
@@ -548,8 +594,11 @@ def downgrade() -> None:
     op.drop_table("responsibilities")
     op.drop_index(op.f("ix_memberships_workspace_id"), table_name="memberships")
     op.drop_table("memberships")
+    op.drop_index(op.f("ix_invitations_workspace_id"), table_name="invitations")
+    op.drop_table("invitations")
     op.drop_index("ix_incidents_workspace_id", table_name="incidents")
     op.drop_table("incidents")
+    op.drop_table("imports")
     op.drop_table("event_values")
     op.drop_index("ix_channels_address_id", table_name="channels")
     op.drop_table("channels")
