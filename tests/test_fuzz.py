@@ -1,0 +1,78 @@
+"""The API against its own description: whatever is sent, no fault of ours and nothing off its schema."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import checks
+from schemathesis.generation import GenerationMode
+
+from pocdir.accounts.actions import create_token, create_workspace
+from pocdir.db import transaction
+from pocdir.web import limits
+from tests.conftest import empty_sqlite
+from tests.outreach import made
+
+CHECKS = [
+    checks.not_a_server_error,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.status_code_conformance,
+]
+MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+
+
+@pytest.fixture
+def fuzzed(sqlite_app: Flask, now: dt.datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Flask, dict]]:
+    """The application with three teams, an owner's token, and no limit on how often it is asked."""
+    monkeypatch.setattr(limits, "spend", lambda *_: None)
+    monkeypatch.setattr(limits, "glance", lambda *_: None)
+    with sqlite_app.app_context():
+        empty_sqlite(sqlite_app)
+        sqlite_app.extensions.pop("pocdir.index", None)
+        made.teams(now)
+        with transaction() as session:
+            lab = create_workspace(session, name="lab", now=now, actor="operator")
+            token = create_token(session, workspace_id=lab.id, now=now, actor="operator")[1]
+    yield sqlite_app, {"Authorization": f"Bearer {token}"}
+
+
+def fuzz(app: Flask, headers: dict[str, str], cases: int) -> int:
+    """Send about so many cases, spread over all operations and both right and wrong input; how many were sent."""
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
+    operations = [result.ok() for result in schema.get_all_operations()]
+    sent = 0
+    for operation in operations:
+        strategies = st.one_of([operation.as_strategy(generation_mode=mode) for mode in MODES])
+
+        @settings(
+            max_examples=max(1, cases // len(operations)),
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=strategies)
+        def send(case: schemathesis.Case) -> None:
+            nonlocal sent
+            sent += 1
+            case.call_and_validate(headers=headers, checks=CHECKS)
+
+        send()
+    return sent
+
+
+def test_a_thousand_requests_meet_no_fault(fuzzed: tuple[Flask, dict[str, str]]) -> None:
+    assert fuzz(*fuzzed, cases=1_000) > 500
+
+
+@pytest.mark.long
+def test_twenty_thousand_requests_meet_no_fault(fuzzed: tuple[Flask, dict[str, str]]) -> None:
+    assert fuzz(*fuzzed, cases=20_000) > 15_000
