@@ -1,0 +1,137 @@
+"""Writing a synthetic year down through the same actions that record a real one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import NamedTuple
+
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from pocdir import db
+from pocdir.accounts import actions as accounts
+from pocdir.accounts.models import User, Workspace
+from pocdir.config import Settings
+from pocdir.directory.models import Team
+from pocdir.incidents.actions import add_assets, change_incident, open_incident
+from pocdir.incidents.models import Incident
+from pocdir.incidents.rules import asset
+from pocdir.outreach.actions import notifications as outreach
+from pocdir.outreach.actions.notifications import Told
+from pocdir.outreach.models import Notification
+from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.rules.expectations import Expected
+from pocdir.site.rules.demo import Case, Fact, Notice
+
+EMAIL = "researcher@demo.example"
+WORKSPACE = "Demonstration"
+LATE = dt.timedelta(seconds=3)  # the worker's, after something fell due
+
+
+class Own(NamedTuple):
+    """The workspace whose notifications these are."""
+
+    workspace_id: int
+    team_id: None = None
+
+
+@contextmanager
+def database_of(settings: Settings) -> Iterator[Flask]:
+    """An application that has these settings and this database, and nothing of the service's own."""
+    app = Flask("pocdir", static_folder=None)
+    app.extensions["pocdir"] = settings
+    app.config["SECRET_KEY"] = settings.secret_key
+    db.init_app(app, settings.database_url)
+    with app.app_context():
+        try:
+            yield app
+        finally:
+            db.db.session.remove()
+            db.db.engine.dispose()
+
+
+def owner(session: Session, *, now: dt.datetime) -> tuple[User, Workspace]:
+    """The workspace of the demonstration and the person who owns it."""
+    workspace = accounts.create_workspace(session, name=WORKSPACE, now=now, actor="operator")
+    user = accounts.create_user(session, email=EMAIL, now=now, actor="operator")
+    accounts.add_member(session, user=user, workspace=workspace, role="owner", now=now, actor="operator")
+    return user, workspace
+
+
+def chosen_teams(session: Session, *, seed: int, count: int) -> tuple[list[str], str]:
+    """Slugs of so many teams of the directory, and a national one among them for the talk's case.
+
+    Drawn by the seed from all of them, whoever they are.
+    """
+    rows = session.query(Team.slug, Team.kind).filter(Team.retired_at.is_(None)).order_by(Team.slug).all()
+    draw = Random(f"pocdir demo teams {seed}")  # noqa: S311 - repeatable on purpose, and no secret
+    national = draw.choice([slug for slug, kind in rows if kind == "national"])
+    others = draw.sample([slug for slug, _ in rows if slug != national], min(count, len(rows)) - 1)
+    return sorted([national, *others]), national
+
+
+def record_case(session: Session, case: Case, *, workspace_id: int, actor: str, until: dt.datetime) -> int:
+    """Record an incident with all that came of it up to `until`; returns its number of notifications."""
+    class_, type_ = case.kind
+    given = {
+        "title": case.title, "rsit_class": class_, "rsit_type": type_, "detected_from": case.opened_at,
+        "description": "Invented for the demonstration.",
+    }  # fmt: skip
+    incident = open_incident(session, workspace_id=workspace_id, now=case.opened_at, actor=actor, given=given)
+    told = sorted({value for notice in case.notices for value in notice.assets})
+    add_assets(session, incident, [asset("ip", value) for value in told])
+    logged: list[Notification] = []
+    for notice in case.notices:
+        parent = None if notice.parent is None else logged[notice.parent]
+        logged.append(_record(session, notice, incident, parent, workspace_id, actor, until))
+    if case.closed_at:
+        change_incident(session, incident, now=case.closed_at, actor=actor, given={"closed": True})
+    return len(logged)
+
+
+def _record(
+    session: Session,
+    notice: Notice,
+    incident: Incident,
+    parent: Notification | None,
+    workspace_id: int,
+    actor: str,
+    until: dt.datetime,
+) -> Notification:
+    expect = None if notice.expect is None else tuple(Expected(of, within) for of, within in notice.expect)
+    told = Told(
+        team=notice.team, channel=notice.channel, kind=notice.kind, sent_at=notice.sent_at,
+        subject=incident.title, assets=[{"kind": "ip", "value": value} for value in notice.assets],
+        answer_asked=notice.answer_asked, expect=expect,
+    )  # fmt: skip
+    ref = outreach.log_notification(
+        session,
+        told,
+        workspace_id=workspace_id,
+        now=notice.sent_at,
+        actor=actor,
+        incident=incident,
+        parent=parent,
+    )
+    kept = queries.notification(ref, Own(workspace_id), session)
+    due = [each.due_at + LATE for each in kept.expectations if each.due_at + LATE <= until]
+    for at, fact in sorted(
+        [*((fact.at, fact) for fact in notice.facts), *((at, None) for at in due)], key=lambda it: it[0]
+    ):
+        if fact is None:
+            if kept.clock == "running":
+                outreach.record_lapses(session, kept, now=at)
+            continue
+        claimed_by, assurance = fact.by
+        outreach.record_event(
+            session, kept, type=fact.type, payload=fact.payload, now=at, actor=_actor(claimed_by, actor),
+            claimed_by=claimed_by, assurance=assurance,
+        )  # fmt: skip
+    return kept
+
+
+def _actor(claimed_by: str, sender: str) -> str:
+    return {"sender": sender, "recipient": "recipient"}.get(claimed_by, "service")
