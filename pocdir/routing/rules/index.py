@@ -107,7 +107,7 @@ class Candidate:
     span: Span | None
     role: str
     before_state: tuple[int, int]  # role, origin
-    after_state: tuple[int, str]  # rank, slug
+    after_state: tuple[int, str, int]  # rank, slug, place among the team's own
     national: bool  # counts as the national PoC of its country
     valid_from: str
     valid_to: str
@@ -165,8 +165,8 @@ class Index:
         desks = {team.slug: Desk(team, _reach(team, audiences)) for team in directory.teams}
         found: dict[str, list[Candidate]] = defaultdict(list)
         for desk in desks.values():
-            for row in desk.team.responsibilities:
-                found[row.key].append(_candidate(desk, row))
+            for number, row in enumerate(desk.team.responsibilities):
+                found[row.key].append(_candidate(desk, row, number))
         spans = found["prefix"]
         regions, sectors = found["country"], found["country+sector"]
         return cls(
@@ -245,7 +245,7 @@ def _place(team: Team, row: Responsibility) -> str:
     return "coordinator" if row.key == "country" and row.role == "coordinator" else row.key
 
 
-def _candidate(desk: Desk, row: Responsibility) -> Candidate:
+def _candidate(desk: Desk, row: Responsibility, number: int) -> Candidate:
     span = parse_span(row.value) if row.key == "prefix" else None
     size = span.last - span.first + 1 if span else 0
     return Candidate(
@@ -256,7 +256,7 @@ def _candidate(desk: Desk, row: Responsibility) -> Candidate:
         span,
         row.role,
         (ROLE_ORDER.index(row.role), ORIGIN_ORDER.index(row.origin)),
-        (row.rank, desk.team.slug),
+        (row.rank, desk.team.slug, number),
         row.key == "country" and (row.role in ("national", "holder") or desk.team.kind == "national"),
         row.valid_from or "",
         row.valid_to or "9999",
@@ -269,7 +269,7 @@ def _by_name(desk: Desk) -> Candidate:
     said_by = (channel.origin, channel.source, channel.as_of) if channel else ("imported", "", "")
     slug = desk.team.slug
     basis = Basis("team", slug, *said_by)
-    return Candidate(desk, basis, "team", 0, None, "holder", (0, 0), (0, slug), False, "", "9999")
+    return Candidate(desk, basis, "team", 0, None, "holder", (0, 0), (0, slug, 0), False, "", "9999")
 
 
 def _by_tld(rows: Iterable[Candidate]) -> list[Candidate]:
