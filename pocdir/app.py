@@ -11,6 +11,8 @@ from pocdir import config, db
 from pocdir.accounts import pages as accounts_pages
 from pocdir.accounts import security
 from pocdir.config import Settings
+from pocdir.directory import api as directory_api
+from pocdir.directory import pages as directory_pages
 from pocdir.incidents import api as incidents_api
 from pocdir.incidents import pages as incidents_pages
 from pocdir.latency import api as latency_api
@@ -26,11 +28,13 @@ OUTREACH = (incident, notifications, recipient, spreadsheet)  # one blueprint, a
 PAGES: tuple[Blueprint, ...] = (
     health.blueprint,
     accounts_pages.blueprint,
+    directory_pages.blueprint,
     incidents_pages.blueprint,
     OUTREACH[0].blueprint,
     latency_pages.blueprint,
 )
 APIS: tuple[SmorestBlueprint, ...] = (
+    directory_api.blueprint,
     incidents_api.blueprint,
     outreach_api.blueprint,
     latency_api.blueprint,
@@ -42,13 +46,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     """A WSGI application for these settings (default: those of the environment)."""
     settings = settings or config.load()
     logs.init(settings.log_level)
-    app = Flask("pocdir", template_folder=str(config.folder("templates")), static_folder=None)
+    app = Flask("pocdir", template_folder=str(config.folder("templates")), static_folder="web/static")
     app.extensions["pocdir"] = settings
     app.config.update(
         SECRET_KEY=settings.secret_key,
         MAX_CONTENT_LENGTH=16 * MEGABYTE,
         MAX_FORM_MEMORY_SIZE=2 * MEGABYTE,
         MAX_FORM_PARTS=2000,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

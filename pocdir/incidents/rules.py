@@ -169,7 +169,7 @@ def guessed_asset(text: str) -> AssetValue:
 
 
 def assets_from_lines(text: str) -> list[AssetValue]:
-    """Assets of a text, one on each line (`203.0.113.7`, `203.0.113.7:8080`, `[2001:db8::1]:80`, a name, ...), each once.
+    """Assets of a text, one on each line (`203.0.113.7`, `[2001:db8::1]:80`, a name, ...), each once.
 
     Raises Invalid `asset_invalid` that names the line.
     """

@@ -1,0 +1,100 @@
+"""Every page: axe finds nothing, nothing scrolls sideways, right to left reads right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import Service, sign_in
+
+pytestmark = pytest.mark.browser
+
+PUBLIC = ("/", "/teams", "/teams/cert-at", "/coverage", "/rules", "/methods", "/api", "/login", "/nothing-here")
+MEMBERS = (
+    "/incidents",
+    "/incidents/new",
+    "/notify",
+    "/notify/spreadsheet",
+    "/unanswered",
+    "/responsiveness",
+    "/account",
+    "/workspace",
+)
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+ORDINARY = [("light", DESKTOP, "en"), ("dark", PHONE, "en")]
+ALL = [
+    (scheme, size, language)
+    for scheme in ("light", "dark")
+    for size in (DESKTOP, PHONE)
+    for language in ("en", "ar")
+]
+
+
+def look(page: Page, path: str) -> list[str]:
+    """What is wrong with a page: axe's violations, and scrolling sideways."""
+    page.goto(path)
+    found = Axe().run(page).response["violations"]
+    wrong = [f"{path}: {it['id']}: {it['nodes'][0]['html'][:200]}" for it in found]
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        wrong.append(f"{path}: scrolls sideways")
+    return wrong
+
+
+def pages_of(chromium: Browser, service: Service, scheme: str, size: dict, language: str) -> Iterator[str]:
+    context = chromium.new_context(
+        base_url=service.url, color_scheme=scheme, viewport=size, locale="en-GB"
+    )
+    page = context.new_page()
+    query = f"?lang={language}"
+    for path in PUBLIC:
+        yield from look(page, path + query)
+    page.goto("/?lang=en")
+    sign_in(page, service.email, service.password)
+    for path in MEMBERS:
+        yield from look(page, path + query)
+    yield from worked_through(page, query)
+    context.close()
+
+
+def worked_through(page: Page, query: str) -> Iterator[str]:
+    """Pages that need something to show: an answer, an incident, a plan, a notification, the recipient's."""
+    page.goto("/?lang=en")
+    page.get_by_label("Whom do I tell?").fill("203.0.113.70")
+    page.get_by_role("main").get_by_role("button").first.click()
+    page.wait_for_load_state()
+    found = Axe().run(page).response["violations"]
+    yield from (f"lookup answer: {it['id']}: {it['nodes'][0]['html'][:200]}" for it in found)
+    page.goto("/incidents/new?lang=en")
+    page.get_by_label("Title").fill("Sinkhole")
+    page.get_by_label("Addresses and names concerned").fill("203.0.113.70")
+    page.get_by_role("button", name="Open the incident").click()
+    incident = page.url.split("?")[0]
+    yield from look(page, incident + "/plan" + query)
+    page.goto(incident + "/plan?lang=en")
+    page.get_by_role("button", name="Log the chosen ones").click()
+    yield from look(page, incident + query)
+    page.goto(incident + "?lang=en")
+    page.get_by_role("link", name="ISP abuse desk").first.click()
+    notification = page.url.split("?")[0]
+    link = page.locator("code", has_text="/r/").first.inner_text()
+    yield from look(page, notification + query)
+    yield from look(page, notification + "/withdraw" + query)
+    yield from look(page, link + query)
+
+
+@pytest.mark.parametrize(("scheme", "size", "language"), ORDINARY)
+def test_no_page_shuts_anybody_out(
+    chromium: Browser, service: Service, scheme: str, size: dict, language: str
+) -> None:
+    assert list(pages_of(chromium, service, scheme, size, language)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("scheme", "size", "language"), ALL)
+def test_no_page_shuts_anybody_out_in_any_of_eight_ways(
+    chromium: Browser, service: Service, scheme: str, size: dict, language: str
+) -> None:
+    assert list(pages_of(chromium, service, scheme, size, language)) == []
