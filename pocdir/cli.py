@@ -59,8 +59,9 @@ def create() -> Flask:
     from pocdir.app import create_app  # takes a third of a second: not for --help
     from pocdir.web import logs
 
-    logs.init("warning")  # on stderr: standard output is the command's answer; `up` and its halves say more
-    return create_app()
+    app = create_app()
+    logs.init("warning")  # a command answers on standard output; `up` and its halves say more
+    return app
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,6 +99,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        from sqlalchemy.exc import SQLAlchemyError  # not for --help
+
+        if not isinstance(error, SQLAlchemyError):
+            raise
+        said = str(getattr(error, "orig", None) or error)  # never the statement with its values
+        return _refuse(f"the database says: {said} (`pocdir doctor` tells more)", 1)
     return result if isinstance(result, int) else 0
 
 

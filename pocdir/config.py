@@ -15,6 +15,7 @@ from pocdir.core.errors import Invalid
 from pocdir.core.times import duration
 
 PACKAGE = Path(__file__).resolve().parent
+_SECRET = ("secret_key", "smtp_url")  # their values are never repeated
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -40,7 +41,9 @@ class Settings:
     @property
     def external_url(self) -> str:
         """Where people reach the service, without a final slash."""
-        return self.base_url or f"http://{'localhost' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"  # noqa: S104
+        everywhere = self.host in ("0.0.0.0", "::")  # noqa: S104
+        host = "localhost" if everywhere else f"[{self.host}]" if ":" in self.host else self.host
+        return self.base_url or f"http://{host}:{self.port}"
 
     @property
     def https(self) -> bool:
@@ -72,7 +75,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             try:
                 values[name] = _CHECKS[name](text)
             except (ValueError, Invalid) as error:
-                raise Invalid("setting_invalid", f"POCDIR_{name.upper()}={text!r}: {error}") from None
+                shown = "" if name in _SECRET else f"={text!r}"
+                raise Invalid("setting_invalid", f"POCDIR_{name.upper()}{shown}: {error}") from None
     values["secret_key"] = given.get("secret_key") or _kept_secret(data)
     return Settings(**values)  # type: ignore[arg-type]
 
@@ -91,7 +95,9 @@ def _read_files(environ: dict[str, str]) -> dict[str, str]:
             except (OSError, UnicodeDecodeError) as error:
                 raise Invalid("setting_invalid", f"{variable}: cannot read it ({error})") from None
         if name not in known:
-            raise Invalid("setting_unknown", f"{variable} is no setting of pocdir; docs/settings.md lists them")
+            raise Invalid(
+                "setting_unknown", f"{variable} is no setting of pocdir; docs/settings.md lists them"
+            )
         if text:
             given[name] = text
     return given
@@ -108,7 +114,9 @@ def _database_url(text: str) -> str:
         return f"postgresql+psycopg://{rest}"
     if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
         return text
-    raise Invalid("setting_invalid", "POCDIR_DATABASE_URL: write sqlite:////path or postgresql://user@host/name")
+    raise Invalid(
+        "setting_invalid", "POCDIR_DATABASE_URL: write sqlite:////path or postgresql://user@host/name"
+    )
 
 
 def _kept_secret(data: Path) -> str:

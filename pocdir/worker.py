@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
+import logging
+import os
 import signal
 import socket
 import threading
@@ -13,25 +16,27 @@ from types import FrameType
 import click
 import structlog
 from flask import Flask
-from sqlalchemy.exc import DBAPIError
 
 from pocdir.accounts import jobs as accounts_jobs
 from pocdir.config import Settings
 from pocdir.core import clock
-from pocdir.core.errors import Refusal, Unavailable
+from pocdir.core.errors import Conflict, Unavailable
 from pocdir.db import db
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.routing.queries import refresh
-from pocdir.site.actions.start import prepare
+from pocdir.site.actions.start import prepare, require_current
+from pocdir.web import logs
 from pocdir.web.terminal import app_context
 
 JOBS: tuple[Callable[..., int], ...] = (
     outreach_jobs.record_lapses,
     accounts_jobs.save_token_uses,
+    accounts_jobs.forget_what_ended,
     outreach_jobs.forget_old_keys,
-    outreach_jobs.beat,
 )
+THREADS = 8
 REFRESH_SECONDS = 2.0
+STOP_SECONDS = 4.0
 _log = structlog.get_logger("pocdir.worker")
 
 
@@ -43,11 +48,14 @@ def up() -> None:
     Example:  POCDIR_PORT=8080 pocdir up
     """
     with app_context() as app:
-        settings = app.extensions["pocdir"]
+        logs.init(app.extensions["pocdir"].log_level)
+        listener, stop = bound(app), stopping()
         for line in prepare(app, now=clock.now()):
             click.echo(line)
-        with _only_worker(settings) as alone:
-            run(app, web=True, worker=alone)
+        with only_worker(app.extensions["pocdir"]) as alone:
+            if not alone:
+                click.echo("Another process works on this folder already; this one only serves.")
+            run(app, stop, listener=listener, worker=alone)
 
 
 @click.command()
@@ -58,7 +66,10 @@ def serve() -> None:
     Example:  pocdir serve
     """
     with app_context() as app:
-        run(app, web=True, worker=False)
+        logs.init(app.extensions["pocdir"].log_level)
+        listener, stop = bound(app), stopping()
+        require_current()
+        run(app, stop, listener=listener, worker=False)
 
 
 @click.command(name="worker")
@@ -70,95 +81,151 @@ def work(once: bool) -> None:
     Example:  pocdir worker
     """
     with app_context() as app:
-        settings = app.extensions["pocdir"]
+        logs.init(app.extensions["pocdir"].log_level)
+        stop = stopping()
+        require_current()
         if once:
-            go_round(app)
+            if not go_round(app):
+                raise click.exceptions.Exit(1)
             return
-        run(app, web=False, worker=True)
+        with only_worker(app.extensions["pocdir"]) as alone:
+            if not alone:
+                raise Conflict("worker_running", "another process works on this folder already")
+            run(app, stop, listener=None, worker=True)
 
 
-def run(app: Flask, *, web: bool, worker: bool) -> None:
-    """Serve until SIGTERM or SIGINT; raises Unavailable `port_taken` before anything has started."""
-    settings: Settings = app.extensions["pocdir"]
-    stop = threading.Event()
-    sockets = [listening(settings)] if web else []
-    threads = [threading.Thread(target=_refreshing, args=(app, stop), name="index")] if web else []
+def run(app: Flask, stop: threading.Event, *, listener: socket.socket | None, worker: bool) -> None:
+    """Serve on the listener (if any), work (if asked), until SIGTERM or SIGINT."""
+    threads = []
+    if listener is not None:
+        threads.append(threading.Thread(target=_refresh_until, args=(app, stop), name="index", daemon=True))
     if worker:
-        threads.append(threading.Thread(target=_working, args=(app, settings.tick, stop), name="worker"))
-    for thread in threads:
-        thread.start()
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-        raise SystemExit(0)
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+        threads.append(threading.Thread(target=_work_until, args=(app, stop), name="worker", daemon=True))
     try:
-        if web:
-            import waitress
-
-            server = waitress.create_server(
-                app, sockets=sockets, threads=8, ident=None, clear_untrusted_proxy_headers=False
-            )
-            click.echo(f"pocdir is ready at {settings.external_url}")
-            server.run()
+        for thread in threads:
+            thread.start()
+        if listener is not None:
+            _serve(app, listener)
         else:
             stop.wait()
     finally:
         stop.set()
         for thread in threads:
-            thread.join(timeout=4)
+            thread.join()
 
 
-def listening(settings: Settings) -> socket.socket:
-    """A bound socket; raises Unavailable `port_taken`."""
+def stopping() -> threading.Event:
+    """An event that SIGTERM and SIGINT set, ending the main thread; four seconds later nothing runs any more."""
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(1)  # asked twice: now
+        stop.set()
+        # Whatever still runs then was not answered yet; its transaction rolls back.
+        signal.signal(signal.SIGALRM, lambda _signal, _frame: os._exit(0))
+        signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS)
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    return stop
+
+
+def bound(app: Flask) -> socket.socket:
+    """A socket bound to the address of the settings, before anything else is done; port 0 becomes a real one.
+
+    Raises Unavailable `port_taken`.
+    """
+    settings: Settings = app.extensions["pocdir"]
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
     except OSError as error:
-        listener.close()
-        raise Unavailable(
-            "port_taken", f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; set POCDIR_PORT"
-        ) from None
+        raise _port_taken(settings, error) from None
+    app.extensions["pocdir"] = dataclasses.replace(settings, port=listener.getsockname()[1])
     return listener
 
 
-def go_round(app: Flask) -> None:
-    """Every job once; a job that fails is logged and does not stop the others."""
+def _port_taken(settings: Settings, error: OSError) -> Unavailable:
+    where = f"{settings.host}:{settings.port}"
+    return Unavailable(
+        "port_taken", f"cannot listen on {where}: {error.strerror}; set POCDIR_HOST or POCDIR_PORT"
+    )
+
+
+def _serve(app: Flask, listener: socket.socket) -> None:
+    import waitress
+
+    settings: Settings = app.extensions["pocdir"]
+    # It warns of each request that waits for a thread for a moment.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    try:
+        server = waitress.create_server(
+            app,
+            sockets=[listener],
+            threads=THREADS,
+            ident=None,
+            # Four times what the application takes: the refusal is then its own, with a stable code.
+            max_request_body_size=4 * app.config["MAX_CONTENT_LENGTH"],
+            # ProxyFix believes as many hops as the settings say, and is not there when they say none.
+            clear_untrusted_proxy_headers=not settings.trusted_proxies,
+        )
+    except OSError as error:  # bound by two, listened on by one
+        raise _port_taken(settings, error) from None
+    click.echo(f"pocdir is ready at {settings.external_url}")
+    server.run()
+
+
+def go_round(app: Flask) -> bool:
+    """Every job once; False when one failed, and then the worker shows no sign of life.
+
+    What a job writes is one transaction: it failed whole, is logged, and the next round does it again.
+    """
     with app.app_context():
-        for job in JOBS:
-            try:
-                job(clock.now())
-            except (Refusal, DBAPIError):
-                # What a job writes is one transaction: it failed whole, and the next round does it.
-                _log.exception("job failed", job=job.__name__)
-            finally:
-                db.session.remove()
+        done = [_do(job) for job in JOBS]
+        return all(done) and _do(outreach_jobs.beat)
 
 
-def _working(app: Flask, tick: float, stop: threading.Event) -> None:
+def _do(job: Callable[..., int]) -> bool:
+    try:
+        job(clock.now())
+    except Exception:  # the other jobs go on, and /healthz tells of the one that does not
+        _log.exception("job failed", job=job.__name__)
+        return False
+    finally:
+        db.session.remove()
+    return True
+
+
+def _work_until(app: Flask, stop: threading.Event) -> None:
+    settings: Settings = app.extensions["pocdir"]
     while not stop.is_set():
         go_round(app)
-        stop.wait(tick)
+        stop.wait(settings.tick)
 
 
-def _refreshing(app: Flask, stop: threading.Event) -> None:
+def _refresh_until(app: Flask, stop: threading.Event) -> None:
     """Other processes change the directory too: lookups see it within seconds."""
-    while not stop.wait(REFRESH_SECONDS):
+    said = ""
+    while not stop.is_set():
         with app.app_context():
             try:
                 refresh(app)
-            except DBAPIError:
-                _log.exception("index not refreshed")
+                said = ""
+            except Exception as error:  # lookups go on from the index that stands
+                if repr(error) != said:
+                    _log.exception("index not refreshed")
+                said = repr(error)
             finally:
                 db.session.remove()
+        stop.wait(REFRESH_SECONDS)
 
 
 @contextlib.contextmanager
-def _only_worker(settings: Settings) -> Iterator[bool]:
+def only_worker(settings: Settings) -> Iterator[bool]:
     """Whether this process is the one that works; a second `up` on the same folder only serves."""
     with (settings.data / "worker.lock").open("w") as lock:
         try:

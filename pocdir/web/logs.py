@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 # Recipient links and one-time links carry their secret in the path; API tokens carry it in their text.
-_SECRETS = re.compile(r"(/r/|/welcome/|pocdir_)[A-Za-z0-9_\-]+|([?&][^=\s\"']+=)[^&\s\"']*")
+_SECRETS = re.compile(r"(/r/|/welcome/|/join/|pocdir_)[A-Za-z0-9_\-]+|([?&][^=\s\"']+=)[^&\s\"']*")
 
 
 def init(level: str) -> None:

@@ -1,0 +1,35 @@
+"""Loading what pocdir ships: the directory and the registry snapshot."""
+
+from __future__ import annotations
+
+import click
+
+from pocdir.config import folder
+from pocdir.core import clock
+from pocdir.db import transaction
+from pocdir.directory.actions import load_seeds
+from pocdir.routing.actions import load_seed_registry
+from pocdir.site.actions.start import require_current
+from pocdir.web.terminal import app_context, emit, json_option
+
+
+@click.command()
+@json_option
+def seed(as_json: bool) -> None:
+    """Load the shipped directory and registry; what people and imports have said since stays.
+
+    \b
+    Example:  pocdir seed
+    """
+    now = clock.now()
+    seeds = folder("seeds")
+    with app_context() as app:
+        require_current()
+        registry = load_seed_registry(seeds / "registry", app.extensions["pocdir"].data / "registry", now=now)
+        with transaction() as session:
+            directory = load_seeds(session, folder=seeds, now=now)
+    if as_json:
+        emit({"directory": directory, "registry": registry.as_dict() if registry else None})
+        return
+    click.echo(f"Directory: {directory['teams']} teams loaded or there already.")
+    click.echo(f"Registry: {'loaded' if registry else 'there already'}.")

@@ -1,0 +1,271 @@
+"""`pocdir up` as a person runs it: first start, second start, wrong places, sudden ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from tests.site.service import environment, pocdir, running
+
+WELCOME = re.compile(r"http://\S+/welcome/\S+")
+NEVER_SERVED = {"pandas", "scipy", "lifelines", "matplotlib", "alembic", "polars"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder and a database that a first start has filled."""
+
+    data: Path
+    url: str | None
+    first_words: str
+
+    def environ(self, **more: str) -> dict[str, str]:
+        return environment(self.data, self.url, **more)
+
+
+@pytest.fixture(scope="module")
+def filled_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """What the first start leaves behind."""
+    return first_start(tmp_path_factory.mktemp("up"), None)
+
+
+@pytest.fixture(scope="module")
+def filled_postgresql(tmp_path_factory: pytest.TempPathFactory, postgresql_url: str) -> Place:
+    """The same on PostgreSQL."""
+    return first_start(tmp_path_factory.mktemp("up"), new_database(postgresql_url, "first_start"))
+
+
+@pytest.fixture(params=("sqlite", "postgresql"))
+def filled(request: pytest.FixtureRequest) -> Place:
+    """The same on each database."""
+    place: Place = request.getfixturevalue(f"filled_{request.param}")
+    return place
+
+
+@pytest.fixture
+def copied(filled_sqlite: Place, tmp_path: Path) -> Place:
+    """A copy of the filled folder, to be spoiled."""
+    shutil.copytree(filled_sqlite.data, tmp_path / "data")
+    return Place(tmp_path / "data", None, "")
+
+
+def first_start(folder: Path, url: str | None) -> Place:
+    with running(folder, "up", environ=environment(folder / "data", url)) as service:
+        assert service.health()[0] == 200
+        words = service.said
+        assert service.stop() == 0
+    return Place(folder / "data", url, words)
+
+
+def new_database(server: str, name: str) -> str:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}"'))
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def test_the_first_start_migrates_seeds_and_prints_a_link_for_the_first_admin(filled: Place) -> None:
+    assert "Migrated the database to " in filled.first_words
+    assert "teams" in filled.first_words
+    assert len(WELCOME.findall(filled.first_words)) == 1
+    assert filled.first_words.rstrip().splitlines()[-1].startswith("pocdir is ready at http://127.0.0.1:")
+
+
+def test_the_second_start_repeats_nothing_but_the_link(filled: Place, tmp_path: Path) -> None:
+    with running(tmp_path, "up", environ=filled.environ()) as service:
+        assert "Migrated" not in service.said
+        assert "Loading" not in service.said
+        link = urllib.parse.urlsplit(WELCOME.findall(service.said)[0])
+        assert service.get(link.path)[0] == 200
+        assert service.wait_for_tick()
+        assert service.stop() == 0
+    assert not list(filled.data.glob("*-before-*"))
+
+
+def test_a_restart_after_a_sudden_end_finds_everything(filled: Place, tmp_path: Path) -> None:
+    with running(tmp_path, "up", environ=filled.environ()) as service:
+        service.wait_for_tick()
+        service.process.kill()
+        service.process.wait()
+    with running(tmp_path, "up", environ=filled.environ()) as service:
+        assert service.health()[0] == 200
+        assert "Loading" not in service.said
+        assert service.stop(signal.SIGINT) == 0
+
+
+def test_a_second_up_on_the_same_folder_only_serves(filled_sqlite: Place, tmp_path: Path) -> None:
+    with running(tmp_path, "up", environ=filled_sqlite.environ()) as first:
+        with running(tmp_path, "up", environ=filled_sqlite.environ()) as second:
+            assert "only serves" in second.said
+            assert second.health()[0] == 200
+            refused = pocdir("worker", environ=filled_sqlite.environ())
+            assert (refused.returncode, refused.stdout) == (1, "")
+            assert "works on this folder already" in one_line(refused.stderr)
+            assert second.stop() == 0
+        assert first.health()[0] == 200
+        assert first.stop() == 0
+
+
+def test_it_ends_in_time_while_a_request_is_still_coming_in(filled_sqlite: Place, tmp_path: Path) -> None:
+    with running(tmp_path, "up", environ=filled_sqlite.environ()) as service:
+        host, port = urllib.parse.urlsplit(service.url).hostname, urllib.parse.urlsplit(service.url).port
+        with socket.create_connection((host, port)) as half:
+            half.sendall(b"POST /api/v1/lookup HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            assert service.stop() == 0
+
+
+def test_nothing_secret_is_said_or_logged(filled_sqlite: Place, tmp_path: Path) -> None:
+    token = "pocdir_abcdefgh_" + "0" * 32
+    form = urllib.parse.urlencode({"q": "203.0.113.77"}).encode()
+    with running(tmp_path, "up", environ=filled_sqlite.environ(POCDIR_LOG_LEVEL="debug")) as service:
+        for path in (
+            "/api/v1/lookup?q=198.51.100.66",
+            "/api/v1/latency?team=cert-secretive",
+            "/r/RecipientTokenThatNobodyMayRead0123",
+            "/welcome/WelcomeTokenThatNobodyMayRead0123",
+            "/join/InvitationTokenThatNobodyMayRead0123",
+            "/nowhere?q=192.0.2.55",
+        ):
+            service.get(path)
+            service.send(
+                urllib.request.Request(service.url + path, headers={"Authorization": f"Bearer {token}"})
+            )
+        for path in ("/", "/lookup", "/r/RecipientTokenThatNobodyMayRead0123", "/api/v1/lookup"):
+            service.send(urllib.request.Request(service.url + path, data=form))
+            body = json.dumps({"q": ["203.0.113.77"]}).encode()
+            headers = {"Content-Type": "application/json"}
+            service.send(urllib.request.Request(service.url + path, data=body, headers=headers))
+        assert service.stop() == 0
+        written = WELCOME.sub("", service.said) + service.logged
+    kept = [*filled_sqlite.data.glob("*.log"), *filled_sqlite.data.glob("log/*")]
+    for text_ in (written, *(path.read_text() for path in kept)):
+        for secret in (
+            "198.51.100.66",
+            "203.0.113.77",
+            "192.0.2.55",
+            "secretive",
+            "NobodyMayRead",
+            token[-32:],
+        ):
+            assert secret not in text_
+
+
+def test_a_serving_process_loads_nothing_heavy(filled_sqlite: Place, tmp_path: Path) -> None:
+    program = f"""
+import json, os, pathlib, signal, sys, threading, time, urllib.request
+from pocdir import cli, worker
+
+def look(path):
+    try:
+        urllib.request.urlopen(worker.URL + path, timeout=10).read()
+    except urllib.error.HTTPError as error:
+        error.close()
+
+def watch():
+    while not worker.URL:
+        time.sleep(0.05)
+    for path in ("/healthz", "/", "/metrics", "/api/v1/lookup?q=192.0.2.1", "/api/v1/openapi.json", "/teams"):
+        look(path)
+    pathlib.Path({str(tmp_path / "modules")!r}).write_text(json.dumps(sorted(sys.modules)))
+    os.kill(os.getpid(), signal.SIGTERM)
+
+worker.URL = ""
+echo = worker.click.echo
+def heard(line, **kwargs):
+    echo(line, **kwargs)
+    if line.startswith("pocdir is ready at "):
+        worker.URL = line.removeprefix("pocdir is ready at ")
+worker.click.echo = heard
+threading.Thread(target=watch, daemon=True).start()
+cli.main(["up"])
+"""
+    with running(tmp_path, environ=filled_sqlite.environ(), program=program) as service:
+        assert service.process.wait(timeout=60) == 0, service.logged
+    loaded = {name.partition(".")[0] for name in json.loads((tmp_path / "modules").read_text())}
+    assert "flask" in loaded
+    assert not loaded & NEVER_SERVED
+
+
+def test_neither_half_runs_on_a_database_that_is_behind(tmp_path: Path) -> None:
+    environ = environment(tmp_path / "data")
+    for command in ("serve", "worker"):
+        refused = pocdir(command, environ=environ)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "the database is empty" in one_line(refused.stderr)
+    assert pocdir("db", "upgrade", environ=environ).returncode == 0
+    assert pocdir("worker", "--once", environ=environ).returncode == 0
+
+
+def test_a_database_newer_than_the_code_is_refused_untouched(copied: Place) -> None:
+    with sqlite3.connect(copied.data / "pocdir.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    for command in (("up",), ("serve",), ("db", "upgrade")):
+        refused = pocdir(*command, environ=copied.environ())
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "at migration 9999, newer than this pocdir" in one_line(refused.stderr)
+    assert not list(copied.data.glob("*-before-*"))
+
+
+def test_a_taken_port_is_said_before_anything_is_touched(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = pocdir("up", environ=environment(tmp_path / "data", POCDIR_PORT=port))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"cannot listen on 127.0.0.1:{port}" in one_line(refused.stderr)
+    assert not (tmp_path / "data" / "pocdir.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "word"),
+    [
+        ("POCDIR_PROT", "80", "POCDIR_PROT is no setting"),
+        ("POCDIR_HOST", "not an address", "cannot listen on"),
+        ("POCDIR_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/x", "the database says"),
+        ("POCDIR_DATABASE_URL", "sqlite:////proc/nowhere/pocdir.db", "the database says"),
+    ],
+)
+def test_a_start_that_cannot_be_says_why_in_one_line(
+    tmp_path: Path, setting: str, value: str, word: str
+) -> None:
+    refused = pocdir("up", environ=environment(tmp_path / "data", **{setting: value}))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert word in one_line(refused.stderr)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = pocdir("up", environ=environment(tmp_path / "file" / "data"))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"cannot keep data in {tmp_path / 'file' / 'data'}" in one_line(refused.stderr)
+
+
+def one_line(said: str) -> str:
+    lines = said.strip().splitlines()
+    assert len(lines) == 1, said
+    return lines[0]
+
+
+def test_two_starts_at_once_migrate_and_seed_once(tmp_path: Path) -> None:
+    environ = environment(tmp_path / "data")
+    with (
+        running(tmp_path, "up", environ=environ) as first,
+        running(tmp_path, "up", environ=environ) as second,
+    ):
+        assert first.stop() == second.stop() == 0
+        words = first.said + second.said
+    assert words.count("Migrated the database") == 1
+    assert words.count("Loading the shipped") == 1
