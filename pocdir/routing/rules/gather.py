@@ -175,19 +175,17 @@ def _deciding(entry: RegistryEntry, country_by: str) -> str | None:
 
 
 def _disagreement(network: Network | None) -> list[Phrase]:
-    """The registered country beside another one, said in words."""
+    """Where the registered country is not the one of the place or of the AS."""
     if network is None or network.registered is None:
         return []
-    if network.located in (None, network.registered) and network.asn_country in (None, network.registered):
-        return []
-    return [
-        Phrase(
-            "registered in %(registered)s, located in %(located)s, the AS in %(system)s",
-            registered=network.registered,
-            located=network.located or "?",
-            system=network.asn_country or "?",
-        )
-    ]
+    code, notes = network.registered, []
+    if network.located not in (None, code):
+        there = network.located or ""
+        notes.append(Phrase("registered in %(code)s, located in %(there)s", code=code, there=there))
+    if network.asn_country not in (None, code):
+        there = network.asn_country or ""
+        notes.append(Phrase("registered in %(code)s, its AS in %(there)s", code=code, there=there))
+    return notes
 
 
 def _system(index: Index, number: int, sector: str | None, country_by: str, found: Found) -> None:
