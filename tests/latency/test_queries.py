@@ -138,7 +138,9 @@ def test_a_delivery_report_does_not_start_the_clock_that_it_stops(
 def test_what_could_not_be_delivered_stays_in_the_denominator(
     lab: Workspace, now: dt.datetime, start: dt.datetime
 ) -> None:
-    event(lab, told(lab, at=start), "delivery.failed", at=start + HOUR, by=("remote_mta", "S"), status="5.1.1")
+    event(
+        lab, told(lab, at=start), "delivery.failed", at=start + HOUR, by=("remote_mta", "S"), status="5.1.1"
+    )
     found = figure(lab, now)
     assert days(found) == [(100, False)]
     assert verdict_matrix(each.verdict for each in found)["undeliverable"]["unknown"] == 1
@@ -163,11 +165,15 @@ def test_nothing_recorded_later_is_known(lab: Workspace, now: dt.datetime, start
 
 def test_a_closed_case_is_followed_no_longer(lab: Workspace, now: dt.datetime, start: dt.datetime) -> None:
     with transaction() as session:
-        case = open_incident(session, workspace_id=lab.id, now=start, actor="user:a", given={"title": "Sinkhole"})
+        case = open_incident(
+            session, workspace_id=lab.id, now=start, actor="user:a", given={"title": "Sinkhole"}
+        )
         told_in = case
     ref = told(lab, at=start, incident=told_in)
     with transaction() as session:
-        change_incident(session, session.merge(case), now=start + 4 * DAY, actor="user:a", given={"closed": True})
+        change_incident(
+            session, session.merge(case), now=start + 4 * DAY, actor="user:a", given={"closed": True}
+        )
     event(lab, ref, "ack.given", at=start + 6 * DAY)
     assert days(figure(lab, now)) == [(4, False)]
     assert days(figure(lab, start + 2 * DAY)) == [(2, False)]

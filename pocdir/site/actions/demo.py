@@ -117,10 +117,9 @@ def _record(
         parent=parent,
     )
     kept = queries.notification(ref, Own(workspace_id), session)
-    due = [each.due_at + LATE for each in kept.expectations if each.due_at + LATE <= until]
-    for at, fact in sorted(
-        [*((fact.at, fact) for fact in notice.facts), *((at, None) for at in due)], key=lambda it: it[0]
-    ):
+    steps: list[tuple[dt.datetime, Fact | None]] = [(fact.at, fact) for fact in notice.facts]
+    steps += [(each.due_at + LATE, None) for each in kept.expectations if each.due_at + LATE <= until]
+    for at, fact in sorted(steps, key=lambda step: step[0]):
         if fact is None:
             if kept.clock == "running":
                 outreach.record_lapses(session, kept, now=at)

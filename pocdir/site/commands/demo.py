@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pocdir import config
 from pocdir.accounts.sign_in import welcome_link
 from pocdir.config import Settings
 from pocdir.core import clock
-from pocdir.core.errors import Conflict
+from pocdir.core.errors import Conflict, Invalid
 from pocdir.db import db, transaction
 from pocdir.directory.actions import load_seeds
 from pocdir.routing.actions import load_seed_registry
@@ -33,7 +34,9 @@ MARK = "demo.json"  # what stands beside it was made here, and may be made anew
 @click.option("--notifications", type=click.IntRange(100, 100_000), default=3000, show_default=True)
 @click.option("--incidents", type=click.IntRange(2, 1000), default=40, show_default=True)
 @click.option("--teams", type=click.IntRange(10, 300), default=60, show_default=True)
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The year's last day (default: today).")
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), help="The year ends as this day begins (default: today)."
+)
 @click.option("--up", is_flag=True, help="Serve it afterwards.")
 @json_option
 def demo(
@@ -48,19 +51,19 @@ def demo(
     """Make a separate database with a synthetic year of outreach; the real one is not touched.
 
     \b
-    The same seed, sizes and last day give the same cases, counts and times (references differ).
+    The same seed, sizes and day give the same cases, counts and times (references differ).
     Example:  pocdir demo --seed 7 --up
     """
     logs.init("warning")
     settings = demo_settings()
-    last = until.date() if until else clock.now().date()
+    day = until.date() if until else clock.now().date()
     shown = make(
         settings,
         seed=seed,
         notifications=notifications,
         incidents=incidents,
         teams=teams,
-        last=last,
+        until=day,
         say=_say(as_json),
     )
     if as_json:
@@ -81,17 +84,23 @@ def demo_settings() -> Settings:
 
 
 def make(
-    settings: Settings, *, seed: int, notifications: int, incidents: int, teams: int, last: dt.date, say: Any
+    settings: Settings,
+    *,
+    seed: int,
+    notifications: int,
+    incidents: int,
+    teams: int,
+    until: dt.date,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Make the database anew; returns where it is, what is in it and its owner's link.
 
     Raises Conflict `not_a_demo` when a database is there that was not made here.
     """
     now = clock.now()
-    ends = min(
-        dt.datetime.combine(last, dt.time(), dt.UTC) + dt.timedelta(days=1), now.replace(microsecond=0)
-    )
-    ends = ends.replace(hour=0, minute=0, second=0)
+    ends = dt.datetime.combine(until, dt.time(), dt.UTC)
+    if ends > now:
+        raise Invalid("until_in_future", "nothing can have been recorded on a day to come", where="--until")
     path = _cleared(settings)
     with actions.database_of(settings):
         upgrade(db.engine)
@@ -137,7 +146,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return kept | {"POCDIR_DATA": str(folder), "POCDIR_DEMO": "1"}
 
 
-def _say(as_json: bool) -> Any:
+def _say(as_json: bool) -> Callable[[str], None]:
     return (
         (lambda _line: None)
         if as_json or not sys.stderr.isatty()

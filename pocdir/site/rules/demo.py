@@ -122,8 +122,10 @@ def _habit(seed: int, slug: str) -> _Habit:
     draw = Random(f"pocdir demo {seed} {slug}")  # noqa: S311 - as above
     host = f"{slug[:50].strip('-')}.example"
     channels = (
-        ("email", f"reports@{host}"), ("form", f"https://{host}/report"), ("phone", f"+1 555 01{draw.randrange(100):02}"),
-    )  # fmt: skip
+        ("email", f"reports@{host}"),
+        ("form", f"https://{host}/report"),
+        ("phone", f"+1 555 01{draw.randrange(100):02}"),
+    )
     channel = draw.choices(channels, weights=(88, 8, 4))[0]
     return _Habit(
         answers=draw.uniform(0.3, 0.95),
