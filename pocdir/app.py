@@ -21,12 +21,16 @@ from pocdir.outreach import api as outreach_api
 from pocdir.outreach.pages import incident, notifications, recipient, spreadsheet
 from pocdir.site.api import health
 from pocdir.site.api import lookup as lookup_api
+from pocdir.site.pages import lookup as lookup_pages
+from pocdir.site.pages import published
 from pocdir.web import api, errors, headers, i18n, logs
 
 MEGABYTE = 1024 * 1024
+SITE = (lookup_pages, published)
 OUTREACH = (incident, notifications, recipient, spreadsheet)  # one blueprint, a file for each subject
 PAGES: tuple[Blueprint, ...] = (
     health.blueprint,
+    SITE[0].blueprint,
     accounts_pages.blueprint,
     directory_pages.blueprint,
     incidents_pages.blueprint,

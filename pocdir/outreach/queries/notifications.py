@@ -90,14 +90,19 @@ def teams_waiting(viewer: Viewer) -> list[tuple[str, str]]:
 
 
 def counts(viewer: Viewer) -> dict[str, int]:
-    """open: clocks still running; undeliverable: nothing arrived."""
+    """open: clocks still running; no_answer: a lapse stands; undeliverable: nothing arrived."""
     running = Notification.clock == "running"
+    standing = Notification.id.in_(
+        select(Expectation.notification_id).where(Expectation.state.in_(NOT_ANSWERED))
+    )
     failed = (Notification.transport == "failed") & (Notification.response == "awaiting")
-    statement = select(func.count().filter(running), func.count().filter(failed)).select_from(Notification)
-    open_, undeliverable = db.session.execute(
+    statement = select(
+        func.count().filter(running), func.count().filter(standing), func.count().filter(failed)
+    ).select_from(Notification)
+    open_, no_answer, undeliverable = db.session.execute(
         _seen_by(viewer, statement).where(Notification.withdrawn_at.is_(None))
     ).one()
-    return {"open": open_, "undeliverable": undeliverable}
+    return {"open": open_, "no_answer": no_answer, "undeliverable": undeliverable}
 
 
 def acknowledgement_within(session: Session, workspace_id: int) -> str:

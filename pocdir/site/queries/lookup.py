@@ -81,6 +81,18 @@ def sectors(index: Index) -> list[str]:
     return sorted({key.rpartition("/")[2] for key in index.sectors})
 
 
+def totals(index: Index) -> dict[str, Any]:
+    """What the directory holds, as its first page tells: teams, codes with one, addresses, newest source."""
+    teams = [desk.team for desk in index.desks.values()]
+    channels = [channel for team in teams for channel in team.channels if channel.audience == "public"]
+    return {
+        "teams": len(teams),
+        "codes": len({team.country for team in teams if team.country}),
+        "addresses": len({(channel.kind, channel.value) for channel in channels}),
+        "as_of": max((channel.as_of for channel in channels), default=None),
+    }
+
+
 def _sector(text: str) -> str:
     try:
         return values.sector(text)
