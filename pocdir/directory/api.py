@@ -96,7 +96,7 @@ def change_team(given: dict[str, Any], slug: str) -> Any:
 
 @blueprint.route("/teams/<slug>/channels")
 @guard("directory.read")
-@blueprint.response(200, schemas.ChannelPage)
+@blueprint.response(200, schemas.TeamChannelPage)
 def channels(slug: str) -> Any:
     """The ways to reach a team, in the order to be tried."""
     return {"items": queries.entry(slug, audiences=rules.audiences(g.principal.roles)).channels, "next": None}
@@ -112,7 +112,7 @@ def history(query: dict[str, Any], slug: str) -> Any:
     seen = queries.entry(slug, audiences=audiences)
     found = listings.history(slug, after=query["cursor"], limit=query["limit"] + 1)
     listed = page(found, query["limit"], lambda event: event.id)
-    return listed | {"items": [listings.happened(event, seen, audiences) for event in listed["items"]]}
+    return listed | {"items": listings.happened(listed["items"], seen, audiences)}
 
 
 def shown(entry: Entry) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
@@ -160,25 +160,46 @@ def latest(slug: str, limit: int = 20) -> list[Event]:
     return ledger.events_of_team(slug, types=OF_THE_ENTRY, limit=limit)
 
 
-def happened(event: Event, seen: queries.Entry, audiences: Collection[str]) -> dict[str, Any]:
-    """An event of a team's own entry for somebody who may see these channels of the team, and no others."""
-    changes = [change for change in event.sealed.get("changes", ()) if _is_seen(change, audiences)]
-    address = (event.sealed.get("kind"), event.sealed.get("value"))
-    if "state" in event.payload and address in {(channel.kind, channel.value) for channel in seen.channels}:
-        before, after = ({"state": event.payload[name]} for name in ("before", "state"))
-        changes.append({"field": "address", "of": list(address), "before": before, "after": after})
-    return {
-        "id": event.id,
-        "type": event.type,
-        "occurred_at": event.occurred_at,
-        "recorded_at": event.recorded_at,
-        "claimed_by": event.claimed_by,
-        "source": event.payload.get("source"),
-        "changes": changes,
-    }
+def happened(
+    events: Iterable[Event], seen: queries.Entry, audiences: Collection[str]
+) -> list[dict[str, Any]]:
+    """Events of a team's own entry for somebody who may see these channels of the team, and no others.
+
+    An event that speaks of nothing but channels for others is left out.
+    """
+    addresses = {(channel.kind, channel.value) for channel in seen.channels}
+    told = []
+    for event in events:
+        said = _changes(event)
+        changes = [change for change in said if _is_seen(change, audiences, addresses)]
+        if changes or not said:
+            told.append(
+                {
+                    "id": event.id,
+                    "type": event.type,
+                    "occurred_at": event.occurred_at,
+                    "recorded_at": event.recorded_at,
+                    "claimed_by": event.claimed_by,
+                    "source": event.payload.get("source"),
+                    "changes": changes,
+                }
+            )
+    return told
 
 
-def _is_seen(change: dict[str, Any], audiences: Collection[str]) -> bool:
+def _changes(event: Event) -> list[dict[str, Any]]:
+    if "state" not in event.payload:
+        return list(event.sealed.get("changes", ()))
+    before, after = ({"state": event.payload[name]} for name in ("before", "state"))
+    of = [event.sealed.get("kind"), event.sealed.get("value")]
+    return [{"field": "address", "of": of, "before": before, "after": after}]
+
+
+def _is_seen(
+    change: dict[str, Any], audiences: Collection[str], addresses: Collection[tuple[str, str]]
+) -> bool:
+    if change["field"] == "address":
+        return tuple(change["of"]) in addresses
     if change["field"] != "channel":
         return True
     return all(side is None or side["audience"] in audiences for side in (change["before"], change["after"]))

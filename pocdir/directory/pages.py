@@ -248,7 +248,7 @@ def shown(slug: str) -> dict[str, Any]:
             "reachable": max(reachable, default=None),
             "outcome": None,
         },
-        "history": [listings.happened(event, entry, audiences) for event in listings.latest(slug)],
+        "history": listings.happened(listings.latest(slug), entry, audiences),
         "now_there": clock.now().astimezone(ZoneInfo(entry.team.timezone)) if entry.team.timezone else None,
         "states": rules.ADDRESS_STATES,
     }
@@ -334,5 +334,7 @@ def _rows(typed: Form, name: str, stood: list[Any], check: Callable[[Any], Recor
 
 
 def _refuse(typed: Form, refusal: Refusal) -> None:
-    for where, words in (refusal.errors or {"": [refusal.message]}).items():
-        typed.errors.setdefault(where.replace("[", ".").replace("]", ""), []).extend(words)
+    """Beside the box that it names, else above the form."""
+    for where, words in (refusal.errors or {"form": [refusal.message]}).items():
+        box = where.replace("[", ".").replace("]", "")
+        typed.errors.setdefault("form" if box[-1].isdigit() else box, []).extend(words)

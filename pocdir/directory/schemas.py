@@ -26,14 +26,14 @@ def checked(check: Callable[[Any], T], raw: Any, at: str = "") -> T:
         raise Invalid(error.code, error.message, where=next(iter(errors), None), errors=errors) from None
 
 
-class Membership(Schema):
+class TeamMembership(Schema):
     """A community the team belongs to."""
 
     name = Text(min=1, max=100, required=True)
     since = Text(max=10, load_default=None, allow_none=True)
 
 
-class ChannelSchema(Schema):
+class TeamChannel(Schema):
     """One way to reach a team for a purpose."""
 
     kind = fields.String(required=True, validate=validate.OneOf(rules.CHANNEL_KINDS))
@@ -45,7 +45,7 @@ class ChannelSchema(Schema):
     confidence = fields.String(validate=validate.OneOf(rules.CONFIDENCES))
 
 
-class ChannelAnswer(ChannelSchema):
+class TeamChannelAnswer(TeamChannel):
     """A channel with the state of its address and who says so."""
 
     state = fields.String()
@@ -55,7 +55,7 @@ class ChannelAnswer(ChannelSchema):
     as_of = fields.String()
 
 
-class ResponsibilitySchema(Schema):
+class TeamResponsibility(Schema):
     """What a team answers for."""
 
     key = fields.String(required=True, validate=validate.OneOf(rules.RESPONSIBILITY_KEYS))
@@ -67,7 +67,7 @@ class ResponsibilitySchema(Schema):
     confidence = fields.String(validate=validate.OneOf(rules.CONFIDENCES))
 
 
-class ResponsibilityAnswer(ResponsibilitySchema):
+class TeamResponsibilityAnswer(TeamResponsibility):
     """A responsibility with who says so."""
 
     origin = fields.String()
@@ -86,10 +86,12 @@ class TeamChange(Schema):
     languages = fields.List(Text(max=35), allow_none=True, validate=validate.Length(max=200))
     timezone = Text(max=64, allow_none=True)
     host_kind = fields.String(allow_none=True, validate=validate.OneOf(rules.HOST_KINDS))
-    memberships = fields.List(fields.Nested(Membership), allow_none=True, validate=validate.Length(max=200))
-    channels = fields.List(fields.Nested(ChannelSchema), validate=validate.Length(max=_MOST_ROWS))
+    memberships = fields.List(
+        fields.Nested(TeamMembership), allow_none=True, validate=validate.Length(max=200)
+    )
+    channels = fields.List(fields.Nested(TeamChannel), validate=validate.Length(max=_MOST_ROWS))
     responsibilities = fields.List(
-        fields.Nested(ResponsibilitySchema), validate=validate.Length(max=_MOST_ROWS)
+        fields.Nested(TeamResponsibility), validate=validate.Length(max=_MOST_ROWS)
     )
 
 
@@ -109,11 +111,11 @@ class TeamAnswer(TeamChange):
     retired_at = Moment(allow_none=True)
     confirmed_at = Moment(allow_none=True)
     updated_at = Moment()
-    channels = fields.List(fields.Nested(ChannelAnswer))
-    responsibilities = fields.List(fields.Nested(ResponsibilityAnswer))
+    channels = fields.List(fields.Nested(TeamChannelAnswer))
+    responsibilities = fields.List(fields.Nested(TeamResponsibilityAnswer))
 
 
-class FactAnswer(Schema):
+class TeamFactAnswer(Schema):
     """One of the team's own columns as one source says it."""
 
     field = fields.String()
@@ -129,19 +131,19 @@ class FactAnswer(Schema):
 class WholeTeam(TeamAnswer):
     """A team with every fact that any source says of it."""
 
-    facts = fields.List(fields.Nested(FactAnswer))
+    facts = fields.List(fields.Nested(TeamFactAnswer))
 
 
-class Change(Schema):
+class EntryChange(Schema):
     """One thing that was said before and after; `of` names the row among those of its kind."""
 
-    field_ = fields.String(data_key="field")
+    field_ = fields.String(data_key="field", attribute="field")
     of = fields.List(fields.String())
     before = fields.Raw(allow_none=True)
     after = fields.Raw(allow_none=True)
 
 
-class Happened(Schema):
+class EntryEvent(Schema):
     """One event of a team's own entry."""
 
     id = fields.String()
@@ -150,7 +152,7 @@ class Happened(Schema):
     recorded_at = Moment()
     claimed_by = fields.String()
     source = fields.String(allow_none=True)
-    changes = fields.List(fields.Nested(Change))
+    changes = fields.List(fields.Nested(EntryChange))
 
 
 class TeamQuery(PageQuery):
@@ -162,8 +164,8 @@ class TeamQuery(PageQuery):
 
 
 TeamPage = page_of(TeamAnswer)
-ChannelPage = page_of(ChannelAnswer)
-HistoryPage = page_of(Happened)
+TeamChannelPage = page_of(TeamChannelAnswer)
+HistoryPage = page_of(EntryEvent)
 
 
 class ChannelRow(Schema):

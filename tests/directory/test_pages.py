@@ -1,0 +1,246 @@
+"""The directory in the browser: anybody reads, stewards write."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from html import unescape
+
+import pytest
+import time_machine
+
+from pocdir.directory import listings, queries
+from tests.accounts import made as people
+from tests.directory import made
+
+LATER = made.NOW + dt.timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def _now(app):
+    with time_machine.travel(LATER, tick=False):
+        yield
+
+
+@pytest.fixture
+def steward(app):
+    return people.browser(app, people.person(now=LATER, site_role="steward"), now=LATER)
+
+
+@pytest.fixture
+def researcher(app):
+    return people.browser(app, people.person("rita@example.org", now=LATER, workspace="lab"), now=LATER)
+
+
+def form_of(client, path):
+    """Every box of the page's last form, as a browser would send it."""
+    page = client.get(path)
+    assert page.status_code == 200, page.text
+    form = page.text[page.text.rindex("<form") : page.text.rindex("</form>")]
+    boxes = {}
+    for box in re.findall(r"<input[^>]*>", form):
+        given = dict(re.findall(r'([a-z]+)="([^"]*)"', box))
+        if given.get("type") not in ("checkbox", "radio"):
+            boxes[given["name"]] = unescape(given.get("value", ""))
+    for name, options in re.findall(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', form, re.S):
+        chosen = re.search(r'value="([^"]*)" selected', options) or re.search(r'value="([^"]*)"', options)
+        boxes[name] = chosen[1]
+    return boxes
+
+
+def send(client, path, read=None, **typed):
+    return client.post(path, data=form_of(client, read or path) | typed)
+
+
+def test_anybody_browses_and_searches(client):
+    made.imported(
+        made.file(made.team_json(), made.team_json("other", name="Other", country="DE", channels=[]))
+    )
+    page = client.get("/teams").text
+    assert "CERT Example" in page
+    assert "Other" in page
+    assert "not verified" in page
+    found = client.get("/teams?q=cert@cert.example&sort=-name&page=1&lang=en").text
+    assert "CERT Example" in found
+    assert ">Other<" not in found
+    assert "No team like that" in client.get("/teams?country=FR").text
+
+
+@pytest.mark.parametrize(
+    "query", ["page=0", "page=99999999999", "page=x", "sort=x", "kind=x", "q=%00%25", "country=ZZ"]
+)
+def test_strange_questions_are_answered_all_the_same(client, query):
+    assert client.get(f"/teams?{query}").status_code == 200
+
+
+def test_many_teams_come_in_pages(client):
+    made.imported(
+        made.file(*(made.team_json(f"t{n:03}", name=f"Team {n:03}", channels=[]) for n in range(60)))
+    )
+    first, second = client.get("/teams").text, client.get("/teams?page=2").text
+    assert "Team 049" in first
+    assert "Team 050" not in first
+    assert "Team 050" in second
+    assert "51 to 60 of 60" in second
+
+
+def test_the_page_of_a_team_says_who_says_so(client):
+    made.imported(made.file(made.team_json(website="https://cert.example/", timezone="Europe/Vienna")))
+    page = client.get("/teams/cert-example").text
+    for said in (
+        "cert@cert.example",
+        "https://list.example/",
+        "2026-06-17",
+        "there it is 14:00",
+        "What was changed",
+    ):
+        assert said in page
+    assert "Edit" not in re.findall(r"<a[^>]*>([^<]*)</a>", page)
+
+
+def test_an_unknown_team_is_not_found(client):
+    assert client.get("/teams/nobody").status_code == 404
+
+
+def test_coverage_shows_every_code(client):
+    made.imported(made.file(made.team_json()))
+    page = client.get("/coverage").text
+    assert "no national PoC known" in page
+    assert "CERT Example" in page
+    assert "CERT Example" not in client.get("/coverage?status=none_known").text
+
+
+def test_a_steward_enters_a_team(steward):
+    response = send(
+        steward,
+        "/teams/new",
+        name="CERT New",
+        kind="national",
+        country="aut",
+        languages="de, en",
+        evidence="a call on 20 November",
+        **{
+            "channels.0.value": "cert@new.example",
+            "responsibilities.0.key": "country",
+            "responsibilities.0.value": "AT",
+            "responsibilities.0.role": "national",
+        },
+    )
+    assert (response.status_code, response.headers["Location"]) == (302, "/teams/cert-new")
+    team = queries.snapshot().teams[0]
+    assert (team.country, team.languages) == ("AT", ("de", "en"))
+    assert (team.channels[0].value, team.channels[0].origin) == ("cert@new.example", "manual")
+    assert [(r.key, r.value) for r in team.responsibilities] == [("country", "AT")]
+    (event,) = listings.latest("cert-new")
+    assert event.sealed["evidence"] == "a call on 20 November"
+    assert event.actor.startswith("user:")
+
+
+def test_what_is_wrong_stands_beside_its_field_and_nothing_is_saved(steward):
+    response = send(
+        steward,
+        "/teams/new",
+        name="CERT New",
+        kind="national",
+        country="QQ",
+        evidence="x",
+        **{"channels.1.value": "no address"},
+    )
+    assert response.status_code == 422
+    assert 'id="f-channels-1-value-error"' in response.text
+    assert "no address" in response.text
+    response = send(steward, "/teams/new", name="CERT New", kind="national", country="QQ", evidence="x")
+    assert 'id="f-country-error"' in response.text
+    assert queries.snapshot().teams == ()
+
+
+def test_a_slug_that_is_taken_is_told_beside_it(steward):
+    made.team()
+    response = send(steward, "/teams/new", name="X", slug="cert-example", kind="national", evidence="x")
+    assert response.status_code == 422
+    assert 'id="f-slug-error"' in response.text
+
+
+def test_saving_an_untouched_form_changes_nothing(steward):
+    made.imported(
+        made.file(
+            made.team_json(website="https://cert.example/", memberships=[{"name": "FIRST", "since": None}])
+        )
+    )
+    before = queries.directory_version()
+    assert send(steward, "/teams/cert-example/edit", evidence="looked").status_code == 302
+    assert queries.directory_version() == before
+
+
+def test_a_steward_changes_withdraws_and_adds(steward):
+    channels = [made.channel(), made.channel("old@cert.example", preference=2, audience="members")]
+    made.imported(made.file(made.team_json(channels=channels)))
+    response = send(
+        steward,
+        "/teams/cert-example/edit",
+        name="CERT Renamed",
+        evidence="their mail of 21 November",
+        **{"channels.1.remove": "true", "channels.2.value": "new@cert.example"},
+    )
+    assert response.status_code == 302
+    team = queries.snapshot().teams[0]
+    assert team.name == "CERT Renamed"
+    assert [(c.value, c.origin) for c in team.channels] == [
+        ("new@cert.example", "manual"),
+        ("cert@cert.example", "imported"),
+    ]
+    # The import says it again; the steward's word stands.
+    made.imported(made.file(made.team_json(channels=channels)))
+    assert "old@cert.example" not in {c.value for c in queries.snapshot().teams[0].channels}
+
+
+def test_a_value_that_is_typed_over_replaces_the_row(steward):
+    made.imported(made.file(made.team_json()))
+    send(steward, "/teams/cert-example/edit", evidence="x", **{"channels.0.value": "fixed@cert.example"})
+    assert [c.value for c in queries.snapshot().teams[0].channels] == ["fixed@cert.example"]
+
+
+def test_who_read_an_older_state_does_not_overwrite(steward):
+    made.imported(made.file(made.team_json()))
+    typed = form_of(steward, "/teams/cert-example/edit") | {"name": "Mine", "evidence": "x"}
+    made.imported(made.file(made.team_json(name="Theirs")))
+    response = steward.post("/teams/cert-example/edit", data=typed)
+    assert response.status_code == 422
+    assert "it was changed since you read it" in response.text
+    assert queries.snapshot().teams[0].name == "Theirs"
+
+
+def test_a_steward_marks_an_address(steward):
+    made.imported(made.file(made.team_json()))
+    typed = {"kind": "email", "value": "cert@cert.example", "state": "bouncing", "evidence": "5.1.1"}
+    response = send(steward, "/teams/cert-example/mark", read="/teams/cert-example", **typed)
+    assert response.status_code == 302
+    assert "mail bounces" in steward.get("/teams/cert-example").text
+    assert "National teams without a working address" in steward.get("/stewardship").text
+
+
+def test_nothing_needs_a_person_in_an_empty_directory(steward):
+    assert steward.get("/stewardship").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/teams/new", "/teams/cert-example/edit", "/stewardship"])
+def test_others_do_not_get_the_stewards_pages(client, researcher, path):
+    made.imported(made.file(made.team_json()))
+    assert client.get(path).status_code == 302
+    assert researcher.get(path).status_code == 403
+
+
+def test_others_do_not_write(client, researcher):
+    made.imported(made.file(made.team_json()))
+    token = re.search(r'name="csrf_token" value="([^"]+)"', researcher.get("/account").text)[1]
+    for path in ("/teams/new", "/teams/cert-example/edit", "/teams/cert-example/mark"):
+        assert researcher.post(path, data={"csrf_token": token, "name": "Mine"}).status_code == 403
+    assert queries.snapshot().teams[0].name == "CERT Example"
+
+
+def test_a_visitor_sees_no_inner_address(client, researcher):
+    made.imported(
+        made.file(made.team_json(channels=[made.channel("inner@cert.example", audience="members")]))
+    )
+    assert "inner@" not in client.get("/teams/cert-example").text
+    assert "inner@" in researcher.get("/teams/cert-example").text
