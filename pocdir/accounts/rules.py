@@ -66,6 +66,9 @@ MATRIX = MappingProxyType(
 )
 ACTIONS = tuple(MATRIX)
 
+# Views that are not ours to guard: files of the look, and the API's description.
+UNGUARDED = frozenset({"static", "api-docs.openapi_json"})
+
 # The strictest label a role may see where an answer speaks of rows that are not its own.
 CEILINGS = MappingProxyType({("auditor", "ledger.read"): tlp.GREEN})
 
