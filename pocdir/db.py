@@ -87,6 +87,19 @@ def transaction() -> Iterator[Session]:
         session.info[_OPEN] = False
 
 
+@contextmanager
+def snapshot() -> Iterator[Session]:
+    """One reading transaction that sees one moment of the whole database, however long it lasts."""
+    session = db.session()
+    session.rollback()
+    if db.engine.dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    try:
+        yield session
+    finally:
+        session.rollback()
+
+
 _commits = 0
 
 
@@ -122,6 +135,7 @@ def prepare_engine(engine: Engine) -> None:
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
     else:
+        event.listen(engine, "connect", _postgresql_connect)
         event.listen(engine, "begin", _postgresql_begin)
 
 
@@ -143,6 +157,12 @@ def _sqlite_begin(connection: Connection) -> None:
     assert raw is not None  # noqa: S101 - a connection that begins is open
     raw.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}")  # type: ignore[attr-defined]
     raw.execute("BEGIN IMMEDIATE" if writes else "BEGIN")  # type: ignore[attr-defined]
+
+
+def _postgresql_connect(connection: Any, _record: object) -> None:
+    # Compiling costs seconds where a table was never analysed and is guessed to be large; our queries are short.
+    connection.execute("SET jit = off")
+    connection.commit()
 
 
 def _postgresql_begin(connection: Connection) -> None:
