@@ -109,7 +109,7 @@ def commits() -> int:
 
 
 def _count_commit() -> None:
-    global _commits  # noqa: PLW0603 - one number for the whole process; a lost race only delays a second look
+    global _commits
     _commits += 1
 
 

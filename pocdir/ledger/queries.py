@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, select
+from sqlalchemy import Row, Select, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from pocdir.db import db
 from pocdir.ledger.models import EventValue, LedgerEvent
-from pocdir.ledger.rules import Event
+from pocdir.ledger.rules import GUARDED, Event
 
 _E = LedgerEvent.__table__.c
 _V = EventValue.__table__.c
@@ -99,12 +99,37 @@ def stored(batch: int = 1000) -> Iterator[Row[Any]]:
         last = rows[-1].id
 
 
-def values_of(events: Iterable[str], session: Session | None = None) -> dict[str, dict[str, tuple[bytes, Any]]]:
+def missing_guards() -> list[str]:
+    """Triggers that should refuse to rewrite the ledger and do not (absent, disabled, or without a refusal)."""
+    connection = db.session().connection()
+    verbs = {table: [*refused] for table, refused in GUARDED.items()}
+    if connection.dialect.name == "postgresql":
+        verbs = {table: [*refused, "truncate"] for table, refused in verbs.items()}
+        standing = connection.execute(
+            text(
+                "SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
+                "WHERE t.tgenabled IN ('O', 'A') AND p.prosrc LIKE '%RAISE EXCEPTION%'"
+            )
+        ).scalars()
+    else:
+        standing = connection.execute(
+            text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%RAISE(ABORT%'")
+        ).scalars()
+    present = set(standing)
+    wanted = (f"{table}_no_{verb}" for table, refused in verbs.items() for verb in refused)
+    return [name for name in wanted if name not in present]
+
+
+def values_of(
+    events: Iterable[str], session: Session | None = None
+) -> dict[str, dict[str, tuple[bytes, Any]]]:
     """Salt and value by event and name, of those not erased."""
     found: dict[str, dict[str, tuple[bytes, Any]]] = {}
     connection = (session or db.session()).connection()
     for batch in _batches(list(events)):
-        for row in connection.execute(select(_V.event, _V.name, _V.salt, _V.value).where(_V.event.in_(batch))):
+        for row in connection.execute(
+            select(_V.event, _V.name, _V.salt, _V.value).where(_V.event.in_(batch))
+        ):
             found.setdefault(row.event, {})[row.name] = (row.salt, row.value)
     return found
 

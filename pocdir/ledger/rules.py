@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pocdir.core.canonical import b64, canonical_json, sha256
@@ -14,6 +15,8 @@ PRECISIONS = ("exact", "minute", "day", "bounded")
 CLAIMANTS = ("service", "sender", "recipient", "clock", "remote_mta", "steward", "team")
 ASSURANCES = ("S", "A0", "A1", "A2", "A3", "A4", "A5")
 SALT_BYTES = 16
+# What the triggers of each table refuse; on PostgreSQL TRUNCATE besides.
+GUARDED = {"events": ("update", "delete"), "event_values": ("update",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +75,40 @@ def inner_event(event: Event, salts: Mapping[str, bytes]) -> dict[str, Any]:
 def leaf_data(event_salt: bytes, inner: bytes) -> bytes:
     """The outer leaf, the only thing the public log serves: a salted digest of the inner event."""
     return canonical_json({"digest": b64(sha256(event_salt + inner)), "v": 1})
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """The hash of a leaf (RFC 9162, section 2.1.1)."""
+    return sha256(b"\0" + leaf)
+
+
+def committed(inner: bytes) -> dict[str, str]:
+    """The commitments that a stored inner event makes, by name; raises ValueError when it cannot be read."""
+    try:
+        sealed = json.loads(inner)["sealed"]
+        return {str(name): str(value) for name, value in sealed.items()}
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("no inner event") from None
+
+
+def faults(
+    event: Event, *, salt: bytes, inner: bytes, leaf: bytes, values: Mapping[str, tuple[bytes, Any]]
+) -> list[str]:
+    """What does not fit together in a stored event: its columns, its kept values (salt, value), inner, leaf.
+
+    A value that was erased is taken at its commitment; whether it might be erased is not judged here.
+    """
+    found = []
+    try:
+        said = json.loads(inner)
+        sealed = committed(inner)
+    except ValueError:
+        return ["its inner event cannot be read"]
+    sealed |= {name: commitment(value_salt, value) for name, (value_salt, value) in values.items()}
+    stands = inner_event(replace(event, sealed={}), {}) | {"sealed": sealed}
+    if canonical_json(stands) != inner:
+        fields = [name for name in stands if stands[name] != said.get(name)]
+        found.append(f"differs from what it committed to in {', '.join(fields) or 'its form'}")
+    if leaf_data(salt, inner) != leaf:
+        found.append("its leaf is not that of its inner event")
+    return found

@@ -1,0 +1,56 @@
+"""The ledger from the command line: verify it, and export its leaves."""
+
+from __future__ import annotations
+
+import click
+
+from pocdir.site.queries.ledger import exported, verified
+from pocdir.web.terminal import app_context, emit, json_option
+
+SHOWN = 20
+
+
+@click.group()
+def ledger() -> None:
+    """Verify and export the record.
+
+    Signed checkpoints and proofs of single events (`checkpoint`, `proof REF`) come together with the Merkle tree;
+    what they will rest on is stored with every event already.
+    """
+
+
+@ledger.command("verify")
+@json_option
+def verify(as_json: bool) -> None:
+    """Recompute every stored event, its values, the triggers and all states; exit 1 when anything differs.
+
+    \b
+    Example:  pocdir ledger verify
+    """
+    with app_context():
+        verdict = verified()
+    if as_json:
+        emit(verdict.as_dict())
+    else:
+        for fault in verdict.faults[:SHOWN]:
+            click.echo(fault)
+        if len(verdict.faults) > SHOWN:
+            click.echo(f"... and {len(verdict.faults) - SHOWN} more (--json shows all)")
+        state = f"{len(verdict.faults)} faults" if verdict.faults else "verified"
+        click.echo(f"{verdict.events} events, {verdict.erased} values erased, head {verdict.head}: {state}")
+    if verdict.faults:
+        raise click.exceptions.Exit(1)
+
+
+@ledger.command("export")
+def export() -> None:
+    """Print every leaf as a JSON line {"leaf": base64}, in the order of the events' ids.
+
+    A leaf is a salted digest: nobody reads from it who told whom what and when.
+
+    \b
+    Example:  pocdir ledger export > leaves.jsonl
+    """
+    with app_context():
+        for leaf in exported():
+            emit(leaf)

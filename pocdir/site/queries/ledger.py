@@ -1,0 +1,85 @@
+"""The whole ledger, recomputed from what is stored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Row
+
+from pocdir.core.canonical import b64
+from pocdir.db import snapshot
+from pocdir.ledger import queries
+from pocdir.ledger.rules import Event, committed, faults, leaf_hash
+from pocdir.outreach.queries import projections
+
+BATCH = 500
+_FIELDS = (
+    "id", "type", "v", "occurred_at", "precision", "recorded_at", "notification", "incident", "team", "actor",
+    "claimed_by", "assurance", "evidence_digest", "payload",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What stands in the ledger and what does not fit together.
+
+    `head` is SHA-256 over the RFC 9162 hashes of all leaves in the order of the events' ids: two ledgers with the
+    same head hold the same events.
+    """
+
+    events: int
+    erased: int
+    head: str
+    faults: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "events": self.events,
+            "erased_values": self.erased,
+            "head": self.head,
+            "faults": list(self.faults),
+        }
+
+
+def verified() -> Verdict:
+    """Every event, value, trigger and projection checked at one moment of the database."""
+    with snapshot():
+        found, erased, redacted = [], [], set()
+        head, count = hashlib.sha256(), 0
+        for row, values in _stored():
+            count += 1
+            head.update(leaf_hash(row.leaf))
+            event = Event(**{name: getattr(row, name) for name in _FIELDS})
+            said = faults(event, salt=row.salt, inner=row.inner, leaf=row.leaf, values=values)
+            found += [f"event {row.id}: {fault}" for fault in said]
+            if not said:
+                erased += [(row.id, name) for name in committed(row.inner) if name not in values]
+            if row.type == "event.redacted":
+                redacted.add(row.payload["event"])
+        found += [
+            f"event {event}: the value {name!r} is gone, and no event.redacted says why"
+            for event, name in erased
+            if event not in redacted
+        ]
+        found += [f"trigger {name}: missing or disabled" for name in queries.missing_guards()]
+        found += projections.differences()
+    return Verdict(count, len(erased), f"sha256:{head.hexdigest()}", tuple(found))
+
+
+def exported() -> Iterator[dict[str, str]]:
+    """The leaves as the public log will serve them, in the order of the events' ids."""
+    with snapshot():
+        for row in queries.stored():
+            yield {"leaf": b64(row.leaf)}
+
+
+def _stored() -> Iterator[tuple[Row[Any], dict[str, tuple[bytes, Any]]]]:
+    rows = queries.stored(BATCH)
+    while batch := list(islice(rows, BATCH)):
+        values = queries.values_of(row.id for row in batch)
+        for row in batch:
+            yield row, values.get(row.id, {})
