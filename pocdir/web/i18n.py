@@ -17,6 +17,9 @@ LANGUAGES = {
     "ru": "Русский",
     "es": "Español",
 }
+# What is translated whole: every page; and what a recipient sees, who never chose to come here.
+COMPLETE = ("en",)
+RECIPIENT = ("en", "ar")
 COOKIE = "pocdir_lang"
 
 
@@ -37,11 +40,15 @@ def init_app(app: Flask) -> None:
 
 
 def chosen_language() -> str:
-    """`?lang=`, else the cookie, else what the browser asks for, else English."""
+    """`?lang=`, else the cookie, else what the browser asks for where it is translated whole, else English."""
     for wanted in (request.args.get("lang"), request.cookies.get(COOKIE)):
         if wanted in LANGUAGES:
             return wanted
-    return request.accept_languages.best_match(list(LANGUAGES)) or "en"
+    return request.accept_languages.best_match(_offered()) or "en"
+
+
+def _offered() -> tuple[str, ...]:
+    return RECIPIENT if request.path.startswith("/r/") else COMPLETE
 
 
 def country_name(code: str) -> str:
@@ -62,7 +69,7 @@ def _context() -> dict[str, object]:
     return {
         "locale": locale.language if locale else "en",
         "direction": locale.text_direction if locale else "ltr",
-        "languages": LANGUAGES,
+        "languages": [(tag, LANGUAGES[tag]) for tag in _offered()],
     }
 
 
