@@ -45,6 +45,7 @@ def init(level: str) -> None:
         root.removeHandler(earlier)
     root.addHandler(handler)
     root.setLevel(level.upper())
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # the command says where the database stands
 
 
 def redact(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

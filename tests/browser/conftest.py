@@ -66,7 +66,7 @@ def serving(data: Path, url: str) -> Iterator[Service]:
         upgrade(db.engine)
         load_seed_registry(folder("seeds") / "registry", data / "registry", now=now)
         with transaction() as session:
-            load_seeds(session, folder("seeds"), now=now)
+            load_seeds(session, folder=folder("seeds"), now=now)
         made.teams(now)
         people.person(now=now, workspace="lab", role="owner")
         people.person("steward@example.org", now=now, site_role="steward")
@@ -113,7 +113,7 @@ def signed_in(page: Page, service: Service) -> Page:
 def sign_in(page: Page, email: str, password: str) -> None:
     """As a person does."""
     page.goto("/login")
-    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(password)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda url: "/login" not in url)

@@ -31,10 +31,8 @@ def whole_job(chromium: Browser, service: Service, *, javascript: bool, keep: bo
     sign_in(page, service.email, service.password)
 
     page.goto("/")
-    page.get_by_label("Whom do I tell?").fill("hxxp://203[.]0.113.70/gate.php")
-    page.keyboard.press("Enter") if javascript else page.get_by_role("button", name="Look up").click()
-    if not page.get_by_text("abuse@isp.example").first.is_visible():
-        page.get_by_role("main").get_by_role("button").first.click()
+    page.locator("#q").fill("hxxp://203[.]0.113.70/gate.php")
+    page.keyboard.press("Enter")
     expect(page.get_by_text("abuse@isp.example").first).to_be_visible()
     assert "203" not in page.url
     if keep:
