@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections import Counter
@@ -19,6 +20,7 @@ from pocdir import cli, config
 from pocdir.accounts.rules import MATRIX, ROLES
 from pocdir.app import create_app
 from pocdir.core import errors
+from pocdir.directory.formats.table import FORMATS
 from pocdir.outreach.rules.vocabulary import VOCABULARY, Name
 from pocdir.web.errors import CODES
 from tests.conftest import settings_for
@@ -82,6 +84,37 @@ def test_every_command_is_documented_with_its_options_and_an_example():
         assert written - {"--help"} == options, name
         assert re.search(rf"^    (?:\S+=\S+ )*{name}(?: |$)", documented[name], re.M), f"{name}: no example"
         assert "Example" in (command.help or ""), f"{name} --help shows no example"
+
+
+def examples() -> list[tuple[str, list[str]]]:
+    """(page, words) of each line of ours that a page shows for copying."""
+    found = []
+    for page in pages():
+        for line in re.findall(r"^    (?:\S+=\S+ |\.venv/bin/)*(pocdir .+)$", page.read_text("utf-8"), re.M):
+            found.append((page.name, shlex.split(re.split(r" [>|] ", line)[0])[1:]))
+    return found
+
+
+def test_every_example_is_a_command_with_options_that_it_has():
+    for page, words in examples():
+        command: click.Command = cli.pocdir
+        while isinstance(command, click.Group):
+            name, *words = words
+            found = command.get_command(click.Context(command), name)
+            assert found is not None, f"{page}: pocdir {name}"
+            command = found
+        options = {long for each in command.params for long in each.opts}
+        assert {word for word in words if word.startswith("--")} <= options, f"{page}: {command.name} {words}"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_example_of_each_format_is_read(name: str):
+    section = (DOCS / "directory.md").read_text("utf-8").split(f"### {name}\n")[1].split("\n##")[0]
+    shown = re.findall(r"^    (.*)$", section, re.M)
+
+    parsed = FORMATS[name]("\n".join(shown).encode())
+
+    assert all(team.channels and team.responsibilities for team in parsed.teams)
 
 
 def test_every_route_is_documented_with_who_may(tmp_path: Path):
