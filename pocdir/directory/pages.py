@@ -226,14 +226,11 @@ def shown(slug: str) -> dict[str, Any]:
     """What the page of a team shows to whoever asks."""
     audiences = rules.audiences(g.principal.roles)
     entry, urls = queries.entry(slug, audiences=audiences), queries.source_urls()
-    facts = {
-        fact["field"]: {**fact, "key": fact["field"]} for fact in queries.facts_of(slug) if fact["in_force"]
-    }
     known = g.principal.kind != "anonymous"
     reachable = [c.state_since for c in entry.channels if c.state == "verified" and c.state_since]
     return {
         "team": entry.team._mapping,
-        "facts": [facts[name] for name in FACTS_SHOWN if name in facts],
+        "facts": _facts_shown(slug),
         "channels": [
             {
                 **asdict(channel),
@@ -252,6 +249,19 @@ def shown(slug: str) -> dict[str, Any]:
         "now_there": clock.now().astimezone(ZoneInfo(entry.team.timezone)) if entry.team.timezone else None,
         "states": rules.ADDRESS_STATES,
     }
+
+
+def _facts_shown(slug: str) -> list[dict[str, Any]]:
+    """What is in force, and of memberships what each source knows."""
+    told = [{**fact, "key": fact["field"]} for fact in queries.facts_of(slug)]
+    kept = [
+        it for it in told if it["in_force"] or (it["key"] == "memberships" and it["origin"] == "imported")
+    ]
+    if any(it["key"] == "memberships" and it["origin"] == "manual" for it in kept):
+        kept = [it for it in kept if it["in_force"]]
+    return sorted(
+        (it for it in kept if it["key"] in FACTS_SHOWN), key=lambda it: FACTS_SHOWN.index(it["key"])
+    )
 
 
 def _word(name: str) -> str:
