@@ -124,7 +124,9 @@ def test_every_route_is_documented_with_who_may(tmp_path: Path):
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    tables = [row for heading in ("Routes for programs", "Routes for people") for row in rows("api.md", heading)]
+    tables = [
+        row for heading in ("Routes for programs", "Routes for people") for row in rows("api.md", heading)
+    ]
     documented = {(method, code(row[1]), code(row[2])) for row in tables for method in row[0].split(", ")}
 
     assert documented == known
@@ -268,5 +270,7 @@ def test_the_project_speaks_of_itself_alone():
             lines = (ROOT / name).read_text("utf-8").splitlines()
         except (UnicodeDecodeError, FileNotFoundError):
             continue
-        found += [f"{name}:{n}: {line.strip()[:80]}" for n, line in enumerate(lines, 1) if FOREIGN.search(line)]
+        found += [
+            f"{name}:{n}: {line.strip()[:80]}" for n, line in enumerate(lines, 1) if FOREIGN.search(line)
+        ]
     assert found == []
