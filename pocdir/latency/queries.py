@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, Row, case, select
+from flask import current_app
+from sqlalchemy import ColumnElement, case, func, select
 
+from pocdir.accounts.queries import AnyRow
 from pocdir.core.codes import name_of
 from pocdir.db import db
 from pocdir.directory.models import Team
@@ -32,6 +34,9 @@ LEVELS = {
 # Nobody who was told for information owes one of these; a test message is no report.
 ASKED_FOR = ("receipt", "acknowledgement", "answer")
 NEVER_HAPPENED = ("mistake", "duplicate")
+BATCH = 500
+MOST_FOLDS = 20_000  # kept in memory, some 3 kB each
+_FOLDS = "pocdir.latency_folds"
 
 _N, _T, _E, _I = (model.__table__.c for model in (Notification, Team, LedgerEvent, Incident))
 
@@ -43,6 +48,14 @@ class Viewer(Protocol):
     def workspace_id(self) -> int | None: ...
     @property
     def team_id(self) -> int | None: ...
+
+
+class Told(NamedTuple):
+    """What the events of one notification say: as it was sent, whether that holds, and what came of it."""
+
+    sent: Event
+    happened: bool
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +93,17 @@ def cases(
     notification's row. What could not be delivered stays in the denominator, open: leaving it out, or ending
     it at the bounce, would make an address that does not work look like one that answers.
     """
-    rows = _notifications(viewer, now, teams if team is None else (team,))
-    events = _events(viewer, now, teams if team is None else (team,))
+    wanted = teams if team is None else (team,)
+    rows = _notifications(viewer, now, wanted)
+    known = _known(viewer, now, wanted)
     lowest = SENT_LEVELS.index(sent_level)
     found = []
     for row in rows:
-        known = events.get(row.ref, [])
-        sent = next((event for event in known if event.type == "notification.logged"), None)
-        if sent is None or not _is_asked(sent, level, since, until) or _never_happened(known):
+        told = known.get(row.ref)
+        if told is None or not told.happened or not _is_asked(told.sent, level, since, until):
             continue
-        state = state_of(known)
-        if SENT_LEVELS.index(state.sent_level) >= lowest:
-            found.append(_case(row, sent, state, level, now))
+        if SENT_LEVELS.index(told.state.sent_level) >= lowest:
+            found.append(_case(row, told, level, now))
     return found
 
 
@@ -118,17 +130,18 @@ def _is_asked(sent: Event, level: str, since: dt.datetime | None, until: dt.date
     return (since is None or sent.occurred_at >= since) and (until is None or sent.occurred_at < until)
 
 
-def _never_happened(events: list[Event]) -> bool:
-    """Logged by mistake, and that was not taken back."""
+def _happened(events: list[Event]) -> bool:
+    """Not logged by mistake, or that was taken back."""
     if not any(event.type == "notification.withdrawn" for event in events):
-        return False
-    return any(
+        return True
+    return not any(
         event.type == "notification.withdrawn" and event.payload.get("reason", "mistake") in NEVER_HAPPENED
         for event in counting(events)
     )
 
 
-def _case(row: Row[Any], sent: Event, state: State, level: str, now: dt.datetime) -> Case:
+def _case(row: AnyRow, told: Told, level: str, now: dt.datetime) -> Case:
+    sent, state = told.sent, told.state
     reached, start = first_of(state.first, level), state.first.handed_over
     # A delivery report or ticket mail does not start the clock that it stops.
     of_itself = start is None or (reached is not None and start.event == reached.event)
@@ -157,7 +170,7 @@ def _own(viewer: Viewer) -> ColumnElement[bool]:
     return _N.workspace_id == viewer.workspace_id
 
 
-def _notifications(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> Sequence[Row[Any]]:
+def _notifications(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> Sequence[AnyRow]:
     """Whose they are, to whom, and until when they were followed if their incident was closed by `now`."""
     closed = case((_I.closed_at <= now, _I.closed_at))
     statement = (
@@ -172,29 +185,47 @@ def _notifications(viewer: Viewer, now: dt.datetime, teams: Collection[str] | No
     return db.session.execute(statement).all()
 
 
-def _events(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> Mapping[str, list[Event]]:
-    """By notification: only what the fold reads, and no sealed value; no figure rests on a person's words."""
+def _known(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> dict[str, Told]:
+    """By reference, what the events recorded by `now` say.
+
+    Events are never changed and the sets known at two times lie in one another: how many there are, and the
+    last, tells whether the fold that is kept in memory still holds.
+    """
     statement = (
-        select(_E.notification, _E.id, _E.type, _E.occurred_at, _E.claimed_by, _E.assurance, _E.payload)
+        select(_E.notification, func.count().label("events"), func.max(_E.id).label("last"))
         .join(_N.ref.table, _N.ref == _E.notification)
         .where(_own(viewer), _E.recorded_at <= now)
+        .group_by(_E.notification)
     )
     if teams is not None:
         statement = statement.join(_T.slug.table, _T.id == _N.team_id).where(_T.slug.in_(teams))
+    marks = {row.notification: (row.events, row.last) for row in db.session.execute(statement)}
+    folds: dict[str, tuple[tuple[int, str], Told]] = current_app.extensions.setdefault(_FOLDS, {})
+    held = {ref: fold for ref in marks if (fold := folds.get(ref)) is not None and fold[0] == marks[ref]}
+    found = {ref: told for ref, (_, told) in held.items()}
+    for ref, events in _events([ref for ref in marks if ref not in held], now).items():
+        sent = next((event for event in events if event.type == "notification.logged"), None)
+        if sent is not None:
+            found[ref] = Told(sent, _happened(events), state_of(events))
+    if len(folds) > MOST_FOLDS:
+        folds.clear()
+    folds.update({ref: (marks[ref], found[ref]) for ref in found.keys() - held.keys()})
+    return found
+
+
+def _events(refs: Sequence[str], now: dt.datetime) -> dict[str, list[Event]]:
+    """By notification: only what the fold reads, and no sealed value; no figure rests on a person's words."""
+    columns = (_E.notification, _E.id, _E.type, _E.occurred_at, _E.claimed_by, _E.assurance, _E.payload)
     found: dict[str, list[Event]] = {}
-    for ref, ident, type_, occurred_at, claimed_by, assurance, payload in db.session.execute(statement):
-        event = Event(
-            ident,
-            type_,
-            occurred_at,
-            now,
-            claimed_by,
-            "",
-            assurance=assurance,
-            notification=ref,
-            payload=payload,
-        )
-        found.setdefault(ref, []).append(event)
+    for start in range(0, len(refs), BATCH):
+        batch = refs[start : start + BATCH]
+        statement = select(*columns).where(_E.notification.in_(batch), _E.recorded_at <= now)
+        for ref, ident, type_, occurred_at, claimed_by, assurance, payload in db.session.execute(statement):
+            event = Event(
+                ident, type_, occurred_at, now, claimed_by, "",
+                assurance=assurance, notification=ref, payload=payload,
+            )  # fmt: skip
+            found.setdefault(ref, []).append(event)
     return found
 
 
