@@ -112,6 +112,7 @@ def run(app: Flask, stop: threading.Event, *, listener: socket.socket | None, wo
         stop.set()
         for thread in threads:
             thread.join()
+        signal.setitimer(signal.ITIMER_REAL, 0)  # else it goes off while Python takes itself apart
 
 
 def stopping() -> threading.Event:

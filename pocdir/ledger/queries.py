@@ -99,6 +99,12 @@ def stored(batch: int = 1000) -> Iterator[Row[Any]]:
         last = rows[-1].id
 
 
+def leaves() -> Iterator[bytes]:
+    """The leaf of every event, in the order of ids."""
+    statement = select(_E.leaf).order_by(_E.id).execution_options(yield_per=1000)
+    yield from db.session.execute(statement).scalars()
+
+
 def missing_guards() -> list[str]:
     """Triggers that should refuse to rewrite the ledger and do not (absent, disabled, or without a refusal)."""
     connection = db.session().connection()

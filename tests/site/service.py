@@ -92,9 +92,9 @@ class Running:
         raise AssertionError(f"the worker does not work: {self.logged}")
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
-        """Its exit code; subprocess.TimeoutExpired when it takes longer than five seconds."""
+        """Its exit code once it has ended."""
         self.process.send_signal(by)
-        return self.process.wait(timeout=5)
+        return self.process.wait(timeout=PATIENCE)
 
 
 @contextmanager

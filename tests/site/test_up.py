@@ -119,12 +119,28 @@ def test_a_second_up_on_the_same_folder_only_serves(filled_sqlite: Place, tmp_pa
         assert first.stop() == 0
 
 
-def test_it_ends_in_time_while_a_request_is_still_coming_in(filled_sqlite: Place, tmp_path: Path) -> None:
+def test_it_ends_while_a_request_is_still_coming_in(filled_sqlite: Place, tmp_path: Path) -> None:
     with running(tmp_path, "up", environ=filled_sqlite.environ()) as service:
-        host, port = urllib.parse.urlsplit(service.url).hostname, urllib.parse.urlsplit(service.url).port
-        with socket.create_connection((host, port)) as half:
+        address = urllib.parse.urlsplit(service.url)
+        with socket.create_connection((address.hostname, address.port)) as half:
             half.sendall(b"POST /api/v1/lookup HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
             assert service.stop() == 0
+
+
+def test_what_does_not_end_is_ended(tmp_path: Path) -> None:
+    program = """
+import time
+from pocdir import worker
+worker.STOP_SECONDS = 0.5
+worker.stopping()
+print("pocdir is ready at nowhere", flush=True)
+try:
+    time.sleep(600)
+finally:
+    time.sleep(600)
+"""
+    with running(tmp_path, environ=environment(tmp_path), program=program) as service:
+        assert service.stop() == 0
 
 
 def test_nothing_secret_is_said_or_logged(filled_sqlite: Place, tmp_path: Path) -> None:
