@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from babel import Locale, UnknownLocaleError
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_babel import Babel, get_locale
 
 from pocdir.config import PACKAGE
@@ -70,6 +70,7 @@ def _context() -> dict[str, object]:
         "locale": locale.language if locale else "en",
         "direction": locale.text_direction if locale else "ltr",
         "languages": [(tag, LANGUAGES[tag]) for tag in _offered()],
+        "demo": current_app.extensions["pocdir"].demo,
     }
 
 

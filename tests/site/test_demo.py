@@ -6,6 +6,7 @@ import datetime as dt
 import ipaddress
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import time_machine
 from sqlalchemy import select
 
 from pocdir.accounts.models import Workspace
+from pocdir.app import create_app
 from pocdir.config import Settings
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.db import db
@@ -133,6 +135,14 @@ def test_the_talks_case_is_there_and_can_be_counted(made: dict[str, Any], databa
     assert verdict_matrix(each.verdict for each in of_the_talk)["no_answer"]["observed"] == 1
 
 
+def test_every_page_says_that_it_is_a_demonstration(settings: Settings, made: dict[str, Any]) -> None:
+    for demo_, said in ((True, 1), (False, 0)):
+        app = create_app(replace(settings, demo=demo_))
+        assert app.test_client().get("/methods").text.count("Every notification and every answer") == said
+        with app.app_context():
+            db.engine.dispose()
+
+
 def test_figures_have_something_to_show(made: dict[str, Any], database: None) -> None:
     workspace = db.session.scalars(select(Workspace)).one()
     found = cases(actions.Own(workspace.id), level="acknowledgement", now=UNTIL)
@@ -190,3 +200,4 @@ def test_its_settings_lead_nowhere_near_the_real_ones(
     assert (found.data, found.sqlite_path) == (tmp_path / "demo", tmp_path / "demo" / "pocdir.db")
     assert found.smtp_url is None
     assert found.secret_key != "s" * 40
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -79,8 +80,9 @@ def demo(
 
 def demo_settings() -> Settings:
     """Those of the environment, in a folder, with a database and a secret of its own, and without mail."""
-    kept = config.load()
-    return config.load(_environment(kept.data / "demo"))
+    # With a secret for the moment: reading where the real folder is must not make one there.
+    real = config.load({**os.environ, "POCDIR_SECRET_KEY": secrets.token_urlsafe(32)})
+    return config.load(_environment(real.data / "demo"))
 
 
 def make(
