@@ -1,0 +1,64 @@
+# Two commands: make run, make test. The README shows their plain equivalents.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+# Compiled bytecode makes every start three times faster; what the caller's shell sets for a service is not for tests.
+unexport PYTHONDONTWRITEBYTECODE
+CLEAN = env $$(env | sed -n 's/^\(POCDIR_[A-Z_]*\)=.*/-u \1/p' | grep -v -e '-u POCDIR_TEST_' | tr '\n' ' ')
+
+.PHONY: run demo test test-long lint format bench pictures clean
+
+run: $(VENV)/.run
+	$(BIN)/pocdir up
+
+demo: $(VENV)/.run
+	$(BIN)/pocdir demo --up
+
+test: $(VENV)/.test
+	$(CLEAN) $(BIN)/python -m pytest -q -m "not long"
+
+test-long: $(VENV)/.test
+	$(CLEAN) $(BIN)/python -m pytest -q
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bandit -q -r pocdir -c pyproject.toml
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.test
+	$(CLEAN) $(BIN)/python -m bench
+
+pictures: $(VENV)/.test
+	$(CLEAN) POCDIR_TEST_PICTURES=docs/images $(BIN)/python -m pytest -q tests/browser/test_whole_job.py -m browser
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+# Some systems ship Python without ensurepip: then the system's own pip fills the environment.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) 2>/dev/null || $(PYTHON) -m venv --without-pip --clear $(VENV)
+
+$(VENV)/.run: setup.cfg pyproject.toml | $(BIN)/python
+	$(call install,-e .)
+	touch $@
+
+$(VENV)/.test: setup.cfg pyproject.toml | $(BIN)/python
+	$(call install,-e '.[test]')
+	touch $(VENV)/.run $@
+
+$(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python
+	$(call install,-e '.[dev]')
+	touch $(VENV)/.run $(VENV)/.test $@
+
+define install
+	if [ -n "$(UV)" ]; then $(UV) pip install -q --python $(BIN)/python $(1); \
+	elif $(BIN)/python -m pip --version >/dev/null 2>&1; then $(BIN)/python -m pip install -q --disable-pip-version-check $(1); \
+	else $(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check $(1); fi
+endef
