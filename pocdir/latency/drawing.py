@@ -57,8 +57,8 @@ def _words(lines: Sequence[Line], level: str) -> Words:
 def _length(seconds: float) -> str:
     if seconds < 2 * DAY:
         hours = max(1, round(seconds / HOUR))
-        return ngettext("%(num)s hour", "%(num)s hours", hours)
-    return _("%(n)s days", n=format_decimal(round(seconds / DAY, 1)))
+        return str(ngettext("%(num)s hour", "%(num)s hours", hours))
+    return str(_("%(n)s days", n=format_decimal(round(seconds / DAY, 1))))
 
 
 def _number(count: float) -> str:
