@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -140,7 +140,7 @@ def _kept_secret(data: Path) -> str:
     return kept
 
 
-def _whole(low: int, high: int):  # type: ignore[no-untyped-def]
+def _whole(low: int, high: int) -> Callable[[str], int]:
     def check(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
             raise ValueError(f"a whole number from {low} to {high} is right")
@@ -149,7 +149,7 @@ def _whole(low: int, high: int):  # type: ignore[no-untyped-def]
     return check
 
 
-def _one_of(*words: str):  # type: ignore[no-untyped-def]
+def _one_of(*words: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text not in words:
             raise ValueError(f"one of {', '.join(words)} is right")
@@ -188,7 +188,7 @@ def _seconds(text: str) -> float:
     return duration(text).total_seconds()
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[str], object]] = {
     "host": str,
     "port": _whole(0, 65535),
     "base_url": _http_url,

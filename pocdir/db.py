@@ -6,11 +6,23 @@ import datetime as dt
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, event
+from sqlalchemy import (
+    JSON,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    Row,
+    Select,
+    Table,
+    TypeDecorator,
+    event,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -54,11 +66,21 @@ class Base(DeclarativeBase):
     type_annotation_map = {dict[str, Any]: JsonValue, list[Any]: JsonValue, dt.datetime: UtcDateTime}
 
 
+Line = Row[*tuple[Any, ...]]  # a row of columns that the checker does not follow
+Rows = Select[*tuple[Any, ...]]  # a statement that gives such rows
+
+
+def table_of(model: type[Base]) -> Table:
+    """The model's table, for statements that go past the unit of work."""
+    return cast(Table, model.__table__)
+
+
 # Not SQLAlchemy(model_class=Base): Flask-SQLAlchemy re-creates the class it is given, which breaks
 # type_annotation_map (flask-sqlalchemy#1361).
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 
 _OPEN = "pocdir.transaction"
+_QUERY_ONLY = "pocdir.query_only"
 
 
 @contextmanager
@@ -98,6 +120,13 @@ def snapshot() -> Iterator[Session]:
         yield session
     finally:
         session.rollback()
+
+
+@contextmanager
+def looking_up() -> Iterator[Connection]:
+    """A connection for one SELECT written here, before every view: the next transaction finds it as it was."""
+    with db.engine.connect().execution_options(pocdir_writes=None) as connection:
+        yield connection
 
 
 _commits = 0
@@ -155,8 +184,12 @@ def _sqlite_begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("pocdir_writes", False)
     raw = connection.connection.dbapi_connection
     assert raw is not None  # noqa: S101 - a connection that begins is open
-    raw.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}")  # type: ignore[attr-defined]
-    raw.execute("BEGIN IMMEDIATE" if writes else "BEGIN")  # type: ignore[attr-defined]
+    kept = connection.connection.info
+    # Only then: the pragma makes every prepared statement stale.
+    if writes is not None and kept.get(_QUERY_ONLY) != (not writes):
+        raw.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+        kept[_QUERY_ONLY] = not writes
+    raw.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _postgresql_connect(connection: Any, _record: object) -> None:
@@ -166,5 +199,5 @@ def _postgresql_connect(connection: Any, _record: object) -> None:
 
 
 def _postgresql_begin(connection: Connection) -> None:
-    if not connection.get_execution_options().get("pocdir_writes", False):
+    if connection.get_execution_options().get("pocdir_writes", False) is False:
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")

@@ -29,7 +29,9 @@ MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 
 @pytest.fixture
-def fuzzed(sqlite_app: Flask, now: dt.datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Flask, dict]]:
+def fuzzed(
+    sqlite_app: Flask, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Flask, dict]]:
     """The application with three teams, an owner's token, and no limit on how often it is asked."""
     monkeypatch.setattr(limits, "spend", lambda *_: None)
     monkeypatch.setattr(limits, "glance", lambda *_: None)

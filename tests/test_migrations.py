@@ -27,7 +27,9 @@ def migrated(app: Flask) -> Flask:
         at = standing(connection)
         known = at is None or at in revisions()
         if not known:
-            connection.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": revisions()[-1]})
+            connection.execute(
+                text("UPDATE alembic_version SET version_num = :newest"), {"newest": revisions()[-1]}
+            )
     upgrade(db.engine)
 
 

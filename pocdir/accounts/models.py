@@ -14,7 +14,7 @@ from pocdir.accounts import rules
 from pocdir.core import clock
 from pocdir.db import Base, JsonValue
 
-FsModels.set_db_info(  # type: ignore[no-untyped-call]
+FsModels.set_db_info(
     base_model=Base,
     user_table_name="users",
     role_table_name="roles",

@@ -21,7 +21,7 @@ from pocdir.accounts.models import (
     Workspace,
 )
 from pocdir.core.errors import Invalid, NotFound
-from pocdir.db import Base, db
+from pocdir.db import Base, db, looking_up
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
@@ -84,20 +84,20 @@ _CREDENTIALS = select(_users.c.id, _users.c.ref, _users.c.password, _users.c.act
 
 def token_row(prefix: str) -> AnyRow | None:
     """The kept half of a token with its workspace's slug, whether or not it still counts."""
-    with db.engine.connect() as connection:
+    with looking_up() as connection:
         return connection.execute(_TOKEN, {"prefix": prefix}).first()
 
 
 def person_rows(sign_in: str, uniquifier: str, now: dt.datetime) -> Sequence[AnyRow]:
     """The person of a live sign-in, a row for each of their workspaces and site roles; none: nobody."""
-    with db.engine.connect() as connection:
+    with looking_up() as connection:
         values = {"sign_in": sign_in, "uniquifier": uniquifier, "now": now}
         return connection.execute(_PERSON, values).all()
 
 
 def credentials(email: str) -> AnyRow | None:
     """id, ref, password (hash) and active of the account with this address; its read has ended."""
-    with db.engine.connect() as connection:
+    with looking_up() as connection:
         return connection.execute(_CREDENTIALS, {"email": email}).first()
 
 

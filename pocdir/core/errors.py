@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - the field's word: a door refuses
     """A clear no; `code` is stable and documented, `where` names the field, line or path."""
 
     status = 400

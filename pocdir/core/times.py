@@ -46,4 +46,4 @@ def duration(text: str) -> dt.timedelta:
 
 def duration_text(length: dt.timedelta) -> str:
     """ISO 8601 of a length of time: `P2D`, `PT36H`."""
-    return isodate.duration_isoformat(length)
+    return str(isodate.duration_isoformat(length))

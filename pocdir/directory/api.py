@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, g, url_for
-from flask_smorest import Blueprint
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
@@ -15,6 +14,7 @@ from pocdir.db import transaction
 from pocdir.directory import actions, listings, queries, rules, schemas
 from pocdir.directory.formats import records
 from pocdir.directory.queries import Entry
+from pocdir.web.api import Blueprint
 from pocdir.web.etags import require_match, tagged
 from pocdir.web.idempotency import once
 from pocdir.web.paging import page

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from pocdir.core import rsit, tlp
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.refs import new_ref
+from pocdir.db import table_of
 from pocdir.incidents.models import Asset, Incident
 from pocdir.incidents.rules import MOST_ASSETS, AssetValue
 
@@ -20,7 +21,7 @@ EDITABLE = (
     "title", "tlp", "description", "detected_from", "detected_to", "source_ref", "people_at_risk", "rsit_class",
     "rsit_type",
 )  # fmt: skip
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def open_incident(
@@ -60,7 +61,7 @@ def add_assets(session: Session, incident: Incident, assets: Sequence[AssetValue
     """Add what is not there yet; returns how many were new. Raises Conflict `incident_closed`."""
     if incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first")
-    table = Asset.__table__
+    table = table_of(Asset)
     standing = session.scalars(
         select(func.count()).select_from(Asset).where(Asset.incident_id == incident.id)
     ).one()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, g, request, url_for
-from flask_smorest import Blueprint
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
@@ -13,6 +12,7 @@ from pocdir.core.errors import Invalid
 from pocdir.db import transaction
 from pocdir.incidents import actions, queries, rules, schemas
 from pocdir.incidents.models import Asset, Incident
+from pocdir.web.api import Blueprint
 from pocdir.web.etags import require_match, tagged
 from pocdir.web.idempotency import once
 from pocdir.web.paging import page

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.core.refs import is_ref
-from pocdir.db import db
+from pocdir.db import Line, db
 from pocdir.incidents.models import Asset, Incident
 
 
@@ -40,7 +38,7 @@ def incidents(
 
 def newest_incidents(
     *, workspace_id: int | None, is_open: bool | None = None, limit: int = 200
-) -> list[Row[Any]]:
+) -> list[Line]:
     """(Incident, number of assets), open ones first, then newest first: the page's list."""
     count = select(Asset.incident_id, func.count().label("assets")).group_by(Asset.incident_id).subquery()
     statement = (

@@ -6,12 +6,12 @@ import datetime as dt
 from typing import Any
 
 from flask import g
-from flask_smorest import Blueprint
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.latency import queries, schemas
 from pocdir.latency.rules import as_json
+from pocdir.web.api import Blueprint
 
 blueprint = Blueprint("latency_api", __name__, url_prefix="/api/v1", description="How long answers take")
 

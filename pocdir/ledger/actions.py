@@ -14,23 +14,24 @@ from sqlalchemy.orm import Session
 from pocdir.core.canonical import canonical_json
 from pocdir.core.errors import Invalid
 from pocdir.core.refs import new_ref
+from pocdir.db import table_of
 from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.ledger.rules import SALT_BYTES, Event, inner_event, leaf_data
 
 CLOCK_SKEW = dt.timedelta(minutes=5)
 
-_EVENTS = insert(LedgerEvent.__table__)
-_VALUES = insert(EventValue.__table__)
+_EVENTS = insert(table_of(LedgerEvent))
+_VALUES = insert(table_of(EventValue))
 _ONCE = {
-    "sqlite": sqlite.insert(LedgerEvent.__table__).on_conflict_do_nothing().returning(LedgerEvent.id),
-    "postgresql": postgresql.insert(LedgerEvent.__table__).on_conflict_do_nothing().returning(LedgerEvent.id),
+    "sqlite": sqlite.insert(table_of(LedgerEvent)).on_conflict_do_nothing().returning(LedgerEvent.id),
+    "postgresql": postgresql.insert(table_of(LedgerEvent)).on_conflict_do_nothing().returning(LedgerEvent.id),
 }
 
 
 def append(
     session: Session,
     *,
-    type: str,  # noqa: A002 - the field's word
+    type: str,
     now: dt.datetime,
     actor: str,
     claimed_by: str,
@@ -96,7 +97,9 @@ def append_all(session: Session, events: Sequence[Event]) -> None:
 def _rows(event: Event, scope: str | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     if event.occurred_at > event.recorded_at + CLOCK_SKEW:
         raise Invalid(
-            "event_in_future", "it lies in the future; at most five minutes ahead is right", where="occurred_at"
+            "event_in_future",
+            "it lies in the future; at most five minutes ahead is right",
+            where="occurred_at",
         )
     salts = {name: secrets.token_bytes(SALT_BYTES) for name in event.sealed}
     salt = secrets.token_bytes(SALT_BYTES)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 
-from pocdir.db import db
+from pocdir.db import Line, Rows, db
 from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.ledger.rules import GUARDED, Event
 
@@ -86,7 +86,7 @@ def event_count() -> int:
     return db.session.execute(select(func.count()).select_from(LedgerEvent)).scalar_one()
 
 
-def stored(batch: int = 1000) -> Iterator[Row[Any]]:
+def stored(batch: int = 1000) -> Iterator[Line]:
     """Every stored event whole (columns, salt, inner, leaf), in the order of ids, for verification."""
     last = ""
     while True:
@@ -140,14 +140,14 @@ def values_of(
     return found
 
 
-def _events(statement: Select[Any], session: Session | None = None) -> list[Event]:
+def _events(statement: Rows, session: Session | None = None) -> list[Event]:
     rows = (session or db.session()).connection().execute(statement).all()
     kept = values_of((row.id for row in rows), session)
     sealed = {event: {name: value for name, (_, value) in named.items()} for event, named in kept.items()}
     return [_event(row, sealed) for row in rows]
 
 
-def _event(row: Row[Any], sealed: dict[str, dict[str, Any]]) -> Event:
+def _event(row: Line, sealed: dict[str, dict[str, Any]]) -> Event:
     return Event(**row._mapping, sealed=sealed.get(row.id, {}))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, g, url_for
-from flask_smorest import Blueprint
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
@@ -21,6 +20,7 @@ from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import plan_of
 from pocdir.outreach.queries.snapshots import snapshot
 from pocdir.outreach.rules import vocabulary
+from pocdir.web.api import Blueprint
 from pocdir.web.idempotency import once
 from pocdir.web.paging import page
 from pocdir.web.schemas import PageQuery

@@ -222,14 +222,15 @@ class PlanForm(Schema):
 
 def as_notification(typed: dict[str, Any]) -> dict[str, Any]:
     """What NotificationForm loads, as NotificationSchema loads it; raises Invalid for a line that is no asset."""
-    assets = assets_from_lines(typed["assets"]) if typed["assets"] else None
+    given = assets_from_lines(typed["assets"]) if typed["assets"] else []
+    assets = [{"kind": it.kind, "value": it.value, "port": it.port or None} for it in given]
     asked, within = typed["answer_asked"] == "true", typed["within"]
     shape = {name: typed[name] for name in typed if name not in ("within", "answer_asked", "assets")}
     return shape | {
         "send": False,
         "body_digest": None,
         "answer_asked": asked,
-        "assets": assets and [{"kind": it.kind, "value": it.value, "port": it.port or None} for it in assets],
+        "assets": assets or None,
         "expect": [{"of": "acknowledgement", "within": within}] if asked and within else None,
     }
 

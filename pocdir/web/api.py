@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import marshmallow as ma
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 from flask_smorest import Api
+from flask_smorest import Blueprint as SmorestBlueprint
+from webargs.flaskparser import FlaskParser
 
 from pocdir.core.version import VERSION
 from pocdir.web.schemas import Problem
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Parser(FlaskParser):
+    """webargs, which drops names it does not know from a query: here they are said to be wrong, as in a body."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": ma.RAISE}
+
+
+class Blueprint(SmorestBlueprint):
+    """A feature's room of the API."""
+
+    ARGUMENTS_PARSER = Parser()
 
 
 class PocdirApi(Api):
@@ -22,9 +40,9 @@ class PocdirApi(Api):
 
     def _register_responses(self) -> None:
         """Describe every error status as RFC 9457."""
-        kept, self.DEFAULT_RESPONSE_CONTENT_TYPE = self.DEFAULT_RESPONSE_CONTENT_TYPE, "application/problem+json"
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = "application/problem+json"
         super()._register_responses()
-        self.DEFAULT_RESPONSE_CONTENT_TYPE = kept
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = Api.DEFAULT_RESPONSE_CONTENT_TYPE
 
 
 def init_app(app: Flask) -> PocdirApi:
@@ -50,3 +68,14 @@ def init_app(app: Flask) -> PocdirApi:
 def _name(schema: Any) -> str:
     name = schema if isinstance(schema, str) else getattr(schema, "__name__", type(schema).__name__)
     return name.removesuffix("Schema")
+
+
+def documented(blueprint: Blueprint, schema: type[ma.Schema], **operation: Any) -> Callable[[View], View]:
+    """Describe a view that reads its request and writes its answer by itself: nothing is wrapped around it."""
+
+    def decorate(view: View) -> View:
+        described = blueprint.alt_response(200, schema=schema, success=True)(blueprint.doc(**operation)(view))
+        view._apidoc = described._apidoc  # type: ignore[attr-defined]
+        return view
+
+    return decorate

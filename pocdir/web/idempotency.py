@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Invalid
 from pocdir.core.tokens import digest
+from pocdir.db import table_of
 from pocdir.web.models import IdempotencyKey
 
 KEPT = dt.timedelta(days=30)
@@ -29,11 +30,13 @@ def once(session: Session, *, scope: str, now: dt.datetime, act: Callable[[], st
         raise Invalid("idempotency_key_invalid", "Idempotency-Key: 1 to 200 printable characters are right")
     body = b"\0".join((request.method.encode(), request.path.encode(), request.get_data()))
     fingerprint = digest(current_app.config["SECRET_KEY"].encode(), "idempotency", body)
-    table = IdempotencyKey.__table__
+    table = table_of(IdempotencyKey)
     # A transaction that writes holds the lock on SQLite; on PostgreSQL the primary key decides a race.
-    kept = session.connection().execute(
-        select(table.c.digest, table.c.resource).where(table.c.scope == scope, table.c.key == key)
-    ).first()
+    kept = (
+        session.connection()
+        .execute(select(table.c.digest, table.c.resource).where(table.c.scope == scope, table.c.key == key))
+        .first()
+    )
     if kept is None:
         resource = act()
         session.connection().execute(
@@ -47,5 +50,5 @@ def once(session: Session, *, scope: str, now: dt.datetime, act: Callable[[], st
 
 def forget_old_keys(session: Session, *, now: dt.datetime) -> int:
     """Drop keys older than 30 days; returns how many."""
-    table = IdempotencyKey.__table__
+    table = table_of(IdempotencyKey)
     return session.connection().execute(delete(table).where(table.c.created_at < now - KEPT)).rowcount

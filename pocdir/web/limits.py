@@ -125,7 +125,9 @@ def count_up(session: Session, key: str, amount: int, now: float, ends: float) -
 def forget_old_limits(session: Session, *, now: dt.datetime) -> int:
     """Drop counters whose window is over; returns how many."""
     table = RateLimit.__table__
-    return session.connection().execute(delete(table).where(table.c.expires_at <= now.timestamp())).rowcount
+    return (
+        session.connection().execute(delete(RateLimit).where(table.c.expires_at <= now.timestamp())).rowcount
+    )
 
 
 def too_many(seconds: float) -> TooMany:

@@ -27,6 +27,8 @@ class RateLimit(Base):
 
     __tablename__ = "rate_limits"
 
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)  # keyed digest: no address or account in it
+    key: Mapped[str] = mapped_column(
+        String(64), primary_key=True
+    )  # keyed digest: no address or account in it
     count: Mapped[int]
     expires_at: Mapped[float] = mapped_column(index=True)

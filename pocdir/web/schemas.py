@@ -28,7 +28,7 @@ class Schema(ma.Schema):
 class Text(fields.String):
     """Plain text without control characters, stripped; `max` in characters, `lines` allows line breaks."""
 
-    def __init__(self, *, max: int, min: int = 0, lines: bool = False, **more: Any) -> None:  # noqa: A002
+    def __init__(self, *, max: int, min: int = 0, lines: bool = False, **more: Any) -> None:
         more.setdefault("validate", validate.Length(min=min or None, max=max))
         super().__init__(**more)
         self.lines = lines
@@ -97,6 +97,4 @@ class Problem(ma.Schema):
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
     code = fields.String(required=True)
-    errors = fields.Dict(
-        keys=fields.String(), values=fields.List(fields.String()), required=True
-    )
+    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)

@@ -12,7 +12,17 @@ from tests.browser.conftest import Service, sign_in
 
 pytestmark = pytest.mark.browser
 
-PUBLIC = ("/", "/teams", "/teams/cert-at", "/coverage", "/rules", "/methods", "/api", "/login", "/nothing-here")
+PUBLIC = (
+    "/",
+    "/teams",
+    "/teams/cert-at",
+    "/coverage",
+    "/rules",
+    "/methods",
+    "/api",
+    "/login",
+    "/nothing-here",
+)
 MEMBERS = (
     "/incidents",
     "/incidents/new",
@@ -44,9 +54,7 @@ def look(page: Page, path: str) -> list[str]:
 
 
 def pages_of(chromium: Browser, service: Service, scheme: str, size: dict, language: str) -> Iterator[str]:
-    context = chromium.new_context(
-        base_url=service.url, color_scheme=scheme, viewport=size, locale="en-GB"
-    )
+    context = chromium.new_context(base_url=service.url, color_scheme=scheme, viewport=size, locale="en-GB")
     page = context.new_page()
     query = f"?lang={language}"
     for path in PUBLIC:

@@ -16,7 +16,9 @@ TEAMS: list[dict[str, Any]] = [
         "name": "CERT.at",
         "kind": "national",
         "country": "AT",
-        "channels": [{"kind": "email", "value": "reports@cert.example", "purpose": "incident", "preference": 1}],
+        "channels": [
+            {"kind": "email", "value": "reports@cert.example", "purpose": "incident", "preference": 1}
+        ],
         "responsibilities": [{"key": "country", "value": "AT", "role": "national", "rank": 1}],
     },
     {
@@ -40,7 +42,11 @@ TEAMS: list[dict[str, Any]] = [
 
 def teams(now: dt.datetime) -> None:
     """Three teams: a national one, a provider, and one without any channel."""
-    document = {"source": {"name": "test", "url": "", "date": "2026-06-17"}, "origin": "imported", "teams": TEAMS}
+    document = {
+        "source": {"name": "test", "url": "", "date": "2026-06-17"},
+        "origin": "imported",
+        "teams": TEAMS,
+    }
     parsed = parse(json.dumps(document).encode())
     assert parsed.source is not None
     with transaction() as session:

@@ -15,7 +15,6 @@ from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import event_count
 from pocdir.outreach.jobs import record_lapses
-
 from tests.conftest import Api
 from tests.outreach import made
 
@@ -98,7 +97,9 @@ def test_what_cannot_be_logged_is_refused_and_leaves_nothing(
     assert event_count() == before
 
 
-def test_a_foreign_notification_is_as_unknown_as_a_missing_one(api: Api, app: Flask, now: dt.datetime) -> None:
+def test_a_foreign_notification_is_as_unknown_as_a_missing_one(
+    api: Api, app: Flask, now: dt.datetime
+) -> None:
     ref = logged(api)["ref"]
     with transaction() as session:
         other = create_workspace(session, name="other", now=now, actor="operator")

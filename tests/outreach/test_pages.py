@@ -213,7 +213,9 @@ def test_the_recipients_page_reads_from_right_to_left_in_arabic(app: Flask, brow
 
 
 def test_an_incident_is_opened_planned_and_logged_in_one_go(browser: FlaskClient) -> None:
-    opened = send(browser, "/incidents/new", title="Sinkhole", assets="203.0.113.70\n192.0.2.9:80\nexample.at")
+    opened = send(
+        browser, "/incidents/new", title="Sinkhole", assets="203.0.113.70\n192.0.2.9:80\nexample.at"
+    )
     assert opened.status_code == 302, opened.text
     path = opened.headers["Location"]
     before = event_count()

@@ -15,6 +15,7 @@ from pocdir.core import tlp as tlp_labels
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
+from pocdir.db import table_of
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Incident
 from pocdir.ledger.actions import CLOCK_SKEW, append
@@ -124,7 +125,8 @@ def log_notification(
         "created_at": now, "created_by": actor,
     }  # fmt: skip
     connection = session.connection()
-    inserted = connection.execute(insert(Notification.__table__), row | _projection(state))
+    inserted = connection.execute(insert(table_of(Notification)), row | _projection(state))
+    assert inserted.inserted_primary_key is not None  # noqa: S101 - one row was inserted
     _keep_expectations(session, inserted.inserted_primary_key[0], state, known=())
     return ref
 
@@ -307,7 +309,7 @@ def _projection(state: State) -> dict[str, Any]:
 
 
 def _keep_expectations(session: Session, notification_id: int, state: State, *, known: Sequence[str]) -> None:
-    table, connection = Expectation.__table__, session.connection()
+    table, connection = table_of(Expectation), session.connection()
     rows = [
         {
             "id": each.id, "notification_id": notification_id, "of": each.of, "within": each.within,

@@ -8,9 +8,9 @@ from typing import Any
 
 from flask import current_app, url_for
 from flask_babel import gettext as _
-from sqlalchemy import Row
 
 from pocdir.config import Settings
+from pocdir.db import Line
 from pocdir.ledger.rules import Event
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import Snapshot, of_incidents
@@ -59,7 +59,7 @@ def shown(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def recipient_page(row: Row[Any]) -> str | None:
+def recipient_page(row: Line) -> str | None:
     """The recipient's link; None once the notification was taken back."""
     if row.withdrawn_at is not None:
         return None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from sqlalchemy import Row, Select, bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from pocdir.accounts.models import Workspace
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.core.refs import is_ref
-from pocdir.db import db
+from pocdir.db import Line, Rows, db
 from pocdir.directory.models import Address, Channel, Team
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 from pocdir.routing.queries import index
@@ -36,7 +36,7 @@ class Viewer(Protocol):
     def team_id(self) -> int | None: ...
 
 
-def team_for_notification(session: Session, slug: str) -> Row[Any]:
+def team_for_notification(session: Session, slug: str) -> Line:
     """(id, slug, name) of a live team; raises NotFound `team_unknown`."""
     found = session.connection().execute(_TEAM, {"slug": slug}).first()
     if found is None:
@@ -61,7 +61,7 @@ def address_version(kind: str, value: str, session: Session | None = None) -> in
 
 def notification(ref: str, viewer: Viewer, session: Session | None = None) -> Notification:
     """One notification with its expectations; raises NotFound `notification_unknown`, also for a foreign one."""
-    found = None
+    found: Notification | None = None
     if is_ref(ref):
         found = (session or db.session()).scalar(
             _seen_by(viewer, _WHOLE.where(Notification.ref == ref)).execution_options(populate_existing=True)
@@ -107,7 +107,7 @@ def counts(viewer: Viewer) -> dict[str, int]:
 
 def acknowledgement_within(session: Session, workspace_id: int) -> str:
     """The workspace's default time for an acknowledgement, ISO 8601."""
-    return session.connection().execute(_WITHIN, {"workspace_id": workspace_id}).scalar_one()
+    return str(session.connection().execute(_WITHIN, {"workspace_id": workspace_id}).scalar_one())
 
 
 def teams_by_id(ids: Sequence[int], session: Session | None = None) -> dict[int, Team]:
@@ -122,7 +122,11 @@ def teams_by_address(session: Session, value: str) -> list[str]:
         select(Team.slug)
         .join(Channel, Channel.team_id == Team.id)
         .join(Address, Address.id == Channel.address_id)
-        .where(func.lower(Address.value) == value.lower(), Team.retired_at.is_(None))
+        .where(
+            func.lower(Address.value) == value.lower(),
+            Channel.withdrawn.is_(False),
+            Team.retired_at.is_(None),
+        )
         .order_by(Channel.origin.desc(), Channel.preference, Team.slug)
     )
     return list(dict.fromkeys(session.scalars(statement)))
@@ -158,10 +162,10 @@ def last_tick() -> dt.datetime | None:
     return db.session.scalar(select(WorkerTick.last_tick).where(WorkerTick.id == 1))
 
 
-_WHOLE: Select[tuple[Notification]] = select(Notification).options(joinedload(Notification.incident))
+_WHOLE: Select[Notification] = select(Notification).options(joinedload(Notification.incident))
 
 
-def _seen_by(viewer: Viewer, statement: Select[Any]) -> Select[Any]:
+def _seen_by(viewer: Viewer, statement: Rows) -> Rows:
     if viewer.workspace_id is None:
         return statement.where(Notification.team_id == viewer.team_id)
     return statement.where(Notification.workspace_id == viewer.workspace_id)

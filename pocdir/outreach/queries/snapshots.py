@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, func, select
+from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.core.refs import is_ref
-from pocdir.db import db
+from pocdir.db import Line, Rows, db
 from pocdir.directory.models import Address, Team
 from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification
@@ -49,8 +49,8 @@ _EXPECTED = (
 class Snapshot:
     """A notification's row with team, incident and parent named, and its expectations."""
 
-    row: Row[Any]
-    expectations: Sequence[Row[Any]]
+    row: Line
+    expectations: Sequence[Line]
 
 
 def snapshot(ref: str, viewer: Viewer, session: Session | None = None) -> Snapshot:
@@ -100,10 +100,10 @@ def of_incidents(ids: Sequence[int]) -> list[Snapshot]:
     return _fetched(_ALL.where(_N.incident_id.in_(ids)).order_by(_N.id))
 
 
-def _fetched(statement: Select[Any], session: Session | None = None, **values: Any) -> list[Snapshot]:
+def _fetched(statement: Rows, session: Session | None = None, **values: Any) -> list[Snapshot]:
     connection = (session or db.session()).connection()
     rows = connection.execute(statement, values).all()
-    expected: dict[int, list[Row[Any]]] = {row.id: [] for row in rows}
+    expected: dict[int, list[Line]] = {row.id: [] for row in rows}
     ids = list(expected)
     for start in range(0, len(ids), 500):
         for each in connection.execute(_EXPECTED, {"ids": ids[start : start + 500]}):
@@ -111,19 +111,19 @@ def _fetched(statement: Select[Any], session: Session | None = None, **values: A
     return [Snapshot(row, expected[row.id]) for row in rows]
 
 
-def _is_seen_by(viewer: Viewer, row: Row[Any]) -> bool:
+def _is_seen_by(viewer: Viewer, row: Line) -> bool:
     if viewer.workspace_id is None:
         return viewer.team_id is not None and bool(row.team_id == viewer.team_id)
     return bool(row.workspace_id == viewer.workspace_id)
 
 
-def _seen_by(viewer: Viewer, statement: Select[Any]) -> Select[Any]:
+def _seen_by(viewer: Viewer, statement: Rows) -> Rows:
     if viewer.workspace_id is None:
         return statement.where(_N.team_id == viewer.team_id)
     return statement.where(_N.workspace_id == viewer.workspace_id)
 
 
-def _after(viewer: Viewer, statement: Select[Any], cursor: str | None) -> Select[Any]:
+def _after(viewer: Viewer, statement: Rows, cursor: str | None) -> Rows:
     if cursor is None:
         return statement
     last = db.session.scalar(_seen_by(viewer, select(_N.id).where(_N.ref == cursor)))

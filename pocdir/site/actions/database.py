@@ -30,7 +30,8 @@ def is_current(connection: Connection) -> bool:
     known = revisions()
     if at is not None and at not in known:
         raise Conflict(
-            "database_newer", f"the database is at migration {at}, newer than this pocdir ({known[-1]}); update it"
+            "database_newer",
+            f"the database is at migration {at}, newer than this pocdir ({known[-1]}); update it",
         )
     return at == known[-1]
 

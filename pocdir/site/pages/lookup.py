@@ -102,7 +102,11 @@ def _several(name: str) -> list[str]:
 
 
 def _choices(known: Index) -> dict[str, Any]:
-    kinds = [(f"{class_}/{type_}", f"{class_}: {type_}") for class_, types in rsit.CLASSES.items() for type_ in types]
+    kinds = [
+        (f"{class_}/{type_}", f"{class_}: {type_}")
+        for class_, types in rsit.CLASSES.items()
+        for type_ in types
+    ]
     return {"sectors": [(name, name) for name in sectors(known)], "report_kinds": kinds}
 
 
@@ -146,14 +150,20 @@ def _letter(answer: dict[str, Any]) -> dict[str, str] | None:
     body = "\n\n".join(
         (
             tlp.AMBER,
-            _("We report the following to you because, as far as we know, it lies within your responsibility."),
+            _(
+                "We report the following to you because, as far as we know, it lies within your responsibility."
+            ),
             seen,
             _("What was seen, when (with its zone), and how:"),
             _("A reply is enough. Please tell us that a person has received this."),
             _("Your name, and how to reach you:"),
         )
     )
-    return {"subject": subject, "body": body, "mailto": letters.mailto_url(channel["value"], subject, body, _)}
+    return {
+        "subject": subject,
+        "body": body,
+        "mailto": letters.mailto_url(channel["value"], subject, body, _),
+    }
 
 
 def _details(known: Index, answers: list[dict[str, Any]], now: dt.datetime) -> dict[str, Any]:

@@ -34,9 +34,7 @@ def _operations() -> list[dict[str, Any]]:
         view = current_app.view_functions[rule.endpoint]
         if not rule.rule.startswith("/api/v1/") or rule.endpoint.startswith("api-docs."):
             continue
-        action = getattr(view, "guarded_action", None) or getattr(
-            getattr(view, "__wrapped__", None), "guarded_action", "page.read"
-        )
+        action = str(getattr(view, "guarded_action", "page.read"))
         public = bool(MATRIX[action]["anonymous"])
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             found.append(

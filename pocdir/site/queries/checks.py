@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+import datetime as dt
+import ipaddress
+import platform
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from pocdir.config import Settings
+from pocdir.core.errors import Refusal
+from pocdir.core.times import isoformat
+from pocdir.core.version import VERSION
+from pocdir.db import db
+from pocdir.directory.models import DirectoryVersion
+from pocdir.ledger.queries import missing_guards
+from pocdir.outreach.models import Expectation
+from pocdir.outreach.queries.notifications import last_tick
+from pocdir.routing.rules.registry import Registry
+from pocdir.site.actions.database import is_current, standing
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+LATE = dt.timedelta(seconds=60)
+OLD = dt.timedelta(days=180)
+MEGABYTE = 1024 * 1024
 DURABLE = {
     "fsync": ("on",),
     "full_page_writes": ("on",),
     "synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
 }
+
+
+class Check(NamedTuple):
+    """One line of `pocdir doctor`."""
+
+    name: str
+    level: str
+    finding: str
 
 
 def unsafe_postgresql(connection: Connection) -> list[str]:
@@ -17,3 +52,137 @@ def unsafe_postgresql(connection: Connection) -> list[str]:
         return []
     found = {name: connection.execute(text(f"SHOW {name}")).scalar_one() for name in DURABLE}
     return [f"{name}={value}" for name, value in found.items() if value not in DURABLE[name]]
+
+
+def checks(settings: Settings, now: dt.datetime) -> Iterator[Check]:
+    """Every check, the database's own only as far as it answers."""
+    yield Check("pocdir", OK, f"{VERSION} on Python {platform.python_version()}")
+    yield _folder(settings.data)
+    yield _disk(settings.data)
+    yield _secret(settings)
+    yield _address(settings)
+    yield _registry(settings.data / "registry", now)
+    try:
+        with db.engine.connect() as connection:
+            yield (_sqlite if connection.dialect.name == "sqlite" else _postgresql)(connection)
+            current = is_current(connection)
+            yield Check("migration", *((OK, standing(connection)) if current else _behind(connection)))
+        if current:
+            yield _guards()
+            yield _directory(now)
+            yield _worker(now)
+            yield _past_due(now)
+    except SQLAlchemyError as error:
+        yield Check("database", FAIL, " ".join(str(getattr(error, "orig", error)).split()))
+    except Refusal as refusal:
+        yield Check("migration", FAIL, str(refusal))
+    finally:
+        db.session.remove()
+
+
+def _folder(data: Path) -> Check:
+    files = [data, data / "secret_key", *data.glob("pocdir*.db")]
+    loose = [path.name for path in files if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077]
+    # Nobody gets at a file of a folder that is closed.
+    if data.name not in loose and "secret_key" not in loose:
+        return Check("data", OK, str(data))
+    level = FAIL if "secret_key" in loose and data.name in loose else WARN
+    return Check("data", level, f"{data}: others may read {', '.join(loose)}; chmod go= it")
+
+
+def _disk(data: Path) -> Check:
+    free = shutil.disk_usage(data).free // MEGABYTE
+    return Check("disk", FAIL if free < 200 else WARN if free < 1000 else OK, f"{free} MB free")
+
+
+def _secret(settings: Settings) -> Check:
+    if len(set(settings.secret_key)) < 12:
+        words = "too few different characters; remove the setting and one is made, or use 32 random bytes"
+        return Check("secret", FAIL, words)
+    return Check("secret", OK, f"{len(settings.secret_key)} characters")
+
+
+def _address(settings: Settings) -> Check:
+    url = settings.external_url
+    if settings.https or (_is_loopback(settings.host) and _is_loopback(urlsplit(url).hostname or "")):
+        return Check("address", OK, url)
+    return Check("address", WARN, f"{url}: passwords and links travel readable; put TLS before it (https://)")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _registry(folder: Path, now: dt.datetime) -> Check:
+    try:
+        registry = Registry.open(folder)
+    except Refusal as refusal:
+        return Check("registry", FAIL, str(refusal))
+    if registry is None:
+        return Check("registry", WARN, "none; run `pocdir seed`, or `pocdir registry import`")
+    old = dt.date.fromisoformat(registry.as_of) < (now - OLD).date()
+    return Check(
+        "registry", WARN if old else OK, f"of {registry.as_of}{', import a newer one' if old else ''}"
+    )
+
+
+def _behind(connection: Connection) -> tuple[str, str]:
+    return FAIL, f"at {standing(connection) or 'none'}, behind this pocdir; run `pocdir db upgrade`"
+
+
+def _sqlite(connection: Connection) -> Check:
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    found = {name: connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in wanted}
+    wrong = [f"{name}={value}" for name, value in found.items() if value != wanted[name]]
+    damage = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
+    if damage != "ok":
+        wrong.append(str(damage))
+    return Check("database", FAIL if wrong else OK, f"SQLite: {', '.join(wrong) or 'durable and whole'}")
+
+
+def _postgresql(connection: Connection) -> Check:
+    version = connection.execute(text("SHOW server_version")).scalar_one().split()[0]
+    if unsafe := unsafe_postgresql(connection):
+        words = (
+            f"PostgreSQL {version} with {', '.join(unsafe)}: a power failure may lose what was acknowledged"
+        )
+        return Check("database", FAIL, words)
+    if connection.execute(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")).scalar_one():
+        words = f"PostgreSQL {version}: the role is a superuser, whom no trigger stops; use a plain role"
+        return Check("database", WARN, words)
+    return Check("database", OK, f"PostgreSQL {version}, durable")
+
+
+def _guards() -> Check:
+    missing = missing_guards()
+    return Check(
+        "ledger", FAIL if missing else OK, f"missing: {', '.join(missing)}" if missing else "append-only"
+    )
+
+
+def _directory(now: dt.datetime) -> Check:
+    changed = db.session.scalar(select(DirectoryVersion.changed_at))
+    if changed is None:
+        return Check("directory", WARN, "empty; run `pocdir seed`, or `pocdir directory import`")
+    return Check("directory", WARN if changed < now - OLD else OK, f"last changed {isoformat(changed)}")
+
+
+def _worker(now: dt.datetime) -> Check:
+    tick = last_tick()
+    if tick is None:
+        return Check("worker", WARN, "has never gone round; run `pocdir up`")
+    late = now - tick > LATE
+    return Check(
+        "worker", WARN if late else OK, f"last went round {isoformat(tick)}{', is it running?' * late}"
+    )
+
+
+def _past_due(now: dt.datetime) -> Check:
+    running = (Expectation.state == "running", Expectation.due_at < now - LATE)
+    count = db.session.scalar(select(func.count()).select_from(Expectation).where(*running)) or 0
+    if count:
+        return Check("expectations", FAIL, f"{count} fell due without their event; the worker records them")
+    return Check("expectations", OK, "everything that fell due has its event")
