@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from pocdir.core.errors import Conflict
 from pocdir.db import Base, db, transaction
 from pocdir.ledger.actions import append
-from pocdir.site.actions.database import copy_aside, downgrade, is_current, revisions, standing, upgrade
+from pocdir.site.actions.database import copy_aside, downgrade, upgrade
+from pocdir.site.queries.database import is_current, revisions, standing
 
 
 @pytest.fixture

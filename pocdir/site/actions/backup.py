@@ -35,7 +35,8 @@ from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.times import isoformat
 from pocdir.core.version import VERSION
 from pocdir.routing.rules.registry import CURRENT, Registry
-from pocdir.site.actions.database import downgrade, revisions, standing, upgrade
+from pocdir.site.actions.database import downgrade, upgrade
+from pocdir.site.queries.database import revisions, standing
 from pocdir.site.queries.ledger import Verdict, head, verdict
 from pocdir.site.rules import backup as rules
 from pocdir.site.rules.backup import Manifest

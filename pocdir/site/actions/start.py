@@ -20,8 +20,8 @@ from pocdir.core.errors import Conflict
 from pocdir.db import db
 from pocdir.directory.queries import directory_version
 from pocdir.routing.rules.registry import current_version
-from pocdir.site.actions.database import is_current, revisions, standing
 from pocdir.site.queries.checks import unsafe_postgresql
+from pocdir.site.queries.database import is_current, revisions, standing
 
 
 def prepare(app: Flask, *, now: dt.datetime) -> Iterator[str]:

@@ -7,7 +7,8 @@ import click
 from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.db import db as database
-from pocdir.site.actions.database import copy_aside, is_current, revisions, standing, upgrade
+from pocdir.site.actions.database import copy_aside, upgrade
+from pocdir.site.queries.database import is_current, revisions, standing
 from pocdir.web.terminal import app_context, emit, json_option
 
 

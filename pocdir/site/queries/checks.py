@@ -25,7 +25,7 @@ from pocdir.ledger.queries import missing_guards
 from pocdir.outreach.models import Expectation
 from pocdir.outreach.queries.notifications import last_tick
 from pocdir.routing.rules.registry import Registry
-from pocdir.site.actions.database import is_current, standing
+from pocdir.site.queries.database import is_current, standing
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 LATE = dt.timedelta(seconds=60)
