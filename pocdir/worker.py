@@ -50,7 +50,7 @@ def up() -> None:
     with app_context() as app:
         logs.init(app.extensions["pocdir"].log_level)
         listener, stop = bound(app), stopping()
-        for line in prepare(app, now=clock.now()):
+        for line in prepare(app.extensions["pocdir"], now=clock.now()):
             click.echo(line)
         with only_worker(app.extensions["pocdir"]) as alone:
             if not alone:

@@ -24,6 +24,14 @@ from pocdir.db import Base, db, transaction
 from pocdir.site.actions.database import upgrade
 from tests import postgres
 
+pytest_plugins = ("tests.no_skips",)
+
+# What the caller's shell sets for a service is not for tests.
+for name in [
+    name for name in os.environ if name.startswith("POCDIR_") and not name.startswith("POCDIR_TEST_")
+]:
+    del os.environ[name]
+
 ROOT = Path(__file__).resolve().parent.parent
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 DATABASES = ("sqlite", "postgresql")

@@ -58,9 +58,7 @@ def test_a_worker_that_goes_round_keeps_an_old_service_well(
         assert client.get("/healthz").status_code == 200
 
 
-def test_a_database_that_does_not_answer_is_told(
-    app: Flask, started: dt.datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_that_does_not_answer_is_told(app: Flask, started: dt.datetime) -> None:
     db.session.remove()
     with db.engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
         connection.exec_driver_sql("ALTER TABLE worker_ticks RENAME TO worker_ticks_gone")
@@ -82,9 +80,7 @@ def test_metrics_tell_of_answers_and_the_worker_and_of_no_outreach(
     assert answer.status_code == 200
     assert answer.content_type.startswith("text/plain; version=")
     assert 'pocdir_http_answers_total{status="4xx"}' in answer.text
-    assert (
-        f"pocdir_worker_last_tick_seconds {now.timestamp():.9e}" in answer.text or "last_tick" in answer.text
-    )
+    assert "\npocdir_worker_last_tick_seconds " in answer.text
     assert "notification" not in answer.text
 
 

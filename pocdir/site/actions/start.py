@@ -11,8 +11,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from flask import Flask
-
 from pocdir import config
 from pocdir.accounts.sign_in import first_admin_link
 from pocdir.config import Settings
@@ -24,12 +22,11 @@ from pocdir.site.queries.checks import unsafe_postgresql
 from pocdir.site.queries.database import is_current, revisions, standing
 
 
-def prepare(app: Flask, *, now: dt.datetime) -> Iterator[str]:
+def prepare(settings: Settings, *, now: dt.datetime) -> Iterator[str]:
     """Bring the database up and fill it when it is empty; yields what a person should read, as it happens.
 
     Raises Conflict `database_newer`, SystemExit when a step failed and has said why on stderr.
     """
-    settings: Settings = app.extensions["pocdir"]
     with _one_at_a_time(settings.data / "start.lock"):
         with db.engine.connect() as connection:
             current = is_current(connection)

@@ -66,7 +66,7 @@ def checks(settings: Settings, now: dt.datetime) -> Iterator[Check]:
         with db.engine.connect() as connection:
             yield (_sqlite if connection.dialect.name == "sqlite" else _postgresql)(connection)
             current = is_current(connection)
-            yield Check("migration", *((OK, standing(connection)) if current else _behind(connection)))
+            yield _migration(connection, current)
         if current:
             yield _guards()
             yield _directory(now)
@@ -129,8 +129,9 @@ def _registry(folder: Path, now: dt.datetime) -> Check:
     )
 
 
-def _behind(connection: Connection) -> tuple[str, str]:
-    return FAIL, f"at {standing(connection) or 'none'}, behind this pocdir; run `pocdir db upgrade`"
+def _migration(connection: Connection, current: bool) -> Check:
+    at = standing(connection) or "none"
+    return Check("migration", OK, at) if current else Check("migration", FAIL, f"at {at}; run `pocdir db upgrade`")
 
 
 def _sqlite(connection: Connection) -> Check:
