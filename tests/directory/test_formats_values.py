@@ -46,7 +46,12 @@ SPELLINGS = [
 ]
 
 
-@pytest.mark.parametrize(("check", "written", "kept"), SPELLINGS, ids=lambda it: str(it)[:30])
+def named(it: object) -> str:
+    """The same name in every process: a function's own, else what it looks like."""
+    return ascii(getattr(it, "__name__", it))[:30]
+
+
+@pytest.mark.parametrize(("check", "written", "kept"), SPELLINGS, ids=named)
 def test_a_value_has_one_spelling(check, written, kept):
     assert check(written) == kept
     assert check(kept) == kept
@@ -96,7 +101,7 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("check", "written"), REFUSALS, ids=lambda it: ascii(it)[:30])
+@pytest.mark.parametrize(("check", "written"), REFUSALS, ids=named)
 def test_what_is_no_such_value_is_refused(check, written):
     with pytest.raises(Invalid):
         check(written)
