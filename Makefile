@@ -7,7 +7,7 @@ UV := $(shell command -v uv 2>/dev/null)
 unexport PYTHONDONTWRITEBYTECODE
 CLEAN = env $$(env | sed -n 's/^\(POCDIR_[A-Z_]*\)=.*/-u \1/p' | grep -v -e '-u POCDIR_TEST_' | tr '\n' ' ')
 
-.PHONY: run demo test test-long lint format bench pictures clean
+.PHONY: run demo test test-long lint format bench pictures translations clean
 
 run: $(VENV)/.run
 	$(BIN)/pocdir up
@@ -37,6 +37,16 @@ bench: $(VENV)/.test
 
 pictures: $(VENV)/.test
 	$(CLEAN) POCDIR_TEST_PICTURES=docs/images $(BIN)/python -m pytest -q tests/browser/test_whole_job.py -m browser
+
+# Besides gettext's own calls: the sentence of a refusal, which the error page puts into the reader's language.
+REFUSALS = Invalid:2 Forbidden:2 NotFound:2 Conflict:2 Gone:2 TooMany:2 answer:3
+translations: $(VENV)/.run
+	mkdir -p build
+	$(BIN)/pybabel -q extract -F pyproject.toml $(addprefix -k ,$(REFUSALS)) --add-location=file --sort-by-file \
+		--project=pocdir -o build/messages.pot .
+	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
+		-i build/messages.pot -d pocdir/translations
+	$(BIN)/pybabel -q compile -d pocdir/translations
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, render_template, request
+from flask_babel import gettext
 from marshmallow import ValidationError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
@@ -101,7 +102,10 @@ def answer(status: int, code: str, detail: str, errors: Mapping[str, list[str]])
             "errors": dict(errors),
         }
         return Response(json.dumps(problem), status, content_type="application/problem+json")
-    page = render_template("error.html", status=status, title=title, code=code, message=detail, errors=errors)
+    message = gettext(detail) if detail else ""
+    page = render_template(
+        "error.html", status=status, title=title, code=code, message=message, errors=errors
+    )
     return Response(page, status)
 
 

@@ -40,10 +40,12 @@ def init_app(app: Flask) -> None:
 
 
 def chosen_language() -> str:
-    """`?lang=`, else the cookie, else what the browser asks for where it is translated whole, else English."""
-    for wanted in (request.args.get("lang"), request.cookies.get(COOKIE)):
-        if wanted in LANGUAGES:
-            return wanted
+    """`?lang=`; else, where the page is translated whole, the cookie or what the browser asks for; else English."""
+    wanted, kept = request.args.get("lang"), request.cookies.get(COOKIE)
+    if wanted in LANGUAGES:
+        return wanted
+    if kept in _offered():
+        return kept
     return request.accept_languages.best_match(_offered()) or "en"
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from flask import current_app, render_template, request
+from flask_babel import gettext
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
@@ -60,7 +61,7 @@ def answer_as_recipient(token: str) -> Any:
             else:
                 event = actions.answer(session, row, choice=choice, filled_in=_filled_in(asks), now=now)
     except Invalid as refusal:
-        typed.errors = {(refusal.where or "form").removeprefix("payload."): [refusal.message]}
+        typed.errors = {(refusal.where or "form").removeprefix("payload."): [gettext(refusal.message)]}
         return _confirm(about, choice, asks, named, typed), 422
     return render_template(
         "outreach/recipient_done.html",
