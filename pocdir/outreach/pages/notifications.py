@@ -21,11 +21,13 @@ from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import answers, snapshots
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
+from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
 from pocdir.outreach.rules.vocabulary import claim_of
 from pocdir.routing.queries import index
 from pocdir.web.forms import Form, form, utc_moments
+from pocdir.web.i18n import LANGUAGES
 
-LETTER_LANGUAGES = [("en", "English")]
+LETTER_LANGUAGES = [(tag, LANGUAGES[tag]) for tag in LETTERS]
 PAGE = 100
 # What a person adds by hand, the frequent first; the API takes the whole vocabulary.
 FACTS = (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import current_app, url_for
+from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from pocdir.config import Settings
@@ -109,10 +110,11 @@ def letter(snapshot: Snapshot) -> dict[str, Any]:
         asked=[letters.Asked(each.of, each.due_at) for each in snapshot.expectations],
         link=recipient_page(row),
     )
-    text = letters.letter(matter)
     mailto = None
-    if row.channel_kind == "email":
-        mailto = letters.mailto_url(row.channel_value, text.subject, text.body)
+    with force_locale(row.language if row.language in letters.LANGUAGES else "en"):
+        text = letters.letter(matter, _)
+        if row.channel_kind == "email":
+            mailto = letters.mailto_url(row.channel_value, text.subject, text.body, _)
     return {"to": row.channel_value, "subject": text.subject, "body": text.body, "mailto": mailto}
 
 

@@ -20,6 +20,8 @@ MOST_ASSETS = 500  # more are counted, not listed
 # What a first line may say instead of a visit to the recipient's page.
 REPLY_WORDS = ("received", "passed on", "not ours", "need", "done")
 
+LANGUAGES = ("en", "ar")  # in which the letter's own words are there
+
 Translate = Callable[[str], str]
 _PIECE = r"-[\s>]{0,4}"  # a mail program may break the line after a hyphen and quote the rest
 _TAG = re.compile(
