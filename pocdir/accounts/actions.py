@@ -105,14 +105,32 @@ def add_member(
 
 def remove_member(session: Session, *, workspace_id: int, user_ref: str, actor: str) -> None:
     """Raises NotFound `member_unknown`, Conflict `last_owner`."""
+    member = _member(session, workspace_id, user_ref)
+    _keep_an_owner(session, member)
+    session.delete(member)
+    _log.info("member removed", user=user_ref, workspace=workspace_id, actor=actor)
+
+
+def set_member_role(session: Session, *, workspace_id: int, user_ref: str, role: str, actor: str) -> None:
+    """Make a member an owner or a researcher; raises NotFound `member_unknown`, Conflict `last_owner`."""
+    member = _member(session, workspace_id, user_ref)
+    if role != "owner":
+        _keep_an_owner(session, member)
+    member.role = role
+    _log.info("member changed", user=user_ref, workspace=workspace_id, role=role, actor=actor)
+
+
+def _member(session: Session, workspace_id: int, user_ref: str) -> Membership:
     user = queries.user_by_ref(session, user_ref)
     member = queries.membership(session, user_id=user.id, workspace_id=workspace_id) if user else None
-    if user is None or member is None:
+    if member is None:
         raise NotFound("member_unknown", "there is no such member")
-    if member.role == "owner" and queries.owners(session, workspace_id) == 1:
+    return member
+
+
+def _keep_an_owner(session: Session, member: Membership) -> None:
+    if member.role == "owner" and queries.owners(session, member.workspace_id) == 1:
         raise Conflict("last_owner", "a workspace keeps one owner; make somebody else an owner first")
-    session.delete(member)
-    _log.info("member removed", user=user.ref, workspace=workspace_id, actor=actor)
 
 
 def set_site_role(session: Session, *, user: User, role: str, actor: str) -> None:
@@ -256,6 +274,17 @@ def invite(
     session.flush()
     _log.info("member invited", workspace=workspace_id, role=role, actor=actor)
     return invitation
+
+
+def withdraw_invitation(
+    session: Session, *, ref: str, workspace_id: int, now: dt.datetime, actor: str
+) -> None:
+    """The link stops working; raises NotFound `invitation_unknown`, also for one of another workspace."""
+    invitation = queries.invitation_by_ref(session, ref)
+    if invitation is None or invitation.workspace_id != workspace_id:
+        raise NotFound("invitation_unknown", "there is no such invitation")
+    invitation.expires_at = min(invitation.expires_at, now)
+    _log.info("invitation withdrawn", workspace=workspace_id, actor=actor)
 
 
 def accept_invitation(session: Session, *, ref: str, user: User, now: dt.datetime) -> Workspace:

@@ -184,6 +184,35 @@ def invite() -> Any:
     return _workspace(link=link, invited=typed.data["email"])
 
 
+@blueprint.post("/workspace/invitations/<ref>/withdraw")
+@guard("workspace.manage", fresh_from="accounts.workspace")
+def withdraw_invitation(ref: str) -> Any:
+    principal = g.principal
+    with transaction() as written:
+        actions.withdraw_invitation(
+            written, ref=ref, workspace_id=principal.workspace_id, now=clock.now(), actor=principal.actor
+        )
+    flash(_("The invitation is withdrawn; its link stopped working."), "success")
+    return redirect(url_for("accounts.workspace"))
+
+
+@blueprint.post("/workspace/members/<ref>/role")
+@guard("workspace.manage", fresh_from="accounts.workspace")
+def set_member_role(ref: str) -> Any:
+    principal, typed = g.principal, form(schemas.MemberRole(), request.form)
+    if not typed.valid:
+        return _workspace(), 422
+    with transaction() as written:
+        actions.set_member_role(
+            written,
+            workspace_id=principal.workspace_id,
+            user_ref=ref,
+            role=typed.data["role"],
+            actor=principal.actor,
+        )
+    return redirect(url_for("accounts.workspace"))
+
+
 @blueprint.post("/workspace/members/<ref>/remove")
 @guard("workspace.manage", fresh_from="accounts.workspace")
 def remove_member(ref: str) -> Any:

@@ -46,5 +46,9 @@ class NewInvitation(Schema):
     role = fields.String(load_default="researcher", validate=validate.OneOf(rules.WORKSPACE_ROLES))
 
 
+class MemberRole(Schema):
+    role = fields.String(required=True, validate=validate.OneOf(rules.WORKSPACE_ROLES))
+
+
 class CurrentWorkspace(Schema):
     workspace = Text(max=60, required=True)

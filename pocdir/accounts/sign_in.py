@@ -107,7 +107,9 @@ def welcomed(reader: Session, token: str, now: dt.datetime) -> User:
 def invited(reader: Session, token: str, now: dt.datetime) -> Invitation:
     """Which invitation this is; raises Gone `link_used`."""
     invitation = queries.invitation_by_ref(reader, rules.linked_ref(token, now))
-    if invitation is None or invitation.accepted_at or not rules.is_link(_secret(), INVITATION, token, ""):
+    if invitation is None or not rules.is_link(_secret(), INVITATION, token, ""):
+        raise rules.link_used()
+    if invitation.accepted_at or invitation.expires_at <= now:
         raise rules.link_used()
     return invitation
 

@@ -102,7 +102,7 @@ def answer(status: int, code: str, detail: str, errors: Mapping[str, list[str]])
             "errors": dict(errors),
         }
         return Response(json.dumps(problem), status, content_type="application/problem+json")
-    message = gettext(detail) if detail else ""
+    message = sentence(gettext(detail)) if detail else ""
     page = render_template(
         "error.html", status=status, title=title, code=code, message=message, errors=errors
     )
@@ -112,6 +112,11 @@ def answer(status: int, code: str, detail: str, errors: Mapping[str, list[str]])
 def in_words(errors: Mapping[str, list[str]]) -> str:
     """`{"a": ["b"]}` as one line."""
     return "; ".join(f"{where}: {' '.join(what)}" for where, what in errors.items())
+
+
+def sentence(message: str) -> str:
+    """A refusal as a page says it; on the command line and in JSON it stays a phrase."""
+    return message[:1].upper() + message[1:] + ("" if message[-1:] in ".?!)" else ".")
 
 
 def flat_messages(messages: Any, path: str = "") -> dict[str, list[str]]:

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flask_babel import gettext
 from marshmallow import Schema, ValidationError
 from marshmallow import fields as ma_fields
 from werkzeug.datastructures import MultiDict
 
 from pocdir.core.errors import Refusal
-from pocdir.web.errors import flat_messages
+from pocdir.web.errors import flat_messages, sentence
 
 NOT_DATA = ("csrf_token", "next", "action")
 
@@ -31,7 +32,7 @@ class Form:
 
     def refuse(self, refusal: Refusal) -> None:
         """Show a refusal beside the field it names, else above the form."""
-        self.errors.setdefault(refusal.where or "form", []).append(refusal.message)
+        self.errors.setdefault(refusal.where or "form", []).append(sentence(gettext(refusal.message)))
 
 
 def form(schema: Schema, typed: MultiDict[str, str]) -> Form:

@@ -173,6 +173,15 @@ def foreign(app: Flask, now: dt.datetime) -> dict[str, str]:
         rivals = queries.workspace_by_slug(session, "rivals")
         token, text = actions.create_token(session, workspace_id=rivals.id, now=now, actor="operator")
         token_ref = token.ref
+        invitation = actions.invite(
+            session,
+            workspace_id=rivals.id,
+            email="cy@example.org",
+            role="researcher",
+            now=now,
+            actor="operator",
+        )
+        invitation_ref = invitation.ref
     client, headers = app.test_client(), {"Authorization": f"Bearer {text}"}
     incident = client.post("/api/v1/incidents", json={"title": "theirs"}, headers=headers).get_json()
     asked = {"team": "cert-at", "incident": incident["ref"]}
@@ -181,6 +190,7 @@ def foreign(app: Flask, now: dt.datetime) -> dict[str, str]:
         "incident": incident["ref"],
         "notification": notification["ref"],
         "token": token_ref,
+        "invitation": invitation_ref,
         "member": ben.ref,
     }
 

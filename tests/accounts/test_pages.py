@@ -384,6 +384,32 @@ def test_an_owner_removes_a_member_who_is_out_at_once(app: Flask, now: dt.dateti
     assert bens.get("/workspace").status_code == 403
 
 
+def test_an_invitation_can_be_withdrawn(app: Flask, client: FlaskClient, now: dt.datetime) -> None:
+    annas = owner(app, now)
+    path = invited_to(annas)
+    ref = made.one(Invitation.ref)
+    assert post(annas, f"/workspace/invitations/{ref}/withdraw", _from="/workspace").status_code == 302
+    assert client.get(path).status_code == 410
+
+
+def test_a_member_is_made_an_owner_and_back(app: Flask, now: dt.datetime) -> None:
+    client = owner(app, now)
+    ben = made.person("ben@example.org", now=now, workspace="lab")
+    for role in ("owner", "researcher"):
+        changed = post(client, f"/workspace/members/{ben.ref}/role", _from="/workspace", role=role)
+        assert changed.status_code == 302
+        assert roles_in("lab")["ben@example.org"] == role
+    post(client, f"/workspace/members/{ben.ref}/role", _from="/workspace", role="king")
+    assert roles_in("lab")["ben@example.org"] == "researcher"
+
+
+def test_the_last_owner_cannot_step_down(app: Flask, now: dt.datetime) -> None:
+    client = owner(app, now)
+    anna = made.one(User)
+    refused = post(client, f"/workspace/members/{anna.ref}/role", _from="/workspace", role="researcher")
+    assert refused.status_code == 409
+
+
 def test_the_last_owner_stays(app: Flask, now: dt.datetime) -> None:
     client = owner(app, now)
     anna = made.one(User)
