@@ -66,6 +66,7 @@ def guard(action: str, *, fresh_from: str | None = None) -> Callable[[View], Vie
     """
     if action not in rules.MATRIX:
         raise LookupError(f"{action!r} is not in the authorization matrix")
+    for_all = rules.may_at_all(ANONYMOUS.roles, action)
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -73,13 +74,14 @@ def guard(action: str, *, fresh_from: str | None = None) -> Callable[[View], Vie
             now = clock.now()
             principal = g.principal = identify(now)
             _count(action, principal, now)
-            if principal.kind == "anonymous" and not rules.may_at_all(principal.roles, action):
+            if not for_all and principal.kind == "anonymous":
                 if _by_token():
                     raise Unauthenticated(
                         "unauthenticated", "send a token: `Authorization: Bearer pocdir_...`"
                     )
                 return to_sign_in(request.full_path if request.method in UNCHANGING else None)
-            _require(action, principal)
+            if not for_all:
+                _require(action, principal)
             if fresh_from and principal.signed_in_at and now - principal.signed_in_at > rules.FRESH_FOR:
                 return to_sign_in(url_for(fresh_from))
             return view(*args, **kwargs)
@@ -174,18 +176,19 @@ def _person(rows: Sequence[queries.AnyRow]) -> Principal:
 def _require(action: str, principal: Principal) -> None:
     if not rules.may_at_all(principal.roles, action):
         raise Forbidden("forbidden", "your account may not do this")
-    if principal.scopes and action not in principal.scopes and not rules.may_at_all(("anonymous",), action):
+    if principal.scopes and action not in principal.scopes:
         raise Forbidden("scope_missing", f"this token lacks the scope {action!r}")
 
 
 def _count(action: str, principal: Principal, now: dt.datetime) -> None:
+    asked = request._get_current_object()  # type: ignore[attr-defined]  # asked for five times
     if action == "recipient.answer":
-        limits.spend(LINKS, request.path, now)
-    elif request.method in UNCHANGING or action in ASKING or principal.kind == "anonymous":
+        limits.spend(LINKS, asked.path, now)
+    elif asked.method in UNCHANGING or action in ASKING or principal.kind == "anonymous":
         # A whole site seen as one loopback address is a proxy in front, not one eager reader.
-        if principal.kind == "anonymous" and request.remote_addr not in ("127.0.0.1", "::1"):
-            limit = READS if request.method in UNCHANGING else QUESTIONS
-            limits.glance(limit, limits.network(request.remote_addr), now)
+        if principal.kind == "anonymous" and asked.remote_addr not in ("127.0.0.1", "::1"):
+            limit = READS if asked.method in UNCHANGING else QUESTIONS
+            limits.glance(limit, limits.network(asked.remote_addr), now)
     else:
         limits.spend(WRITES, principal.actor, now)
 

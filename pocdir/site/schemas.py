@@ -41,7 +41,7 @@ class LookupMany(Narrowing):
     q = fields.List(fields.String(), required=True, validate=validate.Length(min=1, max=MOST_INDICATORS))
 
 
-class Query(Schema):
+class LookupQuery(Schema):
     """What was asked, and as what it was read."""
 
     input = fields.String(required=True)
@@ -49,7 +49,7 @@ class Query(Schema):
     value = fields.String(required=True)
 
 
-class Countries(Schema):
+class LookupCountries(Schema):
     """The three countries of an address, which need not be the same."""
 
     registered = fields.String(required=True, allow_none=True)
@@ -57,13 +57,13 @@ class Countries(Schema):
     asn = fields.String(required=True, allow_none=True)
 
 
-class Registry(Schema):
+class LookupRegistry(Schema):
     """What the registry data says of the indicator."""
 
     prefix = fields.String(required=True, allow_none=True)
     asn = fields.Integer(required=True, allow_none=True)
     holder = fields.String(required=True, allow_none=True)
-    countries = fields.Nested(Countries, required=True)
+    countries = fields.Nested(LookupCountries, required=True)
     as_of = fields.String(required=True)
 
 
@@ -86,7 +86,7 @@ class LookupChannel(Schema):
     openpgp_fingerprint = fields.String(required=True, allow_none=True)
 
 
-class Basis(Schema):
+class LookupBasis(Schema):
     """What the team answers for, and who says so."""
 
     key = fields.String(required=True)
@@ -112,12 +112,12 @@ class LookupContact(Schema):
     role = fields.String(required=True, validate=validate.OneOf(("to", "cc", "fallback")))
     team = fields.Nested(LookupTeam, required=True)
     channel = fields.Nested(LookupChannel, required=True)
-    basis = fields.Nested(Basis, required=True)
+    basis = fields.Nested(LookupBasis, required=True)
     reasons = fields.List(fields.String(), required=True)
     responsiveness = fields.Nested(Responsiveness, required=True, allow_none=True)
 
 
-class RejectedTeam(Schema):
+class LookupRejectedTeam(Schema):
     """The short name of a team that was ruled out."""
 
     slug = fields.String(required=True)
@@ -126,8 +126,8 @@ class RejectedTeam(Schema):
 class LookupRejected(Schema):
     """One team that answers for the indicator and was ruled out."""
 
-    team = fields.Nested(RejectedTeam, required=True)
-    basis = fields.Nested(Basis, required=True)
+    team = fields.Nested(LookupRejectedTeam, required=True)
+    basis = fields.Nested(LookupBasis, required=True)
     reason = fields.String(required=True)
 
 
@@ -135,8 +135,8 @@ class LookupAnswer(Schema):
     """Whom to tell, in the published order, and why."""
 
     status = fields.String(required=True, validate=validate.OneOf(("ok", "no_contact", "not_routable")))
-    query = fields.Nested(Query, required=True)
-    registry = fields.Nested(Registry, required=True, allow_none=True)
+    query = fields.Nested(LookupQuery, required=True)
+    registry = fields.Nested(LookupRegistry, required=True, allow_none=True)
     contacts = fields.List(fields.Nested(LookupContact), required=True)
     rejected = fields.List(fields.Nested(LookupRejected), required=True)
     notes = fields.List(fields.String(), required=True)

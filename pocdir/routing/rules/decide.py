@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pocdir.core.text import Phrase
-from pocdir.directory.rules import Channel, Team
+from pocdir.routing.rules.contacts import Contact, Decision, Rejected
 from pocdir.routing.rules.gather import Reached
-from pocdir.routing.rules.index import Basis, Candidate, Index
+from pocdir.routing.rules.index import Candidate, Index
 from pocdir.routing.rules.order import positions
 
 MOST_SPECIFIC = {"prefix": Phrase("most specific prefix"), "domain": Phrase("most specific domain")}
@@ -18,8 +17,7 @@ LESS_SPECIFIC = {"prefix": Phrase("less specific prefix"), "domain": Phrase("par
 Chosen = dict[str, list[Reached]]  # by slug, the best way first
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """What the asker wants beside the indicator: resolve() describes the parts; `today` is an ISO date."""
 
     today: str
@@ -28,36 +26,6 @@ class Wish:
     exclude_teams: frozenset[str]
     exclude_countries: frozenset[str]
     exclude_hosts: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """A team that may be written to; role: to, cc or fallback."""
-
-    rank: int
-    role: str
-    team: Team
-    channel: Channel
-    basis: Basis
-    reasons: tuple[Phrase, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A team that answers for the indicator and is ruled out."""
-
-    team: Team
-    basis: Basis
-    reason: Phrase
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What holds for everything that has the same candidates."""
-
-    contacts: tuple[Contact, ...]
-    rejected: tuple[Rejected, ...]
-    notes: tuple[Phrase, ...]
 
 
 def decide(index: Index, candidates: Sequence[Reached], countries: tuple[str, ...], wish: Wish) -> Decision:

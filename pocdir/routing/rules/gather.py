@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pocdir.core.domains import country_of_tld, suffix_labels
 from pocdir.core.text import Phrase
@@ -57,8 +57,7 @@ NOT_ALL = Phrase("only a part of this was looked up in the registry data; ask fo
 HAS_PARTS = Phrase("parts of this have contacts of their own; ask for the single addresses")
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(NamedTuple):
     """What the registry says of the indicator; None where it says nothing, or not the same of all of it."""
 
     prefix: str | None
@@ -111,13 +110,13 @@ def _addresses(index: Index, asked: Span, sector: str | None, country_by: str, f
             found.notes.append(HAS_PARTS)
     entries = _entries(index.registry, asked, found)
     found.network = _network(entries)
-    systems = _distinct(entry.asn for entry in entries)
+    systems = _distinct([entry.asn for entry in entries])
     for number in systems:
         found.add(index.systems.get(number, NOBODY), AS_NUMBER if len(systems) == 1 else DEPENDS)
     if not found.candidates and is_special(asked):
         found.routable, found.notes = False, [NOT_ROUTABLE]
         return
-    codes = _distinct(_deciding(entry, country_by) for entry in entries)
+    codes = _distinct([_deciding(entry, country_by) for entry in entries])
     if len(codes) > 1:
         found.notes.append(IN_PIECES)
     elif not codes and NOT_ALL not in found.notes:
@@ -247,7 +246,9 @@ def _countries(
     found.countries = codes
 
 
-def _distinct(values: Iterable[Value | None]) -> tuple[Value, ...]:
+def _distinct(values: list[Value | None]) -> tuple[Value, ...]:
+    if len(values) == 1:  # an address has one entry
+        return () if values[0] is None else (values[0],)
     return tuple(dict.fromkeys(value for value in values if value is not None))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from pocdir.core.codes import alpha2, code_by_name
 from pocdir.core.domains import parse_domain
@@ -32,8 +32,7 @@ EXAMPLES = "203.0.113.70, 2001:db8::/32, AS64500, example.org, user@example.org,
 NO_NAMES: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Indicator:
+class Indicator(NamedTuple):
     """One thing somebody asks about.
 
     `value` is normalised, and parse() reads it as itself: ip 203.0.113.70; prefix 2001:db8::/32; range
@@ -46,12 +45,18 @@ class Indicator:
     input: str
 
 
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_PLAIN_IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
+
+
 def parse(text: str, directory_names: Mapping[str, Sequence[str]] = NO_NAMES) -> Indicator:
     """Read one indicator; `directory_names` gives the slugs of teams by folded slug, name or short name.
 
     Tried in this order: address, prefix, range, AS number, e-mail, URL, domain, country code, country name,
     team. Raises Invalid `indicator_invalid`, which says what was wrong and what would be right.
     """
+    if _PLAIN_IPV4.fullmatch(text):  # what is asked most: in its one spelling already
+        return Indicator("ip", text, text)
     plain = _one_line(text)
     reason = f"this is nothing that can be looked up; what can is, for example, {EXAMPLES}"
     found = None

@@ -8,6 +8,7 @@ import socket
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,8 +38,7 @@ COUNTRY_CODES[0] = None
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryEntry:
+class RegistryEntry(NamedTuple):
     """What is known of one address; the AS and the registered country hold for the whole prefix."""
 
     prefix: str | None

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pocdir.core.text import Phrase
-from pocdir.directory.rules import Channel, Team
-from pocdir.routing.rules.decide import Contact, Decision, Rejected, Wish, decide
+from pocdir.routing.rules.contacts import (
+    Contact,
+    Decision,
+    Rejected,
+    basis_json,
+    channel_json,
+    contact_json,
+    json_text,
+    rejected_json,
+    team_json,
+)
+from pocdir.routing.rules.decide import Wish, decide
 from pocdir.routing.rules.gather import Found, Network, gather
-from pocdir.routing.rules.index import Basis, Index
+from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.indicator import Indicator
 
 __all__ = [
@@ -19,29 +28,37 @@ __all__ = [
     "Index",
     "Rejected",
     "answer_json",
+    "answer_text",
     "basis_json",
     "channel_json",
+    "contact_json",
     "resolve",
     "team_json",
 ]
 
 NOTHING: frozenset[str] = frozenset()
 NOBODY = Decision((), (), ())
-MOST_DECISIONS = 20_000  # kept with one index; most lookups differ in nothing but the indicator
+MOST_DECISIONS = 5_000  # kept with one index; most lookups differ in nothing but the indicator
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """All candidates in order; status: ok, no_contact or not_routable."""
 
     status: str
     query: Indicator
     registry: Network | None
-    contacts: tuple[Contact, ...]
-    rejected: tuple[Rejected, ...]
+    decision: Decision
     notes: tuple[Phrase, ...]
     directory_version: str
     registry_version: str | None
+
+    @property
+    def contacts(self) -> tuple[Contact, ...]:
+        return self.decision.contacts
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        return self.decision.rejected
 
 
 def resolve(
@@ -73,8 +90,7 @@ def resolve(
         status,
         indicator,
         found.network,
-        decision.contacts,
-        decision.rejected,
+        decision,
         (*found.notes, *decision.notes),
         index.directory_version,
         index.registry.version if index.registry else None,
@@ -82,8 +98,13 @@ def resolve(
 
 
 def _decision(index: Index, found: Found, wish: Wish) -> Decision:
-    """From the index's memory, else made and kept there; neither indicator nor network is part of it."""
+    """From the index's memory, else made and kept there; neither indicator nor network is part of it.
+
+    Exclusions are too many and too rarely the same to be kept.
+    """
     candidates = tuple(found.candidates)
+    if wish.exclude_teams or wish.exclude_countries or wish.exclude_hosts:
+        return decide(index, candidates, found.countries, wish)
     key = (candidates, found.countries, wish)
     decision = index.decisions.get(key)
     if decision is None:
@@ -96,16 +117,24 @@ def _decision(index: Index, found: Found, wish: Wish) -> Decision:
 
 def answer_json(answer: Answer) -> dict[str, Any]:
     """The answer in its published shape; `responsiveness` is filled in by whoever may know it."""
+    return {
+        **_asked_json(answer),
+        "contacts": [contact_json(contact) for contact in answer.contacts],
+        "rejected": [rejected_json(out) for out in answer.rejected],
+    }
+
+
+def answer_text(answer: Answer) -> str:
+    """The same as JSON text; what was decided for all indicators of the same candidates is written once."""
+    return f"{json_text(_asked_json(answer))[:-1]},{answer.decision.json_text}}}"
+
+
+def _asked_json(answer: Answer) -> dict[str, Any]:
     query, network = answer.query, answer.registry
     return {
         "status": answer.status,
         "query": {"input": query.input, "kind": query.kind, "value": query.value},
         "registry": _network_json(network) if network else None,
-        "contacts": [contact_json(contact) for contact in answer.contacts],
-        "rejected": [
-            {"team": {"slug": out.team.slug}, "basis": basis_json(out.basis), "reason": out.reason}
-            for out in answer.rejected
-        ],
         "notes": list(answer.notes),
         "directory_version": answer.directory_version,
         "registry_version": answer.registry_version,
@@ -123,43 +152,4 @@ def _network_json(network: Network) -> dict[str, Any]:
             "asn": network.asn_country,
         },
         "as_of": network.as_of,
-    }
-
-
-def contact_json(contact: Contact) -> dict[str, Any]:
-    return {
-        "rank": contact.rank,
-        "role": contact.role,
-        "team": team_json(contact.team),
-        "channel": channel_json(contact.channel),
-        "basis": basis_json(contact.basis),
-        "reasons": list(contact.reasons),
-        "responsiveness": None,
-    }
-
-
-def team_json(team: Team) -> dict[str, Any]:
-    """A team as an answer names it."""
-    return {"slug": team.slug, "name": team.name, "kind": team.kind, "country": team.country}
-
-
-def channel_json(channel: Channel) -> dict[str, Any]:
-    """A channel as an answer gives it."""
-    return {
-        "kind": channel.kind,
-        "value": channel.value,
-        "purpose": channel.purpose,
-        "state": channel.state,
-        "openpgp_fingerprint": channel.openpgp_fingerprint,
-    }
-
-
-def basis_json(basis: Basis) -> dict[str, Any]:
-    """What a team answers for, and who says so."""
-    return {
-        "key": basis.key,
-        "value": basis.value,
-        "origin": basis.origin,
-        "source": basis.source,
-        "as_of": basis.as_of,
     }

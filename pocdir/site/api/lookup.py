@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from typing import Any
 
@@ -13,10 +12,13 @@ from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.routing.queries import index
+from pocdir.routing.rules.contacts import json_text
 from pocdir.routing.rules.index import Index
+from pocdir.routing.rules.resolver import Answer, answer_json, answer_text
 from pocdir.site import schemas
-from pocdir.site.queries.lookup import Question, looked_up, question
+from pocdir.site.queries.lookup import Question, answered, question
 from pocdir.site.queries.responsiveness import with_responsiveness
+from pocdir.web.api import documented
 
 blueprint = Blueprint(
     "lookup_api", __name__, url_prefix="/api/v1", description="From an indicator to contacts"
@@ -30,8 +32,8 @@ PARAMETERS = {
     "exclude_country": "The code of a country to which not to write; may be repeated.",
 }
 ONCE = ("q", "sector", "kind_of_report")
+_ABSENT = [""]
 _REFUSED = {str(HTTPStatus.UNPROCESSABLE_ENTITY.value): HTTPStatus.UNPROCESSABLE_ENTITY.name}
-_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _parameter(name: str, description: str) -> dict[str, Any]:
@@ -49,34 +51,39 @@ def _parameter(name: str, description: str) -> dict[str, Any]:
 # Not through smorest's arguments and response: checking and dumping five texts costs more than the lookup.
 @blueprint.route("/lookup")
 @guard("lookup.ask")
-@blueprint.doc(parameters=[_parameter(*each) for each in PARAMETERS.items()], responses=_REFUSED)
-@blueprint.alt_response(200, schema=schemas.LookupAnswer, success=True)
+@documented(
+    blueprint,
+    schemas.LookupAnswer,
+    parameters=[_parameter(*each) for each in PARAMETERS.items()],
+    responses=_REFUSED,
+)
 def lookup() -> Response:
     """Whom to tell about one indicator, with reasons, from local data.
 
     Needs no token. With one of a workspace, `responsiveness` is filled from that workspace's own record.
     """
-    given = request.args
-    for name in given:
+    given = request.args.to_dict(flat=False)
+    for name, values in given.items():
         if name not in PARAMETERS:
             raise Invalid("invalid", f"one of {', '.join(PARAMETERS)} is right", where=name[:100])
-        if name in ONCE and len(given.getlist(name)) > 1:
+        if name in ONCE and len(values) > 1:
             raise Invalid("invalid", "given more than once; POST takes many indicators", where=name)
     known = index()
+    [text], [sector], [kind] = (given.get(name, _ABSENT) for name in ONCE)
     asked = _question(
         known,
-        sector=given.get("sector"),
-        kind_of_report=given.get("kind_of_report"),
-        exclude_team=given.getlist("exclude_team"),
-        exclude_country=given.getlist("exclude_country"),
+        sector=sector,
+        kind_of_report=kind,
+        exclude_team=given.get("exclude_team", ()),
+        exclude_country=given.get("exclude_country", ()),
     )
-    return _answered(_for_asker([looked_up(known, given.get("q", ""), asked)])[0])
+    return _response(_texts([answered(known, text, asked)])[0])
 
 
 @blueprint.route("/lookup", methods=["POST"])
 @guard("lookup.ask")
 @blueprint.arguments(schemas.LookupMany)
-@blueprint.alt_response(200, schema=schemas.LookupAnswers, success=True)
+@documented(blueprint, schemas.LookupAnswers)
 def lookup_many(given: dict[str, Any]) -> Response:
     """The same for up to 1000 indicators, in the order asked; one wrong indicator refuses them all."""
     known = index()
@@ -85,13 +92,13 @@ def lookup_many(given: dict[str, Any]) -> Response:
     answers, wrong = [], {}
     for position, text in enumerate(texts):
         try:
-            answers.append(looked_up(known, text, asked))
+            answers.append(answered(known, text, asked))
         except Invalid as error:
             wrong[f"q.{position}"] = [error.message]
     if wrong:
         where, messages = next(iter(wrong.items()))
         raise Invalid("indicator_invalid", f"{where}: {messages[0]}", errors=wrong)
-    return _answered({"items": _for_asker(answers), "next": None})
+    return _response(f'{{"items":[{",".join(_texts(answers))}],"next":null}}')
 
 
 def _question(known: Index, **given: Any) -> Question:
@@ -99,11 +106,13 @@ def _question(known: Index, **given: Any) -> Question:
     return question(known, on=clock.now().date(), country_by=country_by, **given)
 
 
-def _for_asker(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _texts(answers: list[Answer]) -> list[str]:
+    """Each answer as JSON, with what the asker's workspace knows of the teams."""
     if g.principal.workspace_id is None:
-        return answers
-    return with_responsiveness(answers, g.principal, now=clock.now())
+        return [answer_text(answer) for answer in answers]
+    shapes = with_responsiveness(map(answer_json, answers), g.principal, now=clock.now())
+    return [json_text(shape) for shape in shapes]
 
 
-def _answered(answer: dict[str, Any]) -> Response:
-    return Response(_json(answer), content_type="application/json")
+def _response(text: str) -> Response:
+    return Response(text, content_type="application/json")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pocdir.core import rsit
 from pocdir.core.codes import alpha2
@@ -14,14 +13,13 @@ from pocdir.core.errors import Invalid
 from pocdir.directory.formats import values
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.indicator import parse
-from pocdir.routing.rules.resolver import answer_json, resolve
+from pocdir.routing.rules.resolver import Answer, answer_json, resolve
 
 _NOBODY: frozenset[str] = frozenset()
 _BETWEEN = re.compile(r"[\s,;]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What besides the indicator decides the answer; resolve() describes the parts."""
 
     on: dt.date
@@ -57,13 +55,13 @@ def question(
     )
 
 
-def looked_up(index: Index, text: str, asked: Question) -> dict[str, Any]:
-    """The lookup answer for one indicator; raises Invalid `indicator_invalid` at `q`."""
+def answered(index: Index, text: str, asked: Question) -> Answer:
+    """The answer for one indicator; raises Invalid `indicator_invalid` at `q`."""
     try:
         indicator = parse(text, index.names)
     except Invalid as error:
         raise Invalid(error.code, error.message, where="q") from None
-    answer = resolve(
+    return resolve(
         index,
         indicator,
         on=asked.on,
@@ -73,7 +71,11 @@ def looked_up(index: Index, text: str, asked: Question) -> dict[str, Any]:
         exclude_countries=asked.exclude_countries,
         country_by=asked.country_by,
     )
-    return answer_json(answer)
+
+
+def looked_up(index: Index, text: str, asked: Question) -> dict[str, Any]:
+    """The same in its published shape."""
+    return answer_json(answered(index, text, asked))
 
 
 def sectors(index: Index) -> list[str]:
