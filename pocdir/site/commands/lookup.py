@@ -1,0 +1,117 @@
+"""`pocdir lookup`: whom to tell, from the command line; loads nothing that serves pages."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from pocdir.core import clock
+from pocdir.core.errors import Invalid
+from pocdir.routing.queries import index
+from pocdir.site.queries.lookup import looked_up, question
+from pocdir.web.terminal import database_context, emit, json_option, plain
+
+
+@click.command()
+@click.argument("indicators", metavar="INDICATOR...", nargs=-1, required=True)
+@click.option("--sector", help="The sector concerned, such as energy: its team comes first.")
+@click.option(
+    "--kind-of-report", metavar="CLASS/TYPE", help="Of the incident taxonomy; it changes the order."
+)
+@click.option("--exclude-team", metavar="SLUG", multiple=True, help="Not to this team; may be repeated.")
+@click.option("--exclude-country", metavar="CC", multiple=True, help="Not to this country; may be repeated.")
+@json_option
+def lookup(
+    indicators: tuple[str, ...],
+    sector: str | None,
+    kind_of_report: str | None,
+    exclude_team: tuple[str, ...],
+    exclude_country: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Whom do I tell? Contacts for addresses, networks, names, countries; `-` reads them from standard input.
+
+    Exit 0 when each has a contact (or cannot have one: private space), 1 when one has none, 2 when one is no
+    indicator.
+
+    \b
+    Example:  pocdir lookup 193.0.6.139 'hxxps://www[.]ripe[.]net/' --kind-of-report malicious-code
+    """
+    worst = 0
+    with database_context() as app:
+        known = index()
+        try:
+            asked = question(
+                known,
+                on=clock.now().date(),
+                country_by=app.extensions["pocdir"].registry_country,
+                sector=sector,
+                kind_of_report=kind_of_report,
+                exclude_team=exclude_team,
+                exclude_country=exclude_country,
+            )
+        except Invalid as error:
+            raise click.UsageError(str(error)) from None
+        for text in _lines(indicators):
+            try:
+                answer = looked_up(known, text, asked)
+            except Invalid as error:
+                click.echo(f"pocdir: {plain(text)[:200]}: {error.message}", err=True)
+                worst = 2
+                continue
+            worst = max(worst, int(answer["status"] == "no_contact"))
+            if as_json:
+                emit(answer)
+            else:
+                click.echo("\n".join(plain(line) for line in readable(answer)) + "\n")
+    return worst
+
+
+def readable(answer: dict[str, Any]) -> Iterator[str]:
+    """The answer for a person, line by line: who, how, why; then who was ruled out, and what else to know."""
+    query = answer["query"]
+    yield query["input"] if query["input"] == query["value"] else f"{query['input']}  ({query['value']})"
+    if answer["registry"]:
+        yield f"  {_network(answer['registry'])}"
+    for contact in answer["contacts"]:
+        yield from _contact(contact)
+    if answer["status"] == "no_contact":
+        yield "  no contact is known for this"
+    for out in answer["rejected"]:
+        yield f"  ruled out: {out['team']['slug']} ({out['reason']})"
+    for note in answer["notes"]:
+        yield f"  note: {note}"
+
+
+def _lines(indicators: Iterable[str]) -> Iterator[str]:
+    for text in indicators:
+        if text == "-":
+            lines = (line.decode("utf-8", "replace").strip() for line in sys.stdin.buffer)
+            yield from (line for line in lines if line)
+        else:
+            yield text
+
+
+def _network(registry: dict[str, Any]) -> str:
+    words = [registry["prefix"], f"AS{registry['asn']}" if registry["asn"] else None, registry["holder"]]
+    countries = {"registered": "registered in", "located": "located in", "asn": "the AS in"}
+    words += [
+        f"{said} {registry['countries'][key]}"
+        for key, said in countries.items()
+        if registry["countries"][key]
+    ]
+    return ", ".join(word for word in words if word) + f" (registry of {registry['as_of']})"
+
+
+def _contact(contact: dict[str, Any]) -> Iterator[str]:
+    team, channel, basis = contact["team"], contact["channel"], contact["basis"]
+    place = f", {team['country']}" if team["country"] else ""
+    yield f"  {contact['role']:<9} {team['name']}  ({team['slug']}, {team['kind']}{place})"
+    yield f"            {channel['kind']}: {channel['value']}  ({channel['state']})"
+    if channel["openpgp_fingerprint"]:
+        yield f"            OpenPGP: {channel['openpgp_fingerprint']}"
+    source = ", ".join(word for word in (basis["source"], basis["as_of"]) if word)
+    yield f"            why: {'; '.join(contact['reasons'])}  ({basis['key']} {basis['value']}; {source})"
