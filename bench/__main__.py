@@ -1,0 +1,78 @@
+"""Every benchmark in one run: `python -m bench` prints ratios, which hold on any machine; times do not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+from bench import lookup, notify, start
+from pocdir import config
+from pocdir.app import create_app
+from pocdir.core import clock
+from pocdir.db import db
+from pocdir.routing.queries import index
+from pocdir.site.actions.start import prepare
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="pocdir-bench-") as name:
+        folder = Path(name)
+        environment = {"POCDIR_DATA": name, "POCDIR_LOG_LEVEL": "error"}
+        settings = config.load(environment)
+        app = create_app(settings)
+        with app.app_context():
+            list(prepare(settings, now=clock.now()))
+            told = told_first()
+        print(f"Python {platform.python_version()}, {os.cpu_count()} processors, {platform.machine()}\n")
+        report_lookup(lookup.measure(app))
+        report_start(start.measure(environment), start.heavy_modules(environment))
+        report_notify(notify.measure(app, folder, told))
+        with app.app_context():
+            db.engine.dispose()
+
+
+def told_first() -> str:
+    """The slug of a seeded team that can be written to."""
+    desks = index().desks.values()
+    return next(desk.team.slug for desk in desks if desk.reach["incident"].channel)
+
+
+def report_lookup(seconds: dict[str, float]) -> None:
+    print("One request in process, CPU")
+    bare, nothing = seconds["bare Flask"], seconds["do-nothing view"]
+    for name, value in seconds.items():
+        print(
+            f"  {name:26} {value * 1e6:8.0f} us {value / bare:6.2f} x bare {value / nothing:6.2f} x do-nothing"
+        )
+    verdict("lookup / do-nothing view", seconds["lookup"] / nothing, at_most=2)
+    verdict("lookup / bare Flask", seconds["lookup"] / bare, at_most=4.5)
+
+
+def report_start(seconds: dict[str, float], heavy: list[str]) -> None:
+    print("\nStarting in a fresh interpreter")
+    for name, value in seconds.items():
+        print(f"  {name:26} {value:8.2f} s")
+    verdict("create_app() / foundation", seconds["create_app()"] / seconds["foundation"], at_most=4)
+    verdict("pocdir lookup, seconds", seconds["pocdir lookup"], at_most=1.5)
+    verdict("heavy modules loaded", len(heavy), at_most=0)
+
+
+def report_notify(rates: dict[str, float]) -> None:
+    print("\nWriting, one commit each")
+    for name, value in rates.items():
+        print(f"  {name:26} {value:8.0f} a second")
+    verdict("ledger append / raw INSERT", rates["ledger append"] / rates["raw INSERT"], at_least=0.4)
+    verdict("POST / raw INSERT", rates["POST /notifications"] / rates["raw INSERT again"], at_least=0.08)
+
+
+def verdict(name: str, value: float, *, at_most: float | None = None, at_least: float | None = None) -> None:
+    """One line: the figure, its target, and whether it holds."""
+    held = (at_most is None or value <= at_most) and (at_least is None or value >= at_least)
+    target = f"at most {at_most:g}" if at_most is not None else f"at least {at_least:g}"
+    print(f"  {name:26} {value:8.2f}   {target:13} {'holds' if held else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    main()
