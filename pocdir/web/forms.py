@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 from pocdir.core.errors import Refusal
 from pocdir.web.errors import flat_messages, sentence
 
-NOT_DATA = ("csrf_token", "next", "action")
+NOT_DATA = ("csrf_token", "next", "action", "username")  # the last tells a password manager whose it is
 
 
 @dataclass

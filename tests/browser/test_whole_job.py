@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pocdir.core import clock
 from pocdir.outreach.jobs import record_lapses
-from tests.browser.conftest import Service, days_ago, picture, serving, sign_in
+from tests.browser.conftest import Service, days_ago, serving, sign_in
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +23,7 @@ def postgresql_service(
     yield from serving(tmp_path_factory.mktemp("service-pg"), postgresql_database)
 
 
-def whole_job(chromium: Browser, service: Service, *, javascript: bool, keep: bool = False) -> None:
+def whole_job(chromium: Browser, service: Service, *, javascript: bool) -> None:
     """Look up, log, open the recipient's link elsewhere, acknowledge, see the dashboard change."""
     context = chromium.new_context(base_url=service.url, locale="en-GB", java_script_enabled=javascript)
     page = context.new_page()
@@ -35,8 +34,6 @@ def whole_job(chromium: Browser, service: Service, *, javascript: bool, keep: bo
     page.keyboard.press("Enter")
     expect(page.get_by_text("abuse@isp.example").first).to_be_visible()
     assert "203" not in page.url
-    if keep:
-        picture(page, "lookup")
     page.get_by_role("button", name="Log a notification").first.click()
 
     page.get_by_label("Subject").fill("Sinkhole hits")
@@ -76,7 +73,7 @@ def record(service: Service) -> None:
 
 
 def test_the_whole_job_with_javascript(chromium: Browser, service: Service) -> None:
-    whole_job(chromium, service, javascript=True, keep=True)
+    whole_job(chromium, service, javascript=True)
 
 
 def test_the_whole_job_without_javascript(chromium: Browser, service: Service) -> None:
@@ -98,11 +95,3 @@ def test_an_incident_from_addresses_to_notifications(signed_in: Page) -> None:
     page.get_by_role("button", name="Log the chosen ones").click()
     expect(page.get_by_role("heading", name="Sinkhole of November")).to_be_visible()
     expect(page.get_by_role("link", name="ISP abuse desk").first).to_be_visible()
-
-
-def test_the_screenshot_of_the_dashboard(signed_in: Page, service: Service, tmp_path: Path) -> None:
-    page = signed_in
-    page.goto("/responsiveness")
-    page.screenshot(path=tmp_path / "responsiveness.png", full_page=True)
-    assert (tmp_path / "responsiveness.png").stat().st_size > 10_000
-    picture(page, "responsiveness")
