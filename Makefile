@@ -36,7 +36,7 @@ bench: $(VENV)/.test
 	$(CLEAN) $(BIN)/python -m bench
 
 pictures: $(VENV)/.test
-	$(CLEAN) POCDIR_TEST_PICTURES=docs/images $(BIN)/python -m pytest -q tests/browser/test_whole_job.py -m browser
+	$(CLEAN) POCDIR_TEST_PICTURES=docs/images $(BIN)/python -m pytest -q tests/browser/test_demo.py
 
 # Besides gettext's own calls: the sentence of a refusal, which the error page puts into the reader's language.
 REFUSALS = Invalid:2 Forbidden:2 NotFound:2 Conflict:2 Gone:2 TooMany:2 answer:3
