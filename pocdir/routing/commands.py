@@ -41,7 +41,11 @@ def import_(source_format: str, files: tuple[Path, ...], as_layer: str | None, a
     """
     with app_context() as app:
         summary = actions.import_file(
-            source_format, files, as_layer=as_layer, folder=app.extensions["pocdir"].data / "registry", now=clock.now()
+            source_format,
+            files,
+            as_layer=as_layer,
+            folder=app.extensions["pocdir"].data / "registry",
+            now=clock.now(),
         )
     if as_json:
         emit(summary.as_dict())
