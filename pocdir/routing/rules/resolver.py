@@ -29,6 +29,7 @@ __all__ = [
     "Rejected",
     "answer_json",
     "answer_text",
+    "answer_to",
     "basis_json",
     "channel_json",
     "contact_json",
@@ -80,10 +81,15 @@ def resolve(
     CLASS/TYPE of the incident taxonomy; exclusions are slugs, host countries (alpha-2) and kinds of host;
     country_by says which country decides: registered, located or asn.
     """
+    wish = Wish(on.isoformat(), purpose, kind_of_report, exclude_teams, exclude_countries, exclude_hosts)
+    return answer_to(index, indicator, wish, sector, country_by)
+
+
+def answer_to(index: Index, indicator: Indicator, wish: Wish, sector: str | None, country_by: str) -> Answer:
+    """The same for whoever asks often and makes the wish once."""
     found = gather(index, indicator, sector, country_by)
     decision, status = NOBODY, "not_routable"
     if found.routable:
-        wish = Wish(on.isoformat(), purpose, kind_of_report, exclude_teams, exclude_countries, exclude_hosts)
         decision = _decision(index, found, wish)
         status = "ok" if decision.contacts else "no_contact"
     return Answer(

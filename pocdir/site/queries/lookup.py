@@ -11,9 +11,10 @@ from pocdir.core import rsit
 from pocdir.core.codes import alpha2
 from pocdir.core.errors import Invalid
 from pocdir.directory.formats import values
+from pocdir.routing.rules.decide import Wish
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.indicator import parse
-from pocdir.routing.rules.resolver import Answer, answer_json, resolve
+from pocdir.routing.rules.resolver import Answer, answer_json, answer_to
 
 _NOBODY: frozenset[str] = frozenset()
 _BETWEEN = re.compile(r"[\s,;]+")
@@ -22,12 +23,9 @@ _BETWEEN = re.compile(r"[\s,;]+")
 class Question(NamedTuple):
     """What besides the indicator decides the answer; resolve() describes the parts."""
 
-    on: dt.date
-    country_by: str = "registered"
-    sector: str | None = None
-    kind_of_report: str | None = None
-    exclude_teams: frozenset[str] = _NOBODY
-    exclude_countries: frozenset[str] = _NOBODY
+    wish: Wish
+    sector: str | None
+    country_by: str
 
 
 def question(
@@ -45,14 +43,15 @@ def question(
     Raises Invalid `sector_invalid`, `class_invalid` or `type_invalid` (kind_of_report), `team_unknown`,
     `country_invalid`: an exclusion with a typing error would leave in the answer whom it should keep out.
     """
-    return Question(
-        on,
-        country_by,
-        _sector(sector) if sector else None,
+    wish = Wish(
+        on.isoformat(),
+        "incident",
         _kind_of_report(kind_of_report) if kind_of_report else None,
         _teams(index, exclude_team) if exclude_team else _NOBODY,
         _countries(exclude_country) if exclude_country else _NOBODY,
+        _NOBODY,
     )
+    return Question(wish, _sector(sector) if sector else None, country_by)
 
 
 def answered(index: Index, text: str, asked: Question) -> Answer:
@@ -61,16 +60,7 @@ def answered(index: Index, text: str, asked: Question) -> Answer:
         indicator = parse(text, index.names)
     except Invalid as error:
         raise Invalid(error.code, error.message, where="q") from None
-    return resolve(
-        index,
-        indicator,
-        on=asked.on,
-        sector=asked.sector,
-        kind_of_report=asked.kind_of_report,
-        exclude_teams=asked.exclude_teams,
-        exclude_countries=asked.exclude_countries,
-        country_by=asked.country_by,
-    )
+    return answer_to(index, indicator, asked.wish, asked.sector, asked.country_by)
 
 
 def looked_up(index: Index, text: str, asked: Question) -> dict[str, Any]:
