@@ -22,7 +22,8 @@ from pocdir.db import db, transaction
 from pocdir.web import limits
 from pocdir.web.errors import MACHINE_PATHS
 
-NO_FORMS = (*MACHINE_PATHS, "/r/")  # no session there that a foreign page could use
+# No session there that a foreign page could use; a lookup is a question, which needs no cookie to be answered.
+NO_FORMS = (*MACHINE_PATHS, "/r/", "/lookup")
 
 
 class Datastore(SQLAlchemySessionUserDatastore):

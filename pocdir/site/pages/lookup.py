@@ -17,7 +17,7 @@ from pocdir.outreach.queries import notifications as outreach
 from pocdir.outreach.rules import letter as letters
 from pocdir.routing.queries import index
 from pocdir.routing.rules.index import Index
-from pocdir.site.queries.lookup import looked_up, question, sectors, totals
+from pocdir.site.queries.lookup import alternatives, looked_up, question, sectors, totals
 from pocdir.site.queries.responsiveness import with_responsiveness
 from pocdir.web.forms import Form
 
@@ -52,6 +52,7 @@ def lookup() -> Any:
     lines = _lines()
     typed = Form(values={"q": "\n".join(lines)} | {name: request.form.get(name, "") for name in NARROWING})
     answers: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
     try:
         if not lines:
             raise Invalid("indicator_invalid", _("Paste an address, a name, a country or a team."), where="q")
@@ -66,6 +67,7 @@ def lookup() -> Any:
             exclude_team=_several("exclude_team"),
             exclude_country=_several("exclude_country"),
         )
+        others = [{"team": {"slug": team.slug, "name": team.name}} for team in alternatives(known, asked)]
         for line in lines:
             try:
                 answers.append(looked_up(known, line, asked))
@@ -82,7 +84,7 @@ def lookup() -> Any:
     page = render_template(
         "site/lookup.html",
         form=typed,
-        answers=[answer | _extras(known, answer) for answer in answers],
+        answers=[answer | _extras(known, answer, others) for answer in answers],
         details=_details(known, answers, now),
         attributions=known.registry.attributions if known.registry else (),
         **_choices(known),
@@ -122,23 +124,16 @@ def _no_indicator(line: str, error: str) -> dict[str, Any]:
     }
 
 
-def _extras(known: Index, answer: dict[str, Any]) -> dict[str, Any]:
+def _extras(known: Index, answer: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any]:
     """A letter to the first contact, and where there is none, who takes reports for others."""
-    names = {slug: desk.team.name for slug, desk in known.desks.items()} if answer["rejected"] else {}
-    rejected = [
-        out | {"team": out["team"] | {"name": names.get(out["team"]["slug"])}} for out in answer["rejected"]
-    ]
-    if not answer["contacts"]:
-        coordinators = {candidate.desk.team.slug: candidate.desk.team for candidate in known.everywhere}
-        return {
-            "letter": None,
-            "rejected": rejected,
-            "alternatives": [
-                {"team": {"slug": team.slug, "name": team.name}, "reason": None}
-                for team in sorted(coordinators.values(), key=lambda team: team.slug)
-            ],
-        }
-    return {"letter": _letter(answer), "rejected": rejected, "alternatives": []}
+    return {
+        "letter": _letter(answer) if answer["contacts"] else None,
+        "alternatives": [] if answer["contacts"] else others,
+        "rejected": [
+            out | {"team": out["team"] | {"name": known.desks[out["team"]["slug"]].team.name}}
+            for out in answer["rejected"]
+        ],
+    }
 
 
 def _letter(answer: dict[str, Any]) -> dict[str, str] | None:

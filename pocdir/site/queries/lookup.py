@@ -11,6 +11,7 @@ from pocdir.core import rsit
 from pocdir.core.codes import alpha2
 from pocdir.core.errors import Invalid
 from pocdir.directory.formats import values
+from pocdir.directory.rules import Team
 from pocdir.routing.rules.decide import Wish
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.indicator import parse
@@ -66,6 +67,18 @@ def answered(index: Index, text: str, asked: Question) -> Answer:
 def looked_up(index: Index, text: str, asked: Question) -> dict[str, Any]:
     """The same in its published shape."""
     return answer_json(answered(index, text, asked))
+
+
+def alternatives(index: Index, asked: Question) -> list[Team]:
+    """Coordinators who can be written to where nobody else is known, but not those excluded; by slug."""
+    wish = asked.wish
+    found = []
+    for slug, desk in sorted(index.desks.items()):
+        team = desk.team
+        excluded = slug in wish.exclude_teams or team.country in wish.exclude_countries
+        if team.kind == "coordinator" and desk.reach[wish.purpose].channel and not excluded:
+            found.append(team)
+    return found
 
 
 def sectors(index: Index) -> list[str]:
