@@ -102,7 +102,7 @@ def letter(snapshot: Snapshot) -> dict[str, Any]:
         kind=row.kind,
         reference=row.ref,
         tlp=row.tlp,
-        sender=letters.Sender(name=workspace.name, workspace=workspace.slug),
+        sender=letters.Sender(name="", workspace=workspace.name),
         title=row.subject or row.incident_title,
         about=(row.rsit_class, row.rsit_type) if row.rsit_class else None,
         message=row.body,
