@@ -86,7 +86,12 @@ def unforeseen(error: Exception) -> Response:
         response.headers["Retry-After"] = "2"
         return response
     _log.exception("unforeseen", endpoint=request.endpoint, method=request.method)
-    return answer(500, "internal", "This is our fault, and it has been logged. Look whether it was saved before you do it again.", {})
+    return answer(
+        500,
+        "internal",
+        "This is our fault, and it has been logged. Look whether it was saved before you do it again.",
+        {},
+    )
 
 
 def answer(status: int, code: str, detail: str, errors: Mapping[str, list[str]]) -> Response:

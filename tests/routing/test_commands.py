@@ -43,7 +43,8 @@ def test_where_an_address_is_located_comes_from_a_file_of_two_lines(
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("38.87.230.0,nonsense,DE\n", "located.csv:1"), ("<html></html>", "located.csv"), ("", "")]
+    ("text", "words"),
+    [("38.87.230.0,nonsense,DE\n", "located.csv:1"), ("<html></html>", "located.csv"), ("", "")],
 )
 def test_what_is_no_registry_file_is_refused_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: str

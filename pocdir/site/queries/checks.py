@@ -131,7 +131,11 @@ def _registry(folder: Path, now: dt.datetime) -> Check:
 
 def _migration(connection: Connection, current: bool) -> Check:
     at = standing(connection) or "none"
-    return Check("migration", OK, at) if current else Check("migration", FAIL, f"at {at}; run `pocdir db upgrade`")
+    return (
+        Check("migration", OK, at)
+        if current
+        else Check("migration", FAIL, f"at {at}; run `pocdir db upgrade`")
+    )
 
 
 def _sqlite(connection: Connection) -> Check:
