@@ -7,6 +7,9 @@ UV := $(shell command -v uv 2>/dev/null)
 unexport PYTHONDONTWRITEBYTECODE
 CLEAN = env $$(env | sed -n 's/^\(POCDIR_[A-Z_]*\)=.*/-u \1/p' | grep -v -e '-u POCDIR_TEST_' | tr '\n' ' ')
 
+# Two processes, each with a PostgreSQL of its own; one alone on a database that is given.
+PYTEST = $(CLEAN) $(BIN)/python -m pytest -q -n $(if $(POCDIR_TEST_DATABASE_URL),0,2)
+
 .PHONY: run demo test test-long lint format bench pictures translations clean
 
 run: $(VENV)/.run
@@ -16,10 +19,10 @@ demo: $(VENV)/.run
 	$(BIN)/pocdir demo --up
 
 test: $(VENV)/.test
-	$(CLEAN) $(BIN)/python -m pytest -q -m "not long"
+	$(PYTEST) -m "not long"
 
 test-long: $(VENV)/.test
-	$(CLEAN) $(BIN)/python -m pytest -q
+	$(PYTEST)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -68,7 +71,7 @@ $(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python
 	touch $(VENV)/.run $(VENV)/.test $@
 
 define install
-	if [ -n "$(UV)" ]; then $(UV) pip install -q --python $(BIN)/python $(1); \
+	@if [ -n "$(UV)" ]; then $(UV) pip install -q --compile-bytecode --python $(BIN)/python $(1); \
 	elif $(BIN)/python -m pip --version >/dev/null 2>&1; then $(BIN)/python -m pip install -q --disable-pip-version-check $(1); \
 	else $(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check $(1); fi
 endef
