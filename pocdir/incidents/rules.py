@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from pocdir.core.domains import parse_domain
 from pocdir.core.errors import Invalid
 
 ASSET_KINDS = ("ip", "domain", "url", "hash")
@@ -21,7 +22,6 @@ COLUMNS = {
 }
 PORT_COLUMNS = ("port", "source.port", "src_port")
 _HASH = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128}")
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +126,10 @@ def _ip(text: str) -> str:
 
 
 def _domain(text: str) -> str:
-    name = text.rstrip(".").lower()
     try:
-        name = name if name.isascii() else name.encode("idna").decode("ascii")
-    except UnicodeError:
-        name = ""
-    labels = name.split(".")
-    if len(name) > 253 or len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise Invalid("asset_invalid", "this is no domain name", where="value")
-    return name
+        return parse_domain(text)
+    except ValueError as error:
+        raise Invalid("asset_invalid", f"this is no domain name: {error}", where="value") from None
 
 
 def _url(text: str) -> str:

@@ -86,7 +86,7 @@ def notification(ref: str) -> Any:
 @blueprint.response(200, schemas.EventPage)
 def events(query: dict[str, Any], ref: str) -> Any:
     """Everything recorded about a notification, oldest recorded first."""
-    snapshot(ref, g.principal)
+    as_contact = queries.poster_of(g.principal, snapshot(ref, g.principal).row) == "contact"
     found = sorted(ledger_queries.events_of_notification(ref), key=lambda each: (each.recorded_at, each.id))
     if query["cursor"] is not None:
         seen = next((i for i, each in enumerate(found) if each.id == query["cursor"]), None)
@@ -94,7 +94,7 @@ def events(query: dict[str, Any], ref: str) -> Any:
             raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
         found = found[seen + 1 :]
     listed = page(found[: query["limit"] + 1], query["limit"], lambda each: each.id)
-    return listed | {"items": [answers.shown_event(each) for each in listed["items"]]}
+    return listed | {"items": [answers.shown_event(each, as_contact=as_contact) for each in listed["items"]]}
 
 
 @blueprint.route("/notifications/<ref>/events", methods=["POST"])
@@ -104,10 +104,10 @@ def events(query: dict[str, Any], ref: str) -> Any:
 def add_event(given: dict[str, Any], ref: str) -> Any:
     """Add a fact: what the sender knows, or what the notified team's contact says."""
     principal, now = g.principal, clock.now()
-    poster = "contact" if principal.team_id is not None else "member"
-    claimed_by, assurance = vocabulary.claim_of(given["type"], poster)
     with transaction() as session:
-        notification = queries.notification(ref, g.principal, session)
+        notification = queries.notification(ref, principal, session)
+        poster = queries.poster_of(principal, notification) or ""
+        claimed_by, assurance = vocabulary.claim_of(given["type"], poster)
 
         def act() -> str:
             return actions.record_event(

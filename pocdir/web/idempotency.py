@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import Any
 
 from flask import current_app, request
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Invalid
@@ -15,6 +17,7 @@ from pocdir.db import table_of
 from pocdir.web.models import IdempotencyKey
 
 KEPT = dt.timedelta(days=30)
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def once(session: Session, *, scope: str, now: dt.datetime, act: Callable[[], str]) -> str:
@@ -30,19 +33,16 @@ def once(session: Session, *, scope: str, now: dt.datetime, act: Callable[[], st
         raise Invalid("idempotency_key_invalid", "Idempotency-Key: 1 to 200 printable characters are right")
     body = b"\0".join((request.method.encode(), request.path.encode(), request.get_data()))
     fingerprint = digest(current_app.config["SECRET_KEY"].encode(), "idempotency", body)
-    table = table_of(IdempotencyKey)
-    # A transaction that writes holds the lock on SQLite; on PostgreSQL the primary key decides a race.
-    kept = (
-        session.connection()
-        .execute(select(table.c.digest, table.c.resource).where(table.c.scope == scope, table.c.key == key))
-        .first()
-    )
-    if kept is None:
+    table, connection = table_of(IdempotencyKey), session.connection()
+    row = {"scope": scope, "key": key, "digest": fingerprint, "resource": "", "created_at": now}
+    # The key first: who comes second with it waits for the first to end, and then reads what became of it.
+    insert = _INSERT[connection.dialect.name](table).on_conflict_do_nothing().returning(table.c.key)
+    this = (table.c.scope == scope) & (table.c.key == key)
+    if connection.execute(insert, row).first() is not None:
         resource = act()
-        session.connection().execute(
-            insert(table).values(scope=scope, key=key, digest=fingerprint, resource=resource, created_at=now)
-        )
+        connection.execute(update(table).where(this).values(resource=resource))
         return resource
+    kept = connection.execute(select(table.c.digest, table.c.resource).where(this)).one()
     if kept.digest != fingerprint:
         raise Invalid("idempotency_mismatch", "this Idempotency-Key was used with another request")
     return str(kept.resource)

@@ -205,6 +205,61 @@ def test_a_contact_of_the_notified_team_acknowledges_as_an_account(
     assert contact.get(f"/api/v1/notifications/{foreign}").status_code == 404
 
 
+def test_a_token_of_both_speaks_for_the_team_only_where_the_team_was_told(
+    api: Api, app: Flask, lab: Any, now: dt.datetime
+) -> None:
+    with transaction() as session:
+        other = create_workspace(session, name="other", now=now, actor="operator")
+        team = team_id_of(session, "cert-at")
+        both = create_token(session, workspace_id=other.id, team_id=team, now=now, actor="operator")[1]
+    desk = Api(app, both)
+    to_team, to_isp = logged(api)["ref"], logged(api, team="isp")["ref"]
+    own = logged(desk, team="isp")["ref"]
+    own_to_team = logged(desk)["ref"]
+    assert desk.get(f"/api/v1/notifications/{to_isp}").status_code == 404
+    for ref, claim in (
+        (to_team, ("recipient", "A5")),
+        (own, ("sender", "S")),
+        (own_to_team, ("sender", "S")),
+    ):
+        event = desk.post(f"/api/v1/notifications/{ref}/events", {"type": "ack.given"}).get_json()
+        assert (event["claimed_by"], event["assurance"]) == claim
+
+
+def test_a_contact_does_not_read_what_the_sender_noted(api: Api, app: Flask, now: dt.datetime) -> None:
+    ref = logged(api)["ref"]
+    api.post(f"/api/v1/notifications/{ref}/events", {"type": "ack.given", "payload": {"note": "told by Eve"}})
+    with transaction() as session:
+        team = team_id_of(session, "cert-at")
+        token = create_token(session, workspace_id=None, team_id=team, now=now, actor="operator")[1]
+    events = Api(app, token).get(f"/api/v1/notifications/{ref}/events")
+    assert events.status_code == 200
+    assert "told by Eve" not in events.text
+    assert "told by Eve" in api.get(f"/api/v1/notifications/{ref}/events").text
+
+
+def test_a_stricter_incident_keeps_its_title_out_of_the_letter(api: Api) -> None:
+    incident = api.post("/api/v1/incidents", {"title": "VICTIM", "tlp": "TLP:RED"}).get_json()["ref"]
+    ref = logged(api, incident=incident, tlp="TLP:CLEAR")["ref"]
+    assert "VICTIM" not in api.get(f"/api/v1/notifications/{ref}/letter").text
+
+
+def test_an_address_that_is_none_leaves_a_letter_to_copy(api: Api) -> None:
+    ref = logged(api, channel={"kind": "email", "value": "Jo <jo at home>"})["ref"]
+    letter = api.get(f"/api/v1/notifications/{ref}/letter")
+    assert (letter.status_code, letter.get_json()["mailto"]) == (200, None)
+
+
+def test_only_an_expectation_that_was_set_is_changed(api: Api) -> None:
+    ref, other = logged(api)["ref"], logged(api)["ref"]
+    events = api.get(f"/api/v1/notifications/{other}/events").get_json()["items"]
+    foreign = next(each["id"] for each in events if each["type"] == "expectation.set")
+    posted = {"type": "expectation.changed", "payload": {"expectation": foreign, "state": "met"}}
+    answer = api.post(f"/api/v1/notifications/{ref}/events", posted)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "event_not_found")
+    assert api.post(f"/api/v1/notifications/{other}/events", posted).status_code == 201
+
+
 def test_a_mistake_is_withdrawn_and_counts_no_longer(api: Api, now: dt.datetime) -> None:
     ref = logged(api)["ref"]
     api.post(f"/api/v1/notifications/{ref}/events", {"type": "notification.withdrawn"})

@@ -207,6 +207,14 @@ def test_every_answer_can_be_given(app: Flask, browser: FlaskClient, choice: str
     assert "words" in app.test_client().get(page).text
 
 
+def test_a_second_question_is_not_the_first_one_repeated(app: Flask, browser: FlaskClient) -> None:
+    page = link(browser, logged(browser))
+    before = event_count()
+    for note in ("which port?", "which day?", "which day?"):
+        app.test_client().post(page, data={"action": "need", "confirmed": "yes", "note": note})
+    assert event_count() == before + 2
+
+
 def test_the_recipients_page_reads_from_right_to_left_in_arabic(app: Flask, browser: FlaskClient) -> None:
     page = app.test_client().get(link(browser, logged(browser)) + "?lang=ar").text
     assert '<html lang="ar" dir="rtl"' in page

@@ -103,7 +103,9 @@ def log_notification(
             "parent": parent.ref if parent else None,
             "recipient": value,
             # RED never enters the ledger, not even as a commitment beside its value.
-            "subject": None if label == tlp_labels.RED else told.subject,
+            "subject": None
+            if tlp_labels.RED in (label, incident.tlp if incident else None)
+            else told.subject,
             "body_digest": digest,
         },
     )
@@ -111,7 +113,9 @@ def log_notification(
         session, type="notification.logged", occurred_at=sent_at, precision=told.precision, now=now, actor=actor,
         claimed_by="sender", assurance="S", payload=plain, sealed=sealed, scope=scope, idempotency_key=key, **about,
     )  # fmt: skip
-    assert logged is not None  # noqa: S101 - a standing key has returned above
+    if logged is None:  # somebody else logged the same thing meanwhile
+        standing = event_by_key(scope or "", key or "", session)
+        return standing.notification or "" if standing else ""
     events = [logged]
     for each in asked:
         events.append(_expect(session, each, start=sent_at, now=now, actor=actor, about=about))
@@ -233,6 +237,8 @@ def record_event(
     plain, sealed = vocabulary.check_event(type, payload)
     at = vocabulary.occurred(occurred_at or now, precision, sent_at=notification.sent_at)
     team = queries.teams_by_id([notification.team_id], session)[notification.team_id]
+    events = events_of_notification(notification.ref, session)
+    _check_named_expectation(type, plain, events)
     event = append(
         session, type=type, occurred_at=at, precision=precision, now=now, actor=actor, claimed_by=claimed_by,
         assurance=assurance, notification=notification.ref,
@@ -243,7 +249,7 @@ def record_event(
         standing = event_by_key(scope or "", key or "", session)
         assert standing is not None  # noqa: S101 - the key that stopped us stands
         return standing
-    events = events_of_notification(notification.ref, session)
+    events.append(event)
     if type in ("event.corrected", "classification.corrected") or "event" in plain:
         named = next((each for each in events if each.id == plain["event"]), None)
         corrections.check_correction(event, named)
@@ -251,14 +257,13 @@ def record_event(
     return event
 
 
-def withdraw(
-    session: Session, notification: Notification, *, now: dt.datetime, actor: str, reason: str = "mistake"
-) -> Event:
-    """Take back a notification that was logged by mistake; it stays in the record and counts no longer."""
-    return record_event(
-        session, notification, type="notification.withdrawn", payload={"reason": reason}, now=now, actor=actor,
-        claimed_by="sender", assurance="S", scope=f"withdrawn:{notification.ref}", key="withdrawn",
-    )  # fmt: skip
+def _check_named_expectation(type_: str, plain: Mapping[str, Any], events: Sequence[Event]) -> None:
+    """An expectation is changed only where it was set; raises Invalid `event_not_found`."""
+    named = plain.get("expectation") if type_.startswith("expectation.") else None
+    if named is not None and named not in {each.id for each in events if each.type == "expectation.set"}:
+        raise Invalid(
+            "event_not_found", "this notification has no such expectation", where="payload.expectation"
+        )
 
 
 def record_lapses(session: Session, notification: Notification, *, now: dt.datetime) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from pocdir.core.canonical import canonical_json, sha256
 from pocdir.core.errors import Conflict, Gone, NotFound
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules import Event
@@ -78,7 +79,7 @@ def answer(
         claimed_by="recipient",
         assurance="A2",
         scope=f"recipient:{notification.ref}",
-        key=f"{choice}:{_taken_back(events, choice)}",
+        key=f"{choice}:{_said(payload)}:{_taken_back(events, choice)}",
     )
 
 
@@ -107,6 +108,12 @@ def undo(session: Session, notification: Notification, *, event: str, now: dt.da
 def answers_given(events: list[Event]) -> list[Event]:
     """What the recipient has said through the link and not taken back, oldest first."""
     return [each for each in counting(events) if each.actor == ACTOR and each.type in ANSWERS]
+
+
+def _said(payload: Mapping[str, Any]) -> str:
+    """The same words once, other words again: a second question is not the first one repeated."""
+    words = {name: value for name, value in payload.items() if name != "may_be_automatic"}
+    return sha256(canonical_json(words)).hex()[:32]
 
 
 def _taken_back(events: list[Event], choice: str) -> int:

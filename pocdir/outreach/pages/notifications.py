@@ -194,10 +194,9 @@ def unanswered() -> str:
 
 def _record(ref: str, given: Mapping[str, Any]) -> None:
     now, principal = clock.now(), g.principal
-    poster = "contact" if principal.workspace_id is None else "member"
-    claimed_by, assurance = claim_of(given["type"], poster)
     with transaction() as session:
         row = queries.notification(ref, principal, session)
+        claimed_by, assurance = claim_of(given["type"], queries.poster_of(principal, row) or "")
         actions.record_event(
             session,
             row,

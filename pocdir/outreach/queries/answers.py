@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from pocdir.config import Settings
+from pocdir.core import tlp
+from pocdir.core.errors import Invalid
 from pocdir.db import Line
 from pocdir.ledger.rules import Event
 from pocdir.outreach.queries import notifications as queries
@@ -76,8 +79,12 @@ def recipient_page(row: Line) -> str | None:
     return f"{settings.external_url}/r/{token}"
 
 
-def shown_event(event: Event) -> dict[str, Any]:
-    """An event as interface and pages show it: plain and not erased values together."""
+def shown_event(event: Event, *, as_contact: bool = False) -> dict[str, Any]:
+    """An event as interface and pages show it: plain and not erased values together.
+
+    A contact of the notified team does not read what the sender noted for its own workspace.
+    """
+    hidden = as_contact and event.claimed_by == "sender" and event.type != "notification.logged"
     return {
         "id": event.id,
         "type": event.type,
@@ -85,7 +92,7 @@ def shown_event(event: Event) -> dict[str, Any]:
         "occurred_at": event.occurred_at,
         "precision": event.precision,
         "recorded_at": event.recorded_at,
-        "payload": {**event.payload, **event.sealed},
+        "payload": {**event.payload, **({} if hidden else event.sealed)},
         "evidence_digest": event.evidence_digest,
         "claimed_by": event.claimed_by,
         "assurance": event.assurance,
@@ -103,7 +110,7 @@ def letter(snapshot: Snapshot) -> dict[str, Any]:
         reference=row.ref,
         tlp=row.tlp,
         sender=letters.Sender(name="", workspace=workspace.name),
-        title=row.subject or row.incident_title,
+        title=row.subject or _incident_title(row),
         about=(row.rsit_class, row.rsit_type) if row.rsit_class else None,
         message=row.body,
         assets=[letters.Asset(value=asset["value"], port=asset.get("port")) for asset in row.assets],
@@ -113,9 +120,18 @@ def letter(snapshot: Snapshot) -> dict[str, Any]:
     mailto = None
     with force_locale(row.language if row.language in letters.LANGUAGES else "en"):
         text = letters.letter(matter, _)
-        if row.channel_kind == "email":
-            mailto = letters.mailto_url(row.channel_value, text.subject, text.body, _)
+        # An address that is none was logged as it was said: then there is a letter to copy, and no link.
+        with contextlib.suppress(Invalid):
+            if row.channel_kind == "email":
+                mailto = letters.mailto_url(row.channel_value, text.subject, text.body, _)
     return {"to": row.channel_value, "subject": text.subject, "body": text.body, "mailto": mailto}
+
+
+def _incident_title(row: Line) -> str | None:
+    """The incident's title, unless the incident bears a stricter label than this letter."""
+    if row.incident_tlp is None or not tlp.is_at_least(row.tlp, row.incident_tlp):
+        return None
+    return str(row.incident_title)
 
 
 def described(snapshot: Snapshot) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session, joinedload
@@ -59,21 +59,41 @@ def address_version(kind: str, value: str, session: Session | None = None) -> in
     return connection.execute(_ADDRESS, {"kind": kind, "value": value}).scalar() or 0
 
 
-def notification(ref: str, viewer: Viewer, session: Session | None = None) -> Notification:
-    """One notification with its expectations; raises NotFound `notification_unknown`, also for a foreign one."""
-    found: Notification | None = None
-    if is_ref(ref):
-        found = (session or db.session()).scalar(
-            _seen_by(viewer, _WHOLE.where(Notification.ref == ref)).execution_options(populate_existing=True)
-        )
-    if found is None:
+def poster_of(viewer: Viewer, row: Any) -> str | None:
+    """As what the viewer speaks about this one: `member` of its workspace, `contact` of its team, None: as nobody.
+
+    `row` has the notification's workspace_id and team_id. Who is both speaks as the sender: nobody answers for
+    the recipient of an own report.
+    """
+    if viewer.workspace_id is not None and row.workspace_id == viewer.workspace_id:
+        return "member"
+    return "contact" if viewer.team_id is not None and row.team_id == viewer.team_id else None
+
+
+def notification(ref: str, viewer: Viewer, session: Session) -> Notification:
+    """One notification, locked for a change; raises NotFound `notification_unknown`, also for a foreign one."""
+    found = notification_to_change(ref, session) if is_ref(ref) else None
+    if found is None or poster_of(viewer, found) is None:
         raise NotFound("notification_unknown", "no notification of yours has this reference")
     return found
 
 
+def notification_to_change(ref: str, session: Session) -> Notification | None:
+    """A notification by reference alone, locked: two facts at once are folded one after the other."""
+    found: Notification | None = session.scalar(
+        _WHOLE.where(Notification.ref == ref)
+        .with_for_update(of=Notification)
+        .execution_options(populate_existing=True)
+    )
+    return found
+
+
 def notification_for_recipient(ref: str, session: Session | None = None) -> Notification | None:
-    """A notification by reference alone: only for a caller who has read a recipient's token."""
-    return (session or db.session()).scalar(_WHOLE.where(Notification.ref == ref))
+    """A notification by reference alone: only for a caller who reads a recipient's token; locked with a session."""
+    if session is not None:
+        return notification_to_change(ref, session)
+    found: Notification | None = db.session.scalar(_WHOLE.where(Notification.ref == ref))
+    return found
 
 
 def teams_waiting(viewer: Viewer) -> list[tuple[str, str]]:

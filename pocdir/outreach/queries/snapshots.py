@@ -16,7 +16,7 @@ from pocdir.db import Line, Rows, db
 from pocdir.directory.models import Address, Team
 from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification
-from pocdir.outreach.queries.notifications import NOT_ANSWERED, Viewer
+from pocdir.outreach.queries.notifications import NOT_ANSWERED, Viewer, poster_of
 
 _N, _T, _I, _A, _E = (model.__table__.c for model in (Notification, Team, Incident, Address, Expectation))
 _PARENT = aliased(Notification.__table__, name="parents")
@@ -27,6 +27,7 @@ _ALL = (
         _T.name.label("team_name"),
         _I.ref.label("incident_ref"),
         _I.title.label("incident_title"),
+        _I.tlp.label("incident_tlp"),
         _I.rsit_class,
         _I.rsit_type,
         _PARENT.c.ref.label("parent_ref"),
@@ -56,7 +57,7 @@ class Snapshot:
 def snapshot(ref: str, viewer: Viewer, session: Session | None = None) -> Snapshot:
     """One notification of the viewer's; raises NotFound `notification_unknown`, also for a foreign one."""
     found = _fetched(_ONE, session, ref=ref) if is_ref(ref) else []
-    if not found or not _is_seen_by(viewer, found[0].row):
+    if not found or poster_of(viewer, found[0].row) is None:
         raise NotFound("notification_unknown", "no notification of yours has this reference")
     return found[0]
 
@@ -109,12 +110,6 @@ def _fetched(statement: Rows, session: Session | None = None, **values: Any) -> 
         for each in connection.execute(_EXPECTED, {"ids": ids[start : start + 500]}):
             expected[each.notification_id].append(each)
     return [Snapshot(row, expected[row.id]) for row in rows]
-
-
-def _is_seen_by(viewer: Viewer, row: Line) -> bool:
-    if viewer.workspace_id is None:
-        return viewer.team_id is not None and bool(row.team_id == viewer.team_id)
-    return bool(row.workspace_id == viewer.workspace_id)
 
 
 def _seen_by(viewer: Viewer, statement: Rows) -> Rows:
