@@ -26,7 +26,7 @@ _answer = schemas.WholeTeam()
 
 @blueprint.route("/teams")
 @guard("directory.read")
-@blueprint.arguments(schemas.TeamQuery, location="query")
+@blueprint.arguments(schemas.TeamQuery(), location="query")
 @blueprint.response(200, schemas.TeamPage)
 def teams(query: dict[str, Any]) -> Any:
     """Teams by name, address, domain, country, kind."""
@@ -45,7 +45,7 @@ def teams(query: dict[str, Any]) -> Any:
 
 @blueprint.route("/teams", methods=["POST"])
 @guard("directory.edit")
-@blueprint.arguments(schemas.NewTeam)
+@blueprint.arguments(schemas.NewTeam())
 @blueprint.response(201, schemas.WholeTeam)
 def create_team(given: dict[str, Any]) -> Any:
     """Enter a team, as a steward."""
@@ -70,7 +70,7 @@ def team(slug: str) -> Any:
 
 @blueprint.route("/teams/<slug>", methods=["PATCH"])
 @guard("directory.edit")
-@blueprint.arguments(schemas.TeamChange)
+@blueprint.arguments(schemas.TeamChange())
 @blueprint.response(200, schemas.WholeTeam)
 def change_team(given: dict[str, Any], slug: str) -> Any:
     """Change a team on a steward's word."""
@@ -104,7 +104,7 @@ def channels(slug: str) -> Any:
 
 @blueprint.route("/teams/<slug>/history")
 @guard("directory.read")
-@blueprint.arguments(PageQuery, location="query")
+@blueprint.arguments(PageQuery(), location="query")
 @blueprint.response(200, schemas.HistoryPage)
 def history(query: dict[str, Any], slug: str) -> Any:
     """What was changed in the team's own entry."""

@@ -24,7 +24,7 @@ _answer = schemas.IncidentAnswer()
 
 @blueprint.route("/incidents")
 @guard("incident.read")
-@blueprint.arguments(schemas.IncidentQuery, location="query")
+@blueprint.arguments(schemas.IncidentQuery(), location="query")
 @blueprint.response(200, schemas.IncidentPage)
 def incidents(query: dict[str, Any]) -> Any:
     """The workspace's incidents."""
@@ -40,7 +40,7 @@ def incidents(query: dict[str, Any]) -> Any:
 
 @blueprint.route("/incidents", methods=["POST"])
 @guard("incident.write")
-@blueprint.arguments(schemas.IncidentSchema)
+@blueprint.arguments(schemas.IncidentSchema())
 @blueprint.response(201, schemas.IncidentAnswer)
 def open_incident(given: dict[str, Any]) -> Any:
     """Open an incident."""
@@ -67,7 +67,7 @@ def incident(ref: str) -> Any:
 
 @blueprint.route("/incidents/<ref>", methods=["PATCH"])
 @guard("incident.write")
-@blueprint.arguments(schemas.IncidentChange)
+@blueprint.arguments(schemas.IncidentChange())
 @blueprint.response(200, schemas.IncidentAnswer)
 def change_incident(given: dict[str, Any], ref: str) -> Any:
     """Change an incident, close or reopen it."""
@@ -80,7 +80,7 @@ def change_incident(given: dict[str, Any], ref: str) -> Any:
 
 @blueprint.route("/incidents/<ref>/assets")
 @guard("incident.read")
-@blueprint.arguments(PageQuery, location="query")
+@blueprint.arguments(PageQuery(), location="query")
 @blueprint.response(200, schemas.AssetPage)
 def assets(query: dict[str, Any], ref: str) -> Any:
     """The assets of an incident."""

@@ -18,7 +18,7 @@ blueprint = Blueprint("latency_api", __name__, url_prefix="/api/v1", description
 
 @blueprint.route("/latency")
 @guard("latency.read")
-@blueprint.arguments(schemas.LatencyQuery, location="query")
+@blueprint.arguments(schemas.LatencyQuery(), location="query")
 @blueprint.response(200, schemas.LatencyAnswer)
 def latency(query: dict[str, Any]) -> Any:
     """Kaplan-Meier figures by group; everything that was asked for counts, answered or not."""
@@ -34,7 +34,7 @@ def latency(query: dict[str, Any]) -> Any:
 
 @blueprint.route("/latency/curve")
 @guard("latency.read")
-@blueprint.arguments(schemas.CurveQuery, location="query")
+@blueprint.arguments(schemas.CurveQuery(), location="query")
 @blueprint.response(200, schemas.CurveAnswer)
 def latency_curve(query: dict[str, Any]) -> Any:
     """The survival curve: share still open by seconds since it was sent, with band and numbers at risk."""

@@ -42,7 +42,7 @@ def plan(ref: str) -> Any:
 
 @blueprint.route("/notifications")
 @guard("notification.read")
-@blueprint.arguments(schemas.NotificationQuery, location="query")
+@blueprint.arguments(schemas.NotificationQuery(), location="query")
 @blueprint.response(200, schemas.NotificationPage)
 def notifications(query: dict[str, Any]) -> Any:
     """The workspace's notifications (for a team's token: those addressed to it)."""
@@ -55,7 +55,7 @@ def notifications(query: dict[str, Any]) -> Any:
 
 @blueprint.route("/notifications", methods=["POST"])
 @guard("notification.log")
-@blueprint.arguments(schemas.NotificationSchema)
+@blueprint.arguments(schemas.NotificationSchema())
 @blueprint.response(201, schemas.NotificationAnswer)
 def log_notification(given: dict[str, Any]) -> Any:
     """Log that a team was told."""
@@ -82,7 +82,7 @@ def notification(ref: str) -> Any:
 
 @blueprint.route("/notifications/<ref>/events")
 @guard("notification.read")
-@blueprint.arguments(PageQuery, location="query")
+@blueprint.arguments(PageQuery(), location="query")
 @blueprint.response(200, schemas.EventPage)
 def events(query: dict[str, Any], ref: str) -> Any:
     """Everything recorded about a notification, oldest recorded first."""
@@ -99,7 +99,7 @@ def events(query: dict[str, Any], ref: str) -> Any:
 
 @blueprint.route("/notifications/<ref>/events", methods=["POST"])
 @guard("notification.answer")
-@blueprint.arguments(schemas.EventSchema)
+@blueprint.arguments(schemas.EventSchema())
 @blueprint.response(201, schemas.EventAnswer)
 def add_event(given: dict[str, Any], ref: str) -> Any:
     """Add a fact: what the sender knows, or what the notified team's contact says."""
@@ -134,7 +134,7 @@ def letter(ref: str) -> Any:
 
 @blueprint.route("/unanswered")
 @guard("notification.read")
-@blueprint.arguments(schemas.UnansweredQuery, location="query")
+@blueprint.arguments(schemas.UnansweredQuery(), location="query")
 @blueprint.response(200, schemas.NotificationPage)
 def unanswered(query: dict[str, Any]) -> Any:
     """Notifications with a recorded lapse that still stands: no answer recorded here by its time."""

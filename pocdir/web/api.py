@@ -25,7 +25,7 @@ class Parser(FlaskParser):
 
 
 class Blueprint(SmorestBlueprint):
-    """A feature's room of the API."""
+    """A feature's room of the API. Give `arguments` an instance: a class is made anew for every request."""
 
     ARGUMENTS_PARSER = Parser()
 

@@ -82,7 +82,7 @@ def lookup() -> Response:
 
 @blueprint.route("/lookup", methods=["POST"])
 @guard("lookup.ask")
-@blueprint.arguments(schemas.LookupMany)
+@blueprint.arguments(schemas.LookupMany())
 @documented(blueprint, schemas.LookupAnswers)
 def lookup_many(given: dict[str, Any]) -> Response:
     """The same for up to 1000 indicators, in the order asked; one wrong indicator refuses them all."""
