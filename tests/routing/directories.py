@@ -80,6 +80,9 @@ class SmallRegistry:
     def lookup(self, address: IPv4Address | IPv6Address) -> Entry | None:
         return next((entry for network, entry in self.entries if address in network), None)
 
+    def at(self, family: int, number: int) -> Entry | None:
+        return self.lookup(IPv4Address(number) if family == 4 else IPv6Address(number))
+
     def asn(self, number: int) -> System | None:
         return self.systems.get(number)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple, TypeVar
 
 from pocdir.core.domains import country_of_tld, suffix_labels
@@ -130,7 +129,7 @@ def _entries(registry: Registry | None, asked: Span, found: Found) -> list[Regis
     entries: list[RegistryEntry] = []
     number = asked.first
     while registry is not None and number <= asked.last:
-        entry = registry.lookup(IPv4Address(number) if asked.family == 4 else IPv6Address(number))
+        entry = registry.at(asked.family, number)
         if entry:
             entries.append(entry)
         if asked.first == asked.last:

@@ -20,7 +20,7 @@ from pocdir.directory.rules import (
     Responsibility,
     Team,
 )
-from pocdir.routing.rules.addresses import IPAddress, Span, parse_span
+from pocdir.routing.rules.addresses import Span, parse_span
 from pocdir.routing.rules.order import ORIGIN_ORDER, ROLE_ORDER, STATE_ORDER
 
 PUBLIC = frozenset({"public"})
@@ -65,7 +65,7 @@ class Registry(Protocol):
     def as_of(self) -> str: ...
     @property
     def attributions(self) -> tuple[Any, ...]: ...
-    def lookup(self, address: IPAddress, /) -> RegistryEntry | None: ...
+    def at(self, family: int, number: int, /) -> RegistryEntry | None: ...
     def asn(self, number: int, /) -> AsnEntry | None: ...
 
 

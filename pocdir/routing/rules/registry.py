@@ -127,7 +127,10 @@ class Registry:
 
     def lookup(self, address: IPAddress) -> RegistryEntry | None:
         """What is known of an address, None where no layer covers it; the caller unmaps ::ffff:0:0/96."""
-        number, family = int(address), address.version
+        return self.at(address.version, int(address))
+
+    def at(self, family: int, number: int) -> RegistryEntry | None:
+        """The same of an address as a number of its family, 4 or 6."""
         pieces = self._pieces[family]
         row = pieces.row(number)
         if row < 0:
