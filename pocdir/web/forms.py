@@ -15,6 +15,8 @@ from werkzeug.datastructures import MultiDict
 from pocdir.core.errors import Refusal
 from pocdir.web.errors import flat_messages, sentence
 
+MOST_STEPS = 6
+_STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]{1,4}")
 NOT_DATA = ("csrf_token", "next", "action", "username")  # the last tells a password manager whose it is
 
 
@@ -46,13 +48,16 @@ def form(schema: Schema, typed: MultiDict[str, str]) -> Form:
 
 
 def nested(schema: Schema, typed: MultiDict[str, str]) -> dict[str, Any]:
-    """`expect.0.of=answer` becomes `{"expect": [{"of": "answer"}]}`."""
+    """`expect.0.of=answer` becomes `{"expect": [{"of": "answer"}]}`.
+
+    A name that is no such path stays whole, so that the schema refuses it as one it does not know.
+    """
     tree: dict[str, Any] = {}
     for name in typed:
         if name in NOT_DATA:
             continue
         values = [value for value in typed.getlist(name) if value.strip()]
-        steps = name.split(".")
+        steps = _steps(name)
         is_list = isinstance(schema.fields.get(steps[0]), ma_fields.List) and len(steps) == 1
         if values or is_list:
             _put(tree, steps, values if is_list else values[-1])
@@ -60,6 +65,11 @@ def nested(schema: Schema, typed: MultiDict[str, str]) -> dict[str, Any]:
         if isinstance(kind, ma_fields.Boolean) and not kind.dump_only:
             tree.setdefault(name, False)
     return {name: _lists(value) for name, value in tree.items()}
+
+
+def _steps(name: str) -> list[str]:
+    steps = name.split(".")
+    return steps if len(steps) <= MOST_STEPS and all(map(_STEP.fullmatch, steps)) else [name]
 
 
 def _put(tree: dict[str, Any], steps: list[str], value: Any) -> None:
