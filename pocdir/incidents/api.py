@@ -116,7 +116,10 @@ def given_assets() -> list[rules.AssetValue]:
     """The assets of the request's body, by its content type; raises Invalid."""
     if request.mimetype in ("text/csv", "application/csv"):
         return rules.assets_from_csv(request.get_data())
-    body = request.get_json(silent=True) if request.is_json else None
+    try:
+        body = request.get_json(silent=True) if request.is_json else None
+    except RecursionError:  # nested too deep
+        body = None
     if body is None:
         raise Invalid("body_invalid", 'JSON {"items": [...]} or text/csv is right')
     items = schemas.AssetsSchema().load(body)["items"]

@@ -12,6 +12,7 @@ from flask_smorest import Api
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
 
+from pocdir.core.errors import Invalid
 from pocdir.core.version import VERSION
 from pocdir.web.schemas import Problem
 
@@ -22,6 +23,13 @@ class Parser(FlaskParser):
     """webargs, which drops names it does not know from a query: here they are said to be wrong, as in a body."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": ma.RAISE}
+
+    def load_json(self, req: Any, schema: ma.Schema) -> Any:
+        """The body; raises Invalid `body_invalid` where Python's reader gives up on JSON that is well formed."""
+        try:
+            return super().load_json(req, schema)
+        except (RecursionError, ValueError):  # nested too deep; a number of thousands of digits
+            raise Invalid("body_invalid", "the JSON is nested too deep or has too long a number") from None
 
 
 class Blueprint(SmorestBlueprint):
