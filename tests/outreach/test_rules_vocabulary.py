@@ -89,6 +89,11 @@ def test_times_are_kept_in_one_spelling():
     assert plain["due_at"] == "2026-03-05T10:00:00Z"
 
 
+@pytest.mark.parametrize("time", ["1990-01-01T00:00:00Z", "2200-12-31T23:59:59Z"])
+def test_times_are_those_of_a_calendar_in_use(time):
+    assert check_event("expectation.resumed", {"due_at": time})[0] == {"due_at": time}
+
+
 def test_line_breaks_of_a_form_are_kept_in_one_spelling():
     assert check_event("ack.given", {"note": "one\r\ntwo\n"})[1] == {"note": "one\ntwo"}
 
@@ -128,6 +133,10 @@ def test_an_unknown_event_is_refused(type_):
         ("expectation.set", {"of": "sample", "within": "two days"}, "payload.within"),
         ("expectation.set", {"of": "sample", "within": "P1M"}, "payload.within"),
         ("expectation.set", {"of": "sample", "within": "P2D", "due_at": "2026-03-05"}, "payload.due_at"),
+        ("expectation.set", {"of": "sample", "within": "P2D", "due_at": "1989-12-31T23:59:59Z"}, "payload.due_at"),
+        ("expectation.set", {"of": "sample", "within": "P2D", "due_at": "2201-01-01T00:00:00Z"}, "payload.due_at"),
+        ("expectation.set", {"of": "sample", "within": "P2D", "due_at": "9999-12-31T23:59:59Z"}, "payload.due_at"),
+        ("expectation.resumed", {"due_at": "9999-12-31T23:59:59Z"}, "payload.due_at"),
         ("expectation.changed", {"expectation": "42"}, "payload.expectation"),
         ("expectation.changed", {"expectation": REF.upper() + "x"}, "payload.expectation"),
     ],

@@ -16,6 +16,7 @@ from pocdir.directory.rules import CHANNEL_KINDS
 
 VERSION = 1
 LONGEST_TEXT = 2_000
+FIRST_YEAR, LAST_YEAR = 1990, 2200  # a pause moves a clock: its end must still be a date
 
 NOTIFICATION_KINDS = ("report", "follow_up", "sample_request", "referral", "ping")
 EXPECTED = ("acknowledgement", "sample", "remediation", "answer")
@@ -327,11 +328,18 @@ def _value(name: Name, value: Any) -> Any:
     if name.form == REF and not is_ref(value):
         raise ValueError("a reference of this service is needed")
     if name.form == TIME:
-        return isoformat(moment(value))
+        return isoformat(_moment(value))
     if name.form == DURATION:
         duration(value)
         return value.strip()
     return value
+
+
+def _moment(value: str) -> dt.datetime:
+    read = moment(value)
+    if not FIRST_YEAR <= read.year <= LAST_YEAR:
+        raise ValueError(f"a year from {FIRST_YEAR} to {LAST_YEAR} is needed")
+    return read
 
 
 def _integer(value: Any, low: int, high: int) -> int:
