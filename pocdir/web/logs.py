@@ -10,6 +10,9 @@ from typing import Any
 
 import structlog
 
+LONGEST_TRACE = 8_000  # characters
+_LEFT_OUT = "\n[...]\n"
+
 # Recipient links and one-time links carry their secret in the path; API tokens carry it in their text.
 _SECRETS = re.compile(r"(/r/|/welcome/|/join/|pocdir_)[A-Za-z0-9_\-]+|([?&][^=\s\"']+=)[^&\s\"']*")
 
@@ -22,6 +25,7 @@ def init(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         redact,
+        shorten,  # after: half a secret is not known as one
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -53,4 +57,13 @@ def redact(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> Muta
     for name, value in record.items():
         if isinstance(value, str):
             record[name] = _SECRETS.sub(lambda found: (found[1] or found[2]) + "[redacted]", value)
+    return record
+
+
+def shorten(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep the beginning and the end of a long trace: where it began and what it says."""
+    trace = record.get("exception")
+    if isinstance(trace, str) and len(trace) > LONGEST_TRACE:
+        half = (LONGEST_TRACE - len(_LEFT_OUT)) // 2
+        record["exception"] = trace[:half] + _LEFT_OUT + trace[-half:]
     return record

@@ -1,0 +1,45 @@
+"""What the log keeps."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from pocdir.web import logs
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def logged(capsys: pytest.CaptureFixture[str], message: str) -> str:
+    logs.init("info")
+    try:
+        raise ValueError(message)
+    except ValueError:
+        logging.getLogger("a room").exception("unforeseen")
+    return str(json.loads(capsys.readouterr().err)["exception"])
+
+
+def test_a_trace_says_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
+    assert logged(capsys, "no such thing").endswith("ValueError: no such thing")
+
+
+def test_a_long_trace_keeps_its_beginning_and_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    trace = logged(capsys, "x" * 100_000 + " and the end")
+    assert len(trace) <= 8_000
+    assert trace.startswith("Traceback")
+    assert trace.endswith("xx and the end")
+
+
+def test_half_a_secret_is_not_kept_either(capsys: pytest.CaptureFixture[str]) -> None:
+    trace = logged(capsys, "x" * 50_000 + "/r/" + "s3cret" * 1_000)
+    assert "s3cret" not in trace
