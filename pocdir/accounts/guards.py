@@ -104,8 +104,9 @@ def current_principal() -> Principal:
 
 def identify(now: dt.datetime) -> Principal:
     """By token where machines ask, else by session; raises Unauthenticated for a token not valid."""
-    if _by_token():
-        header = request.environ.get("HTTP_AUTHORIZATION")
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    if asked.path.startswith(MACHINE_PATHS):
+        header = asked.environ.get("HTTP_AUTHORIZATION")
         return ANONYMOUS if header is None else _by_header(header, now)
     if SIGN_IN not in session:
         return ANONYMOUS
@@ -181,7 +182,7 @@ def _require(action: str, principal: Principal) -> None:
 
 
 def _count(action: str, principal: Principal, now: dt.datetime) -> None:
-    asked = request._get_current_object()  # type: ignore[attr-defined]  # asked for five times
+    asked = request._get_current_object()  # type: ignore[attr-defined]
     if action == "recipient.answer":
         limits.spend(LINKS, asked.path, now)
     elif asked.method in UNCHANGING or action in ASKING or principal.kind == "anonymous":

@@ -77,9 +77,10 @@ def init_app(app: Flask) -> None:
 
 def glance(limit: Limit, key: str, now: dt.datetime) -> None:
     """Count a read in memory; raises TooMany `too_many`."""
-    if not current_app.config["RATELIMIT_ENABLED"]:
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    if not app.config["RATELIMIT_ENABLED"]:
         return
-    memory: Memory = current_app.extensions["pocdir.limits"][0]
+    memory: Memory = app.extensions["pocdir.limits"][0]
     moment = now.timestamp()
     if memory.hit(limit, f"{limit.name}:{key}", moment) > limit.most:
         raise too_many(limit.seconds - moment % limit.seconds)

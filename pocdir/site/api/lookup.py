@@ -69,15 +69,14 @@ def lookup() -> Response:
         if name in ONCE and len(values) > 1:
             raise Invalid("invalid", "given more than once; POST takes many indicators", where=name)
     known = index()
-    [text], [sector], [kind] = (given.get(name, _ABSENT) for name in ONCE)
     asked = _question(
         known,
-        sector=sector,
-        kind_of_report=kind,
+        sector=given.get("sector", _ABSENT)[0],
+        kind_of_report=given.get("kind_of_report", _ABSENT)[0],
         exclude_team=given.get("exclude_team", ()),
         exclude_country=given.get("exclude_country", ()),
     )
-    return _response(_texts([answered(known, text, asked)])[0])
+    return _response(_texts([answered(known, given.get("q", _ABSENT)[0], asked)])[0])
 
 
 @blueprint.route("/lookup", methods=["POST"])
