@@ -285,3 +285,15 @@ def test_two_starts_at_once_migrate_and_seed_once(tmp_path: Path) -> None:
         words = first.said + second.said
     assert words.count("Migrated the database") == 1
     assert words.count("Loading the shipped") == 1
+
+
+def test_seed_makes_what_is_missing_and_repeats_nothing(tmp_path: Path) -> None:
+    environ = environment(tmp_path / "data")
+    first = pocdir("seed", "--json", environ=environ)
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["directory"]["changed"] > 1000
+    second = json.loads(pocdir("seed", "--json", environ=environ).stdout)
+    assert second["directory"]["changed"] == 0
+    assert second["registry"] is None
+    where = json.loads(pocdir("db", "current", "--json", environ=environ).stdout)
+    assert where["migration"] == where["newest"]

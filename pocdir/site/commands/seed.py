@@ -6,10 +6,12 @@ import click
 
 from pocdir.config import folder
 from pocdir.core import clock
-from pocdir.db import transaction
+from pocdir.db import db, transaction
 from pocdir.directory.actions import load_seeds
 from pocdir.routing.actions import load_seed_registry
+from pocdir.site.actions.database import upgrade
 from pocdir.site.actions.start import require_current
+from pocdir.site.queries.database import standing
 from pocdir.web.terminal import app_context, emit, json_option
 
 
@@ -18,12 +20,18 @@ from pocdir.web.terminal import app_context, emit, json_option
 def seed(as_json: bool) -> None:
     """Load the shipped directory and registry; what people and imports have said since stays.
 
+    A database that does not exist yet is made.
+
     \b
     Example:  pocdir seed
     """
     now = clock.now()
     seeds = folder("seeds")
     with app_context() as app:
+        with db.engine.connect() as connection:
+            new = standing(connection) is None
+        if new:
+            upgrade(db.engine)
         require_current()
         registry = load_seed_registry(seeds / "registry", app.extensions["pocdir"].data / "registry", now=now)
         with transaction() as session:
