@@ -96,6 +96,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _refuse(error.format_message(), error.exit_code)
     except Refusal as refusal:
         return _refuse(str(refusal), 1)
+    except ModuleNotFoundError as error:
+        if error.name != "psycopg":
+            raise
+        return _refuse("PostgreSQL needs one package more: pip install 'pocdir[postgres]'", 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -32,6 +32,7 @@ def listed(page: dict[str, Any]) -> dict[str, Any]:
 def shown(snapshot: Snapshot) -> dict[str, Any]:
     """A notification as the API shows it."""
     row = snapshot.row
+    standing = [each.due_at for each in snapshot.expectations if each.state in queries.NOT_ANSWERED]
     return {
         "ref": row.ref,
         "incident": row.incident_ref,
@@ -56,7 +57,7 @@ def shown(snapshot: Snapshot) -> dict[str, Any]:
             "outcome": row.outcome,
             "clock": row.clock,
         },
-        "due": row.due,
+        "due": row.due or min(standing, default=None),
         "recipient_page": recipient_page(row),
         "created_at": row.created_at,
         "withdrawn_at": row.withdrawn_at,

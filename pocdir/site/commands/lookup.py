@@ -38,7 +38,7 @@ def lookup(
     indicator.
 
     \b
-    Example:  pocdir lookup 193.0.6.139 'hxxps://www[.]ripe[.]net/' --kind-of-report malicious-code
+    Example:  pocdir lookup 193.0.6.139 'hxxps://www[.]cert[.]at/' --kind-of-report malicious-code
     """
     worst = 0
     with database_context() as app:
