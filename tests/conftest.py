@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from pocdir.accounts.actions import create_token, create_workspace
@@ -61,13 +61,8 @@ def postgresql_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgresql_database(postgresql_url: str) -> Iterator[str]:
     """A second, empty database of the same server."""
-    engine = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("CREATE DATABASE pocdir_service"))
-    yield str(make_url(postgresql_url).set(database="pocdir_service").render_as_string(hide_password=False))
-    with engine.connect() as connection:
-        connection.execute(text("DROP DATABASE pocdir_service WITH (FORCE)"))
-    engine.dispose()
+    with postgres.database(postgresql_url, "pocdir_service") as url:
+        yield url
 
 
 def settings_for(folder: Path, url: str) -> Settings:

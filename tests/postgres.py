@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import create_engine, make_url, text
+
 # The data is thrown away: durability is tested elsewhere, on servers of its own.
 FAST = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c listen_addresses= -c max_connections=50"
 
@@ -26,6 +28,20 @@ def server() -> Iterator[str]:
     else:
         with _embedded() as url:
             yield url
+
+
+@contextmanager
+def database(server_url: str, name: str) -> Iterator[str]:
+    """The URL of a new, empty database on this server; it goes away afterwards."""
+    engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    gone = text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    with engine.connect() as connection:
+        connection.execute(gone)
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(gone)
+    engine.dispose()
 
 
 def _runner() -> str | None:

@@ -8,13 +8,12 @@ import io
 import json
 import stat
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from flask import Flask
-from sqlalchemy import create_engine, make_url, text
 
 from pocdir.core.errors import Refusal
 from pocdir.db import db
@@ -22,6 +21,7 @@ from pocdir.site.actions.backup import opened
 from pocdir.site.commands.backup import backup, restore
 from pocdir.site.queries.ledger import verified
 from tests.conftest import Api
+from tests.postgres import database
 from tests.site.made import record, tamper
 from tests.site.service import environment, pocdir
 
@@ -41,40 +41,35 @@ def members(file: Path) -> dict[str, bytes]:
         return {member.name: tar.extractfile(member).read() for member in tar}
 
 
-def new_place(kind: str, folder: Path, request: pytest.FixtureRequest) -> dict[str, str]:
+@pytest.fixture
+def new_place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of an installation that does not exist yet."""
-    url = None
-    if kind == "postgresql":
-        server = request.getfixturevalue("postgresql_url")
-        engine = create_engine(server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text("DROP DATABASE IF EXISTS restored"))
-            connection.execute(text("CREATE DATABASE restored"))
-        engine.dispose()
-        url = make_url(server).set(database="restored").render_as_string(hide_password=False)
-    return environment(folder / "restored", url)
+    if kind == "sqlite":
+        yield environment(tmp_path / "restored")
+    else:
+        with database(request.getfixturevalue("postgresql_url"), "restored") as url:
+            yield environment(tmp_path / "restored", url)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_backup_restores_on_either_database(
-    api: Api, now: object, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+    api: Api, now: object, tmp_path: Path, new_place: dict[str, str]
 ) -> None:
     record(api, now)
     file = backed_up(tmp_path)
-    place = new_place(kind, tmp_path, request)
-    done = pocdir("restore", str(file), "--json", environ=place)
+    done = pocdir("restore", str(file), "--json", environ=new_place)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert (said["head"], said["events"], said["faults"]) == (verified().head, verified().events, [])
     secret = (tmp_path / "restored" / "secret_key").read_text()
     assert secret == api.client.application.extensions["pocdir"].secret_key
 
-    again = pocdir("backup", str(tmp_path / "again.tar.gz"), environ=place)
+    again = pocdir("backup", str(tmp_path / "again.tar.gz"), environ=new_place)
     assert again.returncode == 0, again.stderr
     first, second = members(file), members(tmp_path / "again.tar.gz")
     assert {name for name in first if first[name] != second[name]} == {"manifest.json"}
 
-    made = pocdir("user", "create", "new@example.org", "--workspace", "lab-2", environ=place)
+    made = pocdir("user", "create", "new@example.org", "--workspace", "lab-2", environ=new_place)
     assert made.returncode == 0, made.stderr  # row numbers go on where they were
 
 

@@ -10,12 +10,13 @@ import socket
 import sqlite3
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
+from tests.postgres import database
 from tests.site.service import environment, pocdir, running
 
 WELCOME = re.compile(r"http://\S+/welcome/\S+")
@@ -41,9 +42,10 @@ def filled_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.fixture(scope="module")
-def filled_postgresql(tmp_path_factory: pytest.TempPathFactory, postgresql_url: str) -> Place:
+def filled_postgresql(tmp_path_factory: pytest.TempPathFactory, postgresql_url: str) -> Iterator[Place]:
     """The same on PostgreSQL."""
-    return first_start(tmp_path_factory.mktemp("up"), new_database(postgresql_url, "first_start"))
+    with database(postgresql_url, "first_start") as url:
+        yield first_start(tmp_path_factory.mktemp("up"), url)
 
 
 @pytest.fixture(params=("sqlite", "postgresql"))
@@ -66,15 +68,6 @@ def first_start(folder: Path, url: str | None) -> Place:
         words = service.said
         assert service.stop() == 0
     return Place(folder / "data", url, words)
-
-
-def new_database(server: str, name: str) -> str:
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}"'))
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    engine.dispose()
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
 def test_the_first_start_migrates_seeds_and_prints_a_link_for_the_first_admin(filled: Place) -> None:
