@@ -17,7 +17,7 @@ from pocdir.outreach import schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.queries import answers, snapshots
 from pocdir.outreach.queries import notifications as queries
-from pocdir.outreach.queries.plans import plan_of
+from pocdir.outreach.queries.plans import plan_of, routed
 from pocdir.outreach.queries.snapshots import snapshot
 from pocdir.outreach.rules import vocabulary
 from pocdir.web.api import Blueprint
@@ -60,11 +60,17 @@ def notifications(query: dict[str, Any]) -> Any:
 def log_notification(given: dict[str, Any]) -> Any:
     """Log that a team was told."""
     principal, now = g.principal, clock.now()
+    found = routed(given, workspace_id=principal.workspace_id, on=now.date())
     with transaction() as session:
 
         def act() -> str:
             return actions.log_as_given(
-                session, given, workspace_id=principal.workspace_id, now=now, actor=principal.actor
+                session,
+                given,
+                routed=found,
+                workspace_id=principal.workspace_id,
+                now=now,
+                actor=principal.actor,
             )
 
         ref = once(session, scope=f"workspace:{principal.workspace_id}", now=now, act=act)

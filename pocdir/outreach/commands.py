@@ -18,6 +18,7 @@ from pocdir.outreach import schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.spreadsheet import import_spreadsheet
 from pocdir.outreach.queries import answers, snapshots
+from pocdir.outreach.queries.plans import routed
 from pocdir.outreach.rules.spreadsheet import LARGEST, read_spreadsheet
 from pocdir.outreach.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.web.errors import flat_messages, in_words
@@ -95,9 +96,10 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         raise click.UsageError(in_words(flat_messages(error.messages))) from None
     now = clock.now()
+    found = routed(loaded, workspace_id=who.workspace_id, on=now.date())
     with transaction() as session:
         ref = actions.log_as_given(
-            session, loaded, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
+            session, loaded, routed=found, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
         )
         return answers.shown(snapshots.snapshot(ref, who, session))
 

@@ -32,8 +32,11 @@ def index() -> Index:
 
 
 def refresh(app: Flask) -> _Held:
-    """Look for a newer directory or registry (of other processes too) and swap the index when there is one."""
-    with _rebuilding:
+    """Look for a newer directory or registry (of other processes too) and swap the index when there is one.
+
+    Reads over a connection of its own: neither within the caller's transaction nor from before it.
+    """
+    with _rebuilding, app.app_context():  # a context has a session of its own
         commits = db.commits()
         held: _Held | None = app.extensions.get(_KEY)
         folder = app.extensions["pocdir"].data / "registry"

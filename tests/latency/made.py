@@ -36,7 +36,7 @@ def told(
     with transaction() as session:
         return actions.log_notification(
             session, Told(team=team, sent_at=at, **more), workspace_id=lab.id, now=recorded or at, actor="user:a",
-            incident=incident,
+            incident=incident, first_channel=("email", f"{team}@example.org"),
         )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from pocdir.ledger.queries import event_by_key, events_of_notification
 from pocdir.ledger.rules import Event
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 from pocdir.outreach.queries import notifications as queries
-from pocdir.outreach.queries import plans
+from pocdir.outreach.queries.plans import Routed
 from pocdir.outreach.rules import corrections, expectations, vocabulary
 from pocdir.outreach.rules.expectations import Expected
 from pocdir.outreach.rules.fold import State, state_of
@@ -70,17 +70,24 @@ def log_notification(
     incident: Incident | None = None,
     parent: Notification | None = None,
     key: str | None = None,
+    first_channel: tuple[str, str] | None = None,
 ) -> str:
     """Record that a team was told; returns the reference of the notification.
 
-    With a `key` the same thing is recorded once per workspace. Raises NotFound `team_unknown`, Invalid `no_channel`,
+    `first_channel` is where it goes when the sender names no channel, worked out before the transaction. With a
+    `key` the same thing is recorded once per workspace. Raises NotFound `team_unknown`, Invalid `no_channel`,
     `sent_in_future`, `expectation_invalid`, `tlp_invalid`.
     """
     scope = f"logged:{workspace_id}" if key is not None else None
     if scope and key and (standing := event_by_key(scope, key, session)) is not None:
         return standing.notification or ""
     team = queries.team_for_notification(session, told.team)
-    kind, value = told.channel or queries.first_live_channel(team.slug)
+    channel = told.channel or first_channel
+    if channel is None:
+        raise Invalid(
+            "no_channel", f"{team.slug} has no live channel for incidents; name one", where="channel"
+        )
+    kind, value = channel
     sent_at = told.sent_at or now
     if sent_at > now + CLOCK_SKEW:
         raise Invalid(
@@ -136,11 +143,18 @@ def log_notification(
 
 
 def log_as_given(
-    session: Session, given: Mapping[str, Any], *, workspace_id: int, now: dt.datetime, actor: str
+    session: Session,
+    given: Mapping[str, Any],
+    *,
+    routed: Routed,
+    workspace_id: int,
+    now: dt.datetime,
+    actor: str,
 ) -> str:
     """Record a notification as NotificationSchema loads it; returns its reference.
 
-    Assets not named are the incident's own that concern the team. Raises what `log_notification` raises, NotFound
+    What is not named comes from `routed`: the team's first live channel, and the incident's own assets that
+    concern the team. Raises what `log_notification` raises, NotFound
     for an unknown incident or parent, Invalid `send_unavailable`.
     """
     if given["send"]:
@@ -158,7 +172,7 @@ def log_as_given(
     parent = queries.notification(str(given["parent"]), own, session) if given["parent"] else None
     assets = given["assets"]
     if assets is None:
-        assets = plans.parcel_of(incident, given["team"], on=now.date()) if incident else ()
+        assets = routed.assets if incident else ()
     channel, expect = given["channel"], given["expect"]
     told = Told(
         channel=(channel["kind"], channel["value"]) if channel else None,
@@ -167,8 +181,9 @@ def log_as_given(
         **{name: given[name] for name in _AS_GIVEN},
     )
     return log_notification(
-        session, told, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent
-    )
+        session, told, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent,
+        first_channel=routed.channel,
+    )  # fmt: skip
 
 
 def log_chosen(
@@ -176,17 +191,18 @@ def log_chosen(
     incident: Incident,
     chosen: Mapping[str, Any],
     *,
+    plan: Mapping[str, Any],
     workspace_id: int,
     now: dt.datetime,
     actor: str,
 ) -> list[str]:
     """Record one notification for each chosen contact of the incident's plan, each with its own parcel.
 
-    `chosen` as PlanForm loads it. Raises Conflict `incident_closed`, Invalid `not_in_plan`.
+    `chosen` as PlanForm loads it; `plan` as plan_of made it before the transaction. Raises Conflict
+    `incident_closed`, Invalid `not_in_plan`.
     """
     if incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first", where="choose")
-    plan = plans.plan_of(incident, on=now.date())
     parcels = {contact["team"]["slug"]: contact for contact in plan["contacts"]}
     logged = []
     for slug in dict.fromkeys(chosen["choose"]):
@@ -197,8 +213,8 @@ def log_chosen(
         asked = chosen["answer_asked"] == "true"
         expect = (Expected("acknowledgement", chosen["within"]),) if asked and chosen["within"] else None
         told = Told(
-            team=slug, kind=chosen["kind"], sent_at=chosen["sent_at"], body=chosen["message"],
-            subject=incident.title, assets=parcels[slug]["assets"], answer_asked=asked, expect=expect,
+            team=slug, channel=_way(parcels[slug]), kind=chosen["kind"], sent_at=chosen["sent_at"],
+            body=chosen["message"], subject=incident.title, assets=parcels[slug]["assets"], answer_asked=asked, expect=expect,
         )  # fmt: skip
         logged.append(
             log_notification(
@@ -206,6 +222,10 @@ def log_chosen(
             )
         )
     return logged
+
+
+def _way(contact: Mapping[str, Any]) -> tuple[str, str]:
+    return contact["channel"]["kind"], contact["channel"]["value"]
 
 
 def body_digest(body: str) -> str:

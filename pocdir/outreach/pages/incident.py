@@ -58,12 +58,15 @@ def log_plan(ref: str) -> Any:
         return _plan(ref, typed), 422
     now, principal = clock.now(), g.principal
     try:
+        found = incident_queries.incident(ref, workspace_id=principal.workspace_id)
+        planned = plans.plan_of(found, on=now.date())
         with transaction() as session:
             incident = incident_queries.incident(ref, workspace_id=principal.workspace_id, session=session)
             logged = actions.log_chosen(
                 session,
                 incident,
                 typed.data,
+                plan=planned,
                 workspace_id=principal.workspace_id,
                 now=now,
                 actor=principal.actor,

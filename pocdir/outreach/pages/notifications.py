@@ -20,6 +20,7 @@ from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import answers, snapshots
 from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.plans import routed
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
 from pocdir.outreach.rules.vocabulary import claim_of
@@ -56,10 +57,13 @@ def log() -> Any:
     if typed.valid:
         now, principal = clock.now(), g.principal
         try:
+            given = schemas.as_notification(typed.data)
+            found = routed(given, workspace_id=principal.workspace_id, on=now.date())
             with transaction() as session:
                 ref = actions.log_as_given(
                     session,
-                    schemas.as_notification(typed.data),
+                    given,
+                    routed=found,
                     workspace_id=principal.workspace_id,
                     now=now,
                     actor=principal.actor,

@@ -10,12 +10,11 @@ from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from pocdir.accounts.models import Workspace
-from pocdir.core.errors import Invalid, NotFound
+from pocdir.core.errors import NotFound
 from pocdir.core.refs import is_ref
 from pocdir.db import Line, Rows, db
 from pocdir.directory.models import Address, Channel, Team
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
-from pocdir.routing.queries import index
 
 NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
 
@@ -42,15 +41,6 @@ def team_for_notification(session: Session, slug: str) -> Line:
     if found is None:
         raise NotFound("team_unknown", f"no team has the slug {slug[:60]!r}", where="team")
     return found
-
-
-def first_live_channel(slug: str) -> tuple[str, str]:
-    """(kind, value) of the team's first live channel for incidents; raises Invalid `no_channel`."""
-    desk = index().desks.get(slug)
-    channel = desk.reach["incident"].channel if desk else None
-    if channel is None:
-        raise Invalid("no_channel", f"{slug} has no live channel for incidents; name one", where="channel")
-    return channel.kind, channel.value
 
 
 def address_version(kind: str, value: str, session: Session | None = None) -> int:

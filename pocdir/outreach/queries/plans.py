@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from pocdir.core.errors import Invalid
+from pocdir.core.errors import Invalid, NotFound
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Asset, Incident
 from pocdir.incidents.rules import MOST_ASSETS
@@ -38,6 +38,35 @@ def plan_of(incident: Incident, *, on: dt.date) -> dict[str, Any]:
         "directory_version": known.directory_version,
         "registry_version": known.registry.version if known.registry else None,
     }
+
+
+class Routed(NamedTuple):
+    """What routing says of a notification whose sender names no channel, or no assets."""
+
+    channel: tuple[str, str] | None  # kind, value of the team's first live channel for incidents
+    assets: Sequence[Mapping[str, Any]]
+
+
+def routed(given: Mapping[str, Any], *, workspace_id: int | None, on: dt.date) -> Routed:
+    """For a notification as NotificationSchema loads it; to be asked before the transaction that writes it.
+
+    An incident that is not the workspace's has no parcel: the transaction looks again and refuses.
+    """
+    channel = None if given["channel"] else first_live_channel(given["team"])
+    if given["incident"] is None or given["assets"] is not None:
+        return Routed(channel, ())
+    try:
+        incident = incident_queries.incident(str(given["incident"]), workspace_id=workspace_id)
+    except NotFound:
+        return Routed(channel, ())
+    return Routed(channel, parcel_of(incident, given["team"], on=on))
+
+
+def first_live_channel(slug: str) -> tuple[str, str] | None:
+    """(kind, value) of the team's first live channel for incidents."""
+    desk = index().desks.get(slug)
+    channel = desk.reach["incident"].channel if desk else None
+    return (channel.kind, channel.value) if channel else None
 
 
 def parcel_of(incident: Incident, team: str, *, on: dt.date) -> list[dict[str, Any]]:
