@@ -46,9 +46,10 @@ def events_of_notifications(refs: Sequence[str], session: Session | None = None)
     return found
 
 
-def events_of_incident(ref: str) -> list[Event]:
-    """Every event that names the incident, by the time it speaks of."""
-    return _events(select(*_COLUMNS).where(_E.incident == ref).order_by(*_ORDER))
+def events_of_incident(ref: str, session: Session | None = None) -> list[Event]:
+    """Every event of the incident itself (not of its notifications), by the time it speaks of."""
+    own = (_E.incident == ref) & _E.notification.is_(None)
+    return _events(select(*_COLUMNS).where(own).order_by(*_ORDER), session)
 
 
 def events_of_team(

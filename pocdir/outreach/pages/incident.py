@@ -29,13 +29,16 @@ def incident(ref: str) -> str:
     found = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
     told = of_incidents([found.id])
     assets = incident_queries.assets(found, limit=SHOWN_ASSETS)[:SHOWN_ASSETS]
+    events = ledger_queries.events_of_incident(ref)
+    for of_one in ledger_queries.events_of_notifications([each.row.ref for each in told]).values():
+        events += of_one
     return render_template(
         "incidents/incident.html",
         incident=found,
         assets=assets,
         asset_count=incident_queries.asset_count(found),
         notifications=[answers.described(each) for each in told],
-        events=answers.timeline(ledger_queries.events_of_incident(ref), told),
+        events=answers.timeline(events, told),
         counts=answers.counted(told),
         asset_form=Form(),
         may_reopen=True,
