@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -81,6 +83,10 @@ db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": Fal
 
 _OPEN = "pocdir.transaction"
 _QUERY_ONLY = "pocdir.query_only"
+_CHANGED = "pocdir.changed"
+_COMMITS = "commits"
+_counts: Counter[str] = Counter()
+_counting = threading.Lock()
 
 
 @contextmanager
@@ -96,10 +102,12 @@ def transaction() -> Iterator[Session]:
     session.rollback()
     session.info[_OPEN] = True
     try:
-        session.connection(execution_options={"pocdir_writes": True})
+        connection = session.connection(execution_options={"pocdir_writes": True})
+        connection.info.pop(_CHANGED, None)
         yield session
+        changed = connection.info.pop(_CHANGED, ())
         session.commit()
-        _count_commit()
+        _count((_COMMITS, *changed))
     except BaseException as error:
         session.rollback()
         if isinstance(error, DBAPIError) and is_busy(error):
@@ -129,17 +137,19 @@ def looking_up() -> Iterator[Connection]:
         yield connection
 
 
-_commits = 0
+def change(connection: Connection, what: str) -> None:
+    """Say that the open transaction changes `what`, which readers of this process may hold in memory."""
+    connection.info.setdefault(_CHANGED, set()).add(what)
 
 
-def commits() -> int:
-    """How many transactions this process has committed: a reader's cheap sign to look again."""
-    return _commits
+def changes(what: str = "commits") -> int:
+    """How many transactions of this process have changed `what`: a reader's cheap sign to look again."""
+    return _counts[what]
 
 
-def _count_commit() -> None:
-    global _commits
-    _commits += 1
+def _count(kinds: Iterable[str]) -> None:
+    with _counting:
+        _counts.update(kinds)
 
 
 def is_busy(error: DBAPIError) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 
 from pocdir.core.refs import new_ref
-from pocdir.db import commits, db, looking_up, table_of, transaction
+from pocdir.db import changes, db, looking_up, table_of, transaction
 from pocdir.web.models import IdempotencyKey
 
 KEYS = table_of(IdempotencyKey)
@@ -31,9 +31,9 @@ def rows() -> int:
 
 
 def test_a_transaction_commits(app: Flask, now: dt.datetime) -> None:
-    before = commits()
+    before = changes()
     write(now)
-    assert commits() == before + 1
+    assert changes() == before + 1
     assert rows() == 1
 
 

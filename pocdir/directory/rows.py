@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from pocdir.core.refs import new_ref
+from pocdir.db import change
 from pocdir.directory import projection, rules
 from pocdir.directory.formats.records import CHANNEL_WORDS, RESPONSIBILITY_WORDS, Provenance
 from pocdir.directory.models import (
@@ -26,7 +27,7 @@ from pocdir.directory.models import (
 )
 from pocdir.directory.rules import Diff, Key, Statement
 from pocdir.ledger.actions import append_all
-from pocdir.ledger.rules import Event
+from pocdir.ledger.rules.events import Event
 
 BATCH = 500
 _TEAM, _FACT, _ADDRESS, _CHANNEL, _RESPONSIBILITY, _SOURCE, _VERSION, _CODE = (
@@ -79,7 +80,9 @@ def bump_version(session: Session, *, now: dt.datetime) -> str:
     raised = (
         update(_VERSION).values(number=_VERSION.c.number + 1, changed_at=now).returning(_VERSION.c.number)
     )
-    return str(session.connection().execute(raised).scalar_one())
+    connection = session.connection()
+    change(connection, "directory")
+    return str(connection.execute(raised).scalar_one())
 
 
 def source_ids(session: Session, sources: Iterable[Provenance], *, make: bool) -> dict[str, int]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask, current_app
 
 from pocdir import db
 from pocdir.directory import queries as directory
+from pocdir.routing.rules.question import Question
+from pocdir.routing.rules.question import question as _question
 from pocdir.routing.rules.registry import Registry, current_version
 from pocdir.routing.rules.resolver import Index
 
@@ -20,15 +24,20 @@ _rebuilding = threading.Lock()
 class _Held:
     index: Index
     version: tuple[str, str | None]
-    commits: int
+    changes: int
 
 
 def index() -> Index:
-    """The index of the newest version that this process knows; no SQL unless the process has written since."""
+    """The index of the newest version that this process knows; no SQL unless the process has changed the directory since."""
     held: _Held | None = current_app.extensions.get(_KEY)
-    if held is None or held.commits != db.commits():
+    if held is None or held.changes != db.changes("directory"):
         held = refresh(current_app._get_current_object())  # type: ignore[attr-defined]
     return held.index
+
+
+def question(known: Index, *, on: dt.date, **narrowed: Any) -> Question:
+    """As rules.question.question, with the country that decides in this service: lookup and plan alike."""
+    return _question(known, on=on, country_by=current_app.extensions["pocdir"].registry_country, **narrowed)
 
 
 def refresh(app: Flask) -> _Held:
@@ -37,15 +46,15 @@ def refresh(app: Flask) -> _Held:
     Reads over a connection of its own: neither within the caller's transaction nor from before it.
     """
     with _rebuilding, app.app_context():  # a context has a session of its own
-        commits = db.commits()
+        changes = db.changes("directory")
         held: _Held | None = app.extensions.get(_KEY)
         folder = app.extensions["pocdir"].data / "registry"
         version = (directory.directory_version(), current_version(folder))
         if held is None or held.version != version:
             registry = Registry.open(folder)
             built = Index.build(directory.snapshot(), registry)
-            held = _Held(built, version, commits)
+            held = _Held(built, version, changes)
         else:
-            held = _Held(held.index, version, commits)
+            held = _Held(held.index, version, changes)
         app.extensions[_KEY] = held
         return held

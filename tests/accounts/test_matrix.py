@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from pocdir.accounts import actions, queries, rules
 from pocdir.core.refs import new_ref
-from pocdir.db import commits, transaction
+from pocdir.db import changes, transaction
 from pocdir.web import limits
 from pocdir.web.errors import MACHINE_PATHS
 from tests.accounts import made
@@ -68,12 +68,12 @@ def test_reading_writes_nothing(app: Flask, now: dt.datetime) -> None:
     with transaction() as session:
         lab = queries.workspace_by_slug(session, "lab")
         _, text = actions.create_token(session, workspace_id=lab.id, now=now, actor="operator")
-    before = commits()
+    before = changes()
     for rule, method, action in routes(app):
         if method == "GET" and action != "recipient.answer":  # whose openings are counted against guessing
             headers = {"Authorization": f"Bearer {text}"} if by_machine(rule) else {}
             browser.get(path(app, rule, new_ref(now)), headers=headers)
-            assert commits() == before, rule.rule
+            assert changes() == before, rule.rule
 
 
 def browser_of(app: Flask, role: str, now: dt.datetime) -> tuple[FlaskClient, tuple[str, ...]]:
