@@ -13,9 +13,9 @@ from pocdir.core.times import duration
 from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
-from pocdir.outreach import schemas
+from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
-from pocdir.outreach.queries import answers, snapshots
+from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import plan_of, routed
 from pocdir.outreach.queries.snapshots import snapshot
@@ -50,7 +50,7 @@ def notifications(query: dict[str, Any]) -> Any:
     found = snapshots.notifications(
         g.principal, limit=query["limit"], cursor=query["cursor"], incident=incident
     )
-    return answers.listed(page(found, query["limit"], lambda each: each.row.ref))
+    return presentation.listed(page(found, query["limit"], lambda each: each.row.ref))
 
 
 @blueprint.route("/notifications", methods=["POST"])
@@ -74,7 +74,7 @@ def log_notification(given: dict[str, Any]) -> Any:
             )
 
         ref = once(session, scope=f"workspace:{principal.workspace_id}", now=now, act=act)
-        shown = answers.shown(snapshot(ref, principal, session))
+        shown = presentation.shown(snapshot(ref, principal, session))
     return _created(_notification.dumps(shown), url_for("outreach_api.notification", ref=ref))
 
 
@@ -83,7 +83,7 @@ def log_notification(given: dict[str, Any]) -> Any:
 @blueprint.response(200, schemas.NotificationAnswer)
 def notification(ref: str) -> Any:
     """One notification as it stands."""
-    return answers.shown(snapshot(ref, g.principal))
+    return presentation.shown(snapshot(ref, g.principal))
 
 
 @blueprint.route("/notifications/<ref>/events")
@@ -100,7 +100,7 @@ def events(query: dict[str, Any], ref: str) -> Any:
             raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
         found = found[seen + 1 :]
     listed = page(found[: query["limit"] + 1], query["limit"], lambda each: each.id)
-    return listed | {"items": [answers.shown_event(each, as_contact=as_contact) for each in listed["items"]]}
+    return listed | {"items": [presentation.shown_event(each, as_contact=as_contact) for each in listed["items"]]}
 
 
 @blueprint.route("/notifications/<ref>/events", methods=["POST"])
@@ -127,7 +127,7 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
             once(session, scope=f"events:{principal.actor}", now=now, act=act), session
         )
     assert event is not None  # noqa: S101 - recorded in this transaction, or before
-    return _created(_event.dumps(answers.shown_event(event)), url_for("outreach_api.events", ref=ref))
+    return _created(_event.dumps(presentation.shown_event(event)), url_for("outreach_api.events", ref=ref))
 
 
 @blueprint.route("/notifications/<ref>/letter")
@@ -135,7 +135,7 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
 @blueprint.response(200, schemas.LetterAnswer)
 def letter(ref: str) -> Any:
     """The letter to copy into a mail program; the recipient's link is its last line."""
-    return answers.letter(snapshot(ref, g.principal))
+    return presentation.letter(snapshot(ref, g.principal))
 
 
 @blueprint.route("/unanswered")
@@ -152,7 +152,7 @@ def unanswered(query: dict[str, Any]) -> Any:
         older_than=duration(query["older_than"]) if query["older_than"] else None,
         team=query["team"],
     )
-    return answers.listed(page(found, query["limit"], lambda each: each.row.ref))
+    return presentation.listed(page(found, query["limit"], lambda each: each.row.ref))
 
 
 def _created(body: str, location: str) -> Response:

@@ -14,10 +14,10 @@ from pocdir.core import clock, tlp
 from pocdir.core.errors import Invalid
 from pocdir.core.times import duration, isoformat
 from pocdir.db import db, transaction
-from pocdir.outreach import schemas
+from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.spreadsheet import import_spreadsheet
-from pocdir.outreach.queries import answers, snapshots
+from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.plans import routed
 from pocdir.outreach.rules.spreadsheet import LARGEST, read_spreadsheet
 from pocdir.outreach.rules.vocabulary import NOTIFICATION_KINDS
@@ -101,7 +101,7 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
         ref = actions.log_as_given(
             session, loaded, routed=found, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
         )
-        return answers.shown(snapshots.snapshot(ref, who, session))
+        return presentation.shown(snapshots.snapshot(ref, who, session))
 
 
 def _import(who: Principal, path: Path, day_first: bool, dry_run: bool, as_json: bool) -> int:
@@ -153,7 +153,7 @@ def unanswered(older_than: str | None, team: str | None, workspace: str | None, 
         found = snapshots.unanswered(
             operator_for(workspace), now=now, limit=100_000, older_than=age, team=team
         )
-        shown = [answers.shown(each) for each in found]
+        shown = [presentation.shown(each) for each in found]
         db.session.remove()
     if as_json:
         for each in shown:

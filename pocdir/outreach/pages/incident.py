@@ -13,10 +13,10 @@ from pocdir.core.errors import Refusal
 from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
-from pocdir.outreach import schemas
+from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.pages.blueprint import blueprint
-from pocdir.outreach.queries import answers, plans
+from pocdir.outreach.queries import plans
 from pocdir.outreach.queries.snapshots import of_incidents
 from pocdir.web.forms import Form, form, utc_moments
 
@@ -37,9 +37,9 @@ def incident(ref: str) -> str:
         incident=found,
         assets=assets,
         asset_count=incident_queries.asset_count(found),
-        notifications=[answers.described(each) for each in told],
-        events=answers.timeline(events, told),
-        counts=answers.counted(told),
+        notifications=[presentation.described(each) for each in told],
+        events=presentation.timeline(events, told),
+        counts=presentation.counted(told),
         asset_form=Form(),
         may_reopen=True,
     )
@@ -108,7 +108,7 @@ def incidents() -> str:
     rows = incident_queries.newest_incidents(
         workspace_id=g.principal.workspace_id, is_open={"open": True, "closed": False}.get(state)
     )
-    listed = answers.incident_rows(rows)
+    listed = presentation.incident_rows(rows)
     return render_template(
         "incidents/list.html",
         state=state,

@@ -15,10 +15,10 @@ from pocdir.core.times import duration
 from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
-from pocdir.outreach import schemas
+from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.pages.blueprint import blueprint
-from pocdir.outreach.queries import answers, snapshots
+from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import routed
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
@@ -129,14 +129,14 @@ def take_back_event(ref: str, id: str) -> Any:
 
 
 def _correct(ref: str, event_id: str, typed: Form) -> str:
-    shown = answers.described(snapshot(ref, g.principal))
+    shown = presentation.described(snapshot(ref, g.principal))
     event = next((it for it in ledger_queries.events_of_notification(ref) if it.id == event_id), None)
     if event is None:
         raise NotFound("event_not_found", _("This notification has no such event."))
     return render_template(
         "outreach/correct.html",
         notification=shown,
-        event=answers.shown_event(event),
+        event=presentation.shown_event(event),
         form=typed,
     )
 
@@ -144,7 +144,7 @@ def _correct(ref: str, event_id: str, typed: Form) -> str:
 @blueprint.get("/notifications/<ref>/withdraw")
 @guard("notification.log")
 def withdraw(ref: str) -> str:
-    shown = answers.described(snapshot(ref, g.principal))
+    shown = presentation.described(snapshot(ref, g.principal))
     return render_template("outreach/withdraw.html", notification=shown, form=Form())
 
 
@@ -157,7 +157,7 @@ def take_back(ref: str) -> Any:
     except Invalid as refusal:
         typed = Form(values=request.form)
         typed.errors = {(refusal.where or "form").removeprefix("payload."): [refusal.message]}
-        shown = answers.described(snapshot(ref, g.principal))
+        shown = presentation.described(snapshot(ref, g.principal))
         return render_template("outreach/withdraw.html", notification=shown, form=typed), 422
     flash(_("Withdrawn. It stays in the record."), "success")
     return redirect(url_for("outreach.notification", ref=ref))
@@ -175,7 +175,7 @@ def unanswered() -> str:
         older_than, age = "", None
     found = snapshots.unanswered(g.principal, now=now, limit=100_000, older_than=age, team=team or None)
     sort = request.args.get("sort", "due")
-    listed = answers.working_list(found, now=now, sort=sort)
+    listed = presentation.working_list(found, now=now, sort=sort)
     start = max(0, request.args.get("page", 0, type=int)) * PAGE
     at = start // PAGE
     return render_template(
@@ -219,9 +219,9 @@ def _notification(found: Snapshot, typed: Form) -> str:
     events = ledger_queries.events_of_notification(found.row.ref)
     return render_template(
         "outreach/notification.html",
-        notification=answers.described(found),
-        events=answers.timeline(events, [found]),
-        letter=None if found.row.withdrawn_at else answers.letter(found),
+        notification=presentation.described(found),
+        events=presentation.timeline(events, [found]),
+        letter=None if found.row.withdrawn_at else presentation.letter(found),
         event_form=typed,
         event_types=FACTS,
     )

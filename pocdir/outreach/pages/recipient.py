@@ -14,10 +14,10 @@ from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import transaction
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules import Event
+from pocdir.outreach import presentation
 from pocdir.outreach.actions import recipient as actions
 from pocdir.outreach.models import Notification
 from pocdir.outreach.pages.blueprint import blueprint
-from pocdir.outreach.queries import answers
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import snapshot_for_recipient
 from pocdir.outreach.rules.recipient import UNDO_WINDOW, action, may_undo
@@ -35,7 +35,7 @@ def recipient(token: str) -> str:
     return render_template(
         "outreach/recipient.html",
         **_about(row, token),
-        notification=answers.for_recipient(snapshot_for_recipient(row.ref)),
+        notification=presentation.for_recipient(snapshot_for_recipient(row.ref)),
         said=[_said(event, now) for event in reversed(given)],
         withdrawn=False,
     )
@@ -66,7 +66,7 @@ def answer_as_recipient(token: str) -> Any:
     return render_template(
         "outreach/recipient_done.html",
         **about,
-        recorded=answers.shown_event(event),
+        recorded=presentation.shown_event(event),
         may_undo=choice != "undo" and may_undo(event.recorded_at, now),
         undo_until=event.recorded_at + UNDO_WINDOW,
         may_be_automatic=bool(event.payload.get("may_be_automatic")),
@@ -91,14 +91,14 @@ def _filled_in(asks: tuple[str, ...]) -> dict[str, Any]:
 
 def _named(row: Notification, event_id: str) -> dict[str, Any]:
     given = actions.answers_given(events_of_notification(row.ref))
-    named = next((answers.shown_event(each) for each in given if each.id == event_id), None)
+    named = next((presentation.shown_event(each) for each in given if each.id == event_id), None)
     if named is None:
         raise NotFound("event_unknown", "there is nothing of this to take back")
     return named
 
 
 def _said(event: Event, now: dt.datetime) -> dict[str, Any]:
-    return answers.shown_event(event) | {
+    return presentation.shown_event(event) | {
         "may_undo": may_undo(event.recorded_at, now),
         "may_be_automatic": bool(event.payload.get("may_be_automatic")),
     }

@@ -1,4 +1,4 @@
-"""What is said about notifications: snapshots for the API and the pages."""
+"""What is said about notifications, by API, pages and commands alike."""
 
 from __future__ import annotations
 
