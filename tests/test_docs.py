@@ -21,7 +21,9 @@ from pocdir.accounts.rules import MATRIX, ROLES
 from pocdir.app import create_app
 from pocdir.core import errors
 from pocdir.directory.formats.table import FORMATS
-from pocdir.outreach.rules.vocabulary import VOCABULARY, Name
+from pocdir.ledger.rules.payload import Name
+from pocdir.ledger.rules.vocabulary import VOCABULARY
+from pocdir.outreach.rules.posting import POSTED_BY
 from pocdir.web.errors import CODES
 from tests.conftest import settings_for
 
@@ -184,7 +186,7 @@ def test_every_event_type_is_documented_as_the_vocabulary_has_it():
 def event_row(type_: str) -> str:
     """One line of docs/events.md."""
     known = VOCABULARY[type_]
-    posted = ", ".join(known.posted_by) or "nobody"
+    posted = ", ".join(POSTED_BY[type_]) or "nobody"
     payload = ", ".join(payload_name(name, form) for name, form in known.names.items())
     return f"| `{type_}` | {known.occurred_at} | {', '.join(known.claimed_by)} | {posted} | {payload} |"
 

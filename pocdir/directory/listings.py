@@ -16,7 +16,7 @@ from pocdir.directory.formats.values import domain
 from pocdir.directory.models import Address, Channel, Code, Import, Responsibility, Source, Team
 from pocdir.directory.queries import PUBLIC
 from pocdir.ledger import queries as ledger
-from pocdir.ledger.rules import Event
+from pocdir.ledger.rules.events import Event
 
 SORTS = {"name": Team.folded_name, "country": Team.country, "kind": Team.kind, "confirmed": Team.confirmed_at}
 OF_THE_ENTRY = ("contact.confirmed", "contact.marked_bouncing", "contact.changed")

@@ -7,11 +7,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS as CHANNEL_KINDS
+
 TEAM_KINDS = (
     "national", "governmental", "sectoral", "academic", "provider", "vendor", "regional", "coordinator",
     "military", "other",
 )  # fmt: skip
-CHANNEL_KINDS = ("email", "phone", "form", "api", "signal", "matrix", "postal")
 PURPOSES = ("incident", "vulnerability", "sample", "emergency", "general")
 AUDIENCES = ("public", "members", "stewards")
 ADDRESS_STATES = ("unverified", "verified", "due", "in-check", "unresponsive", "bouncing", "withdrawn")

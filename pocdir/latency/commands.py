@@ -9,7 +9,7 @@ from pocdir.core import clock
 from pocdir.latency import queries, rules
 from pocdir.latency.rules import Group
 from pocdir.latency.schemas import BY
-from pocdir.outreach.rules.vocabulary import SENT_LEVELS
+from pocdir.ledger.rules.vocabulary import SENT_LEVELS
 from pocdir.web.terminal import app_context, emit, json_option, table
 
 DAY = 86_400

@@ -17,11 +17,11 @@ from pocdir.directory.models import Team
 from pocdir.incidents.models import Incident
 from pocdir.latency.rules import Curve, Group, group, survival_curve
 from pocdir.ledger.models import LedgerEvent
-from pocdir.ledger.rules import Event
+from pocdir.ledger.rules.events import Event
+from pocdir.ledger.rules.vocabulary import SENT_LEVELS
 from pocdir.outreach.models import Notification
 from pocdir.outreach.rules.corrections import counting
 from pocdir.outreach.rules.fold import First, Firsts, State, Verdict, state_of
-from pocdir.outreach.rules.vocabulary import SENT_LEVELS
 
 LEVELS = {
     "delivered": "delivered",

@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from pocdir.latency.queries import LEVELS
-from pocdir.outreach.rules.vocabulary import SENT_LEVELS
+from pocdir.ledger.rules.vocabulary import SENT_LEVELS
 from pocdir.web.schemas import Moment, Schema, Text
 
 BY = ("team", "kind", "country", "channel", "month")

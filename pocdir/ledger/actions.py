@@ -16,7 +16,7 @@ from pocdir.core.errors import Invalid
 from pocdir.core.refs import new_ref
 from pocdir.db import table_of
 from pocdir.ledger.models import EventValue, LedgerEvent
-from pocdir.ledger.rules import SALT_BYTES, Event, inner_event, leaf_data
+from pocdir.ledger.rules.events import SALT_BYTES, Event, inner_event, leaf_data
 
 CLOCK_SKEW = dt.timedelta(minutes=5)
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.db import Line, Rows, db
 from pocdir.ledger.models import EventValue, LedgerEvent
-from pocdir.ledger.rules import GUARDED, Event
+from pocdir.ledger.rules.events import GUARDED, Event
 
 _E = LedgerEvent.__table__.c
 _V = EventValue.__table__.c

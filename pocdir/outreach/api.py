@@ -19,7 +19,7 @@ from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import plan_of, routed
 from pocdir.outreach.queries.snapshots import snapshot
-from pocdir.outreach.rules import vocabulary
+from pocdir.outreach.rules.posting import claim_of
 from pocdir.web.api import Blueprint
 from pocdir.web.idempotency import once
 from pocdir.web.paging import page
@@ -113,7 +113,7 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
     with transaction() as session:
         notification = queries.notification(ref, principal, session)
         poster = queries.poster_of(principal, notification) or ""
-        claimed_by, assurance = vocabulary.claim_of(given["type"], poster)
+        claimed_by, assurance = claim_of(given["type"], poster)
 
         def act() -> str:
             return actions.record_event(

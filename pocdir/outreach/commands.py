@@ -14,13 +14,13 @@ from pocdir.core import clock, tlp
 from pocdir.core.errors import Invalid
 from pocdir.core.times import duration, isoformat
 from pocdir.db import db, transaction
+from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.spreadsheet import import_spreadsheet
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.plans import routed
 from pocdir.outreach.rules.spreadsheet import LARGEST, read_spreadsheet
-from pocdir.outreach.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.web.errors import flat_messages, in_words
 from pocdir.web.terminal import app_context, emit, json_option, table
 

@@ -15,12 +15,13 @@ from pocdir.config import Settings
 from pocdir.core import tlp
 from pocdir.core.errors import Invalid
 from pocdir.db import Line
-from pocdir.ledger.rules import Event
+from pocdir.ledger.rules.events import Event
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import Snapshot, of_incidents
-from pocdir.outreach.rules import corrections, vocabulary
+from pocdir.outreach.rules import corrections
 from pocdir.outreach.rules import letter as letters
 from pocdir.outreach.rules.fold import response_group
+from pocdir.outreach.rules.posting import POSTED_BY
 from pocdir.outreach.rules.recipient import LIFE, recipient_token
 
 
@@ -170,8 +171,8 @@ def timeline(events: Sequence[Event], snapshots: Sequence[Snapshot]) -> list[dic
 
 CORRECTABLE = frozenset(
     type_
-    for type_, known in vocabulary.VOCABULARY.items()
-    if "member" in known.posted_by
+    for type_, posters in POSTED_BY.items()
+    if "member" in posters
     and type_ not in ("event.corrected", "classification.corrected", "ack.retracted", "expectation.set")
 )
 

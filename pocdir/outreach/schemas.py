@@ -9,11 +9,10 @@ from marshmallow import fields, validate
 
 from pocdir.core import tlp
 from pocdir.core.errors import Invalid
-from pocdir.directory.rules import CHANNEL_KINDS
 from pocdir.incidents.rules import asset, assets_from_lines, guessed_asset
 from pocdir.incidents.schemas import AssetSchema
-from pocdir.ledger.rules import PRECISIONS
-from pocdir.outreach.rules.vocabulary import EXPECTED, NOTIFICATION_KINDS, VOCABULARY
+from pocdir.ledger.rules.events import PRECISIONS
+from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS, EXPECTED, NOTIFICATION_KINDS, VOCABULARY
 from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
 
 MOST_PARCEL = 10_000

@@ -15,7 +15,7 @@ from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
 from pocdir.ledger import queries
 from pocdir.ledger.actions import append
-from pocdir.ledger.rules import Event, commitment, leaf_data
+from pocdir.ledger.rules.events import Event, commitment, leaf_data
 
 REF = "0192f3a4-0000-7000-8000-000000000001"
 

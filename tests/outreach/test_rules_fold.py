@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pocdir.core.errors import Forbidden, Invalid
 from pocdir.core.times import isoformat
-from pocdir.ledger.rules import Event
+from pocdir.ledger.rules.events import Event
+from pocdir.ledger.rules.vocabulary import SENT_LEVELS, VOCABULARY, check_event
 from pocdir.outreach.rules.corrections import check_correction, counting
 from pocdir.outreach.rules.expectations import (
     Expected,
@@ -24,7 +25,6 @@ from pocdir.outreach.rules.expectations import (
     lapse_payload,
 )
 from pocdir.outreach.rules.fold import CLOCK, OUTCOME, RESPONSE, TRANSPORT, deliveries, state_of
-from pocdir.outreach.rules.vocabulary import SENT_LEVELS, VOCABULARY, check_event
 
 START = dt.datetime(2026, 3, 4, 10, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)

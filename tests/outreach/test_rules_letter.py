@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from pocdir.core import tlp
 from pocdir.core.errors import Invalid
+from pocdir.ledger.rules.vocabulary import EXPECTED, NOTIFICATION_KINDS
 from pocdir.outreach.rules import letter as letters
 from pocdir.outreach.rules.letter import Asked, Asset, Matter, Sender, letter, mailto_url, refs_in
-from pocdir.outreach.rules.vocabulary import EXPECTED, NOTIFICATION_KINDS
 
 REF = "0192f0c1-7c3a-7d8e-9f01-23456789abcd"
 OTHER = "0192f0c1-7c3a-7d8e-9f01-23456789abce"

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from pocdir.core import tokens
 from pocdir.core.errors import Gone, Invalid, NotFound
+from pocdir.ledger.rules.vocabulary import VOCABULARY, check_event
 from pocdir.outreach.rules import recipient
+from pocdir.outreach.rules.posting import claim_of
 from pocdir.outreach.rules.recipient import (
     ACTIONS,
     claimed_ref,
@@ -19,7 +21,6 @@ from pocdir.outreach.rules.recipient import (
     read_recipient_token,
     recipient_token,
 )
-from pocdir.outreach.rules.vocabulary import VOCABULARY, check_event, claim_of
 
 SECRET = b"s" * 32
 REF = "0192f0c1-7c3a-7d8e-9f01-23456789abcd"

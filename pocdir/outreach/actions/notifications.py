@@ -20,13 +20,15 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Incident
 from pocdir.ledger.actions import CLOCK_SKEW, append
 from pocdir.ledger.queries import event_by_key, events_of_notification
-from pocdir.ledger.rules import Event
+from pocdir.ledger.rules.events import Event
+from pocdir.ledger.rules.vocabulary import check_event
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import Routed
-from pocdir.outreach.rules import corrections, expectations, vocabulary
+from pocdir.outreach.rules import corrections, expectations
 from pocdir.outreach.rules.expectations import Expected
 from pocdir.outreach.rules.fold import State, state_of
+from pocdir.outreach.rules.posting import occurred
 
 POLICY = "sender:1"  # who set the due time: the sender, first version
 
@@ -99,7 +101,7 @@ def log_notification(
     ref = new_ref(now)
     about = {"notification": ref, "incident": incident.ref if incident else None, "team": team.slug}
     digest = told.body_digest or (body_digest(told.body) if told.body else None)
-    plain, sealed = vocabulary.check_event(
+    plain, sealed = check_event(
         "notification.logged",
         {
             "kind": told.kind,
@@ -254,8 +256,8 @@ def record_event(
     Raises Invalid `event_unknown`, `payload_invalid`, `event_before_sending`, `event_in_future`,
     `event_not_found`, `event_final`; Forbidden `event_not_yours` (taking back another's word).
     """
-    plain, sealed = vocabulary.check_event(type, payload)
-    at = vocabulary.occurred(occurred_at or now, precision, sent_at=notification.sent_at)
+    plain, sealed = check_event(type, payload)
+    at = occurred(occurred_at or now, precision, sent_at=notification.sent_at)
     team = queries.teams_by_id([notification.team_id], session)[notification.team_id]
     events = events_of_notification(notification.ref, session)
     _check_named_expectation(type, plain, events)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from pocdir.core.canonical import canonical_json, sha256
 from pocdir.core.errors import Conflict, Gone, NotFound
 from pocdir.ledger.queries import events_of_notification
-from pocdir.ledger.rules import Event
+from pocdir.ledger.rules.events import Event
 from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries

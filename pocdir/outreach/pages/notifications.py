@@ -18,12 +18,12 @@ from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.pages.blueprint import blueprint
-from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.plans import routed
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
-from pocdir.outreach.rules.vocabulary import claim_of
+from pocdir.outreach.rules.posting import claim_of
 from pocdir.routing.queries import index
 from pocdir.web.forms import Form, form, utc_moments
 from pocdir.web.i18n import LANGUAGES

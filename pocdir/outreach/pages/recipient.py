@@ -13,7 +13,7 @@ from pocdir.core import clock
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import transaction
 from pocdir.ledger.queries import events_of_notification
-from pocdir.ledger.rules import Event
+from pocdir.ledger.rules.events import Event
 from pocdir.outreach import presentation
 from pocdir.outreach.actions import recipient as actions
 from pocdir.outreach.models import Notification

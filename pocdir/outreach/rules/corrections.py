@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pocdir.core.errors import Forbidden, Invalid
-from pocdir.ledger.rules import ASSURANCES, Event
-from pocdir.outreach.rules.vocabulary import VOCABULARY
+from pocdir.ledger.rules.events import ASSURANCES, Event
+from pocdir.outreach.rules.posting import POSTED_BY
 
 # What stands in the record for good: corrections themselves (record the fact again instead).
 _FINAL = frozenset({"event.corrected", "classification.corrected", "ack.retracted"})
@@ -75,8 +75,7 @@ def check_correction(correction: Event, named: Event | None) -> None:
 
 def _may_change(named: Event) -> bool:
     """Only what somebody outside has said; what the service and its clock wrote stays."""
-    known = VOCABULARY.get(named.type)
-    return known is not None and bool(known.posted_by) and named.type not in _FINAL
+    return bool(POSTED_BY.get(named.type)) and named.type not in _FINAL
 
 
 def _taken_back(event: Event, known: Mapping[str, Event], ordered: list[Event]) -> list[Event]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pocdir.core.errors import Invalid
 from pocdir.core.times import duration, isoformat
-from pocdir.outreach.rules.vocabulary import EXPECTED
+from pocdir.ledger.rules.vocabulary import EXPECTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pocdir.core.times import duration, moment
-from pocdir.ledger.rules import Event
+from pocdir.ledger.rules.events import Event
+from pocdir.ledger.rules.vocabulary import SENT_LEVELS
 from pocdir.outreach.rules.corrections import counting
 from pocdir.outreach.rules.expectations import ExpectationState
-from pocdir.outreach.rules.vocabulary import SENT_LEVELS
 
 TRANSPORT = (
     "none", "logged", "queued", "submitted", "relayed", "delivered", "delayed", "stale", "failed", "mixed",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pocdir.core.errors import Invalid
 from pocdir.core.text import Phrase
-from pocdir.outreach.rules import vocabulary
+from pocdir.ledger.rules import payload
 from pocdir.outreach.rules.dates import Written, read_date
 from pocdir.outreach.rules.letter import one_line
 
@@ -271,7 +271,7 @@ def _in_time(written: Written, now: dt.datetime, sent_at: dt.datetime | None) ->
     if sent_at is None:
         return Written(at, precision)
     try:
-        return Written(vocabulary.occurred(at, precision, sent_at=sent_at), precision)
+        return Written(occurred(at, precision, sent_at=sent_at), precision)
     except Invalid:
         raise ValueError(Phrase("this lies before the date of sending")) from None
 
@@ -300,9 +300,9 @@ def _note(column: str | None, text: str) -> str | None:
     if not text:
         return None
     try:
-        return vocabulary.words(text, lines=True)
+        return payload.words(text, lines=True)
     except ValueError:
-        longest = str(vocabulary.LONGEST_TEXT)
+        longest = str(payload.LONGEST_TEXT)
         raise CellError(
             column, Phrase("at most %(longest)s characters, no control characters", longest=longest)
         ) from None

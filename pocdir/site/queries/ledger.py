@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from pocdir.core.canonical import b64
 from pocdir.db import snapshot
 from pocdir.ledger import queries
-from pocdir.ledger.rules import Event, committed, faults, leaf_hash
+from pocdir.ledger.rules.events import Event, committed, faults, leaf_hash
 from pocdir.outreach.queries import projections
 
 BATCH = 500

@@ -1,23 +1,29 @@
-"""The event vocabulary of an outreach: one table of what may be recorded, by whom, in which words."""
+"""The event vocabulary: one table of what may be recorded, on whose word, with which payload."""
 
 from __future__ import annotations
 
-import datetime as dt
-import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pocdir.core.errors import Forbidden, Invalid
-from pocdir.core.refs import is_ref
-from pocdir.core.times import duration, isoformat, moment
-from pocdir.directory.rules import CHANNEL_KINDS
+from pocdir.core.errors import Invalid
+from pocdir.ledger.rules.payload import (
+    BOOLEAN,
+    CHOICE,
+    DURATION,
+    INTEGER,
+    LINE,
+    REF,
+    TEXT,
+    TIME,
+    TOKEN,
+    Name,
+    kept,
+)
 
 VERSION = 1
-LONGEST_TEXT = 2_000
-FIRST_YEAR, LAST_YEAR = 1990, 2200  # a pause moves a clock: its end must still be a date
 
+CHANNEL_KINDS = ("email", "phone", "form", "api", "signal", "matrix", "postal")
 NOTIFICATION_KINDS = ("report", "follow_up", "sample_request", "referral", "ping")
 EXPECTED = ("acknowledgement", "sample", "remediation", "answer")
 SENT_LEVELS = ("P0", "P1", "P2", "P3", "P4")
@@ -26,39 +32,14 @@ MAIL_CLASSES = ("bounce", "delay", "dsn_success", "mdn", "arf", "automatic", "hu
 VIA = (*CHANNEL_KINDS, "page", "other")
 TARGETS = ("same_team", "parent", "sector", "national", "regional", "global", "resolver")
 
-# The forms a value may have. Only the first two are free words, and they are sealed wherever they stand: what
-# a hand has typed is never plain.
-TEXT, LINE, TOKEN, CHOICE, REF, TIME, DURATION, INTEGER, BOOLEAN = FORMS = (
-    "text", "line", "token", "choice", "ref", "time", "duration", "integer", "boolean",
-)  # fmt: skip
-JSON_TYPES = dict.fromkeys(FORMS, "string") | {INTEGER: "integer", BOOLEAN: "boolean"}
-_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """One payload name. A sealed value is personal or TLP-bound: it is committed to, and may be erased."""
-
-    form: str
-    sealed: bool = False
-    required: bool = False
-    choices: tuple[str, ...] = ()
-    bounds: tuple[int, int] = (0, 0)
-
-    @property
-    def json_type(self) -> str:
-        """`string`, `integer` or `boolean`."""
-        return JSON_TYPES[self.form]
-
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """What `occurred_at` means, who may claim it, its payload, and who may post it (none: the service)."""
+    """What `occurred_at` means, who may claim it, and its payload."""
 
     occurred_at: str
     claimed_by: tuple[str, ...]
     names: Mapping[str, Name]
-    posted_by: tuple[str, ...] = ()
 
 
 def _required(name: Name) -> Name:
@@ -93,20 +74,16 @@ def _delivery(action: str) -> EventType:
         "attempt": _attempt, "recipient": _line, "action": _choice(action), "status": _token,
         "remote_mta": _line, "diagnostic": _text, "until": _time, "rule": _token,
     }  # fmt: skip
-    return EventType(
-        "the date of the delivery report", ("remote_mta", "sender", "service"), names, ("member",)
-    )
+    return EventType("the date of the delivery report", ("remote_mta", "sender", "service"), names)
 
 
 def _answer(**names: Name) -> EventType:
-    return EventType(
-        "when the recipient did it", ("recipient", "sender"), _ANSWER | names, ("member", "contact")
-    )
+    return EventType("when the recipient did it", ("recipient", "sender"), _ANSWER | names)
 
 
 def _measured() -> EventType:
     names = {"count": _many, "all": _many, "method": _token, "note": _text}
-    return EventType("the measurement", ("sender",), names, ("member",))
+    return EventType("the measurement", ("sender",), names)
 
 
 _sender, _service, _keepers = ("sender",), ("service",), ("team", "steward", "service")
@@ -125,7 +102,6 @@ VOCABULARY: Mapping[str, EventType] = {
         "the act",
         _sender,
         {"reason": _choice("mistake", "duplicate", "resolved", "superseded", "other"), "note": _text},
-        ("member",),
     ),
     "message.queued": EventType("our queue took it", _service, _MESSAGE),
     "message.submitted": EventType(
@@ -146,13 +122,11 @@ VOCABULARY: Mapping[str, EventType] = {
         "the mail's date, bounded by our sending and our receipt",
         ("recipient", "sender"),
         _MAIL | {"subclass": _required(_choice(*AUTOMATIC)), "note": _text},
-        ("member",),
     ),
     "reply.human": EventType(
         "the mail's date, bounded by our sending and our receipt",
         ("recipient", "sender"),
         _MAIL | {"note": _text, "via": _via, "may_be_automatic": _flag},
-        ("member",),
     ),
     "ack.given": _answer(already=_flag),
     "ack.retracted": _answer(event=_ref),
@@ -172,7 +146,6 @@ VOCABULARY: Mapping[str, EventType] = {
             "of": _required(_of), "within": _required(_duration), "due_at": _time, "level": _level,
             "policy_version": _token,
         },
-        ("member",),
     ),
     "expectation.changed": EventType(
         "the act",
@@ -181,13 +154,12 @@ VOCABULARY: Mapping[str, EventType] = {
             "expectation": _required(_ref), "state": _choice("met", "withdrawn"), "within": _duration,
             "due_at": _time, "level": _level, "policy_version": _token, "note": _text,
         },
-        ("member",),
     ),
     "expectation.paused": EventType(
-        "the act", ("service", "sender"), {"expectation": _ref, "note": _text}, ("member",)
+        "the act", ("service", "sender"), {"expectation": _ref, "note": _text}
     ),
     "expectation.resumed": EventType(
-        "the act", ("service", "sender"), {"expectation": _ref, "due_at": _time, "note": _text}, ("member",)
+        "the act", ("service", "sender"), {"expectation": _ref, "due_at": _time, "note": _text}
     ),
     "expectation.lapsed": EventType(
         "due_at: when it fell due, whenever it was written down",
@@ -219,7 +191,6 @@ VOCABULARY: Mapping[str, EventType] = {
         "the act",
         ("sender", "recipient"),
         {"event": _required(_ref), "why": _required(_text)},
-        ("member", "contact"),
     ),
     "classification.corrected": EventType(
         "the act",
@@ -228,7 +199,6 @@ VOCABULARY: Mapping[str, EventType] = {
             "event": _required(_ref), "class": _required(_choice(*MAIL_CLASSES)),
             "subclass": _choice(*AUTOMATIC), "why": _text,
         },
-        ("member",),
     ),
     "event.redacted": EventType(
         "the act",
@@ -239,8 +209,6 @@ VOCABULARY: Mapping[str, EventType] = {
         },
     ),
 }  # fmt: skip
-# Who posts -> how the ledger names the claim, and what it is worth (A5: signed in).
-_POSTERS = {"member": ("sender", "S"), "contact": ("recipient", "A5")}
 
 
 def event_type(type_: str) -> EventType:
@@ -249,16 +217,6 @@ def event_type(type_: str) -> EventType:
     if known is None:
         raise Invalid("event_unknown", f"{type_[:60]!r} is no event of this service", where="type")
     return known
-
-
-def claim_of(type_: str, poster: str) -> tuple[str, str]:
-    """(claimed_by, assurance) for an event posted by a `member` of the workspace or a `contact` of the team.
-
-    Raises Invalid `event_unknown`, Forbidden `event_not_yours`.
-    """
-    if poster not in event_type(type_).posted_by:
-        raise Forbidden("event_not_yours", f"{type_} is not yours to record", where="type")
-    return _POSTERS[poster]
 
 
 def check_event(type_: str, payload: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -280,7 +238,7 @@ def check_event(type_: str, payload: Mapping[str, Any]) -> tuple[dict[str, Any],
         value = payload.get(key)
         try:
             if value is not None:
-                (sealed if name.sealed else plain)[key] = _value(name, value)
+                (sealed if name.sealed else plain)[key] = kept(name, value)
             elif name.required:
                 raise ValueError("this is needed")
         except (ValueError, Invalid) as refused:
@@ -290,76 +248,6 @@ def check_event(type_: str, payload: Mapping[str, Any]) -> tuple[dict[str, Any],
     return plain, sealed
 
 
-def occurred(occurred_at: dt.datetime, precision: str, *, sent_at: dt.datetime) -> dt.datetime:
-    """When it is taken to have happened: of the day of sending only the part after it.
-
-    Raises Invalid `event_before_sending`.
-    """
-    if occurred_at >= sent_at:
-        return occurred_at
-    if precision == "day" and sent_at - occurred_at < dt.timedelta(days=1):
-        return sent_at
-    raise Invalid(
-        "event_before_sending", f"the notification was sent at {isoformat(sent_at)}", where="occurred_at"
-    )
-
-
 def _refused(errors: dict[str, list[str]]) -> Invalid:
     where, messages = next(iter(errors.items()))
     return Invalid("payload_invalid", messages[0], where=where, errors=errors)
-
-
-def _value(name: Name, value: Any) -> Any:
-    """The value as it is kept; raises ValueError, or Invalid of a time or a duration."""
-    if name.form == BOOLEAN:
-        if not isinstance(value, bool):
-            raise ValueError("true or false is needed")
-        return value
-    if name.form == INTEGER:
-        return _integer(value, *name.bounds)
-    if not isinstance(value, str):
-        raise ValueError("a string is needed")
-    if name.form in (TEXT, LINE):
-        return words(value, lines=name.form == TEXT)
-    if name.form == CHOICE and value not in name.choices:
-        raise ValueError(f"one of {', '.join(name.choices)} is needed")
-    if name.form == TOKEN and not _TOKEN.fullmatch(value):
-        raise ValueError("up to 64 of A-Z a-z 0-9 _ . : + - are allowed, the first a letter or digit")
-    if name.form == REF and not is_ref(value):
-        raise ValueError("a reference of this service is needed")
-    if name.form == TIME:
-        return isoformat(_moment(value))
-    if name.form == DURATION:
-        duration(value)
-        return value.strip()
-    return value
-
-
-def _moment(value: str) -> dt.datetime:
-    read = moment(value)
-    if not FIRST_YEAR <= read.year <= LAST_YEAR:
-        raise ValueError(f"a year from {FIRST_YEAR} to {LAST_YEAR} is needed")
-    return read
-
-
-def _integer(value: Any, low: int, high: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("a whole number is needed")
-    if not low <= value <= high:
-        raise ValueError(f"from {low:,} to {high:,}")
-    return value
-
-
-def words(value: str, *, lines: bool) -> str:
-    """Words of a person: line breaks in one spelling, no other control character, nothing that is no text."""
-    text = value.replace("\r\n", "\n").strip() if lines else value.strip()
-    if not text:
-        raise ValueError("say something, or leave it out")
-    if len(text) > LONGEST_TEXT:
-        raise ValueError(f"at most {LONGEST_TEXT:,} characters, these are {len(text):,}")
-    allowed = "\n\t" if lines else ""
-    # Cc: control characters, Cs: halves of surrogate pairs, Zl and Zp: line breaks that do not look like one.
-    unfit = ("Cc", "Cs") if lines else ("Cc", "Cs", "Zl", "Zp")
-    if any(unicodedata.category(sign) in unfit and sign not in allowed for sign in text):
-        raise ValueError("control characters are not allowed")
-    return text
