@@ -14,6 +14,7 @@ from pocdir.core.text import Phrase
 from pocdir.ledger.rules import payload
 from pocdir.outreach.rules.dates import Written, read_date
 from pocdir.outreach.rules.letter import one_line
+from pocdir.outreach.rules.posting import occurred
 
 LARGEST = 10_000_000  # bytes
 MOST_ROWS = 100_000
