@@ -173,8 +173,10 @@ class PlanContact(Schema):
     basis = fields.Dict()
     role = fields.String()
     reasons = fields.List(fields.String())
+    answer_asked = fields.Boolean()
     held = fields.Boolean()
     assets = fields.List(fields.Dict())
+    copies = fields.Integer()
 
 
 class PlanAnswer(Schema):
@@ -207,14 +209,18 @@ class NotificationForm(Schema):
 
 
 class PlanForm(Schema):
-    """The browser's form that logs the chosen contacts of a plan."""
+    """The browser's form that logs the chosen contacts of a plan.
+
+    answer_asked: of those to write to, of `all`, of none; people_at_risk: what the page said when they were chosen.
+    """
 
     choose = fields.List(
         Text(max=100), required=True, validate=validate.Length(min=1, error="Choose at least one contact.")
     )
     kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
     sent_at = Moment(load_default=None)
-    answer_asked = fields.String(load_default="true", validate=validate.OneOf(("true", "false")))
+    answer_asked = fields.String(load_default="true", validate=validate.OneOf(("true", "all", "false")))
+    people_at_risk = fields.Boolean()
     within = Duration(load_default=None)
     message = Text(max=100_000, lines=True, load_default=None)
 

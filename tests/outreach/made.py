@@ -40,12 +40,40 @@ TEAMS: list[dict[str, Any]] = [
 ]
 
 
+# A carrier above the provider; of its own network the national team gets a copy.
+CARRIER: list[dict[str, Any]] = [
+    {
+        "slug": "carrier",
+        "name": "Carrier",
+        "kind": "provider",
+        "country": "AT",
+        "channels": [
+            {"kind": "email", "value": "abuse@carrier.example", "purpose": "incident", "preference": 1}
+        ],
+        "responsibilities": [
+            {"key": "prefix", "value": "203.0.0.0/16", "role": "holder", "rank": 1},
+            {"key": "prefix", "value": "198.51.100.0/24", "role": "holder", "rank": 1},
+        ],
+    },
+    TEAMS[0] | {"responsibilities": [{"key": "prefix", "value": "198.51.100.0/24", "role": "cc", "rank": 1}]},
+]
+
+
 def teams(now: dt.datetime) -> None:
     """Three teams: a national one, a provider, and one without any channel."""
+    _import(TEAMS, "test", now)
+
+
+def carrier(now: dt.datetime) -> None:
+    """A fourth one, and who gets a copy of what concerns it."""
+    _import(CARRIER, "another", now)
+
+
+def _import(records: list[dict[str, Any]], source: str, now: dt.datetime) -> None:
     document = {
-        "source": {"name": "test", "url": "", "date": "2026-06-17"},
+        "source": {"name": source, "url": "", "date": "2026-06-17"},
         "origin": "imported",
-        "teams": TEAMS,
+        "teams": records,
     }
     parsed = parse(json.dumps(document).encode())
     assert parsed.source is not None

@@ -201,22 +201,27 @@ def log_chosen(
     """Record one notification for each chosen contact of the incident's plan, each with its own parcel.
 
     `chosen` as PlanForm loads it; `plan` as plan_of made it before the transaction. Raises Conflict
-    `incident_closed`, Invalid `not_in_plan`.
+    `incident_closed`, `people_at_risk` (when the choice was made without knowing it), Invalid `not_in_plan`.
     """
     if incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first", where="choose")
+    if incident.people_at_risk and not chosen["people_at_risk"]:
+        message = "people may be at risk, as the incident says by now; say yes to each contact again"
+        raise Conflict("people_at_risk", message, where="choose")
     parcels = {contact["team"]["slug"]: contact for contact in plan["contacts"]}
+    asked_of = {"true": ("to",), "all": ("to", "cc"), "false": ()}[chosen["answer_asked"]]
     logged = []
     for slug in dict.fromkeys(chosen["choose"]):
         if slug not in parcels:
             raise Invalid(
                 "not_in_plan", f"{slug[:60]} is not in the plan any more; look again", where="choose"
             )
-        asked = chosen["answer_asked"] == "true"
+        asked = parcels[slug]["role"] in asked_of
         expect = (Expected("acknowledgement", chosen["within"]),) if asked and chosen["within"] else None
         told = Told(
             team=slug, channel=_way(parcels[slug]), kind=chosen["kind"], sent_at=chosen["sent_at"],
-            body=chosen["message"], subject=incident.title, assets=parcels[slug]["assets"], answer_asked=asked, expect=expect,
+            body=chosen["message"], subject=incident.title, assets=parcels[slug]["assets"],
+            answer_asked=asked, expect=expect,
         )  # fmt: skip
         logged.append(
             log_notification(

@@ -86,18 +86,23 @@ def log_plan(ref: str) -> Any:
 def _plan(ref: str, typed: Form | None) -> str:
     incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
     shown = plans.plan_of(incident, on=clock.now().date())
-    told = {each.row.team_slug: each.row for each in of_incidents([incident.id])}
+    told = {each.row.team_slug: each.row for each in of_incidents([incident.id]) if not each.row.withdrawn_at}
     for contact in shown["contacts"]:
         contact["told"] = told.get(contact["team"]["slug"])
     if typed is None:
-        # Nobody is chosen for the person where people may be at risk, nor a team that was told already.
-        chosen = [
-            it["team"]["slug"]
-            for it in shown["contacts"]
-            if it["channel"] and not it["held"] and not it["told"]
-        ]
-        typed = Form(values={"choose": chosen})
+        typed = Form(values={"choose": _suggested(shown)})
+    elif incident.people_at_risk and "people_at_risk" not in typed.values:  # chosen before that was known
+        typed.values = {**typed.values, "choose": []}
     return render_template("outreach/plan.html", incident=incident, plan=shown, form=typed, action="log")
+
+
+def _suggested(plan: dict[str, Any]) -> list[str]:
+    """Those to write to. Nobody where people may be at risk, no team that was told already, and no copy: few mails."""
+    return [
+        it["team"]["slug"]
+        for it in plan["contacts"]
+        if it["role"] == "to" and not it["held"] and not it["told"]
+    ]
 
 
 @blueprint.get("/incidents")

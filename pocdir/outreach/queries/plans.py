@@ -10,30 +10,32 @@ from pocdir.core.errors import Invalid, NotFound
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Asset, Incident
 from pocdir.incidents.rules import MOST_ASSETS
-from pocdir.routing.queries import index
-from pocdir.routing.rules.indicator import parse
-from pocdir.routing.rules.resolver import Answer, Contact, contact_json, resolve
+from pocdir.routing.queries import index, question
+from pocdir.routing.rules.index import Index
+from pocdir.routing.rules.question import answered
+from pocdir.routing.rules.resolver import Answer, Contact, contact_json
 
 
 def plan_of(incident: Incident, *, on: dt.date) -> dict[str, Any]:
-    """Every asset that is no control goes to its `to` and `cc` contacts, or is listed with the reason why not."""
+    """Every asset that is no control goes to its `to` and `cc` contacts, or is listed with the reason why not.
+
+    Those to write to come first, then those who get a copy; within each, who has most assets. Where people may
+    be at risk, each is held: nothing goes to any contact before a person has said yes to that contact.
+    """
     known = index()
     contacts: dict[str, dict[str, Any]] = {}
     unrouted = []
-    for asset, answer in _routed(incident, on):
+    for asset, answer in _routed(incident, known, on):
         reached = told(answer)
         if not reached:
             reason = answer.status if answer else "not_an_address"
             unrouted.append({"asset": shown(asset), "reason": reason})
         for contact in reached:
-            parcel = contacts.setdefault(contact.team.slug, _empty(contact, incident))
-            parcel["assets"].append(shown(asset))
+            _put(contacts, contact, shown(asset), held=incident.people_at_risk)
     return {
         "incident": incident.ref,
         "people_at_risk": incident.people_at_risk,
-        "contacts": [
-            contacts[slug] for slug in sorted(contacts, key=lambda s: (-len(contacts[s]["assets"]), s))
-        ],
+        "contacts": sorted(contacts.values(), key=_order),
         "unrouted": unrouted,
         "directory_version": known.directory_version,
         "registry_version": known.registry.version if known.registry else None,
@@ -70,11 +72,11 @@ def first_live_channel(slug: str) -> tuple[str, str] | None:
 
 
 def parcel_of(incident: Incident, team: str, *, on: dt.date) -> list[dict[str, Any]]:
-    """The incident's assets that concern this team."""
+    """The incident's assets that concern this team, also as one to try next: its sender chose it."""
     return [
         shown(asset)
-        for asset, answer in _routed(incident, on)
-        if any(contact.team.slug == team for contact in told(answer))
+        for asset, answer in _routed(incident, index(), on)
+        if answer and any(contact.team.slug == team for contact in answer.contacts)
     ]
 
 
@@ -88,23 +90,33 @@ def shown(asset: Asset) -> dict[str, Any]:
     return {"kind": asset.kind, "value": asset.value, "port": asset.port or None}
 
 
-def _routed(incident: Incident, on: dt.date) -> Iterable[tuple[Asset, Answer | None]]:
-    known = index()
-    report = "/".join(part for part in (incident.rsit_class, incident.rsit_type) if part) or None
+def _routed(incident: Incident, known: Index, on: dt.date) -> Iterable[tuple[Asset, Answer | None]]:
+    """Each asset with what a lookup of it would answer; None for what cannot be looked up."""
+    class_, type_ = incident.rsit_class, incident.rsit_type
+    asked = question(known, on=on, kind_of_report=f"{class_}/{type_}" if class_ and type_ else class_)
     for asset in incident_queries.assets(incident, limit=MOST_ASSETS):
         if asset.control:
             continue
         try:
-            indicator = parse(asset.value) if asset.kind != "hash" else None
+            answer = answered(known, asset.value, asked) if asset.kind != "hash" else None
         except Invalid:
-            indicator = None
-        yield asset, resolve(known, indicator, on=on, kind_of_report=report) if indicator else None
+            answer = None
+        yield asset, answer
 
 
-def _empty(contact: Contact, incident: Incident) -> dict[str, Any]:
-    shape = contact_json(contact)
-    # Where people may be at risk, nothing goes to any contact before a person has said yes to that contact.
-    return {name: shape[name] for name in ("team", "channel", "basis", "role", "reasons")} | {
-        "held": incident.people_at_risk,
-        "assets": [],
-    }
+def _put(
+    contacts: dict[str, dict[str, Any]], contact: Contact, asset: Mapping[str, Any], *, held: bool
+) -> None:
+    """Into the team's parcel; whoever is to be written to for one asset is so for the parcel, with that reason."""
+    parcel = contacts.setdefault(contact.team.slug, {"role": "", "assets": [], "copies": 0})
+    if parcel["role"] != "to" and parcel["role"] != contact.role:
+        shape = contact_json(contact)
+        parcel |= {name: shape[name] for name in ("team", "channel", "basis", "role", "reasons")}
+        # A copy is for information: the told owe nobody an answer, and are asked no more often than it helps.
+        parcel |= {"answer_asked": contact.role == "to", "held": held}
+    parcel["assets"].append(asset)
+    parcel["copies"] += contact.role == "cc"
+
+
+def _order(parcel: Mapping[str, Any]) -> tuple[Any, ...]:
+    return parcel["role"] != "to", -len(parcel["assets"]), parcel["team"]["slug"]

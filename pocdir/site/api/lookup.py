@@ -5,18 +5,17 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from flask_smorest import Blueprint
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
-from pocdir.routing.queries import index
+from pocdir.routing.queries import index, question
 from pocdir.routing.rules.contacts import json_text
-from pocdir.routing.rules.index import Index
+from pocdir.routing.rules.question import answered
 from pocdir.routing.rules.resolver import Answer, answer_json, answer_text
 from pocdir.site import schemas
-from pocdir.site.queries.lookup import Question, answered, question
 from pocdir.site.queries.responsiveness import with_responsiveness
 from pocdir.web.api import documented
 
@@ -69,8 +68,9 @@ def lookup() -> Response:
         if name in ONCE and len(values) > 1:
             raise Invalid("invalid", "given more than once; POST takes many indicators", where=name)
     known = index()
-    asked = _question(
+    asked = question(
         known,
+        on=clock.now().date(),
         sector=given.get("sector", _ABSENT)[0],
         kind_of_report=given.get("kind_of_report", _ABSENT)[0],
         exclude_team=given.get("exclude_team", ()),
@@ -87,7 +87,7 @@ def lookup_many(given: dict[str, Any]) -> Response:
     """The same for up to 1000 indicators, in the order asked; one wrong indicator refuses them all."""
     known = index()
     texts = given.pop("q")
-    asked = _question(known, **given)
+    asked = question(known, on=clock.now().date(), **given)
     answers, wrong = [], {}
     for position, text in enumerate(texts):
         try:
@@ -98,11 +98,6 @@ def lookup_many(given: dict[str, Any]) -> Response:
         where, messages = next(iter(wrong.items()))
         raise Invalid("indicator_invalid", f"{where}: {messages[0]}", errors=wrong)
     return _response(f'{{"items":[{",".join(_texts(answers))}],"next":null}}')
-
-
-def _question(known: Index, **given: Any) -> Question:
-    country_by = current_app.extensions["pocdir"].registry_country
-    return question(known, on=clock.now().date(), country_by=country_by, **given)
 
 
 def _texts(answers: list[Answer]) -> list[str]:

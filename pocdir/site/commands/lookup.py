@@ -10,8 +10,8 @@ import click
 
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
-from pocdir.routing.queries import index
-from pocdir.site.queries.lookup import looked_up, question
+from pocdir.routing.queries import index, question
+from pocdir.site.queries.lookup import looked_up
 from pocdir.web.terminal import database_context, emit, json_option, plain
 
 
@@ -41,13 +41,12 @@ def lookup(
     Example:  pocdir lookup 193.0.6.139 'hxxps://www[.]cert[.]at/' --kind-of-report malicious-code
     """
     worst = 0
-    with database_context() as app:
+    with database_context():
         known = index()
         try:
             asked = question(
                 known,
                 on=clock.now().date(),
-                country_by=app.extensions["pocdir"].registry_country,
                 sector=sector,
                 kind_of_report=kind_of_report,
                 exclude_team=exclude_team,

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
@@ -15,9 +15,9 @@ from pocdir.core import clock, rsit, tlp
 from pocdir.core.errors import Invalid
 from pocdir.outreach.queries import notifications as outreach
 from pocdir.outreach.rules import letter as letters
-from pocdir.routing.queries import index
+from pocdir.routing.queries import index, question
 from pocdir.routing.rules.index import Index
-from pocdir.site.queries.lookup import alternatives, looked_up, question, sectors, totals
+from pocdir.site.queries.lookup import alternatives, looked_up, sectors, totals
 from pocdir.site.queries.responsiveness import with_responsiveness
 from pocdir.web.forms import Form
 
@@ -61,7 +61,6 @@ def lookup() -> Any:
         asked = question(
             known,
             on=now.date(),
-            country_by=current_app.extensions["pocdir"].registry_country,
             sector=typed.values["sector"],
             kind_of_report=typed.values["kind_of_report"],
             exclude_team=_several("exclude_team"),

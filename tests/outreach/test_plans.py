@@ -1,0 +1,227 @@
+"""Whom an incident's assets concern, as the plan's page and API tell it, and what choosing logs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+
+from pocdir.accounts.actions import create_token, create_workspace
+from pocdir.accounts.models import Workspace
+from pocdir.core import clock as time
+from pocdir.core.errors import Conflict
+from pocdir.db import db, transaction
+from pocdir.incidents import queries as incident_queries
+from pocdir.incidents.actions import change_incident
+from pocdir.outreach.actions.notifications import log_chosen
+from pocdir.outreach.queries.plans import plan_of
+from pocdir.routing import queries as routing
+from tests.accounts import made as people
+from tests.conftest import Api
+from tests.outreach import made
+from tests.outreach.test_pages import event_count, send
+
+CHOSEN = {
+    "choose": ["isp"], "kind": "report", "sent_at": None, "answer_asked": "true", "within": None, "message": None,
+    "people_at_risk": False,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def clock(app: Flask, now: dt.datetime) -> Iterator[Any]:
+    with time_machine.travel(now, tick=False) as moved:
+        made.teams(now)
+        made.carrier(now)
+        yield moved
+
+
+@pytest.fixture
+def browser(app: Flask, now: dt.datetime) -> FlaskClient:
+    """A researcher of the lab, signed in."""
+    return people.browser(app, people.person(now=now, workspace="lab"), now=now)
+
+
+@pytest.fixture
+def foreign(app: Flask, now: dt.datetime) -> Api:
+    """Another workspace's programs."""
+    with transaction() as session:
+        other = create_workspace(session, name="other lab", now=now, actor="operator")
+        return Api(app, create_token(session, workspace_id=other.id, now=now, actor="operator")[1])
+
+
+def opened(client: FlaskClient, **typed: Any) -> str:
+    """The path of an incident's page: one address of the provider's, one name under .at."""
+    typed = {"title": "Sinkhole", "assets": "203.0.113.70\nexample.at"} | typed
+    response = send(client, "/incidents/new", **typed)
+    assert response.status_code == 302, response.text
+    return response.headers["Location"]
+
+
+def ticked(page: str) -> list[str]:
+    return re.findall(r'name="choose" value="([\w-]+)" checked', page)
+
+
+def offered(page: str) -> list[str]:
+    return re.findall(r'name="choose" value="([\w-]+)"', page)
+
+
+def planned(api: Api, *assets: str, **incident: Any) -> dict[str, Any]:
+    ref = api.post("/api/v1/incidents", {"title": "Sinkhole", **incident}).get_json()["ref"]
+    items = [{"kind": "ip" if it[0].isdecimal() else "domain", "value": it} for it in assets]
+    assert api.post(f"/api/v1/incidents/{ref}/assets", {"items": items}).status_code == 201
+    response = api.post(f"/api/v1/incidents/{ref}/plan", {})
+    assert response.status_code == 200, response.text
+    return response.get_json()
+
+
+def roles(plan: dict[str, Any]) -> list[tuple[str, str, bool, int]]:
+    return [
+        (it["team"]["slug"], it["role"], it["answer_asked"], len(it["assets"])) for it in plan["contacts"]
+    ]
+
+
+def test_those_to_write_to_are_asked_and_a_copy_is_for_information(api: Api) -> None:
+    plan = planned(api, "203.0.113.70", "203.0.113.71", "198.51.100.7")
+    assert roles(plan) == [("isp", "to", True, 2), ("carrier", "to", True, 1), ("cert-at", "cc", False, 1)]
+
+
+def test_who_is_written_to_for_one_asset_is_so_for_the_parcel(api: Api) -> None:
+    plan = planned(api, "198.51.100.7", "example.at")
+    assert roles(plan) == [("cert-at", "to", True, 2), ("carrier", "to", True, 1)]
+    national = plan["contacts"][0]
+    assert (national["basis"]["key"], national["reasons"], national["copies"]) == ("tld", ["by TLD only"], 1)
+
+
+def test_a_plan_answers_as_a_lookup_does(api: Api) -> None:
+    for asset in ("203.0.113.70", "198.51.100.7", "example.at", "example.org", "10.0.0.1"):
+        asked = {"q": asset, "kind_of_report": "information-content-security/data-leak"}
+        answer = api.client.get("/api/v1/lookup", query_string=asked).get_json()
+        plan = planned(api, asset, **{"class": "information-content-security", "type": "data-leak"})
+        told = [
+            (it["team"]["slug"], it["basis"], it["reasons"])
+            for it in answer["contacts"]
+            if it["role"] in ("to", "cc")
+        ]
+        assert [(it["team"]["slug"], it["basis"], it["reasons"]) for it in plan["contacts"]] == told
+        assert [it["reason"] for it in plan["unrouted"]] == ([] if told else [answer["status"]])
+
+
+def test_the_same_country_decides_as_in_a_lookup(app: Flask, now: dt.datetime) -> None:
+    known = routing.index()
+    assert routing.question(known, on=now.date()).country_by == app.extensions["pocdir"].registry_country
+
+
+def test_only_those_to_write_to_are_chosen_for_the_person(browser: FlaskClient) -> None:
+    page = browser.get(opened(browser, assets="198.51.100.7") + "/plan").text
+    assert offered(page) == ["carrier", "cert-at"]
+    assert ticked(page) == ["carrier"]
+
+
+@pytest.mark.parametrize(
+    ("answer_asked", "clocks"),
+    [
+        ("true", {"carrier": "running", "cert-at": "none"}),
+        ("all", {"carrier": "running", "cert-at": "running"}),
+        ("false", {"carrier": "none", "cert-at": "none"}),
+    ],
+)
+def test_a_chosen_copy_is_told_for_information_unless_asked_too(
+    api: Api, browser: FlaskClient, answer_asked: str, clocks: dict[str, str]
+) -> None:
+    path = opened(browser, assets="198.51.100.7")
+    typed = {"choose": ["carrier", "cert-at"], "within": "P7D", "answer_asked": answer_asked}
+    assert send(browser, path + "/plan", action="log", **typed).status_code == 302
+    logged = api.get("/api/v1/notifications").get_json()["items"]
+    assert {it["team"]: it["state"]["clock"] for it in logged} == clocks
+
+
+def test_who_was_told_already_is_not_chosen_again_unless_that_was_withdrawn(browser: FlaskClient) -> None:
+    path = opened(browser, assets="203.0.113.70")
+    assert send(browser, path + "/plan", action="log", choose=["isp"]).status_code == 302
+    assert ticked(browser.get(path + "/plan").text) == []
+    link = re.search(r"/notifications/[\w-]+", browser.get(path).text)
+    assert link
+    assert send(browser, link[0] + "/withdraw", reason="mistake").status_code == 302
+    assert ticked(browser.get(path + "/plan").text) == ["isp"]
+
+
+def test_where_people_may_be_at_risk_each_contact_waits_for_a_yes(api: Api, browser: FlaskClient) -> None:
+    plan = planned(api, "203.0.113.70", people_at_risk=True)
+    assert [it["held"] for it in plan["contacts"]] == [True]
+    path = opened(browser, people_at_risk="true")
+    page = browser.get(path + "/plan").text
+    assert offered(page) == ["cert-at", "isp"]
+    assert ticked(page) == []
+    typed = {"action": "log", "people_at_risk": "true"}
+    before = event_count()
+    assert send(browser, path + "/plan", **typed).status_code == 422
+    assert event_count() == before
+    assert send(browser, path + "/plan", choose=["isp"], **typed).status_code == 302
+    assert event_count() == before + 2
+
+
+def test_a_choice_made_before_people_were_at_risk_is_no_yes(browser: FlaskClient) -> None:
+    path = opened(browser)
+    assert ticked(browser.get(path + "/plan").text) == ["cert-at", "isp"]
+    at_risk(path)
+    before = event_count()
+    refused = send(browser, path + "/plan", action="log", choose=["cert-at", "isp"])
+    assert refused.status_code == 422
+    assert "say yes to each contact again" in refused.text
+    assert ticked(refused.text) == []
+    assert event_count() == before
+
+
+def test_what_changed_since_the_plan_was_made_is_seen_where_it_is_written(
+    app: Flask, lab: Workspace, browser: FlaskClient, now: dt.datetime
+) -> None:
+    ref = opened(browser).rpartition("/")[2]
+    incident = incident_queries.incident(ref, workspace_id=lab.id)
+    plan = plan_of(incident, on=now.date())
+    for given, code in (({"people_at_risk": True}, "people_at_risk"), ({"closed": True}, "incident_closed")):
+        changed(ref, lab, given)
+        with pytest.raises(Conflict) as refused, transaction() as session:
+            again = incident_queries.incident(ref, workspace_id=lab.id, session=session)
+            log_chosen(session, again, CHOSEN, plan=plan, workspace_id=lab.id, now=now, actor="user:a")
+        assert refused.value.code == code
+
+
+def test_an_incident_closed_since_takes_no_notification(api: Api) -> None:
+    ref = planned(api, "203.0.113.70")["incident"]
+    etag = api.get(f"/api/v1/incidents/{ref}").headers["ETag"]
+    api.client.patch(
+        f"/api/v1/incidents/{ref}", json={"closed": True}, headers={**api.headers, "If-Match": etag}
+    )
+    before = event_count()
+    refused = api.post("/api/v1/notifications", {"team": "isp", "incident": ref})
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "incident_closed")
+    assert event_count() == before
+
+
+def test_a_team_to_try_next_gets_the_assets_that_concern_it(api: Api) -> None:
+    ref = planned(api, "203.0.113.70", "198.51.100.7")["incident"]
+    answer = api.post("/api/v1/notifications", {"team": "carrier", "incident": ref}).get_json()
+    assert [it["value"] for it in answer["assets"]] == ["203.0.113.70", "198.51.100.7"]
+
+
+def test_the_parcel_of_a_foreign_incident_is_not_looked_for(api: Api, foreign: Api) -> None:
+    ref = planned(api, "203.0.113.70")["incident"]
+    refused = foreign.post("/api/v1/notifications", {"team": "isp", "incident": ref})
+    assert (refused.status_code, refused.get_json()["code"]) == (404, "incident_unknown")
+
+
+def at_risk(path: str) -> None:
+    workspace = db.session.query(Workspace).one()
+    changed(path.rpartition("/")[2], workspace, {"people_at_risk": True})
+
+
+def changed(ref: str, workspace: Workspace, given: dict[str, Any]) -> None:
+    with transaction() as session:
+        incident = incident_queries.incident(ref, workspace_id=workspace.id, session=session)
+        change_incident(session, incident, now=time.now(), actor="user:b", given=given)
