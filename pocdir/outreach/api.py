@@ -15,8 +15,8 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
-from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.plans import plan_of, routed
 from pocdir.outreach.queries.snapshots import snapshot
 from pocdir.outreach.rules.posting import claim_of
@@ -100,7 +100,9 @@ def events(query: dict[str, Any], ref: str) -> Any:
             raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
         found = found[seen + 1 :]
     listed = page(found[: query["limit"] + 1], query["limit"], lambda each: each.id)
-    return listed | {"items": [presentation.shown_event(each, as_contact=as_contact) for each in listed["items"]]}
+    return listed | {
+        "items": [presentation.shown_event(each, as_contact=as_contact) for each in listed["items"]]
+    }
 
 
 @blueprint.route("/notifications/<ref>/events", methods=["POST"])
@@ -144,7 +146,7 @@ def letter(ref: str) -> Any:
 @blueprint.response(200, schemas.NotificationPage)
 def unanswered(query: dict[str, Any]) -> Any:
     """Notifications with a recorded lapse that still stands: no answer recorded here by its time."""
-    found = snapshots.unanswered(
+    found = snapshots.waiting(
         g.principal,
         now=clock.now(),
         limit=query["limit"],

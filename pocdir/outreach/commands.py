@@ -150,9 +150,7 @@ def unanswered(older_than: str | None, team: str | None, workspace: str | None, 
         except Invalid as error:
             raise click.UsageError(f"--older-than: {error.message}") from None
         now = clock.now()
-        found = snapshots.unanswered(
-            operator_for(workspace), now=now, limit=100_000, older_than=age, team=team
-        )
+        found = snapshots.waiting(operator_for(workspace), now=now, limit=100_000, older_than=age, team=team)
         shown = [presentation.shown(each) for each in found]
         db.session.remove()
     if as_json:

@@ -203,12 +203,12 @@ def incident_rows(rows: Sequence[Any]) -> list[dict[str, Any]]:
 SORTS = {
     "team": lambda row: (row["team"]["name"].casefold(), row["ref"]),
     "sent": lambda row: (row["sent_at"], row["ref"]),
-    "due": lambda row: (row["due"], row["ref"]),
+    "due": lambda row: (row["due"] or row["sent_at"], row["ref"]),
 }
 
 
 def working_list(found: Sequence[Snapshot], *, now: dt.datetime, sort: str) -> list[dict[str, Any]]:
-    """What is still open, each with the time that was asked for, how long it waits, and a next step."""
+    """What is still open, each with the time asked for (the earliest that passed), how long ago it was sent, a next step."""
     listed = []
     for each in found:
         lapsed = [one.due_at for one in each.expectations if one.state in queries.NOT_ANSWERED]
@@ -216,7 +216,7 @@ def working_list(found: Sequence[Snapshot], *, now: dt.datetime, sort: str) -> l
         listed.append(
             values
             | {
-                "due": min(lapsed, default=each.row.sent_at),
+                "due": min(lapsed, default=each.row.due),
                 "waiting": (now - each.row.sent_at).total_seconds(),
                 "next": {"text": _("Try another address"), "href": _follow_up(values)},
             }

@@ -169,21 +169,26 @@ def unanswered() -> str:
     """The working list; a filter that cannot be read is left out rather than refused."""
     now = clock.now()
     older_than, team = request.args.get("older_than", ""), request.args.get("team", "")
+    state = request.args.get("state", "")
+    state = state if state in queries.WAITING else "unrecorded"
     try:
         age = duration(older_than) if older_than else None
     except Invalid:
         older_than, age = "", None
-    found = snapshots.unanswered(g.principal, now=now, limit=100_000, older_than=age, team=team or None)
+    found = snapshots.waiting(
+        g.principal, now=now, state=state, limit=100_000, older_than=age, team=team or None
+    )
     sort = request.args.get("sort", "due")
     listed = presentation.working_list(found, now=now, sort=sort)
     start = max(0, request.args.get("page", 0, type=int)) * PAGE
     at = start // PAGE
     return render_template(
         "outreach/unanswered.html",
+        state=state,
         older_than=older_than,
         team=team,
         sort=sort,
-        teams=queries.teams_waiting(g.principal),
+        teams=queries.teams_waiting(g.principal, state),
         page={
             "rows": listed[start : start + PAGE],
             "first": start + 1,
@@ -192,7 +197,7 @@ def unanswered() -> str:
             "previous": at - 1 if at else None,
             "next": at + 1 if start + PAGE < len(listed) else None,
         },
-        counts=queries.counts(g.principal) | {"no_answer": len(listed)},
+        counts=queries.counts(g.principal),
     )
 
 

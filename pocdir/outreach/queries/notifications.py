@@ -6,24 +6,33 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from pocdir.accounts.models import Workspace
 from pocdir.core.errors import NotFound
 from pocdir.core.refs import is_ref
-from pocdir.db import Line, Rows, db
+from pocdir.db import Line, db
 from pocdir.directory.models import Address, Channel, Team
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 
 NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
 
-_T, _A = Team.__table__.c, Address.__table__.c
+_T, _A, _N, _E = (model.__table__.c for model in (Team, Address, Notification, Expectation))
 _TEAM = select(_T.id, _T.slug, _T.name).where(_T.slug == bindparam("slug"), _T.retired_at.is_(None))
 _WITHIN = select(Workspace.__table__.c.acknowledgement_within).where(
     Workspace.__table__.c.id == bindparam("workspace_id")
 )
 _ADDRESS = select(_A.version).where(_A.kind == bindparam("kind"), _A.value == bindparam("value"))
+# What a person may still have to do something about; each state has its count and its list.
+# unrecorded: the time named for something has passed, and it is not recorded; running: its time has not come;
+# undeliverable: nothing arrived, and nobody answered.
+_STILL = _N.withdrawn_at.is_(None)
+WAITING = {
+    "unrecorded": _STILL & _N.id.in_(select(_E.notification_id).where(_E.state.in_(NOT_ANSWERED))),
+    "running": _STILL & (_N.clock == "running"),
+    "undeliverable": _STILL & (_N.transport == "failed") & (_N.response == "awaiting"),
+}
 
 
 class Viewer(Protocol):
@@ -86,33 +95,23 @@ def notification_for_recipient(ref: str, session: Session | None = None) -> Noti
     return found
 
 
-def teams_waiting(viewer: Viewer) -> list[tuple[str, str]]:
-    """(slug, name) of the teams of whom something is still open, by name."""
-    standing = select(Expectation.notification_id).where(Expectation.state.in_(NOT_ANSWERED))
+def teams_waiting(viewer: Viewer, state: str) -> list[tuple[str, str]]:
+    """(slug, name) of the teams to which a notification in this state of `WAITING` went, by name."""
     statement = (
         select(Team.slug, Team.name)
         .join(Notification, Notification.team_id == Team.id)
-        .where(Notification.id.in_(standing), Notification.withdrawn_at.is_(None))
+        .where(seen_by(viewer), WAITING[state])
         .distinct()
         .order_by(Team.name)
     )
-    return [(row.slug, row.name) for row in db.session.execute(_seen_by(viewer, statement))]
+    return [(row.slug, row.name) for row in db.session.execute(statement)]
 
 
 def counts(viewer: Viewer) -> dict[str, int]:
-    """open: clocks still running; no_answer: a lapse stands; undeliverable: nothing arrived."""
-    running = Notification.clock == "running"
-    standing = Notification.id.in_(
-        select(Expectation.notification_id).where(Expectation.state.in_(NOT_ANSWERED))
-    )
-    failed = (Notification.transport == "failed") & (Notification.response == "awaiting")
-    statement = select(
-        func.count().filter(running), func.count().filter(standing), func.count().filter(failed)
-    ).select_from(Notification)
-    open_, no_answer, undeliverable = db.session.execute(
-        _seen_by(viewer, statement).where(Notification.withdrawn_at.is_(None))
-    ).one()
-    return {"open": open_, "no_answer": no_answer, "undeliverable": undeliverable}
+    """By state of `WAITING`, how many notifications: as many as its list has."""
+    numbers = [func.count().filter(state).label(name) for name, state in WAITING.items()]
+    row = db.session.execute(select(*numbers).select_from(Notification).where(seen_by(viewer))).one()
+    return dict(row._mapping)
 
 
 def acknowledgement_within(session: Session, workspace_id: int) -> str:
@@ -172,10 +171,11 @@ def last_tick() -> dt.datetime | None:
     return db.session.scalar(select(WorkerTick.last_tick).where(WorkerTick.id == 1))
 
 
-_WHOLE: Select[Notification] = select(Notification).options(joinedload(Notification.incident))
-
-
-def _seen_by(viewer: Viewer, statement: Rows) -> Rows:
+def seen_by(viewer: Viewer) -> ColumnElement[bool]:
+    """The notifications that are the viewer's."""
     if viewer.workspace_id is None:
-        return statement.where(Notification.team_id == viewer.team_id)
-    return statement.where(Notification.workspace_id == viewer.workspace_id)
+        return _N.team_id == viewer.team_id
+    return _N.workspace_id == viewer.workspace_id
+
+
+_WHOLE: Select[Notification] = select(Notification).options(joinedload(Notification.incident))

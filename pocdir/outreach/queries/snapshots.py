@@ -16,7 +16,7 @@ from pocdir.db import Line, Rows, db
 from pocdir.directory.models import Address, Team
 from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification
-from pocdir.outreach.queries.notifications import NOT_ANSWERED, Viewer, poster_of
+from pocdir.outreach.queries.notifications import WAITING, Viewer, poster_of, seen_by
 
 _N, _T, _I, _A, _E = (model.__table__.c for model in (Notification, Team, Incident, Address, Expectation))
 _PARENT = aliased(Notification.__table__, name="parents")
@@ -71,24 +71,24 @@ def notifications(
     viewer: Viewer, *, limit: int, cursor: str | None = None, incident: str | None = None
 ) -> list[Snapshot]:
     """`limit + 1` notifications after the cursor, oldest recorded first."""
-    statement = _after(viewer, _seen_by(viewer, _ALL).order_by(_N.id), cursor)
+    statement = _after(viewer, _ALL.where(seen_by(viewer)).order_by(_N.id), cursor)
     if incident is not None:
         statement = statement.where(_I.ref == incident)
     return _fetched(statement.limit(limit + 1))
 
 
-def unanswered(
+def waiting(
     viewer: Viewer,
     *,
     now: dt.datetime,
+    state: str = "unrecorded",
     limit: int,
     cursor: str | None = None,
     older_than: dt.timedelta | None = None,
     team: str | None = None,
 ) -> list[Snapshot]:
-    """`limit + 1` notifications with a recorded lapse that still stands, oldest recorded first."""
-    standing = select(_E.notification_id).where(_E.state.in_(NOT_ANSWERED))
-    statement = _seen_by(viewer, _ALL).where(_N.id.in_(standing), _N.withdrawn_at.is_(None))
+    """`limit + 1` notifications in a state of `WAITING`, oldest recorded first; `unrecorded`: a lapse stands."""
+    statement = _ALL.where(seen_by(viewer), WAITING[state])
     if older_than is not None:
         statement = statement.where(_N.sent_at <= now - older_than)
     if team is not None:
@@ -112,16 +112,10 @@ def _fetched(statement: Rows, session: Session | None = None, **values: Any) -> 
     return [Snapshot(row, expected[row.id]) for row in rows]
 
 
-def _seen_by(viewer: Viewer, statement: Rows) -> Rows:
-    if viewer.workspace_id is None:
-        return statement.where(_N.team_id == viewer.team_id)
-    return statement.where(_N.workspace_id == viewer.workspace_id)
-
-
 def _after(viewer: Viewer, statement: Rows, cursor: str | None) -> Rows:
     if cursor is None:
         return statement
-    last = db.session.scalar(_seen_by(viewer, select(_N.id).where(_N.ref == cursor)))
+    last = db.session.scalar(select(_N.id).where(seen_by(viewer), _N.ref == cursor))
     if last is None:
         raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
     return statement.where(_N.id > last)

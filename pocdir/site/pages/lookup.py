@@ -190,16 +190,16 @@ def _decisions() -> list[dict[str, Any]]:
     waiting = outreach.counts(g.principal)
     found = [
         {
-            "title": _("No answer recorded"),
-            "count": waiting["no_answer"],
-            "text": ngettext("reply asked for", "replies asked for", waiting["no_answer"]),
+            "title": _("Asked for, and not recorded"),
+            "count": waiting["unrecorded"],
+            "text": _("the time named for it has passed"),
             "href": url_for("outreach.unanswered"),
         },
         {
             "title": _("Could not be delivered"),
             "count": waiting["undeliverable"],
             "text": _("ours to mend: find another address"),
-            "href": url_for("outreach.unanswered"),
+            "href": url_for("outreach.unanswered", state="undeliverable"),
         },
     ]
     return [each for each in found if each["count"]]
