@@ -20,7 +20,8 @@ from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.spreadsheet import import_spreadsheet
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.plans import routed
-from pocdir.outreach.rules.spreadsheet import LARGEST, read_spreadsheet
+from pocdir.outreach.rules.delimited import LARGEST
+from pocdir.outreach.rules.spreadsheet import read_spreadsheet
 from pocdir.web.errors import flat_messages, in_words
 from pocdir.web.terminal import app_context, emit, json_option, table
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pocdir.core.errors import Invalid
-from pocdir.outreach.rules import spreadsheet
+from pocdir.outreach.rules import delimited, spreadsheet
 from pocdir.outreach.rules.dates import read_date
 from pocdir.outreach.rules.spreadsheet import Refused, Row, read_spreadsheet
 
@@ -113,7 +113,69 @@ def test_headers_that_mean_nothing_here_are_named():
     )
 
 
+@pytest.mark.parametrize("header", [header for names in spreadsheet.COLUMNS.values() for header in names])
+def test_no_header_means_two_things(header):
+    assert sum(header in names for names in spreadsheet.COLUMNS.values()) == 1
+
+
+@pytest.mark.parametrize("header", ["Answered?", "Answered (date)", "* answered:", "ANSWERED_AT"])
+def test_a_header_may_be_adorned(header):
+    assert only("a@b.example,2026-03-04,yes", f"contact,date,{header}").answered is True
+
+
+def test_a_german_spreadsheet_is_read():
+    (row,) = read(
+        "Empfänger;Datum;Unzustellbar;Antwort;Betreff;Bemerkung\r\n"
+        "incident@cert.example;04.03.2026;nein;05.03.2026 14:30;Botnetz;nachgehakt\r\n".encode("cp1252")
+    ).rows
+    assert (row.sent_at, row.bounced, row.answered) == (day(2026, 3, 4), False, day(2026, 3, 5, 14, 30))
+    assert (row.title, row.note) == ("Botnetz", "nachgehakt")
+
+
 # What the cells say
+
+
+def test_other_dates_of_the_file_show_how_an_ambiguous_one_is_meant():
+    sheet = read("contact,date\na@b.example,03/04/2026\nc@d.example,25/04/2026\n")
+    assert (sheet.rows[0].sent_at, sheet.day_first) == (day(2026, 4, 3), True)
+    sheet = read("contact,date,answered\na@b.example,03/04/2026,04/25/2026\n")
+    assert (sheet.rows[0].sent_at, sheet.day_first) == (day(2026, 3, 4), False)
+
+
+def test_dates_that_contradict_each_other_show_nothing():
+    sheet = read("contact,date\na@b.example,03/04/2026\nc@d.example,25/04/2026\ne@f.example,04/25/2026\n")
+    assert [type(row) for row in sheet.rows] == [Refused, Row, Row]
+
+
+@pytest.mark.parametrize(
+    ("contact", "kind"),
+    [
+        ("incident@cert.example", "email"),
+        ("+43 1 5056416-78", "phone"),
+        ("tel:+4315056416", "phone"),
+        ("(01) 505 64 16", "phone"),
+        ("https://cert.example/report?to=a@b.example", "other"),
+        ("@cert@social.example", "other"),
+        ("@cert:matrix.example", "other"),
+        ("root@localhost", "other"),
+        ("CERT Example", "other"),
+        ("203.0.113.70", "other"),
+        ("64500", "other"),
+        ("conference", "other"),
+    ],
+)
+def test_only_a_plain_address_is_mail_and_only_a_number_a_phone(contact, kind):
+    assert spreadsheet.channel_kind(contact) == kind
+
+
+def test_a_day_that_is_not_over_everywhere_keeps_what_was_written():
+    row = only("a@b.example,2026-11-23,,", now=day(2026, 11, 22, 12))
+    assert (row.sent_at, row.written_at) == (day(2026, 11, 22, 12), day(2026, 11, 23))
+    assert only("a@b.example,2026-11-22,,").written_at is None
+
+
+def test_yes_may_stand_before_the_date():
+    assert only('a@b.example,2026-03-04,,"yes, 2026-03-05"').answered == day(2026, 3, 5)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +234,8 @@ def test_the_address_is_found_in_its_cell(cell, contact):
         ("a@b.example,03/04/2026,,", "date", "whether the day comes first"),
         ("a@b.example,2026-12-01,,", "date", "future"),
         ("a@b.example,2026-11-22T12:06Z,,", "date", "future"),
-        ("a@b.example,2026-03-04,maybe,", "bounced", "no date"),
+        ("a@b.example,2026-03-04,maybe,", "bounced", "write yes, no or a date"),
+        ("a@b.example,2026-03-04,,03/04/2026", "answered", "whether the day comes first"),
         ("a@b.example,2026-03-04,,2026-03-03", "answered", "before the date of sending"),
         ("a@b.example,2026-03-04,,2027-03-03", "answered", "future"),
         ("a@b.example,2026-03-04,,,stray", None, "more cells"),
@@ -202,6 +265,67 @@ def test_an_open_quotation_mark_swallows_no_other_line():
         'contact,date\n"a@b.example,2026-03-04\nc@d.example,2026-03-04\ne@f.example,2026-03-04\n'
     ).rows
     assert [(row.line, type(row)) for row in rows] == [(2, Refused), (3, Row), (4, Row)]
+
+
+# Hostile files: each is read or refused, in time that grows with its size and no faster
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'x","z\n', b'a,"b\n', b'"' + b"x" * 300 + b"\n", b'"x" "\r\n'],
+    ids=["opens", "cell", "long", "mixed"],
+)
+def test_quotation_marks_that_open_on_every_line_are_read_once(line):
+    rows = read(b"email,date\n" + line * min(100_000, 9_000_000 // len(line))).rows
+    assert len(rows) > 10_000
+    assert all(isinstance(row, Refused) for row in rows[-1000:])
+
+
+def test_a_quoted_cell_reaches_no_further_than_200_lines():
+    note = "\n".join(["line"] * 199)
+    assert read(f'contact,date,note\na@b.example,2026-03-04,"{note}"\n').rows[0].note == note
+    rows = read(f'contact,date,note\na@b.example,2026-03-04,"{note}\n\n"\nc@d.example,2026-03-05,\n').rows
+    assert "quotation marks" in rows[0].reason
+    assert rows[-1].contact == "c@d.example"
+
+
+@pytest.mark.parametrize("sign", ['"', "'", "a", " ", "\\", "", "@", "é"])
+def test_a_delimiter_that_is_none_is_refused(sign):
+    with pytest.raises(Invalid, match="line 1 names a delimiter") as refused:
+        read(f"sep={sign}\ncontact{sign}date\n")
+    assert refused.value.code == "spreadsheet_invalid"
+
+
+@pytest.mark.parametrize("first", ['"sep=;"', "SEP=;", "sep=;;;"])
+def test_the_first_line_that_names_the_delimiter_may_be_quoted_or_filled_up(first):
+    assert read(f"{first}\nTo;Sent\na@b.example;2026-03-04\n").rows[0].line == 3
+
+
+def test_a_line_of_five_megabytes_and_100_000_columns_are_refused():
+    assert "too long" in only("x" * 5_000_000).reason
+    assert "more cells" in only("a@b.example,2026-03-04" + ",x" * 100_000).reason
+    assert only("@".join("a" * 60_000)[:120_000] + ",2026-03-04,,").column == "contact"
+    with pytest.raises(Invalid, match="1,000 columns"):
+        read("contact,date" + ",x" * 100_000 + "\n")
+
+
+def test_empty_columns_behind_the_last_do_not_count():
+    commas = "," * 16_381
+    assert isinstance(only(f"a@b.example,2026-03-04{commas}", f"contact,date{commas}"), Row)
+
+
+def test_mixed_line_ends_and_separators_inside_quotes_are_one_table():
+    sheet = read(
+        b'contact;date;note\r\na@b.example;2026-03-04;"a;b\rc"\nc@d.example;2026-03-05;x\re@f.example;2026-03-06;\r\n'
+    )
+    assert [(row.contact, row.line) for row in sheet.rows] == [
+        ("a@b.example", 2), ("c@d.example", 4), ("e@f.example", 5),
+    ]  # fmt: skip
+
+
+def test_a_formula_is_a_text_like_any_other():
+    row = only('a@b.example,2026-03-04,"=HYPERLINK(""x"")"', "contact,date,note")
+    assert row.note == '=HYPERLINK("x")'
 
 
 @settings(max_examples=300, deadline=None)
@@ -274,8 +398,8 @@ def test_what_is_no_such_table_is_refused_as_what_it_is(data, says):
 @pytest.mark.parametrize(
     "data",
     [
-        b"contact,date\n" + b" " * spreadsheet.LARGEST,
-        b"contact,date\n" + b"a,2026-03-04\n" * (spreadsheet.MOST_ROWS + 1),
+        b"contact,date\n" + b" " * delimited.LARGEST,
+        b"contact,date\n" + b"a,2026-03-04\n" * (delimited.MOST_ROWS + 1),
     ],
     ids=["bytes", "rows"],
 )
@@ -319,6 +443,8 @@ def test_a_date_that_can_only_mean_one_day_is_read(text, at, precision):
 def test_the_day_comes_first_when_the_user_says_so():
     assert read_date("03/04/2026", day_first=True).at == day(2026, 4, 3)
     assert read_date("03/04/2026", day_first=False).at == day(2026, 3, 4)
+    assert read_date("04.03.26", day_first=True).at == day(2026, 3, 4)
+    assert read_date("03/04/26", day_first=False).at == day(2026, 3, 4)
     with pytest.raises(ValueError, match="no such day"):
         read_date("12/25/2026", day_first=True)
 
@@ -329,6 +455,7 @@ def test_the_day_comes_first_when_the_user_says_so():
         ("03/04/2026", "two days"),
         ("3-4-2026", "two days"),
         ("03/04/26", "four digits"),
+        ("04.03.26", "four digits"),
         ("46085", "own number"),
         ("2026-02-29", "no such day"),
         ("2026-13-01", "no such day"),

@@ -20,12 +20,13 @@ _FORMS = [
     for form in (
         r"(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})",
         r"(?P<day>\d{1,2})\.\s?(?P<month>\d{1,2})\.\s?(?P<year>\d{4})",  # points: always the day first
-        r"(?P<one>\d{1,2})(?P<sep>[-/])(?P<two>\d{1,2})(?P=sep)(?P<year>\d{4})",
+        r"(?P<one>\d{1,2})(?P<sep>[-/.])(?P<two>\d{1,2})(?P=sep)(?P<year>\d{4}|\d{2})",
         rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[.\s-]{{0,2}}{_MONTH}[,\s-]{{0,2}}(?P<year>\d{{4}})",
         rf"{_MONTH}\s?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s(?P<year>\d{{4}})",
     )
 ]
-_SHORT_YEAR = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2}(?!\d)")
+_NUMBERS = re.compile(r"(\d{1,2})[-/](\d{1,2})[-/]\d{4}(?!\d)", re.ASCII)
+_LONGEST = 60
 
 
 class Written(NamedTuple):
@@ -38,18 +39,33 @@ class Written(NamedTuple):
 def read_date(text: str, *, day_first: bool | None = None, zone: dt.tzinfo = dt.UTC) -> Written:
     """The moment in UTC; without a zone in the text it is in `zone`.
 
-    `day_first` says how 03/04/2026 is meant; None refuses it. Raises ValueError with a Phrase.
+    `day_first` says how 03/04/2026 and 03.04.26 are meant; None refuses them. Raises ValueError with a Phrase.
     """
-    found = next((match for form in _FORMS if (match := form.fullmatch(text.strip()))), None)
+    text = text.strip()
+    found = (
+        next((match for form in _FORMS if (match := form.fullmatch(text))), None)
+        if len(text) < _LONGEST
+        else None
+    )
     if found is None:
-        raise ValueError(_why_not(text.strip()))
+        raise ValueError(_why_not(text))
     parts = found.groupdict()
     month, day = _month_and_day(parts, text, day_first)
+    year = int(parts["year"]) + (2000 if len(parts["year"]) == 2 else 0)
     try:
-        at = dt.datetime(int(parts["year"]), month, day, *_clock(parts), tzinfo=_zone(parts["zone"]) or zone)
+        at = dt.datetime(year, month, day, *_clock(parts), tzinfo=_zone(parts["zone"]) or zone)
         return Written(at.astimezone(dt.UTC), _precision(parts))
     except (ValueError, OverflowError):
         raise ValueError(Phrase("there is no such day or time: %(text)s", text=text[:40])) from None
+
+
+def order_shown(text: str) -> bool | None:
+    """Whether this date can only have the day first (25/12/2025), or only the month; None: it shows neither."""
+    found = _NUMBERS.match(text.strip())
+    if found is None:
+        return None
+    one, two = int(found[1]), int(found[2])
+    return one > 12 if (one > 12) != (two > 12) else None
 
 
 def _month_and_day(parts: dict[str, str], text: str, day_first: bool | None) -> tuple[int, int]:
@@ -59,9 +75,16 @@ def _month_and_day(parts: dict[str, str], text: str, day_first: bool | None) -> 
         return int(parts["month"]), int(parts["day"])
     one, two = int(parts["one"]), int(parts["two"])
     if day_first is None:
+        if len(parts["year"]) == 2:  # 26.03.04 may be a day of 2004 or of 2026
+            raise ValueError(
+                Phrase(
+                    "%(text)s: write the year with four digits, or say whether the day comes first",
+                    text=text[:40],
+                )
+            )
         if one <= 12 and two <= 12 and one != two:
             raise ValueError(
-                Phrase("%(text)s may be two days: say whether the day comes first", text=text.strip()[:40])
+                Phrase("%(text)s may be two days: say whether the day comes first", text=text[:40])
             )
         day_first = one > 12
     return (two, one) if day_first else (one, two)
@@ -92,8 +115,6 @@ def _precision(parts: dict[str, str]) -> str:
 
 
 def _why_not(text: str) -> Phrase:
-    if _SHORT_YEAR.match(text):
-        return Phrase("%(text)s: write the year with four digits", text=text[:40])
     if re.fullmatch(r"\d{5}([.,]\d+)?", text):
         return Phrase(
             "%(text)s is a spreadsheet's own number for a day: save the column as dates", text=text[:40]

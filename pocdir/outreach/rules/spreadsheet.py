@@ -2,52 +2,62 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
+import ipaddress
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pocdir.core.errors import Invalid
 from pocdir.core.text import Phrase
 from pocdir.ledger.rules import payload
-from pocdir.outreach.rules.dates import Written, read_date
+from pocdir.outreach.rules.dates import Written, order_shown, read_date
+from pocdir.outreach.rules.delimited import (
+    MOST_COLUMNS,
+    MOST_ROWS,
+    decoded,
+    delimiter_of,
+    invalid,
+    lines_of,
+    records_of,
+    too_large,
+)
 from pocdir.outreach.rules.letter import one_line
 from pocdir.outreach.rules.posting import occurred
 
-LARGEST = 10_000_000  # bytes
-MOST_ROWS = 100_000
 LONGEST_CONTACT = 320
 LONGEST_TITLE = 300
 
 # Header names by field, in small letters, the more telling first: of two filled cells it counts.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "contact": ("email", "e mail", "mail", "address", "recipient", "to", "contact"),
-    "date": ("sent at", "date sent", "sent on", "notified at", "notified on", "notified", "date", "sent"),
-    "bounced": ("bounced at", "bounced", "bounce"),
-    "answered": (
-        "answered at", "replied at", "acknowledged at", "answered", "replied", "acknowledged", "answer",
-        "reply", "ack", "response",
+    "contact": (
+        "email", "e mail", "mail", "email address", "e mail address", "address", "recipient", "to", "contact",
+        "e mail adresse", "adresse", "empfänger", "kontakt", "courriel", "destinataire", "correo",
     ),
-    "title": ("subject", "title"),
-    "note": ("note", "notes", "comment"),
-    "country": ("country", "cc"),
+    "date": (
+        "sent at", "date sent", "sent on", "notified at", "notified on", "notified", "date", "sent",
+        "gesendet am", "datum", "gesendet", "envoyé le", "fecha",
+    ),
+    "bounced": ("bounced at", "bounced", "bounce", "unzustellbar", "zurückgekommen"),
+    "answered": (
+        "answered at", "answered on", "replied at", "acknowledged at", "answered", "replied", "acknowledged",
+        "answer", "reply", "ack", "response", "beantwortet am", "beantwortet", "antwort", "réponse", "respuesta",
+    ),
+    "title": ("subject", "title", "betreff", "objet", "asunto"),
+    "note": (
+        "note", "notes", "comment", "comments", "remark", "remarks", "bemerkung", "bemerkungen", "anmerkung",
+        "anmerkungen", "notiz", "kommentar", "remarques", "commentaire", "observaciones",
+    ),
+    "country": ("country", "cc", "land", "pays", "país"),
     "team": ("team",),
 }  # fmt: skip
 _FIELD_OF = {header: field for field, headers in COLUMNS.items() for header in headers}
 _YES = frozenset(("yes", "y", "true", "1", "x", "ok", "✓", "✔", "ja", "oui", "si", "sí", "да", "نعم", "是"))
 _NO = frozenset(("no", "n", "false", "0", "never", "nein", "non", "нет", "لا", "否"))
 _UNKNOWN = frozenset(("", "?", "-", "–", "n/a", "na", "unknown"))
-_ADDRESS = re.compile(r"[^\s<>,;:\"()]+@[^\s<>,;:\"()]+")
-_NO_TEXT = (
-    (b"PK\x03\x04", "an Excel or LibreOffice workbook"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"%PDF", "a PDF"),
-    (b"\x1f\x8b", "a compressed file"),
-    (b"\xff\xfe", "text in UTF-16"),
-    (b"\xfe\xff", "text in UTF-16"),
-)
+_BETWEEN = re.compile(r"[\s<>,;:\"()]+")
+_ADDRESS = re.compile(r"[^\s<>,;:\"()@\[\]\\]+@[^\s<>,;:\"()@\[\]\\.]+(?:\.[^\s<>,;:\"()@\[\]\\.]+)+")
+_NUMBER = re.compile(r"(?:tel:)?\+?[\d\s()/.-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,7 @@ class Row:
     team: str | None = None
     bounced_precision: str = "day"
     answered_precision: str = "day"
+    written_at: dt.datetime | None = None  # the day that stands there, where it is not over yet everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,7 @@ class Spreadsheet:
     delimiter: str
     encoding: str
     blank: int  # records without anything in them
+    day_first: bool | None = None  # how 03/04/2026 was read: as asked, or as other dates of the file show it
 
 
 class CellError(Exception):
@@ -102,98 +114,92 @@ def read_spreadsheet(
 ) -> Spreadsheet:
     """Rows and refusals of a CSV file; times without a zone are in `zone`.
 
-    03/04/2026 is refused unless `day_first` says how it is meant. Raises Invalid `spreadsheet_too_large`
-    (10 MB, 100,000 rows) or `spreadsheet_invalid` (no text, or no column for the contact or the date).
+    03/04/2026 is refused unless `day_first`, or other dates of the file, say how it is meant. Raises Invalid
+    `spreadsheet_too_large` (10 MB, 100,000 rows, 1,000 columns) or `spreadsheet_invalid` (no text, or no column
+    for the contact or the date).
     """
-    text, encoding = _decoded(data)
-    lines = list(io.StringIO(text, newline=""))
-    delimiter, skipped = _delimiter(lines)
-    records = _records(lines, delimiter, skipped)
-    headers = next((cells for _, cells in records if isinstance(cells, list) and any(cells)), [])
+    text, encoding = decoded(data)
+    lines = lines_of(text)
+    delimiter, skipped = delimiter_of(lines, lambda header: _field(header) is not None)
+    records = records_of(lines, delimiter, skipped)
+    headers = _headers(next((cells for _, cells in records if isinstance(cells, list) and any(cells)), []))
     columns = _columns(headers)
-    reader = _Reader(headers, columns, now, day_first, zone)
-    rows: list[Row | Refused] = []
+    found = []
     blank = 0
     for line, cells in records:
-        if isinstance(cells, Phrase):
-            rows.append(Refused(line, None, cells))
-        elif not any(cell.strip() for cell in cells):
-            blank += 1
+        if isinstance(cells, Phrase) or any(cell.strip() for cell in cells):
+            found.append((line, cells))
         else:
-            rows.append(reader.row(line, cells))
-        if len(rows) > MOST_ROWS:
-            raise _too_large()
-    read = {field: tuple(headers[index] for index in found) for field, found in columns.items() if found}
+            blank += 1
+        if len(found) > MOST_ROWS:
+            raise too_large()
+    if day_first is None:
+        day_first = _order_shown(found, columns)
+    reader = _Reader(headers, columns, now, day_first, zone)
+    rows = tuple(
+        Refused(line, None, cells) if isinstance(cells, Phrase) else reader.row(line, cells)
+        for line, cells in found
+    )
+    read = {field: tuple(headers[index] for index in places) for field, places in columns.items() if places}
     unread = tuple(header for header in headers if header.strip() and _field(header) is None)
-    return Spreadsheet(tuple(rows), read, unread, delimiter, encoding, blank)
+    return Spreadsheet(rows, read, unread, delimiter, encoding, blank, day_first)
 
 
-def _decoded(data: bytes) -> tuple[str, str]:
-    if len(data) > LARGEST:
-        raise _too_large()
-    start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
-    for magic, name in _NO_TEXT:
-        if start.startswith(magic):
-            raise _invalid(f"this is {name}; save it as CSV (UTF-8)")
-    if start[:1] == b"<":
-        raise _invalid("this is a web page or XML; save the table as CSV (UTF-8)")
-    if b"\0" in data:
-        raise _invalid("this is no text; save the table as CSV (UTF-8)")
-    for encoding in ("utf-8-sig", "cp1252"):  # the second is what Excel writes in Europe
-        try:
-            return data.decode(encoding), encoding
-        except UnicodeDecodeError:
-            continue
-    raise _invalid("this is text in an unknown encoding; save it as CSV (UTF-8)")
+def channel_kind(contact: str) -> str:
+    """`email` for a plain address, `phone` for a number, else `other`: a form, a name, a handle."""
+    if _ADDRESS.fullmatch(contact):
+        return "email"
+    digits = sum(sign.isdigit() for sign in contact)
+    if 6 <= digits <= 17 and _NUMBER.fullmatch(contact) and not _is_ip(contact):
+        return "phone"
+    return "other"
 
 
-def _delimiter(lines: Sequence[str]) -> tuple[str, int]:
-    """The delimiter under which the header is understood best, and how many lines stand before the header."""
-    position = next((index for index, line in enumerate(lines) if line.strip()), None)
-    if position is None:
-        raise _invalid("the file is empty")
-    header = lines[position]
-    if declared := re.fullmatch(r"sep=(.)\s*", header, re.IGNORECASE):
-        return declared[1], position + 1
-
-    def understood(delimiter: str) -> tuple[int, int]:
-        cells = header.split(delimiter)
-        return sum(_field(cell.strip(' "\r\n')) is not None for cell in cells), len(cells)
-
-    return max((",", ";", "\t", "|"), key=understood), position
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
-def _records(lines: Sequence[str], delimiter: str, position: int) -> Iterator[tuple[int, list[str] | Phrase]]:
-    """(line, cells) or (line, reason); after a wrong quotation mark the next line is read by itself."""
+def _headers(cells: Sequence[str]) -> list[str]:
+    """Without the empty ones behind the last: a spreadsheet may export all columns that it could have."""
+    headers = list(cells)
+    while headers and not headers[-1].strip():
+        headers.pop()
+    if len(headers) > MOST_COLUMNS:
+        raise Invalid("spreadsheet_too_large", f"at most {MOST_COLUMNS:,} columns are read", where="file")
+    return headers
 
-    def feed() -> Iterator[str]:
-        nonlocal position
-        while position < len(lines):
-            position += 1
-            yield lines[position - 1]
 
-    reader = csv.reader(feed(), delimiter=delimiter, strict=True)
-    while position < len(lines):
-        start = position
-        try:
-            yield start + 1, next(reader)
-        except csv.Error:
-            position = start + 1
-            reader = csv.reader(feed(), delimiter=delimiter, strict=True)
-            yield start + 1, Phrase("the quotation marks of this line do not match, or a cell is too long")
+def _order_shown(
+    records: Sequence[tuple[int, list[str] | Phrase]], columns: Mapping[str, Sequence[int]]
+) -> bool | None:
+    """Whether the file's dates have the day first: those that can only be read in one way agree on it."""
+    places = [index for field in ("date", "bounced", "answered") for index in columns[field]]
+    shown = {
+        order_shown(cells[index])
+        for _, cells in records
+        if not isinstance(cells, Phrase)
+        for index in places
+        if index < len(cells)
+    } - {None}
+    return shown.pop() if len(shown) == 1 else None
 
 
 def _columns(headers: Sequence[str]) -> dict[str, list[int]]:
     """Field -> its columns, the more telling first."""
     found: dict[str, list[int]] = {}
+    fields = [_field(header) for header in headers]
     for field, names in COLUMNS.items():
-        of_field = [index for index, header in enumerate(headers) if _field(header) == field]
+        of_field = [index for index, each in enumerate(fields) if each == field]
         found[field] = sorted(of_field, key=lambda index: names.index(_plain(headers[index])))
     for field in ("contact", "date"):
         if not found[field]:
             known = ", ".join(COLUMNS[field])
             seen = ", ".join(one_line(header)[:30] for header in headers[:12]) or "none"
-            raise _invalid(f"no column for the {field}: name one of {known}; the headers are {seen}")
+            raise invalid(f"no column for the {field}: name one of {known}; the headers are {seen}")
     return found
 
 
@@ -211,7 +217,8 @@ class _Reader:
         try:
             if any(extra.strip() for extra in cells[len(self.headers) :]):
                 raise CellError(None, Phrase("this line has more cells than there are headers"))
-            sent_at, precision = self._date(*self._cell("date", cells), None)
+            written_at, precision = self._written(*self._cell("date", cells))
+            sent_at = min(written_at, self.now) if precision == "day" else written_at
             bounced, bounced_precision = self._mark("bounced", cells, sent_at)
             answered, answered_precision = self._mark("answered", cells, sent_at)
             return Row(
@@ -227,6 +234,7 @@ class _Reader:
                 team=_short(*self._cell("team", cells), 200),
                 bounced_precision=bounced_precision,
                 answered_precision=answered_precision,
+                written_at=written_at if written_at != sent_at else None,
             )
         except CellError as unfit:
             return Refused(line, unfit.column, unfit.reason)
@@ -239,53 +247,55 @@ class _Reader:
                 return self.headers[index], cells[index].strip()
         return (self.headers[places[0]] if places else None), ""
 
-    def _date(self, column: str | None, text: str, sent_at: dt.datetime | None) -> Written:
+    def _written(self, column: str | None, text: str) -> Written:
+        """What stands there, and that it does not lie in the future."""
         if not text:
             raise CellError(column, Phrase("the date is missing"))
         try:
-            return _in_time(read_date(text, day_first=self.day_first, zone=self.zone), self.now, sent_at)
+            at, precision = read_date(text, day_first=self.day_first, zone=self.zone)
         except ValueError as unfit:
             raise CellError(column, unfit.args[0]) from None
+        # Somewhere on earth the day has begun up to 14 hours before it begins in UTC.
+        ahead = dt.timedelta(hours=14) if precision == "day" else dt.timedelta(minutes=5)
+        if at > self.now + ahead:
+            raise CellError(column, Phrase("this lies in the future"))
+        return Written(at, precision)
 
     def _mark(
         self, field: str, cells: Sequence[str], sent_at: dt.datetime
     ) -> tuple[bool | dt.datetime | None, str]:
-        """Yes, no, a moment, or nothing said."""
+        """Yes, no, a moment, or nothing said; not before the sending: a day counts from its part that fits."""
         column, text = self._cell(field, cells)
         word = text.casefold().strip(" .!")
         if word in _UNKNOWN:
             return None, "day"
         if word in _YES or word in _NO:
             return word in _YES, "day"
-        return self._date(column, text, sent_at)
-
-
-def _in_time(written: Written, now: dt.datetime, sent_at: dt.datetime | None) -> Written:
-    """Not in the future, not before the sending; a day counts from its part that fits. Raises ValueError."""
-    at, precision = written
-    # Somewhere on earth the day has begun up to 14 hours before it begins in UTC.
-    ahead = dt.timedelta(hours=14) if precision == "day" else dt.timedelta(minutes=5)
-    if at > now + ahead:
-        raise ValueError(Phrase("this lies in the future"))
-    if precision == "day":
-        at = min(at, now)
-    if sent_at is None:
-        return Written(at, precision)
-    try:
-        return Written(occurred(at, precision, sent_at=sent_at), precision)
-    except Invalid:
-        raise ValueError(Phrase("this lies before the date of sending")) from None
+        first, _, rest = text.partition(" ")
+        if first.casefold().strip(".,:;") in _YES and rest.strip():
+            text = rest.strip()  # yes, 2026-11-22
+        elif not any(sign.isdigit() for sign in text):
+            raise CellError(
+                column, Phrase("%(text)s: write yes, no or a date such as 2026-11-22", text=text[:40])
+            )
+        at, precision = self._written(column, text)
+        try:
+            return occurred(
+                min(at, self.now) if precision == "day" else at, precision, sent_at=sent_at
+            ), precision
+        except Invalid:
+            raise CellError(column, Phrase("this lies before the date of sending")) from None
 
 
 def _contact(column: str | None, text: str) -> str:
     """The address in a cell that has one (`CERT <a@b>`), else its words: a form, a number, a team's name."""
     if not text:
         raise CellError(column, Phrase("the contact is missing"))
-    addresses = [] if "://" in text else _ADDRESS.findall(text)
+    addresses = [] if "://" in text else [word for word in _BETWEEN.split(text) if "@" in word[1:-1]]
     if len(addresses) > 1:
         raise CellError(column, Phrase("more than one address in a cell: write a line for each"))
     contact = addresses[0] if addresses else text
-    if one_line(contact) != contact or len(contact) > LONGEST_CONTACT:
+    if len(contact) > LONGEST_CONTACT or one_line(contact) != contact:
         raise CellError(column, Phrase("this is no contact"))
     return contact
 
@@ -301,7 +311,7 @@ def _note(column: str | None, text: str) -> str | None:
     if not text:
         return None
     try:
-        return payload.words(text, lines=True)
+        return payload.words(text.replace("\r\n", "\n").replace("\r", "\n"), lines=True)
     except ValueError:
         longest = str(payload.LONGEST_TEXT)
         raise CellError(
@@ -314,13 +324,6 @@ def _field(header: str) -> str | None:
 
 
 def _plain(header: str) -> str:
-    return " ".join(re.sub(r"[_-]", " ", header.casefold()).split())
-
-
-def _invalid(message: str) -> Invalid:
-    return Invalid("spreadsheet_invalid", message, where="file")
-
-
-def _too_large() -> Invalid:
-    limit = f"at most {LARGEST // 1_000_000} MB and {MOST_ROWS:,} rows are read at once; cut the file in two"
-    return Invalid("spreadsheet_too_large", limit, where="file")
+    """A header as it is compared: `Answered? (UTC)` is `answered`."""
+    bare = re.sub(r"\([^()]*\)|[_?:*#-]", " ", header[:100].casefold())
+    return " ".join(bare.split())
