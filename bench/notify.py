@@ -64,8 +64,7 @@ def appended() -> None:
             claimed_by="sender",
             assurance="S",
             notification=NOTIFICATION,
-            payload={"via": "phone"},
-            sealed={"note": "we have it"},
+            payload={"via": "phone", "note": "we have it"},
         )
 
 

@@ -34,7 +34,8 @@ REFUSALS = {
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, errors.Refusal)
 }
-ALMOST_EVERYWHERE = 3  # choices of so many event types or more stand in a table of their own
+ALMOST_EVERYWHERE = 3  # choices of so many event types or more stand in a table of their own;
+MANY_WORDS = 9  # so do those with so many words or more, where the name has no others
 
 
 def rows(page: str, heading: str) -> list[list[str]]:
@@ -201,8 +202,15 @@ def payload_name(name: str, form: Name) -> str:
 
 
 def shared_choices() -> list[tuple[str, tuple[str, ...]]]:
-    forms = [(name, form.choices) for known in VOCABULARY.values() for name, form in known.names.items()]
-    return [pair for pair, times in Counter(forms).items() if pair[1] and times >= ALMOST_EVERYWHERE]
+    forms = Counter(
+        (name, form.choices) for known in VOCABULARY.values() for name, form in known.names.items()
+    )
+    meanings = Counter(name for name, choices in forms if choices)
+    return [
+        (name, choices)
+        for (name, choices), times in forms.items()
+        if choices and (times >= ALMOST_EVERYWHERE or (len(choices) >= MANY_WORDS and meanings[name] == 1))
+    ]
 
 
 def pages() -> list[Path]:

@@ -293,14 +293,13 @@ def mark_address(
     for slug in slugs:
         event = append(
             session,
-            type="contact.marked_bouncing" if state == "bouncing" else "contact.changed",
+            type="contact.marked_bouncing" if state == "bouncing" else "contact.marked",
             occurred_at=occurred_at,
             now=now,
             actor=actor,
             claimed_by=claimed_by,
             team=slug,
-            payload={"fields": ["address"], "state": state, "before": before},
-            sealed={"kind": kind, "value": value, "evidence": evidence},
+            payload={"kind": kind, "value": value, "state": state, "before": before, "evidence": evidence},
             evidence_digest=evidence_digest,
         )
         address.evidence_event = address.evidence_event if event is None else event.id

@@ -19,7 +19,7 @@ from pocdir.ledger import queries as ledger
 from pocdir.ledger.rules.events import Event
 
 SORTS = {"name": Team.folded_name, "country": Team.country, "kind": Team.kind, "confirmed": Team.confirmed_at}
-OF_THE_ENTRY = ("contact.confirmed", "contact.marked_bouncing", "contact.changed")
+OF_THE_ENTRY = ("contact.confirmed", "contact.marked", "contact.marked_bouncing", "contact.changed")
 
 _T, _A, _C, _R, _S, _I = (
     model.__table__.c for model in (Team, Address, Channel, Responsibility, Source, Import)
@@ -180,7 +180,7 @@ def happened(
                     "occurred_at": event.occurred_at,
                     "recorded_at": event.recorded_at,
                     "claimed_by": event.claimed_by,
-                    "source": event.payload.get("source"),
+                    "source": event.sealed.get("source"),
                     "changes": changes,
                 }
             )
@@ -191,7 +191,7 @@ def _changes(event: Event) -> list[dict[str, Any]]:
     if "state" not in event.payload:
         return list(event.sealed.get("changes", ()))
     before, after = ({"state": event.payload[name]} for name in ("before", "state"))
-    of = [event.sealed.get("kind"), event.sealed.get("value")]
+    of = [event.payload.get("kind"), event.sealed.get("value")]
     return [{"field": "address", "of": of, "before": before, "after": after}]
 
 

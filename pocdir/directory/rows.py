@@ -173,7 +173,7 @@ def write(
 ) -> str:
     """Apply what changed, project the teams concerned, append one event for each of them; the new version.
 
-    `note` is sealed into every event (evidence, why it was forced).
+    `note` stands in every event: `evidence`, or why it was `forced`.
     """
     connection = session.connection()
     new = {key for batch in batches for key in (*batch.diff.added, *batch.diff.changed, *batch.diff.removed)}
@@ -321,8 +321,13 @@ def _events(
                 claimed_by=claimed_by,
                 actor=actor,
                 team=slug,
-                payload={"source": batch.source, "origin": batch.origin, "fields": fields},
-                sealed={"changes": changes, **note},
+                payload={
+                    "source": batch.source,
+                    "origin": batch.origin,
+                    "fields": fields,
+                    "changes": changes,
+                    **note,
+                },
             )
 
 

@@ -7,7 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pocdir.ledger.rules.vocabulary import ADDRESS_STATES as ADDRESS_STATES
 from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS as CHANNEL_KINDS
+from pocdir.ledger.rules.vocabulary import ORIGINS as ORIGINS
 
 TEAM_KINDS = (
     "national", "governmental", "sectoral", "academic", "provider", "vendor", "regional", "coordinator",
@@ -15,11 +17,9 @@ TEAM_KINDS = (
 )  # fmt: skip
 PURPOSES = ("incident", "vulnerability", "sample", "emergency", "general")
 AUDIENCES = ("public", "members", "stewards")
-ADDRESS_STATES = ("unverified", "verified", "due", "in-check", "unresponsive", "bouncing", "withdrawn")
 DEAD_STATES = frozenset({"bouncing", "withdrawn"})
 RESPONSIBILITY_KEYS = ("prefix", "asn", "domain", "country", "sector", "country+sector", "global")
 ROLES = ("holder", "national", "sectoral", "coordinator", "cc")
-ORIGINS = ("manual", "imported")
 CONFIDENCES = ("high", "medium", "low")
 HOST_KINDS = (
     "independent", "ministry", "regulator", "police", "intelligence", "military", "company", "university",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import insert
@@ -16,7 +17,9 @@ from pocdir.core.errors import Invalid
 from pocdir.core.refs import new_ref
 from pocdir.db import table_of
 from pocdir.ledger.models import EventValue, LedgerEvent
-from pocdir.ledger.rules.events import SALT_BYTES, Event, inner_event, leaf_data
+from pocdir.ledger.rules.events import SALT_BYTES, Event, inner_event, keyed_digest, leaf_data
+from pocdir.ledger.rules.payload import DIGEST
+from pocdir.ledger.rules.vocabulary import check_event, event_type
 
 CLOCK_SKEW = dt.timedelta(minutes=5)
 
@@ -42,15 +45,15 @@ def append(
     incident: str | None = None,
     team: str | None = None,
     payload: Mapping[str, Any] | None = None,
-    sealed: Mapping[str, Any] | None = None,
     evidence_digest: str | None = None,
     scope: str | None = None,
     idempotency_key: str | None = None,
 ) -> Event | None:
     """Append one event; None when `scope` has an event with this `idempotency_key` already.
 
-    `payload` holds the plain values, `sealed` the personal or TLP-bound ones (kept beside the event with their
-    salts, committed to in it). Raises Invalid `event_in_future` for an `occurred_at` over five minutes ahead.
+    Which values of the `payload` are sealed (kept beside the event with their salts, committed to in it) says the
+    vocabulary; digests are kept keyed. Raises Invalid `event_unknown`, `payload_invalid`, and `event_in_future` for an
+    `occurred_at` over five minutes ahead.
     """
     event = Event(
         id=new_ref(now),
@@ -65,11 +68,10 @@ def append(
         incident=incident,
         team=team,
         payload=payload or {},
-        sealed=sealed or {},
         evidence_digest=evidence_digest,
         idempotency_key=idempotency_key,
     )
-    row, values = _rows(event, scope)
+    event, row, values = _rows(event, scope)
     connection = session.connection()
     if idempotency_key is None:
         connection.execute(_EVENTS, row)
@@ -81,10 +83,10 @@ def append(
 
 
 def append_all(session: Session, events: Sequence[Event]) -> None:
-    """Append many prepared events without idempotency keys, in two statements."""
+    """Append many events without idempotency keys, in two statements; their payloads as `append` takes them."""
     rows, values = [], []
     for event in events:
-        row, inner_values = _rows(event, None)
+        _, row, inner_values = _rows(event, None)
         rows.append(row)
         values.extend(inner_values)
     connection = session.connection()
@@ -94,15 +96,17 @@ def append_all(session: Session, events: Sequence[Event]) -> None:
         connection.execute(_VALUES, values)
 
 
-def _rows(event: Event, scope: str | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _rows(event: Event, scope: str | None) -> tuple[Event, dict[str, Any], list[dict[str, Any]]]:
+    """The event as it is kept, its row, and those of its sealed values."""
     if event.occurred_at > event.recorded_at + CLOCK_SKEW:
         raise Invalid(
             "event_in_future",
             "it lies in the future; at most five minutes ahead is right",
             where="occurred_at",
         )
-    salts = {name: secrets.token_bytes(SALT_BYTES) for name in event.sealed}
     salt = secrets.token_bytes(SALT_BYTES)
+    event = _kept(event, salt)
+    salts = {name: secrets.token_bytes(SALT_BYTES) for name in event.sealed}
     inner = canonical_json(inner_event(event, salts))
     row = {
         "id": event.id,
@@ -129,4 +133,22 @@ def _rows(event: Event, scope: str | None) -> tuple[dict[str, Any], list[dict[st
         {"event": event.id, "name": name, "salt": salts[name], "value": value}
         for name, value in event.sealed.items()
     ]
-    return row, values
+    return event, row, values
+
+
+def _kept(event: Event, salt: bytes) -> Event:
+    """The one place where an event meets the vocabulary; raises what check_event raises."""
+    known = event_type(event.type)
+    if event.claimed_by not in known.claimed_by:
+        raise ValueError(f"{event.type} is nothing that {event.claimed_by} claims")
+    plain, sealed = check_event(event.type, event.payload)
+    for name in sealed:
+        if known.names[name].form == DIGEST:
+            sealed[name] = keyed_digest(salt, sealed[name])
+    evidence = event.evidence_digest
+    return replace(
+        event,
+        payload=plain,
+        sealed=sealed,
+        evidence_digest=None if evidence is None else keyed_digest(salt, evidence),
+    )

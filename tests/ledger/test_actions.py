@@ -29,8 +29,7 @@ def logged(now: dt.datetime, **more: object) -> Event | None:
             actor="service",
             claimed_by="sender",
             notification=REF,
-            payload={"channel": "phone"},
-            sealed={"subject": "Sinkhole hits"},
+            payload={"channel": "phone", "subject": "Sinkhole hits"},
             **more,  # type: ignore[arg-type]
         )
 

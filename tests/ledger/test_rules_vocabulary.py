@@ -15,12 +15,18 @@ from pocdir.ledger.rules.vocabulary import VERSION, VOCABULARY, check_event
 
 REF = str(uuid.UUID(int=7))
 GOOD = {
-    "text": "They wrote:\nwe have it", "line": "INC-1234", "token": "dsn-action", "ref": REF,
-    "time": "2026-03-06T10:00:00Z", "duration": "PT36H", "integer": 3, "boolean": False,
+    "text": "They wrote:\nwe have it", "line": "INC-1234", "texts": ["one", "two"], "objects": [{"field": "name"}],
+    "digest": "sha256:00ff", "status": "5.1.1", "language": "pt-BR", "ref": REF, "time": "2026-03-06T10:00:00Z",
+    "duration": "PT36H", "integer": 3, "boolean": False,
 }  # fmt: skip
 
 
+CHANGED = {"source": "list", "origin": "imported", "fields": ["name"], "changes": []}
+
+
 def good(name):
+    if name.form == "choices":
+        return list(name.choices)
     return name.choices[0] if name.choices else GOOD[name.form]
 
 
@@ -56,7 +62,8 @@ def test_each_event_is_accepted_with_what_it_needs_alone_and_refused_without(typ
 def test_what_a_hand_has_typed_is_never_plain():
     for type_, known in VOCABULARY.items():
         for key, name in known.names.items():
-            assert name.sealed == (name.form in ("text", "line")), (type_, key)
+            words = name.form in ("text", "line", "texts", "objects", "digest")
+            assert name.sealed == words, (type_, key)
 
 
 def test_every_claimant_is_one_the_ledger_knows():
@@ -111,6 +118,17 @@ def test_an_unknown_event_is_refused(type_):
         ("reply.automatic", {"subclass": "human"}, "payload.subclass"),
         ("delivery.failed", {"action": "delivered"}, "payload.action"),
         ("delivery.failed", {"status": "5.1.1 user unknown"}, "payload.status"),
+        ("delivery.failed", {"status": "550 5.1.1"}, "payload.status"),
+        ("contact.changed", {**CHANGED, "fields": ["name", "John"]}, "payload.fields"),
+        ("contact.changed", {**CHANGED, "fields": "name"}, "payload.fields"),
+        ("contact.changed", {**CHANGED, "changes": ["name"]}, "payload.changes"),
+        ("contact.changed", {**CHANGED, "forced": ["a", 3]}, "payload.forced"),
+        ("notification.logged", {"language": "the second one"}, "payload.language"),
+        ("notification.logged", {"body_digest": "x" * 101}, "payload.body_digest"),
+        ("outcome.relapsed", {"method": "as-john-doe-told"}, "payload.method"),
+        ("incident.created", {"tlp": "RED"}, "payload.tlp"),
+        ("incident.created", {"tlp": "TLP:RED", "description": "x" * 10_001}, "payload.description"),
+        ("expectation.set", {"of": "sample", "within": "P2D", "policy_version": "john:1"}, "payload.policy_version"),
         ("expectation.set", {"of": "thanks", "within": "P2D"}, "payload.of"),
         ("expectation.set", {"of": "sample", "within": "two days"}, "payload.within"),
         ("expectation.set", {"of": "sample", "within": "P1M"}, "payload.within"),
@@ -166,4 +184,4 @@ def test_any_payload_is_refused_or_can_be_kept(type_, payload):
 def test_the_vocabulary_has_a_version_and_json_types():
     assert VERSION == 1
     types = {name.json_type for known in VOCABULARY.values() for name in known.names.values()}
-    assert types == {"string", "integer", "boolean"}
+    assert types == {"string", "integer", "boolean", "array"}

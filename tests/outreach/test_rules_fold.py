@@ -540,6 +540,11 @@ def random_history(chance: random.Random) -> list[Event]:
             "duration": lambda: f"PT{chance.randint(1, 9)}H",
             "integer": lambda: chance.randint(1, 3),
             "boolean": lambda: chance.random() < 0.5,
+            "status": lambda: chance.choice(["550", "5.1.1"]),
+            "language": lambda: "en",
+            "choices": lambda: chance.choices(name.choices, k=2),
+            "texts": lambda: ["a"],
+            "objects": lambda: [],
         }.get(name.form, lambda: chance.choice(["a", "b"]))()
 
     favourites = ["expectation.set", "expectation.lapsed", *chance.choices(list(VOCABULARY), k=8)]

@@ -34,7 +34,7 @@ def test_an_untouched_record_verifies_and_its_head_follows_its_events(api: Api, 
     assert before.faults == ()
     assert before.events > 4
     with transaction() as session:
-        append(session, type="contact.confirmed", now=now, actor="service", claimed_by="service", team="isp")
+        append(session, type="ping.sent", now=now, actor="service", claimed_by="service", team="isp")
     after = verified()
     assert after.faults == ()
     assert after.events == before.events + 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -49,6 +51,14 @@ class Event:
 def commitment(salt: bytes, value: Any) -> str:
     """SHA-256(salt || canonical JSON of the value), base64."""
     return b64(sha256(salt + canonical_json(value)))
+
+
+def keyed_digest(event_salt: bytes, digest: str) -> str:
+    """What is kept of a digest of content: HMAC-SHA-256 of its text under the event's salt.
+
+    Nobody guesses short content from it without the salt, nor sees that two events speak of the same content.
+    """
+    return "hmac-sha256:" + hmac.new(event_salt, digest.encode(), hashlib.sha256).hexdigest()
 
 
 def inner_event(event: Event, salts: Mapping[str, bytes]) -> dict[str, Any]:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
+from pocdir.core import rsit, tlp
 from pocdir.core.errors import Invalid
 from pocdir.ledger.rules.payload import (
     BOOLEAN,
     CHOICE,
+    CHOICES,
+    DIGEST,
     DURATION,
     INTEGER,
+    LANGUAGE,
     LINE,
+    OBJECTS,
     REF,
+    STATUS,
     TEXT,
+    TEXTS,
     TIME,
-    TOKEN,
     Name,
     kept,
 )
@@ -24,12 +31,24 @@ from pocdir.ledger.rules.payload import (
 VERSION = 1
 
 CHANNEL_KINDS = ("email", "phone", "form", "api", "signal", "matrix", "postal")
+ADDRESS_STATES = ("unverified", "verified", "due", "in-check", "unresponsive", "bouncing", "withdrawn")
+ORIGINS = ("manual", "imported")
+TEAM_FACTS = (
+    "name", "short_name", "kind", "country", "website", "languages", "timezone", "host_kind", "memberships",
+)  # fmt: skip
+INCIDENT_FIELDS = (
+    "title", "description", "source_ref", "tlp", "class", "type", "detected_from", "detected_to", "people_at_risk",
+)  # fmt: skip
 NOTIFICATION_KINDS = ("report", "follow_up", "sample_request", "referral", "ping")
 EXPECTED = ("acknowledgement", "sample", "remediation", "answer")
 SENT_LEVELS = ("P0", "P1", "P2", "P3", "P4")
 AUTOMATIC = ("receipt", "out_of_office", "other")
 MAIL_CLASSES = ("bounce", "delay", "dsn_success", "mdn", "arf", "automatic", "human", "unrelated")
 VIA = (*CHANNEL_KINDS, "page", "other")
+METHODS = (
+    "sinkhole", "scan", "honeypot", "darknet", "netflow", "passive_dns", "crawl", "feed", "manual", "other",
+)  # fmt: skip
+POLICIES = ("sender:1",)  # who set the due time, and by which version of the rules
 TARGETS = ("same_team", "parent", "sector", "national", "regional", "global", "resolver")
 
 
@@ -50,29 +69,44 @@ def _choice(*choices: str) -> Name:
     return Name(CHOICE, choices=choices)
 
 
+def _choices(*choices: str) -> Name:
+    return Name(CHOICES, choices=choices)
+
+
 def _count(low: int, high: int) -> Name:
     return Name(INTEGER, bounds=(low, high))
 
 
-_text, _line = Name(TEXT, sealed=True), Name(LINE, sealed=True)
-_token, _ref, _time, _duration, _flag = (Name(form) for form in (TOKEN, REF, TIME, DURATION, BOOLEAN))
+_text, _line, _digest, _status, _language, _ref, _time, _duration, _flag = (
+    Name(form) for form in (TEXT, LINE, DIGEST, STATUS, LANGUAGE, REF, TIME, DURATION, BOOLEAN)
+)
 _many, _attempt, _step, _level = _count(0, 10_000_000), _count(1, 1_000), _count(1, 100), _count(1, 100)
 _of, _kind, _via = _choice(*EXPECTED), _choice(*CHANNEL_KINDS, "other"), _choice(*VIA)
+_policy, _state, _label = _choice(*POLICIES), _choice(*ADDRESS_STATES), _choice(*tlp.LABELS)
 
 _MESSAGE = {"attempt": _attempt, "kind": _kind, "recipient": _line, "message_id": _line}
-_MAIL = dict.fromkeys(("message_id", "from", "subject", "raw_date", "ticket"), _line) | {"rule": _token}
+_MAIL = dict.fromkeys(("message_id", "from", "subject", "raw_date", "ticket", "rule"), _line)
 _ANSWER = {"ticket": _line, "note": _text, "via": _via, "may_be_automatic": _flag}
-_ABOUT = {"expectation": _ref, "step": _step, "level": _level, "policy_version": _token}
+_ABOUT = {"expectation": _ref, "step": _step, "level": _level, "policy_version": _policy}
 _STEP = {
     "target": _choice(*TARGETS), "content": _choice("reference", "summary", "full"), "notification": _ref,
 }  # fmt: skip
-_CONTACT = {"kind": _required(_kind), "value": _required(_line), "note": _text}
+_ADDRESS = {
+    "kind": _required(_kind), "value": _required(_line), "state": _required(_state), "before": _required(_state),
+    "evidence": _text,
+}  # fmt: skip
+# What bears TLP:RED leaves its label and the flag alone: nothing of its content stands in the ledger.
+_INCIDENT = {
+    "title": _line, "description": Name(TEXT, bounds=(1, 10_000)), "source_ref": _line,
+    "class": _choice(*rsit.CLASSES), "type": _choice(*dict.fromkeys(chain(*rsit.CLASSES.values()))),
+    "detected_from": _time, "detected_to": _time, "people_at_risk": _flag,
+}  # fmt: skip
 
 
 def _delivery(action: str) -> EventType:
     names = {
-        "attempt": _attempt, "recipient": _line, "action": _choice(action), "status": _token,
-        "remote_mta": _line, "diagnostic": _text, "until": _time, "rule": _token,
+        "attempt": _attempt, "recipient": _line, "action": _choice(action), "status": _status,
+        "remote_mta": _line, "diagnostic": _text, "until": _time, "rule": _line,
     }  # fmt: skip
     return EventType("the date of the delivery report", ("remote_mta", "sender", "service"), names)
 
@@ -82,7 +116,7 @@ def _answer(**names: Name) -> EventType:
 
 
 def _measured() -> EventType:
-    names = {"count": _many, "all": _many, "method": _token, "note": _text}
+    names = {"count": _many, "all": _many, "method": _choice(*METHODS), "note": _text}
     return EventType("the measurement", ("sender",), names)
 
 
@@ -94,8 +128,9 @@ VOCABULARY: Mapping[str, EventType] = {
         "when the sender says it was sent",
         _sender,
         {
-            "kind": _choice(*NOTIFICATION_KINDS), "channel": _kind, "answer_asked": _flag, "language": _token,
-            "assets": _many, "parent": _ref, "recipient": _line, "subject": _line, "body_digest": _line,
+            "kind": _choice(*NOTIFICATION_KINDS), "channel": _kind, "answer_asked": _flag, "language": _language,
+            "assets": _many, "parent": _ref, "recipient": _line, "subject": _line, "body_digest": _digest,
+            "note": _text,
         },
     ),
     "notification.withdrawn": EventType(
@@ -109,7 +144,11 @@ VOCABULARY: Mapping[str, EventType] = {
         _service,
         _MESSAGE | {"hop": _choice("relay", "recipient_mx"), "remote_mta": _line},
     ),
-    "message.stale": EventType("it was given up unsent", _service, _MESSAGE | {"reason": _token}),
+    "message.stale": EventType(
+        "it was given up unsent",
+        _service,
+        _MESSAGE | {"reason": _choice("expired", "refused", "withdrawn", "other")},
+    ),
     "message.copied": EventType("the date of the sender's own mail, copied to us", _service, _MAIL),
     "delivery.relayed": _delivery("relayed"),
     "delivery.delivered": _delivery("delivered"),
@@ -144,7 +183,7 @@ VOCABULARY: Mapping[str, EventType] = {
         ("service", "sender"),
         {
             "of": _required(_of), "within": _required(_duration), "due_at": _time, "level": _level,
-            "policy_version": _token,
+            "policy_version": _policy,
         },
     ),
     "expectation.changed": EventType(
@@ -152,7 +191,7 @@ VOCABULARY: Mapping[str, EventType] = {
         ("service", "sender"),
         {
             "expectation": _required(_ref), "state": _choice("met", "withdrawn"), "within": _duration,
-            "due_at": _time, "level": _level, "policy_version": _token, "note": _text,
+            "due_at": _time, "level": _level, "policy_version": _policy, "note": _text,
         },
     ),
     "expectation.paused": EventType(
@@ -166,7 +205,7 @@ VOCABULARY: Mapping[str, EventType] = {
         ("clock",),
         {
             "expectation": _required(_ref), "of": _required(_of), "due_at": _required(_time),
-            "level": _required(_level), "sent_level": _choice(*SENT_LEVELS), "policy_version": _token,
+            "level": _required(_level), "sent_level": _choice(*SENT_LEVELS), "policy_version": _policy,
         },
     ),
     "escalation.step_due": EventType("due_at", ("clock",), _ABOUT | {"target": _choice(*TARGETS)}),
@@ -176,7 +215,11 @@ VOCABULARY: Mapping[str, EventType] = {
         _ABOUT | _STEP,
     ),
     "escalation.step_skipped": EventType(
-        "the act", ("clock", "sender"), _ABOUT | {"reason": _required(_token), "note": _text}
+        "the act", ("clock", "sender"), _ABOUT
+        | {
+            "reason": _required(_choice("answered", "withdrawn", "no_contact", "opted_out", "other")),
+            "note": _text,
+        },
     ),
     "escalation.no_working_contact": EventType("when none was left to write to", ("clock",), _ABOUT),
     "escalation.exhausted": EventType("when the last step was behind us", ("clock",), _ABOUT),
@@ -184,9 +227,27 @@ VOCABULARY: Mapping[str, EventType] = {
         "our server's 250", _service, _MESSAGE | {"to": _choice("sender", "recipient")}
     ),
     "ping.sent": EventType("our server's 250", _service, _MESSAGE),
-    "contact.confirmed": EventType("the evidence", _keepers, _CONTACT | {"via": _via}),
-    "contact.marked_bouncing": EventType("the evidence", _keepers, _CONTACT | {"status": _token}),
-    "contact.changed": EventType("the evidence", _keepers, _CONTACT | {"former": _line}),
+    "contact.confirmed": EventType("the evidence", _keepers, _ADDRESS | {"via": _via}),
+    "contact.marked": EventType("the evidence", _keepers, _ADDRESS),
+    "contact.marked_bouncing": EventType("the evidence", _keepers, _ADDRESS),
+    "contact.changed": EventType(
+        "the act",
+        _keepers,
+        {
+            "origin": _required(_choice(*ORIGINS)),
+            "fields": _required(_choices(*TEAM_FACTS, "channel", "responsibility")),
+            "source": _required(_line), "changes": _required(Name(OBJECTS)), "evidence": _text,
+            "forced": Name(TEXTS),
+        },
+    ),
+    "incident.created": EventType("the act", _sender, {"tlp": _required(_label)} | _INCIDENT),
+    "incident.changed": EventType(
+        "the act",
+        _sender,
+        {"fields": _required(_choices(*INCIDENT_FIELDS)), "tlp_from": _label, "tlp_to": _label} | _INCIDENT,
+    ),
+    "incident.closed": EventType("the act", _sender, {}),
+    "incident.reopened": EventType("the act", _sender, {}),
     "event.corrected": EventType(
         "the act",
         ("sender", "recipient"),
@@ -221,6 +282,8 @@ def event_type(type_: str) -> EventType:
 
 def check_event(type_: str, payload: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """(plain, sealed) values of a payload, times in one spelling, names without a value left out.
+
+    Every event passes here on its way into the ledger (`ledger.actions`), and nowhere before.
 
     Raises Invalid `event_unknown` or `payload_invalid`; `where` is the first name at fault (`payload.to`),
     and `errors` has them all.

@@ -21,7 +21,7 @@ from pocdir.incidents.models import Incident
 from pocdir.ledger.actions import CLOCK_SKEW, append
 from pocdir.ledger.queries import event_by_key, events_of_notification
 from pocdir.ledger.rules.events import Event
-from pocdir.ledger.rules.vocabulary import check_event
+from pocdir.ledger.rules.vocabulary import POLICIES
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import Routed
@@ -30,7 +30,7 @@ from pocdir.outreach.rules.expectations import Expected
 from pocdir.outreach.rules.fold import State, state_of
 from pocdir.outreach.rules.posting import occurred
 
-POLICY = "sender:1"  # who set the due time: the sender, first version
+POLICY = POLICIES[0]  # the sender sets the due time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,7 @@ class Told:
     assets: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     answer_asked: bool = True
     expect: Sequence[Expected] | None = None
+    note: str | None = None  # the sender's own; the contact does not read it
 
 
 _AS_GIVEN = (
@@ -100,27 +101,18 @@ def log_notification(
     label = tlp_labels.parse(told.tlp or (incident.tlp if incident else tlp_labels.AMBER))
     ref = new_ref(now)
     about = {"notification": ref, "incident": incident.ref if incident else None, "team": team.slug}
-    digest = told.body_digest or (body_digest(told.body) if told.body else None)
-    plain, sealed = check_event(
-        "notification.logged",
-        {
-            "kind": told.kind,
-            "channel": kind,
-            "answer_asked": told.answer_asked,
-            "language": told.language,
-            "assets": len(told.assets),
-            "parent": parent.ref if parent else None,
-            "recipient": value,
-            # RED never enters the ledger, not even as a commitment beside its value.
-            "subject": None
-            if tlp_labels.RED in (label, incident.tlp if incident else None)
-            else told.subject,
-            "body_digest": digest,
-        },
-    )
+    # RED never enters the ledger, not even as a commitment beside its value.
+    is_red = tlp_labels.RED in (label, incident.tlp if incident else None)
+    payload = {
+        "kind": told.kind, "channel": kind, "answer_asked": told.answer_asked, "language": told.language,
+        "assets": len(told.assets), "parent": parent.ref if parent else None, "recipient": value,
+        "subject": None if is_red else told.subject,
+        "note": None if is_red else told.note,
+        "body_digest": told.body_digest or (body_digest(told.body) if told.body else None),
+    }  # fmt: skip
     logged = append(
         session, type="notification.logged", occurred_at=sent_at, precision=told.precision, now=now, actor=actor,
-        claimed_by="sender", assurance="S", payload=plain, sealed=sealed, scope=scope, idempotency_key=key, **about,
+        claimed_by="sender", assurance="S", payload=payload, scope=scope, idempotency_key=key, **about,
     )  # fmt: skip
     if logged is None:  # somebody else logged the same thing meanwhile
         standing = event_by_key(scope or "", key or "", session)
@@ -133,7 +125,8 @@ def log_notification(
         "ref": ref, "workspace_id": workspace_id, "incident_id": incident.id if incident else None,
         "team_id": team.id, "parent_id": parent.id if parent else None, "channel_kind": kind,
         "channel_value": value, "kind": told.kind, "sent_at": sent_at, "precision": told.precision,
-        "subject": told.subject, "body": told.body, "body_digest": digest, "language": told.language,
+        "subject": told.subject, "body": told.body, "body_digest": logged.sealed.get("body_digest"),
+        "language": told.language,
         "tlp": label, "assets": [dict(asset) for asset in told.assets], "answer_asked": told.answer_asked,
         "created_at": now, "created_by": actor,
     }  # fmt: skip
@@ -236,7 +229,7 @@ def _way(contact: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def body_digest(body: str) -> str:
-    """What is kept of a text beyond the text: salted where it stands in the ledger."""
+    """The digest of a text, as a sender gives it who keeps the text; the ledger keeps it keyed."""
     return "sha256:" + hashlib.sha256(body.encode()).hexdigest()
 
 
@@ -261,32 +254,31 @@ def record_event(
     Raises Invalid `event_unknown`, `payload_invalid`, `event_before_sending`, `event_in_future`,
     `event_not_found`, `event_final`; Forbidden `event_not_yours` (taking back another's word).
     """
-    plain, sealed = check_event(type, payload)
     at = occurred(occurred_at or now, precision, sent_at=notification.sent_at)
     team = queries.teams_by_id([notification.team_id], session)[notification.team_id]
     events = events_of_notification(notification.ref, session)
-    _check_named_expectation(type, plain, events)
     event = append(
         session, type=type, occurred_at=at, precision=precision, now=now, actor=actor, claimed_by=claimed_by,
         assurance=assurance, notification=notification.ref,
         incident=notification.incident.ref if notification.incident else None, team=team.slug,
-        payload=plain, sealed=sealed, evidence_digest=evidence_digest, scope=scope, idempotency_key=key,
+        payload=payload, evidence_digest=evidence_digest, scope=scope, idempotency_key=key,
     )  # fmt: skip
     if event is None:
         standing = event_by_key(scope or "", key or "", session)
         assert standing is not None  # noqa: S101 - the key that stopped us stands
         return standing
+    _check_named_expectation(event, events)
     events.append(event)
-    if type in ("event.corrected", "classification.corrected") or "event" in plain:
-        named = next((each for each in events if each.id == plain["event"]), None)
+    if "event" in event.payload:
+        named = next((each for each in events if each.id == event.payload["event"]), None)
         corrections.check_correction(event, named)
     project(session, notification, events)
     return event
 
 
-def _check_named_expectation(type_: str, plain: Mapping[str, Any], events: Sequence[Event]) -> None:
+def _check_named_expectation(event: Event, events: Sequence[Event]) -> None:
     """An expectation is changed only where it was set; raises Invalid `event_not_found`."""
-    named = plain.get("expectation") if type_.startswith("expectation.") else None
+    named = event.payload.get("expectation") if event.type.startswith("expectation.") else None
     if named is not None and named not in {each.id for each in events if each.type == "expectation.set"}:
         raise Invalid(
             "event_not_found", "this notification has no such expectation", where="payload.expectation"
