@@ -28,7 +28,7 @@ class _Held:
 
 
 def index() -> Index:
-    """The index of the newest version that this process knows; no SQL unless the process has changed the directory since."""
+    """The index of the newest version that this process knows; no SQL unless it changed the directory since."""
     held: _Held | None = current_app.extensions.get(_KEY)
     if held is None or held.changes != db.changes("directory"):
         held = refresh(current_app._get_current_object())  # type: ignore[attr-defined]

@@ -13,9 +13,21 @@ from tests.routing.directories import SmallRegistry
 
 STATES = ["verified", "due", "in-check", "unverified", "unresponsive"]
 ROLES = ["holder", "national", "sectoral", "coordinator", "cc"]
-SUFFIXES = {"org", "uk", "co.uk", "example", "de"}  # that the tests use
+SUFFIXES = {"org", "uk", "co.uk", "example", "de", "com"}  # that the tests use
+FREE_MAIL = {"gmail.com"}  # that the tests use
 COUNTRIES_OF_TLDS = {"uk": "GB", "de": "DE"}
-PLACES = ["prefix", "domain", "asn", "country+sector", "country", "tld", "sector", "coordinator", "global"]
+PLACES = [
+    "prefix",
+    "domain",
+    "asn",
+    "own domain",
+    "country+sector",
+    "country",
+    "tld",
+    "sector",
+    "coordinator",
+    "global",
+]
 PRIVATE = [ip_network(text) for text in ("203.0.113.0/24", "2001:db8::/32")]  # that the tests use
 
 
@@ -74,6 +86,42 @@ def _candidates(
             place = _place(row, question, systems, codes, wishes.sector)
             if place:
                 yield place, team, row
+        for name, origin in _own_domains(team, known):
+            if question.name and (question.name == name or question.name.endswith("." + name)):
+                yield "own domain", team, Responsibility("domain", name, "holder", 1, origin)
+
+
+def _own_domains(team: Team, known: Directory) -> Iterator[tuple[str, str]]:
+    """Each domain of a mailbox of the team, with its website there or below, that no other team uses."""
+    for name in {_mail_domain(channel) for channel in team.channels}:
+        mailboxes = _mailboxes(team, name)
+        site = _site(team)
+        others = [other for other in known.teams if other is not team]
+        if not mailboxes or not (site == name or site.endswith("." + name)):
+            continue
+        if name in SUFFIXES or name in FREE_MAIL:
+            continue
+        if any(_site(other) == name or _mailboxes(other, name) for other in others):
+            continue
+        yield name, mailboxes[0].origin
+
+
+def _mailboxes(team: Team, domain: str) -> list[Channel]:
+    return [
+        channel
+        for channel in team.channels
+        if _mail_domain(channel) == domain and channel.audience == "public" and channel.state != "withdrawn"
+    ]
+
+
+def _mail_domain(channel: Channel) -> str:
+    return channel.value.split("@")[1]
+
+
+def _site(team: Team) -> str:
+    """Of https://www.example.org/x what stands between the slashes, without www."""
+    host = team.website.split("/")[2] if team.website else ""
+    return host[4:] if host.startswith("www.") else host
 
 
 def _systems_and_codes(registry: SmallRegistry | None, question: Question) -> tuple[set[int], set[str]]:
@@ -130,7 +178,7 @@ def _order(place: str, team: Team, row: Responsibility, wishes: Wishes) -> tuple
     if place == "prefix":
         first, last = _ends(row.value)
         size = int(last) - int(first)
-    elif place == "domain":
+    elif place in ("domain", "own domain"):
         size = -len(row.value.split("."))
     elif place == "tld" and row.key == "country+sector":
         size = -1
@@ -147,7 +195,7 @@ def _channel(team: Team, purpose: str) -> Channel | None:
     if not right:
         right = [c for c in public if c.purpose == "general"]
     alive = [c for c in right if c.state not in ("bouncing", "withdrawn")]
-    return min(alive, key=lambda c: (c.preference, c.value)) if alive else None
+    return min(alive, key=lambda c: (c.preference, c.origin == "imported", c.value)) if alive else None
 
 
 def _may_be_told(team: Team, row: Responsibility, wishes: Wishes) -> bool:

@@ -158,7 +158,7 @@ def test_a_country_comes_before_a_team_of_that_name() -> None:
         ("a..b", "between two dots"),
         ("a.123", "does not end in a number"),
         ("i❤.ws", "xn--"),
-        ("ZZ", "for example, 203.0.113.70"),
+        ("ZZ", "ZZ is no country code"),
         ("Atlantis", "for example, 203.0.113.70"),
         ("Österreich", "for example, 203.0.113.70"),
         ("javascript:alert(1)", "for example, 203.0.113.70"),

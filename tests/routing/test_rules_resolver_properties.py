@@ -35,7 +35,8 @@ CODES = ["AT", "DE", "GB", "EU"]
 SECTORS = ["energy", "health"]
 SYSTEMS = [3333, 64500, 64501]
 GENERIC = ["example.org", "a.example.org", "b.a.example.org", "evil-example.org", "clinic.example"]
-NAMES = [*GENERIC, "co.uk", "example.co.uk", "a.example.co.uk", "example.de"]
+OWN = [f"{name}.example.org" for name in ("one", "two", "three", "four", "five", "six")]
+NAMES = [*GENERIC, "gmail.com", "co.uk", "example.co.uk", "a.example.co.uk", "example.de"]
 # One public and one documentation block of each family: 64 addresses, so that spans nest and overlap.
 BLOCKS = [ip_network(text) for text in ("5.5.5.0/26", "203.0.113.0/26", "2a00::/122", "2001:db8::/122")]
 SIZE = 64
@@ -85,6 +86,12 @@ def a_responsibility(random: Random, names: list[str]) -> Responsibility:
     )
 
 
+def a_website(random: Random, names: list[str]) -> str | None:
+    """At a name that is a mailbox's too, at times, or below it."""
+    host = random.choice(["", "", "www.", "cert.", "www.cert."]) + random.choice(names)
+    return random.choice([None, f"https://{host}", f"https://{host}/team/"])
+
+
 def a_channel(random: Random, address: str) -> Channel:
     return Channel(
         "email",
@@ -93,25 +100,29 @@ def a_channel(random: Random, address: str) -> Channel:
         random.randint(1, 3),
         random.choice([*["unverified", "verified"] * 4, *ADDRESS_STATES]),
         "2026-11-02",
+        origin=random.choice(["manual", "imported"]),
         audience=random.choice([*["public"] * 5, "members"]),
     )
 
 
+def a_team(random: Random, names: list[str], number: int) -> Team:
+    """Its mailboxes and its website are at times at one place, which at times is another's too."""
+    at = [random.choice([*names, *OWN])] * 3 + [random.choice(names)]
+    channels = [a_channel(random, f"{n}@{random.choice(at)}") for n in range(random.choice([0, 1, 2, 2, 3]))]
+    return Team(
+        f"team-{number}",
+        f"Team {number}",
+        None,
+        "other",
+        random.choice([None, *CODES]),
+        website=a_website(random, at),
+        channels=tuple(channels),
+        responsibilities=tuple(a_responsibility(random, names) for _ in range(random.randrange(10))),
+    )
+
+
 def a_directory(random: Random, names: list[str]) -> Directory:
-    teams = [
-        Team(
-            f"team-{number}",
-            f"Team {number}",
-            None,
-            "other",
-            random.choice([None, *CODES]),
-            channels=tuple(
-                a_channel(random, f"{n}@example.org") for n in range(random.choice([0, 1, 2, 2, 3]))
-            ),
-            responsibilities=tuple(a_responsibility(random, names) for _ in range(random.randrange(10))),
-        )
-        for number in range(random.randrange(14))
-    ]
+    teams = [a_team(random, names, number) for number in range(random.randrange(14))]
     random.shuffle(teams)
     return Directory("d1", tuple(teams))
 
@@ -147,7 +158,7 @@ def a_question(random: Random, names: list[str]) -> Question:
     if kind == "code":
         code = random.choice(CODES)
         return Question(code, code=code)
-    name = random.choice(["", "www.", "x.y."]) + random.choice(names)
+    name = random.choice(["", "www.", "x.y."]) + random.choice([*names, *OWN])
     return Question({"name": name, "url": f"https://{name}/x", "email": f"user@{name}"}[kind], name=name)
 
 

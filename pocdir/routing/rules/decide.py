@@ -13,6 +13,7 @@ from pocdir.routing.rules.order import positions
 
 MOST_SPECIFIC = {"prefix": Phrase("most specific prefix"), "domain": Phrase("most specific domain")}
 LESS_SPECIFIC = {"prefix": Phrase("less specific prefix"), "domain": Phrase("parent domain")}
+ALL_RULED_OUT = Phrase("whoever is known for this is ruled out; the reasons stand beside")
 
 Chosen = dict[str, list[Reached]]  # by slug, the best way first
 
@@ -40,10 +41,13 @@ def decide(index: Index, candidates: Sequence[Reached], countries: tuple[str, ..
             chosen.setdefault(team.slug, []).append((candidate, reason))
         else:
             rejected.setdefault(team.slug, Rejected(team, candidate.basis, obstacle))
+    notes = _about_countries(index, countries, chosen, wish.today)
+    if rejected and not chosen and not notes:
+        notes = [ALL_RULED_OUT]
     return Decision(
         _contacts(chosen, wish.purpose),
         tuple(out for slug, out in rejected.items() if slug not in chosen),
-        tuple(_about_countries(index, countries, chosen, wish.today)),
+        tuple(notes),
     )
 
 

@@ -33,10 +33,14 @@ SPECIAL_SYSTEMS = (
     (4200000000, 4294967295),
 )
 
+# IANA's special-use domain names (read 2026-11) that are top level domains, and ICANN's .internal.
+SPECIAL_TLDS = frozenset(("alt", "example", "internal", "invalid", "local", "localhost", "onion", "test"))
+
 AS_NUMBER = Phrase("AS number")
 DEPENDS = Phrase("depends on the prefix")
 ASKED_COUNTRY = Phrase("the country asked for")
 TLD_ONLY = Phrase("by TLD only")
+OWN_DOMAIN = Phrase("the domain of the team's own mailbox and website, a weak reason")
 REGIONAL = Phrase("coordinator for several countries")
 GLOBAL = Phrase("global coordinator")
 SECTOR = Phrase("country and sector")
@@ -53,6 +57,8 @@ NOT_REGISTERED = Phrase("the registry data says nothing about this")
 NO_COUNTRY = Phrase("the registry data names no country for this")
 IN_PIECES = Phrase("the registry data divides this: the country depends on the address")
 NOT_ALL = Phrase("only a part of this was looked up in the registry data; ask for smaller prefixes")
+NO_COUNTRY_BY_NAME = Phrase("this domain alone tells no country; look up the IP address that it leads to")
+NOT_PUBLIC = Phrase("names of this top level domain are not in the public DNS: nobody is registered for them")
 HAS_PARTS = Phrase("parts of this have contacts of their own; ask for the single addresses")
 
 
@@ -218,8 +224,12 @@ def _name(index: Index, name: str, sector: str | None, found: Found) -> None:
     """Each parent below the public suffix (a public suffix asked for is looked up itself), then the ccTLD."""
     labels = name.split(".")
     for start in range(max(len(labels) - suffix_labels(labels), 1)):
-        found.add(index.domains.get(".".join(labels[start:]), NOBODY), None)
+        parent = ".".join(labels[start:])
+        found.add(index.domains.get(parent, NOBODY), None)
+        found.add(index.own_domains.get(parent, NOBODY), OWN_DOMAIN)
     code = country_of_tld(name)
+    if code is None and not found.candidates:
+        found.notes.append(NOT_PUBLIC if labels[-1] in SPECIAL_TLDS else NO_COUNTRY_BY_NAME)
     _countries(index, (code,) if code else (), sector, TLD_ONLY, found, weak=True)
 
 

@@ -22,6 +22,7 @@ from pocdir.directory.rules import (
 )
 from pocdir.routing.rules.addresses import Span, parse_span
 from pocdir.routing.rules.order import ORIGIN_ORDER, ROLE_ORDER, STATE_ORDER
+from pocdir.routing.rules.own_domains import own_domains
 
 PUBLIC = frozenset({"public"})
 
@@ -147,6 +148,7 @@ class Index:
     teams: Mapping[str, Candidates]  # by slug: the team itself as the answer
     pieces: Mapping[int, Pieces]  # by family, 4 and 6
     domains: Mapping[str, Candidates]
+    own_domains: Mapping[str, Candidates]  # of the teams themselves, a weak reason
     systems: Mapping[int, Candidates]
     countries: Mapping[str, Candidates]
     tlds: Mapping[str, Candidates]  # by country code: the same teams, weakly
@@ -179,6 +181,7 @@ class Index:
             _by_value(map(_by_name, desks.values())),
             MappingProxyType({family: _pieces(spans, family) for family in (4, 6)}),
             _by_value(found["domain"]),
+            _by_value(_own(desks, audiences)),
             MappingProxyType({int(asn): teams for asn, teams in _by_value(found["asn"]).items()}),
             _by_value(regions),
             _by_value(_by_tld(regions)),
@@ -272,6 +275,16 @@ def _by_name(desk: Desk) -> Candidate:
     slug = desk.team.slug
     basis = Basis("team", slug, *said_by)
     return Candidate(desk, basis, "team", 0, None, "holder", (0, 0), (0, slug, 0), False, "", "9999")
+
+
+def _own(desks: Mapping[str, Desk], audiences: frozenset[str]) -> Iterable[Candidate]:
+    """Each team by the domain that its mailbox and website show to be its own."""
+    shown = own_domains((desk.team for desk in desks.values()), audiences)
+    for name, (team, channel) in shown.items():
+        row = Responsibility(
+            "domain", name, "holder", 1, channel.origin, source=channel.source, as_of=channel.as_of
+        )
+        yield replace(_candidate(desks[team.slug], row, 0), place="own domain")
 
 
 def _by_tld(rows: Iterable[Candidate]) -> list[Candidate]:

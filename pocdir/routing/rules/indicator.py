@@ -45,6 +45,10 @@ class Indicator(NamedTuple):
     input: str
 
 
+_LIKE_A_CODE = re.compile("[a-zA-Z]{2,3}")
+_NO_CODE = (
+    "{} is no country code (ISO 3166-1, EU or XK), and no team here has this name; a code such as AT is right"
+)
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _PLAIN_IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 
@@ -66,7 +70,7 @@ def parse(text: str, directory_names: Mapping[str, Sequence[str]] = NO_NAMES) ->
         reason = str(error)
     found = found or _known_name(plain, directory_names)
     if found is None:
-        raise _refused(reason)
+        raise _refused(_NO_CODE.format(plain.upper()) if _LIKE_A_CODE.fullmatch(plain) else reason)
     return Indicator(*found, text)
 
 

@@ -16,6 +16,7 @@ PLACES: Mapping[str, Phrase] = MappingProxyType(
         "domain": Phrase("the domain or one above it, below the public suffix; the longer the better"),
         "asn": Phrase("the AS number"),
         "hosting asn": Phrase("the same, where the team is a provider"),
+        "own domain": Phrase("the domain of the team's own mailbox and website, a weak reason"),
         "country+sector": Phrase("the country and the sector, when a sector is given"),
         "country": Phrase("the country in which the address is registered, or which is asked for"),
         "tld": Phrase("the country of the top level domain, a weak reason"),
@@ -34,6 +35,7 @@ DEFAULT: Groups = (
     ("prefix", "hosting prefix"),
     ("domain",),
     ("asn", "hosting asn"),
+    ("own domain",),
     *_COUNTRY,
     *_OTHERS,
 )
@@ -47,6 +49,7 @@ BY_REPORT: Mapping[str, Groups] = MappingProxyType(
             ("prefix",),
             ("domain",),
             ("asn",),
+            ("own domain",),
             *_COUNTRY,
             ("hosting prefix",),
             ("hosting asn",),
