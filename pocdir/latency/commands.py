@@ -41,14 +41,15 @@ def latency(
             emit(rules.as_json(each))
     else:
         table(
-            ("group", "n", "answered", "still open", "median", "within 3 days"),
+            ("group", "n", "answered", "still open", "not delivered", "half within", "within 3 days"),
             [_cells(each) for each in groups],
         )
     return 0 if found else 1
 
 
 def _cells(group: Group) -> tuple[str, ...]:
-    median = "not reached" if group.median_seconds is None else f"{group.median_seconds / DAY:.1f} days"
+    median = "fewer than half so far" if group.median_seconds is None else f"{group.median_seconds / DAY:.1f} days"
     within = group.within["P3D"]
     share = "not known yet" if within is None else f"{within:.0%}"
-    return group.label, str(group.n), str(group.events), str(group.censored), median, share
+    counts = (group.n, group.events, group.censored, group.ended_otherwise["undeliverable"])
+    return group.label, *map(str, counts), median, share

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, render_template, request, url_for
@@ -37,11 +38,13 @@ def responsiveness() -> str:
         levels=list(queries.LEVELS),
         groupings=BY,
         teams=queries.teams_told(g.principal),
-        overall=rules.group("all", _("all"), overall),
+        overall=rules.group("all", _("all"), overall, [each.end for each in found]),
         groups=queries.figures(found, query["by"]),
         chart=drawing.chart(found, query["by"], query["level"]) if found else None,
         points=rules.still_open_at(overall, TABLE_AT),
+        became=rules.became_by(queries.incidence(found), rules.WINDOWS.values()),
         matrix=rules.verdict_matrix(each.verdict for each in found),
+        may_be_automatic=queries.may_be_automatic(found),
         downloads=_downloads(known_at),
         known_at=known_at,
         not_shown=not_shown(),
@@ -70,7 +73,11 @@ def as_json() -> Response:
         "as_known_at": isoformat(known_at),
         "groups": [rules.as_json(each) for each in queries.figures(found, query["by"])],
         "curve": [point._asdict() for point in queries.curve(found).points],
+        "became": [
+            asdict(each) for each in rules.became_by(queries.incidence(found), rules.WINDOWS.values())
+        ],
         "matrix": rules.verdict_matrix(each.verdict for each in found),
+        "may_be_automatic": queries.may_be_automatic(found),
         "not_shown": not_shown(),
     }
     return _attached(jsonify(answer), "json")
@@ -117,8 +124,8 @@ def not_shown() -> list[str]:
             "and nobody else sees them."
         ),
         _(
-            "What could not be delivered is the directory’s fault, not the team’s. "
-            "Answers that may be automatic are left out."
+            "What could not be delivered is the directory’s fault, not the team’s: it is counted apart, and is "
+            "followed only until it bounced. Answers that may be automatic are left out of the times."
         ),
     ]
 

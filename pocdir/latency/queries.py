@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from flask import current_app
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import case, func, select
 
 from pocdir.accounts.queries import AnyRow
 from pocdir.core.codes import name_of
 from pocdir.db import db
 from pocdir.directory.models import Team
 from pocdir.incidents.models import Incident
-from pocdir.latency.rules import Curve, Group, group, survival_curve
+from pocdir.latency.rules import (
+    ANSWERED,
+    Curve,
+    Group,
+    Incidence,
+    cumulative_incidence,
+    group,
+    survival_curve,
+)
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.rules.events import Event
 from pocdir.ledger.rules.vocabulary import SENT_LEVELS
 from pocdir.outreach.models import Notification
+from pocdir.outreach.queries.notifications import Viewer, seen_by
 from pocdir.outreach.rules.corrections import counting
 from pocdir.outreach.rules.fold import First, Firsts, State, Verdict, state_of
 
@@ -33,6 +42,7 @@ LEVELS = {
 }
 # Nobody who was told for information owes one of these; a test message is no report.
 ASKED_FOR = ("receipt", "acknowledgement", "answer")
+REMEDIATION = ("remediation_claimed", "remediation_observed")
 NEVER_HAPPENED = ("mistake", "duplicate")
 BATCH = 500
 MOST_FOLDS = 20_000  # kept in memory, some 3 kB each
@@ -41,26 +51,23 @@ _FOLDS = "pocdir.latency_folds"
 _N, _T, _E, _I = (model.__table__.c for model in (Notification, Team, LedgerEvent, Incident))
 
 
-class Viewer(Protocol):
-    """Whose notifications: a workspace's own, or those addressed to a team."""
-
-    @property
-    def workspace_id(self) -> int | None: ...
-    @property
-    def team_id(self) -> int | None: ...
-
-
-class Told(NamedTuple):
-    """What the events of one notification say: as it was sent, whether that holds, and what came of it."""
+class Record(NamedTuple):
+    """What the events of one notification say: as it was sent, whether that holds, what came of it, and when
+    it ended in another way than by an answer.
+    """
 
     sent: Event
     happened: bool
     state: State
+    ended: Mapping[str, dt.datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One notification in a figure: `seconds` from the clock's start to the end, `answered` or still open."""
+    """One notification in a figure: `seconds` from the clock's start to its end.
+
+    `end`: `answered` (it reached the level), one of `OTHER_ENDS`, or None: still open.
+    """
 
     ref: str
     team: str
@@ -70,9 +77,20 @@ class Case:
     channel: str
     sent_at: dt.datetime
     seconds: float
-    answered: bool
+    end: str | None
     verdict: Verdict
     state: State
+
+    @property
+    def answered(self) -> bool:
+        """Whether it reached the level."""
+        return self.end == ANSWERED
+
+    @property
+    def may_be_automatic(self) -> bool:
+        """Whether all that answered it may have been a machine: the matrix counts it, no time does."""
+        first = self.state.first.acknowledgement
+        return first is not None and first.may_be_automatic
 
 
 def cases(
@@ -90,8 +108,8 @@ def cases(
 
     Sent at `since` or later and before `until`; `team`, or `teams`: only notifications to these slugs. What
     was sent, when, how and whether an answer was asked for is read from the ledger, never from the
-    notification's row. What could not be delivered stays in the denominator, open: leaving it out, or ending
-    it at the bounce, would make an address that does not work look like one that answers.
+    notification's row. What could not be delivered is followed until it bounced: from then on nobody could
+    answer it, and that is the directory's doing. It is counted, apart.
     """
     wanted = teams if team is None else (team,)
     rows = _notifications(viewer, now, wanted)
@@ -111,7 +129,7 @@ def teams_told(viewer: Viewer) -> list[tuple[str, str]]:
     """(slug, name) of the teams that were told, by name: what a reader may narrow the figures to."""
     statement = (
         select(_T.slug, _T.name)
-        .where(_T.id.in_(select(_N.team_id).where(_own(viewer), _N.kind != "ping")))
+        .where(_T.id.in_(select(_N.team_id).where(seen_by(viewer), _N.kind != "ping")))
         .order_by(_T.folded_name)
     )
     return [(row.slug, row.name) for row in db.session.execute(statement)]
@@ -140,15 +158,45 @@ def _happened(events: list[Event]) -> bool:
     )
 
 
-def _case(row: AnyRow, told: Told, level: str, now: dt.datetime) -> Case:
+def _ended(events: list[Event], state: State) -> dict[str, dt.datetime]:
+    """When it could not arrive any more, and when the team said that it is not for them."""
+    failed, misdirected = state.verdict.response == "undeliverable", state.response == "misdirected"
+    found = {}
+    for event in counting(events):
+        if event.type == "delivery.failed" and failed:
+            found["undeliverable"] = event.occurred_at
+        elif (
+            event.type == "response.misdirected" and misdirected and not event.payload.get("may_be_automatic")
+        ):
+            found["misdirected"] = event.occurred_at
+    return found
+
+
+def _end(
+    told: Record, level: str, reached: First | None, until: dt.datetime
+) -> tuple[str | None, dt.datetime]:
+    """How and when following it ended. A word that it is not for them is an answer, and excludes what they
+    would do about it.
+    """
+    if reached is not None and reached.at <= until:
+        return ANSWERED, reached.at
+    ended = [
+        (at, end)
+        for end, at in told.ended.items()
+        if at <= until and (end != "misdirected" or level in REMEDIATION)
+    ]
+    at, end = min(ended, default=(until, None))
+    return end, at
+
+
+def _case(row: AnyRow, told: Record, level: str, now: dt.datetime) -> Case:
     sent, state = told.sent, told.state
     reached, start = first_of(state.first, level), state.first.handed_over
     # A delivery report or ticket mail does not start the clock that it stops.
     of_itself = start is None or (reached is not None and start.event == reached.event)
     began = sent.occurred_at if of_itself or start is None else start.at
     followed_to = min(moment for moment in (now, state.withdrawn_at, row.closed_at) if moment is not None)
-    answered = reached is not None and reached.at <= followed_to
-    end = reached.at if answered and reached else followed_to
+    end, ended_at = _end(told, level, reached, followed_to)
     return Case(
         ref=row.ref,
         team=row.slug,
@@ -157,17 +205,11 @@ def _case(row: AnyRow, told: Told, level: str, now: dt.datetime) -> Case:
         country=row.country,
         channel=sent.payload.get("channel", "other"),
         sent_at=sent.occurred_at,
-        seconds=max(0.0, (end - began).total_seconds()),
-        answered=answered,
+        seconds=max(0.0, (ended_at - began).total_seconds()),
+        end=end,
         verdict=state.verdict,
         state=state,
     )
-
-
-def _own(viewer: Viewer) -> ColumnElement[bool]:
-    if viewer.workspace_id is None:
-        return _N.team_id == viewer.team_id
-    return _N.workspace_id == viewer.workspace_id
 
 
 def _notifications(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> Sequence[AnyRow]:
@@ -177,7 +219,7 @@ def _notifications(viewer: Viewer, now: dt.datetime, teams: Collection[str] | No
         select(_N.ref, _T.slug, _T.name, _T.kind, _T.country, closed.label("closed_at"))
         .join(_T.id.table, _T.id == _N.team_id)
         .outerjoin(_I.id.table, _I.id == _N.incident_id)
-        .where(_own(viewer))
+        .where(seen_by(viewer))
         .order_by(_N.id)
     )
     if teams is not None:
@@ -185,7 +227,7 @@ def _notifications(viewer: Viewer, now: dt.datetime, teams: Collection[str] | No
     return db.session.execute(statement).all()
 
 
-def _known(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> dict[str, Told]:
+def _known(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> dict[str, Record]:
     """By reference, what the events recorded by `now` say.
 
     Events are never changed and the sets known at two times lie in one another: how many there are, and the
@@ -194,19 +236,20 @@ def _known(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> d
     statement = (
         select(_E.notification, func.count().label("events"), func.max(_E.id).label("last"))
         .join(_N.ref.table, _N.ref == _E.notification)
-        .where(_own(viewer), _E.recorded_at <= now)
+        .where(seen_by(viewer), _E.recorded_at <= now)
         .group_by(_E.notification)
     )
     if teams is not None:
         statement = statement.join(_T.slug.table, _T.id == _N.team_id).where(_T.slug.in_(teams))
     marks = {row.notification: (row.events, row.last) for row in db.session.execute(statement)}
-    folds: dict[str, tuple[tuple[int, str], Told]] = current_app.extensions.setdefault(_FOLDS, {})
+    folds: dict[str, tuple[tuple[int, str], Record]] = current_app.extensions.setdefault(_FOLDS, {})
     held = {ref: fold for ref in marks if (fold := folds.get(ref)) is not None and fold[0] == marks[ref]}
     found = {ref: told for ref, (_, told) in held.items()}
     for ref, events in _events([ref for ref in marks if ref not in held], now).items():
         sent = next((event for event in events if event.type == "notification.logged"), None)
         if sent is not None:
-            found[ref] = Told(sent, _happened(events), state_of(events))
+            state = state_of(events)
+            found[ref] = Record(sent, _happened(events), state, _ended(events, state))
     if len(folds) > MOST_FOLDS:
         folds.clear()
     folds.update({ref: (marks[ref], found[ref]) for ref in found.keys() - held.keys()})
@@ -234,7 +277,15 @@ def figures(found: Iterable[Case], by: str | None) -> list[Group]:
     groups = grouped(found, by)
     if by is None and not groups:
         groups["all"] = ("all", [])
-    return [group(key, label, curve(its)) for key, (label, its) in sorted(groups.items())]
+    return [
+        group(key, label, curve(its), [each.end for each in its])
+        for key, (label, its) in sorted(groups.items())
+    ]
+
+
+def may_be_automatic(found: Iterable[Case]) -> int:
+    """How many of those that the matrix counts as answered may have been answered by a machine alone."""
+    return sum(each.may_be_automatic for each in found)
 
 
 def grouped(found: Iterable[Case], by: str | None) -> dict[str, tuple[str, list[Case]]]:
@@ -247,8 +298,13 @@ def grouped(found: Iterable[Case], by: str | None) -> dict[str, tuple[str, list[
 
 
 def curve(found: Sequence[Case]) -> Curve:
-    """The survival curve of the cases."""
+    """The survival curve of the cases: of those that could still be answered, the share still open."""
     return survival_curve([each.seconds for each in found], [each.answered for each in found])
+
+
+def incidence(found: Sequence[Case]) -> Incidence:
+    """How all that was sent ended, each end apart."""
+    return cumulative_incidence([each.seconds for each in found], [each.end for each in found])
 
 
 def _key(each: Case, by: str | None) -> tuple[str, str]:

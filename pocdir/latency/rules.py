@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from statistics import NormalDist
@@ -17,6 +18,9 @@ DAY = 86400
 WINDOWS: Mapping[str, int] = {"P1D": DAY, "P3D": 3 * DAY, "P7D": 7 * DAY, "P30D": 30 * DAY}
 RESPONSES = ("answered", "ticket_only", "no_answer", "undeliverable")
 OUTCOMES = ("observed", "claimed", "none", "unknown")
+ANSWERED = "answered"
+# Ends after which the level cannot be reached any more, neither of them the team's doing.
+OTHER_ENDS = ("undeliverable", "misdirected")
 
 _Z = NormalDist().inv_cdf(0.975)
 # Products of fractions miss 1/2 by a few ulps; a step of a curve over n rows is never smaller than 1/n.
@@ -68,13 +72,17 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The figures of one group; None = not reached (the group has not been followed that far)."""
+    """The figures of one group; None = not reached (the group has not been followed that far).
+
+    n = events + censored + those that ended otherwise, by the end (`OTHER_ENDS`).
+    """
 
     key: str
     label: str
     n: int
     events: int
     censored: int
+    ended_otherwise: Mapping[str, int]
     median_seconds: float | None
     band: tuple[float | None, float | None]
     quartiles: tuple[float | None, float | None]
@@ -89,6 +97,16 @@ class Incidence:
     t: Numbers
     still_open: Numbers
     ended: Mapping[str, Numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """After `t` seconds, the shares of all that was sent: reached the level, ended otherwise, still open."""
+
+    t: float
+    answered: float
+    ended_otherwise: Mapping[str, float]
+    still_open: float
 
 
 def survival_curve(durations: ArrayLike, observed: ArrayLike) -> Curve:
@@ -110,11 +128,6 @@ def survival_curve(durations: ArrayLike, observed: ArrayLike) -> Curve:
     events = int(happened.sum())
     n = lengths.size
     return Curve(times, survival, lo, hi, at_risk, answered, n=n, events=events, censored=n - events)
-
-
-def greenwood_variance(curve: Curve) -> Numbers:
-    """Variance of the share still open: S^2 * sum d / (n (n - d)), Greenwood (1926); 0 where S is 0."""
-    return curve.s**2 * _greenwood_sum(curve.answered, curve.at_risk)
 
 
 def time_answered(curve: Curve, share: float) -> float | None:
@@ -141,15 +154,21 @@ def answered_by(curve: Curve, seconds: float) -> Share | None:
     return Share(*(round(1 - float(column[at]), 12) for column in (curve.s, curve.hi, curve.lo)))
 
 
-def group(key: str, label: str, curve: Curve) -> Group:
-    """The figures of one group, in seconds; quartiles: when a quarter and three quarters had answered."""
+def group(key: str, label: str, curve: Curve, ends: Iterable[str | None] = ()) -> Group:
+    """The figures of one group, in seconds; quartiles: when a quarter and three quarters had answered.
+
+    `ends`: how each case ended; the curve has those of `OTHER_ENDS` among its censored.
+    """
+    counted = Counter(ends)
+    otherwise = {end: counted[end] for end in OTHER_ENDS}
     shares = {window: answered_by(curve, seconds) for window, seconds in WINDOWS.items()}
     return Group(
         key=key,
         label=label,
         n=curve.n,
         events=curve.events,
-        censored=curve.censored,
+        censored=curve.censored - sum(otherwise.values()),
+        ended_otherwise=otherwise,
         median_seconds=time_answered(curve, 0.5),
         band=median_band(curve),
         quartiles=(time_answered(curve, 0.25), time_answered(curve, 0.75)),
@@ -174,7 +193,12 @@ def still_open_at(curve: Curve, moments: Iterable[float]) -> tuple[Point, ...]:
 def as_json(figures: Group) -> dict[str, Any]:
     """The group in the stable shape of the API: plain lists, dicts, numbers and None."""
     shape = {column.name: getattr(figures, column.name) for column in fields(figures)}
-    return shape | {"band": [*figures.band], "quartiles": [*figures.quartiles], "within": {**figures.within}}
+    return shape | {
+        "ended_otherwise": {**figures.ended_otherwise},
+        "band": [*figures.band],
+        "quartiles": [*figures.quartiles],
+        "within": {**figures.within},
+    }
 
 
 def cumulative_incidence(durations: ArrayLike, ends: Sequence[str | None]) -> Incidence:
@@ -196,6 +220,19 @@ def cumulative_incidence(durations: ArrayLike, ends: Sequence[str | None]) -> In
         for kind in np.unique(kinds[kinds != ""])
     }
     return Incidence(times, still_open, ended)
+
+
+def became_by(incidence: Incidence, moments: Iterable[float]) -> tuple[Became, ...]:
+    """What had become of all that was sent, at these seconds, as far as somebody was followed so long."""
+    found = []
+    for moment in moments:
+        at = int(np.searchsorted(incidence.t, moment, side="right")) - 1
+        if at < 0 or (incidence.t[-1] < moment and incidence.still_open[-1] > _ROUNDING):
+            continue
+        shares = {end: float(column[at]) for end, column in incidence.ended.items()}
+        otherwise = {end: shares.get(end, 0.0) for end in OTHER_ENDS}
+        found.append(Became(moment, shares.get(ANSWERED, 0.0), otherwise, float(incidence.still_open[at])))
+    return tuple(found)
 
 
 def verdict_matrix(verdicts: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:

@@ -50,13 +50,17 @@ class PageQuery(LatencyQuery):
 
 
 class GroupAnswer(Schema):
-    """One group's figures, in seconds; null: not reached."""
+    """One group's figures, in seconds; null: not reached.
+
+    n = events + censored (still open, or followed no longer) + those that ended otherwise.
+    """
 
     key = fields.String()
     label = fields.String()
     n = fields.Integer()
     events = fields.Integer()
     censored = fields.Integer()
+    ended_otherwise = fields.Dict(keys=fields.String(), values=fields.Integer())
     median_seconds = fields.Float(allow_none=True)
     band = fields.List(fields.Float(allow_none=True))
     quartiles = fields.List(fields.Float(allow_none=True))

@@ -86,7 +86,9 @@ def shown_event(event: Event, *, as_contact: bool = False) -> dict[str, Any]:
 
     A contact of the notified team does not read what the sender noted for its own workspace.
     """
-    hidden = as_contact and event.claimed_by == "sender" and event.type != "notification.logged"
+    hidden = set()
+    if as_contact and event.claimed_by == "sender":
+        hidden = {"note"} if event.type == "notification.logged" else set(event.sealed)
     return {
         "id": event.id,
         "type": event.type,
@@ -94,7 +96,10 @@ def shown_event(event: Event, *, as_contact: bool = False) -> dict[str, Any]:
         "occurred_at": event.occurred_at,
         "precision": event.precision,
         "recorded_at": event.recorded_at,
-        "payload": {**event.payload, **({} if hidden else event.sealed)},
+        "payload": {
+            **event.payload,
+            **{name: value for name, value in event.sealed.items() if name not in hidden},
+        },
         "evidence_digest": event.evidence_digest,
         "claimed_by": event.claimed_by,
         "assurance": event.assurance,
@@ -208,7 +213,7 @@ SORTS = {
 
 
 def working_list(found: Sequence[Snapshot], *, now: dt.datetime, sort: str) -> list[dict[str, Any]]:
-    """What is still open, each with the time asked for (the earliest that passed), how long ago it was sent, a next step."""
+    """What waits, each with the time asked for (the earliest that passed), its age, and a next step."""
     listed = []
     for each in found:
         lapsed = [one.due_at for one in each.expectations if one.state in queries.NOT_ANSWERED]

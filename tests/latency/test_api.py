@@ -52,6 +52,7 @@ def test_all_together_has_the_whole_shape(api: Api, year: None, now: dt.datetime
                 "n": 3,
                 "events": 2,
                 "censored": 1,
+                "ended_otherwise": {"undeliverable": 0, "misdirected": 0},
                 "median_seconds": 3 * 86_400,
                 "band": answer["groups"][0]["band"],
                 "quartiles": [86_400, None],
@@ -145,8 +146,8 @@ def test_the_command_prints_what_the_api_answers(api: Api, year: None) -> None:
 def test_the_command_reads_as_a_table_in_words(api: Api, year: None) -> None:
     result = CliRunner().invoke(pocdir, ["latency", "--by", "team", "--workspace", "lab"])
     assert result.stdout.splitlines() == [
-        "CERT.at\t2\t2\t0\t1.0 days\t100%",
-        "ISP abuse desk\t1\t0\t1\tnot reached\t0%",
+        "CERT.at\t2\t2\t0\t0\t1.0 days\t100%",
+        "ISP abuse desk\t1\t0\t1\t0\tfewer than half so far\t0%",
     ]
 
 

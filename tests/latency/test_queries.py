@@ -15,7 +15,7 @@ from pocdir.db import db, transaction
 from pocdir.incidents.actions import change_incident, open_incident
 from pocdir.latency import queries
 from pocdir.latency.queries import Case, cases, figures
-from pocdir.latency.rules import verdict_matrix
+from pocdir.latency.rules import WINDOWS, became_by, verdict_matrix
 from tests.latency.made import DAY, HOUR, Own, event, told
 from tests.outreach import made
 
@@ -135,15 +135,79 @@ def test_a_delivery_report_does_not_start_the_clock_that_it_stops(
     assert days(figure(lab, now)) == [(2 / 24, True)]
 
 
-def test_what_could_not_be_delivered_stays_in_the_denominator(
+def bounced(lab: Workspace, ref: str, at: dt.datetime) -> str:
+    return event(lab, ref, "delivery.failed", at=at, by=("remote_mta", "S"), status="5.1.1")
+
+
+def test_what_could_not_be_delivered_is_followed_until_it_bounced(
     lab: Workspace, now: dt.datetime, start: dt.datetime
 ) -> None:
-    event(
-        lab, told(lab, at=start), "delivery.failed", at=start + HOUR, by=("remote_mta", "S"), status="5.1.1"
-    )
+    ref = told(lab, at=start)
+    bounced(lab, ref, start + HOUR)
+    bounced(lab, ref, start + DAY)  # the last delivery failed: from now on nothing can arrive
+    (found,) = figure(lab, now)
+    assert (found.end, found.seconds) == ("undeliverable", 86_400)
+    assert verdict_matrix([found.verdict])["undeliverable"]["unknown"] == 1
+
+
+def test_a_bounce_that_was_answered_all_the_same_is_an_answer(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    ref = told(lab, at=start)
+    bounced(lab, ref, start + HOUR)
+    event(lab, ref, "ack.given", at=start + 3 * DAY)
+    assert days(figure(lab, now)) == [(3, True)]
+
+
+def test_bounces_are_the_directorys_and_make_no_team_slower(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    # Answered after 1 and 2 days, one open, one bounced at once. By hand: of the three that could be answered
+    # S = 2/3, 1/3; of the four that were sent 1/4, then 1/2 were answered, and 1/4 could not be delivered.
+    for answer in (1, 2):
+        event(lab, told(lab, at=start), "ack.given", at=start + answer * DAY)
+    told(lab, at=start)
+    bounced(lab, told(lab, at=start), start)
     found = figure(lab, now)
-    assert days(found) == [(100, False)]
-    assert verdict_matrix(each.verdict for each in found)["undeliverable"]["unknown"] == 1
+    (all_,) = figures(found, None)
+    assert (all_.n, all_.events, all_.censored, all_.ended_otherwise["undeliverable"]) == (4, 2, 1, 1)
+    assert all_.median_seconds == 2 * 86_400
+    assert [all_.within["P1D"], all_.within["P3D"]] == pytest.approx([1 / 3, 2 / 3])
+    first, third, *_ = became_by(queries.incidence(found), WINDOWS.values())
+    assert (first.answered, first.ended_otherwise["undeliverable"]) == pytest.approx((1 / 4, 1 / 4))
+    assert (third.answered, third.still_open) == pytest.approx((1 / 2, 1 / 4))
+
+
+def test_where_all_bounced_nothing_is_said_of_the_team(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    for _ in range(3):
+        bounced(lab, told(lab, at=start), start + HOUR)
+    (all_,) = figures(figure(lab, now), None)
+    assert (all_.n, all_.censored, all_.ended_otherwise["undeliverable"]) == (3, 0, 3)
+    assert (all_.median_seconds, all_.within["P7D"]) == (None, None)
+
+
+def test_not_for_this_team_is_an_answer_and_ends_the_wait_for_what_they_would_do(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    ref = told(lab, at=start)
+    event(lab, ref, "response.misdirected", at=start + DAY, by=("recipient", "A2"))
+    assert days(figure(lab, now)) == days(figure(lab, now, "answer")) == [(1, True)]
+    (found,) = figure(lab, now, "remediation_claimed")
+    assert (found.end, found.seconds) == ("misdirected", 86_400)
+    event(lab, ref, "response.accepted", at=start + 2 * DAY, by=("recipient", "A2"))
+    assert [each.end for each in figure(lab, now, "remediation_claimed")] == [None]
+
+
+def test_answers_that_may_be_automatic_are_counted_apart(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    for more in ({}, {"may_be_automatic": True}):
+        event(lab, told(lab, at=start), "ack.given", at=start, by=("recipient", "A2"), **more)
+    found = figure(lab, now)
+    assert sum(verdict_matrix(each.verdict for each in found)["answered"].values()) == 2
+    assert sum(each.answered for each in found) == queries.may_be_automatic(found) == 1
 
 
 def test_acted_and_never_answered_is_a_cell_of_its_own(

@@ -60,6 +60,7 @@ def test_median_quartiles_and_shares_of_five_answers():
         "n": 5,
         "events": 5,
         "censored": 0,
+        "ended_otherwise": {"undeliverable": 0, "misdirected": 0},
         "median_seconds": 3 * DAY,
         "band": [1 * DAY, 5 * DAY],
         "quartiles": [2 * DAY, 4 * DAY],
@@ -141,12 +142,6 @@ def test_half_by_rounding_is_half():
     """A product of fractions may come out as 0.5000000000000001; seven of fourteen are half all the same."""
     for n in range(2, 400, 2):
         assert figures(range(1, n + 1), [True] * n)["median_seconds"] == n / 2
-
-
-def test_greenwood_variance_without_censoring_is_the_binomial_one():
-    curve = rules.survival_curve([1, 2, 3, 4], [True] * 4)
-    expected = [s * (1 - s) / 4 for s in (1, 0.75, 0.5, 0.25, 0)]
-    assert rules.greenwood_variance(curve) == pytest.approx(expected, abs=EXACT)
 
 
 @pytest.mark.parametrize("durations", [[-1.0], [math.nan], [math.inf]])
@@ -238,6 +233,40 @@ def test_bounced_reports_cannot_be_answered_any_more():
 def test_answer_and_bounce_at_one_time_share_those_still_open_before():
     incidence = rules.cumulative_incidence([5, 5, 9, 9], ["answered", "bounced", None, None])
     assert incidence.ended["answered"].tolist() == incidence.ended["bounced"].tolist() == [0, 0.25, 0.25]
+
+
+def test_what_became_of_all_adds_up_at_every_window():
+    # Bounced at once and after 2 days, answered after 1 and 4, one open for 10.
+    ends = ["undeliverable", "answered", "undeliverable", "answered", None]
+    incidence = rules.cumulative_incidence([0, DAY, 2 * DAY, 4 * DAY, 10 * DAY], ends)
+    found = rules.became_by(incidence, rules.WINDOWS.values())
+    shares = [(each.answered, each.ended_otherwise["undeliverable"], each.still_open) for each in found]
+    assert shares == [pytest.approx(row) for row in ((0.2, 0.2, 0.6), (0.2, 0.4, 0.4), (0.4, 0.4, 0.2))]
+    assert found[0].ended_otherwise["misdirected"] == 0
+
+
+def test_once_all_have_ended_every_later_window_is_known():
+    ended = rules.became_by(rules.cumulative_incidence([5, 6], ["answered", "undeliverable"]), [DAY])
+    assert [(each.answered, each.still_open) for each in ended] == [(0.5, 0)]
+    assert rules.became_by(rules.cumulative_incidence([], []), [DAY]) == ()
+
+
+def test_figures_tell_what_ended_otherwise_from_what_is_open():
+    ends = ["answered", "undeliverable", "misdirected", None, None]
+    curve = rules.survival_curve([1, 2, 3, 4, 5], [end == "answered" for end in ends])
+    shape = rules.as_json(rules.group("all", "all", curve, ends))
+    assert (shape["n"], shape["events"], shape["censored"]) == (5, 1, 2)
+    assert shape["ended_otherwise"] == {"undeliverable": 1, "misdirected": 1}
+
+
+def test_classic_data_with_one_kind_of_end_have_the_incidence_that_their_curve_leaves(shared_data):
+    time, status = COLUMNS["leukemia"]
+    with (shared_data / "survival" / "leukemia.csv").open(newline="") as lines:
+        cohort = [(float(row[time]), float(row[status]) == 1) for row in csv.DictReader(lines)]
+    incidence = rules.cumulative_incidence(
+        [t for t, _ in cohort], ["answered" if e else None for _, e in cohort]
+    )
+    assert 1 - incidence.ended["answered"] == pytest.approx(curve_of(cohort).s, abs=EXACT)
 
 
 def test_without_ends_there_is_no_incidence():
