@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from pocdir.db import db, transaction
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
-from pocdir.outreach.actions.spreadsheet import import_spreadsheet
+from pocdir.outreach.actions.spreadsheet import Result, expected, import_spreadsheet, tally
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.plans import routed
+from pocdir.outreach.queries.spreadsheet import matched
 from pocdir.outreach.rules.delimited import LARGEST
-from pocdir.outreach.rules.spreadsheet import read_spreadsheet
+from pocdir.outreach.rules.letter import one_line
+from pocdir.outreach.rules.spreadsheet import Spreadsheet, read_spreadsheet
 from pocdir.web.errors import flat_messages, in_words
 from pocdir.web.terminal import app_context, emit, json_option, table
 
@@ -42,14 +45,18 @@ workspace_option = click.option("--workspace", help="Whose; not needed where the
 @click.option(
     "--csv", "spreadsheet", type=click.Path(path_type=Path), help="Your old spreadsheet (- for stdin)."
 )
-@click.option("--day-first", is_flag=True, help="With --csv: 03/04/2026 is the third of April.")
+@click.option(
+    "--day-first/--month-first",
+    default=None,
+    help="With --csv: 03/04/2026 is the third of April, or the fourth of March.",
+)
 @click.option("--dry-run", is_flag=True, help="With --csv: show what would be logged.")
 @workspace_option
 @json_option
 def notify(
     spreadsheet: Path | None,
     dry_run: bool,
-    day_first: bool,
+    day_first: bool | None,
     workspace: str | None,
     as_json: bool,
     **given: Any,
@@ -105,23 +112,55 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
         return presentation.shown(snapshots.snapshot(ref, who, session))
 
 
-def _import(who: Principal, path: Path, day_first: bool, dry_run: bool, as_json: bool) -> int:
+def _import(who: Principal, path: Path, day_first: bool | None, dry_run: bool, as_json: bool) -> int:
     now = clock.now()
-    sheet = read_spreadsheet(_read(path), now=now, day_first=day_first or None)
-    with transaction() as session:
-        results = import_spreadsheet(
-            session, sheet, apply=not dry_run, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
-        )
+    sheet = read_spreadsheet(_read(path), now=now, day_first=day_first)
+    lines = matched(sheet, workspace_id=who.workspace_id or 0, now=now)
+    if dry_run:
+        results = expected(lines)
+    else:
+        with transaction() as session:
+            results = import_spreadsheet(
+                session, lines, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
+            )
     for each in results:
         if as_json:
             emit(each.as_json())
         else:
-            click.echo(f"line {each.line}: {each.result} {each.team or each.contact} {each.message}".rstrip())
-    refused = sum(each.result == "refused" for each in results)
-    new = sum(each.result == "new" for each in results)
-    would = "would be logged (dry run, nothing was changed)" if dry_run else "logged"
-    click.echo(f"{len(results)} lines: {new} {would}, {refused} refused", err=True)
-    return 1 if refused else 0
+            click.echo(" ".join(filter(None, _said(each))))
+    counts = tally(results)
+    click.echo(_columns(sheet), err=True)
+    end = " (dry run, nothing was changed)" if dry_run else ""
+    click.echo(f"{len(results)} lines: {_counted(counts)}{end}", err=True)
+    return 1 if counts["refused"] else 0
+
+
+_GAINS = {"ack.given": "an answer", "delivery.failed": "a bounce"}
+
+
+def _said(each: Result) -> tuple[str, ...]:
+    gained = " and ".join(_GAINS[type_] for type_ in each.events) if each.result == "gains" else ""
+    return f"line {each.line}: {each.result}", gained, each.team or each.contact, each.message
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    said = [f"{counts['new']} new"]
+    if counts["answers"]:
+        said.append(f"{counts['answers']} gain an answer")
+    if counts["bounces"]:
+        said.append(f"{counts['bounces']} gain a bounce")
+    return ", ".join([*said, f"{counts['known']} known", f"{counts['refused']} refused"])
+
+
+def _columns(sheet: Spreadsheet) -> str:
+    said = "columns: " + ", ".join(
+        f"{field} = {' / '.join(headers)}" for field, headers in sheet.columns.items()
+    )
+    if sheet.unread:
+        said += f"; not read: {', '.join(sheet.unread)}"
+    if sheet.day_first is not None:
+        said += f"; dates such as 03/04/2026 have the {'day' if sheet.day_first else 'month'} first"
+    return one_line(said)
 
 
 def _read(path: Path) -> bytes:

@@ -1,36 +1,35 @@
-"""The researcher's old spreadsheet becomes notifications and events; brought twice, it counts once."""
+"""The researcher's old spreadsheet becomes notifications and events; brought again, it adds what is new in it."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from pocdir.core.canonical import canonical_json, sha256
-from pocdir.core.errors import Refusal
-from pocdir.core.text import fold
+from pocdir.core import tlp
+from pocdir.core.errors import Conflict, Refusal
+from pocdir.core.text import Phrase
 from pocdir.core.times import isoformat
 from pocdir.incidents.models import Incident
-from pocdir.ledger.queries import event_by_key
 from pocdir.outreach.actions.notifications import Told, log_notification, record_event
 from pocdir.outreach.queries import notifications as queries
-from pocdir.outreach.rules.spreadsheet import Refused, Row, Spreadsheet
-from pocdir.routing.queries import index
+from pocdir.outreach.queries.spreadsheet import Matched, key_scope
+from pocdir.outreach.rules.spreadsheet import Refused, channel_kind
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one line: result is new, known or refused."""
+    """What becomes of one line: `new`, `gains` (known, and adds the `events`), `known` or `refused`."""
 
     line: int
     contact: str
     result: str
     team: str | None = None
     sent_at: dt.datetime | None = None
-    events: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()  # that the line adds
     message: str = ""
     ref: str | None = None
 
@@ -42,111 +41,125 @@ class Result:
         }
 
 
+def expected(lines: Iterable[Matched | Refused], *, incident: Incident | None = None) -> list[Result]:
+    """What bringing these lines would do. No line is lost: what is refused says why."""
+    return [_expected(line, incident) for line in lines]
+
+
 def import_spreadsheet(
     session: Session,
-    sheet: Spreadsheet,
+    lines: Sequence[Matched | Refused],
     *,
-    apply: bool,
     workspace_id: int,
     now: dt.datetime,
     actor: str,
     incident: Incident | None = None,
 ) -> list[Result]:
-    """Every line's result; with `apply` the new ones are logged. No line is lost: what is refused says why."""
+    """Log what is new in the lines; each line's result. Brought again, or by two at once, nothing counts twice.
+
+    `lines` were matched before the transaction. Raises Conflict `incident_closed`.
+    """
+    if incident is not None and incident.closed_at is not None:
+        raise Conflict("incident_closed", "the incident is closed; reopen it first", where="incident")
     results = []
-    for row in sheet.rows:
-        if isinstance(row, Refused):
-            results.append(Result(row.line, "", "refused", message=_why(row)))
+    for line, result in zip(lines, expected(lines, incident=incident), strict=True):
+        if isinstance(line, Refused) or result.result not in ("new", "gains"):
+            results.append(result)
             continue
         try:
-            results.append(_line(session, row, apply, workspace_id, now, actor, incident))
+            ref = _write(session, line, workspace_id, now, actor, incident)
+            results.append(replace(result, ref=ref))
         except Refusal as refusal:
-            results.append(Result(row.line, row.contact, "refused", message=str(refusal)))
+            results.append(replace(result, result="refused", events=(), message=refusal.message))
     return results
 
 
-def _line(
+def tally(results: Iterable[Result]) -> dict[str, int]:
+    """How many lines are new, gain something (an answer, a bounce), are known, are refused; events added."""
+    counts = dict.fromkeys(("new", "gains", "answers", "bounces", "known", "refused", "events"), 0)
+    for each in results:
+        counts[each.result] += 1
+        counts["events"] += len(each.events)
+        if each.result == "gains":
+            counts["answers"] += "ack.given" in each.events
+            counts["bounces"] += "delivery.failed" in each.events
+    return counts
+
+
+def _expected(line: Matched | Refused, incident: Incident | None) -> Result:
+    if isinstance(line, Refused):
+        return Result(line.line, "", "refused", message=_why(line))
+    row = line.row
+    result = Result(row.line, row.contact, "new", line.team, row.sent_at, ref=line.ref)
+    if line.team is None:
+        return replace(result, result="refused", message=_no_team(line))
+    if line.is_known:
+        result = replace(result, result="gains" if line.facts else "known")
+    return replace(result, events=tuple(fact.type for fact in line.facts), message=_remark(line, incident))
+
+
+def _remark(line: Matched, incident: Incident | None) -> str:
+    """What the user should know of a line that is not refused."""
+    said = []
+    if line.twin is not None and line.ref is None:
+        said.append(Phrase("the same as line %(line)s", line=str(line.twin)))
+    if line.note and line.is_known and not _takes_note(line):
+        said.append(Phrase("its note is not recorded: add it to the notification by hand"))
+    elif line.note and not line.is_known and incident is not None and incident.tlp == tlp.RED:
+        said.append(Phrase("its note is not recorded: TLP:RED stays out of the record"))
+    return said[0] if len(said) == 1 else "; ".join(said)
+
+
+def _write(
     session: Session,
-    row: Row,
-    apply: bool,
+    line: Matched,
     workspace_id: int,
     now: dt.datetime,
     actor: str,
     incident: Incident | None,
-) -> Result:
-    team, others = _team(session, row)
-    if team is None:
-        reason = (
-            f"several teams have this address ({', '.join(others[:5])})"
-            if others
-            else ("no team in the directory has this address or name")
-        )
-        return Result(
-            row.line,
-            row.contact,
-            "refused",
-            sent_at=row.sent_at,
-            message=f"{reason}; name it in a column `team`",
-        )
-    key = sha256(
-        canonical_json([team, row.contact.lower(), isoformat(row.sent_at), row.precision, row.title])
-    ).hex()
-    said = [(type_, at, precision) for type_, at, precision in _facts(row, now)]
-    events = tuple(type_ for type_, _, _ in said)
-    standing = event_by_key(f"logged:{workspace_id}", key, session)
-    if standing is not None:
-        return Result(row.line, row.contact, "known", team, row.sent_at, events, ref=standing.notification)
-    if not apply:
-        return Result(row.line, row.contact, "new", team, row.sent_at, events)
-    ref = log_notification(
+) -> str:
+    row = line.row
+    ref = line.ref or log_notification(
         session,
         Told(
-            team=team,
-            channel=("email" if "@" in row.contact else "other", row.contact),
+            team=line.team or "",
+            channel=(channel_kind(row.contact), row.contact),
             sent_at=row.sent_at,
             precision=row.precision,
             subject=row.title,
+            note=row.note,
         ),
-        workspace_id=workspace_id,
-        now=now,
-        actor=actor,
-        incident=incident,
-        key=key,
-    )
-    notification = queries.notification_for_recipient(ref, session)
-    assert notification is not None  # noqa: S101 - logged one line above
-    for type_, at, precision in said:
-        payload = {"note": row.note} if row.note and type_ == "ack.given" else {}
+        workspace_id=workspace_id, now=now, actor=actor, incident=incident, key=line.key,
+    )  # fmt: skip
+    if not line.facts:
+        return ref
+    notification = queries.notification_to_change(ref, session)
+    assert notification is not None  # noqa: S101 - logged above, or found under the workspace's own key
+    for fact in line.facts:
+        takes_note = line.is_known and fact.type == "ack.given" and line.note
         record_event(
-            session, notification, type=type_, payload=payload, occurred_at=at, precision=precision, now=now,
-            actor=actor, claimed_by="sender", assurance="S",
+            session, notification, type=fact.type, payload={"note": line.note} if takes_note else {},
+            occurred_at=fact.at, precision=fact.precision, now=now, actor=actor, claimed_by="sender",
+            assurance="S", scope=key_scope(workspace_id), key=fact.key,
         )  # fmt: skip
-    return Result(row.line, row.contact, "new", team, row.sent_at, events, ref=ref)
+    return ref
 
 
-def _facts(row: Row, now: dt.datetime) -> Sequence[tuple[str, dt.datetime, str]]:
-    """(type, when, precision) of what the line says came after; a bare yes is known by now, no sooner."""
-    found = []
-    for type_, said, precision in (
-        ("delivery.failed", row.bounced, row.bounced_precision),
-        ("ack.given", row.answered, row.answered_precision),
-    ):
-        if isinstance(said, dt.datetime):
-            found.append((type_, said, precision))
-        elif said:
-            found.append((type_, now, "bounded"))
-    return found
+def _takes_note(line: Matched) -> bool:
+    """A known line's note goes beside the answer that it gains."""
+    return any(fact.type == "ack.given" for fact in line.facts)
 
 
-def _team(session: Session, row: Row) -> tuple[str | None, Sequence[str]]:
-    """The one team meant, else None and the candidates."""
-    names = index().names
-    if row.team:
-        found: Sequence[str] = names.get(fold(row.team), ())
-    else:
-        found = queries.teams_by_address(session, row.contact) or names.get(fold(row.contact), ())
-    return (found[0], found) if len(found) == 1 else (None, found)
+def _no_team(line: Matched) -> str:
+    if line.others:
+        return Phrase(
+            "several teams have this address (%(teams)s); name it in a column `team`",
+            teams=", ".join(line.others[:5]),
+        )
+    return Phrase("no team in the directory has this address or name; name it in a column `team`")
 
 
-def _why(row: Refused) -> str:
-    return f"{row.column}: {row.reason}" if row.column else str(row.reason)
+def _why(refused: Refused) -> str:
+    if refused.column is None:
+        return refused.reason
+    return f"{refused.column}: {refused.reason}"

@@ -8,14 +8,17 @@ import zlib
 from typing import Any
 
 from flask import g, render_template, request
+from sqlalchemy.orm import Session
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, Refusal
-from pocdir.db import transaction
+from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
-from pocdir.outreach.actions.spreadsheet import Result, import_spreadsheet
+from pocdir.incidents.models import Incident
+from pocdir.outreach.actions.spreadsheet import Result, expected, import_spreadsheet, tally
 from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.queries.spreadsheet import matched
 from pocdir.outreach.rules.spreadsheet import Spreadsheet, read_spreadsheet
 from pocdir.web.forms import Form
 
@@ -39,22 +42,20 @@ def bring_spreadsheet() -> Any:
     try:
         data = _posted_back(request.form.get("upload", "")) if apply else _brought()
         sheet = read_spreadsheet(data, now=now, day_first=DAY_FIRST.get(request.form.get("day_first", "")))
-        with transaction() as session:
-            named = request.form.get("incident") or None
-            incident = (
-                incident_queries.incident(named, workspace_id=principal.workspace_id, session=session)
-                if named
-                else None
-            )
-            results = import_spreadsheet(
-                session, sheet, apply=apply, workspace_id=principal.workspace_id, now=now,
-                actor=principal.actor, incident=incident,
-            )  # fmt: skip
+        lines = matched(sheet, workspace_id=principal.workspace_id, now=now)
+        if not apply:
+            results = expected(lines, incident=_incident(db.session()))
+        else:
+            with transaction() as session:
+                results = import_spreadsheet(
+                    session, lines, workspace_id=principal.workspace_id, now=now, actor=principal.actor,
+                    incident=_incident(session),
+                )  # fmt: skip
     except Refusal as refusal:
         typed.errors.setdefault("file", []).append(refusal.message)
         return _page(typed), 422
     if apply:
-        return _page(typed, done=_done(results))
+        return _page(typed, done=tally(results) | {"not_logged": _refused(results)})
     return _page(typed, preview=_preview(sheet, results, data))
 
 
@@ -67,6 +68,13 @@ def _page(typed: Form, **more: Any) -> str:
         preview=more.get("preview"),
         done=more.get("done"),
     )
+
+
+def _incident(session: Session) -> Incident | None:
+    named = request.form.get("incident") or None
+    if named is None:
+        return None
+    return incident_queries.incident(named, workspace_id=g.principal.workspace_id, session=session)
 
 
 def _brought() -> bytes:
@@ -85,26 +93,25 @@ def _posted_back(upload: str) -> bytes:
     try:
         reader = zlib.decompressobj()
         data = reader.decompress(base64.b64decode(upload, validate=True), LARGEST_BROUGHT)
+        if not reader.eof:
+            raise ValueError
     except (binascii.Error, zlib.error, ValueError):
         raise Invalid("spreadsheet_invalid", "bring the file again", where="file") from None
     return data
 
 
 def _preview(sheet: Spreadsheet, results: list[Result], data: bytes) -> dict[str, Any]:
-    return {
+    others = [each for each in results if each.result != "refused"]
+    return tally(results) | {
         "columns": sheet.columns,
         "unread": sheet.unread,
-        "rows": results[:SHOWN],
+        "day_first": sheet.day_first,
+        "not_logged": _refused(results),
+        "rows": others[:SHOWN],
+        "more": max(0, len(others) - SHOWN),
         "upload": base64.b64encode(zlib.compress(data)).decode(),
-        **{kind: sum(each.result == kind for each in results) for kind in ("new", "known", "refused")},
     }
 
 
-def _done(results: list[Result]) -> dict[str, int]:
-    new = [each for each in results if each.result == "new"]
-    return {
-        "logged": len(new),
-        "events": sum(len(each.events) for each in new),
-        "known": sum(each.result == "known" for each in results),
-        "refused": sum(each.result == "refused" for each in results),
-    }
+def _refused(results: list[Result]) -> list[Result]:
+    return [each for each in results if each.result == "refused"][:SHOWN]
