@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pocdir.outreach.rules.fold import RESPONSE_GROUPS
+
 Numbers = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 DAY = 86400
 WINDOWS: Mapping[str, int] = {"P1D": DAY, "P3D": 3 * DAY, "P7D": 7 * DAY, "P30D": 30 * DAY}
-RESPONSES = ("answered", "ticket_only", "no_answer", "undeliverable")
 OUTCOMES = ("observed", "claimed", "none", "unknown")
 ANSWERED = "answered"
 # Ends after which the level cannot be reached any more, neither of them the team's doing.
+UNDATED = "undated"  # it reached the level at a time that is not known
 OTHER_ENDS = ("undeliverable", "misdirected")
 
 _Z = NormalDist().inv_cdf(0.975)
@@ -74,7 +76,8 @@ class Curve:
 class Group:
     """The figures of one group; None = not reached (the group has not been followed that far).
 
-    n = events + censored + those that ended otherwise, by the end (`OTHER_ENDS`).
+    n = events + censored + those that ended otherwise, by the end (`OTHER_ENDS`). Of the events `undated` came
+    at times that are not known: they are in no time and no share.
     """
 
     key: str
@@ -82,6 +85,7 @@ class Group:
     n: int
     events: int
     censored: int
+    undated: int
     ended_otherwise: Mapping[str, int]
     median_seconds: float | None
     band: tuple[float | None, float | None]
@@ -166,8 +170,9 @@ def group(key: str, label: str, curve: Curve, ends: Iterable[str | None] = ()) -
         key=key,
         label=label,
         n=curve.n,
-        events=curve.events,
-        censored=curve.censored - sum(otherwise.values()),
+        events=curve.events + counted[UNDATED],
+        censored=curve.censored - counted[UNDATED] - sum(otherwise.values()),
+        undated=counted[UNDATED],
         ended_otherwise=otherwise,
         median_seconds=time_answered(curve, 0.5),
         band=median_band(curve),
@@ -237,7 +242,7 @@ def became_by(incidence: Incidence, moments: Iterable[float]) -> tuple[Became, .
 
 def verdict_matrix(verdicts: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
     """Notifications counted by (response, outcome), every cell present; ValueError on any other verdict."""
-    matrix = {response: dict.fromkeys(OUTCOMES, 0) for response in RESPONSES}
+    matrix = {response: dict.fromkeys(OUTCOMES, 0) for response in RESPONSE_GROUPS}
     for response, outcome in verdicts:
         if outcome not in matrix.get(response, {}):
             raise ValueError(f"no such verdict: {response!r}, {outcome!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import Snapshot, of_incidents
 from pocdir.outreach.rules import corrections
 from pocdir.outreach.rules import letter as letters
-from pocdir.outreach.rules.fold import response_group
+from pocdir.outreach.rules.fold import RESPONSE_GROUPS, response_group
 from pocdir.outreach.rules.posting import POSTED_BY
 from pocdir.outreach.rules.recipient import LIFE, recipient_token
 
@@ -183,12 +184,14 @@ CORRECTABLE = frozenset(
 
 
 def counted(snapshots: Sequence[Snapshot]) -> dict[str, int]:
-    """How many of the notifications (not withdrawn) were answered, got ticket mail only, nothing, or bounced."""
-    counts = dict.fromkeys(("answered", "ticket_only", "no_answer", "undeliverable"), 0)
-    for row in (each.row for each in snapshots):
-        if row.withdrawn_at is None:
-            counts[response_group(row.response, row.transport)] += 1
-    return counts
+    """How many were told (not withdrawn); of these answered, got ticket mail only, nothing, or bounced."""
+    standing = [each.row for each in snapshots if each.row.withdrawn_at is None]
+    groups = Counter(response_group(row.response, row.transport) for row in standing)
+    return {
+        "told": len(standing),
+        "withdrawn": len(snapshots) - len(standing),
+        **{name: groups[name] for name in RESPONSE_GROUPS},
+    }
 
 
 def incident_rows(rows: Sequence[Any]) -> list[dict[str, Any]]:
@@ -199,7 +202,7 @@ def incident_rows(rows: Sequence[Any]) -> list[dict[str, Any]]:
     names = ("ref", "title", "tlp", "rsit_class", "rsit_type", "people_at_risk", "created_at", "closed_at")
     return [
         {name: getattr(incident, name) for name in names}
-        | {"assets": assets, "notifications": len(told.get(incident.id, []))}
+        | {"assets": assets}
         | counted(told.get(incident.id, []))
         for incident, assets in rows
     ]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from babel import Locale, UnknownLocaleError
 from flask import Flask, Response, current_app, request
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, format_number, get_locale
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 from pocdir.config import PACKAGE
 from pocdir.core import clock, codes
@@ -31,6 +35,7 @@ def init_app(app: Flask) -> None:
         locale_selector=chosen_language,
     )
     app.jinja_env.add_extension("jinja2.ext.do")
+    app.jinja_env.globals["ngettext"] = _counting(app.jinja_env.globals["ngettext"])
     # A line that holds a tag alone leaves no empty line behind.
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["now"] = clock.now
@@ -40,17 +45,25 @@ def init_app(app: Flask) -> None:
 
 
 def chosen_language() -> str:
-    """`?lang=`; else, where the page is translated whole, the cookie or what the browser asks for; else English."""
-    wanted, kept = request.args.get("lang"), request.cookies.get(COOKIE)
-    if wanted in LANGUAGES:
-        return wanted
-    if kept in _offered():
-        return kept
+    """`?lang=`, the cookie, or what the browser asks for, where the page is translated whole; else English."""
+    for wanted in (request.args.get("lang"), request.cookies.get(COOKIE)):
+        if wanted in _offered():
+            return wanted
     return request.accept_languages.best_match(_offered()) or "en"
 
 
 def _offered() -> tuple[str, ...]:
     return RECIPIENT if request.path.startswith("/r/") else COMPLETE
+
+
+def _counting(ngettext: Callable[..., str]) -> Callable[..., str]:
+    """`ngettext` for templates that writes its number as every other number on the page is written."""
+
+    @pass_context
+    def counted(context: Context, one: str, many: str, number: int, **values: object) -> str:
+        return ngettext(context, one, many, number, **({"num": format_number(number)} | values))
+
+    return counted
 
 
 def country_name(code: str) -> str:
@@ -78,7 +91,7 @@ def _context() -> dict[str, object]:
 
 def _remember(response: Response) -> Response:
     wanted = request.args.get("lang")
-    if wanted in LANGUAGES and not request.path.startswith("/api/"):
+    if wanted in _offered() and not request.path.startswith("/api/"):
         response.set_cookie(
             COOKIE, wanted, max_age=31_536_000, httponly=True, samesite="Lax", secure=request.is_secure
         )

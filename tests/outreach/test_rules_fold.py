@@ -24,7 +24,7 @@ from pocdir.outreach.rules.expectations import (
     lapse_key,
     lapse_payload,
 )
-from pocdir.outreach.rules.fold import CLOCK, OUTCOME, RESPONSE, TRANSPORT, deliveries, state_of
+from pocdir.outreach.rules.fold import CLOCK, OUTCOME, RESPONSE, TRANSPORT, state_of
 
 START = dt.datetime(2026, 3, 4, 10, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -287,17 +287,6 @@ def test_after_a_failure_the_next_attempt_shows(record):
     assert record.state.transport == "queued"
     record.add("delivery.failed", 3, by="remote_mta", attempt=2)
     assert record.state.transport == "failed"
-
-
-def test_each_recipient_keeps_every_word_about_it(record):
-    record.add("delivery.failed", 1, by="remote_mta", recipient="a@cert.example", status="5.1.1")
-    record.add("delivery.delivered", 2, by="remote_mta", recipient="A@cert.example")
-    record.add("delivery.delivered", 1, by="remote_mta", recipient="b@cert.example")
-    first, second = deliveries(record.events)
-    assert first == (
-        1, "a@cert.example", (("failed", START + HOUR), ("delivered", START + 2 * HOUR))
-    )  # fmt: skip
-    assert (second.recipient, second.words) == ("b@cert.example", (("delivered", START + HOUR),))
 
 
 # Sent level
@@ -581,7 +570,6 @@ def test_any_history_gives_one_state_in_any_order_and_repeated(seed):
     again = history + chance.choices(history, k=len(history))
     chance.shuffle(again)
     assert state_of(again) == state
-    assert deliveries(again) == deliveries(history)
     assert state.transport in TRANSPORT
     assert state.response in RESPONSE
     assert state.outcome in OUTCOME

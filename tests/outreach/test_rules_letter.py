@@ -55,7 +55,7 @@ def test_a_letter_says_everything_its_reader_needs():
 
 
 def test_the_label_is_first_and_the_link_last():
-    body = letter(matter(checkpoint="pocdir.example 1234")).body
+    body = letter(matter()).body
     assert body.startswith("TLP:GREEN\n\n")
     assert body.endswith(f"\n{LINK}\n")
 

@@ -216,6 +216,19 @@ def test_a_choice_of_language_holds_for_the_next_page(app: Flask, link: str) -> 
     assert '<html lang="en" dir="ltr">' in client.get("/").text
 
 
+@pytest.mark.parametrize("language", ["ar", "fr", "xx"])
+def test_a_page_that_is_not_translated_whole_stays_english_whole(
+    app: Flask, link: str, language: str
+) -> None:
+    client = app.test_client()
+    for path in ("/", "/teams/cert-at", "/login", "/methods", "/nothing-here"):
+        asked = client.get(f"{path}?lang={language}").text
+        assert '<html lang="en" dir="ltr">' in asked
+        assert "العربية" not in asked, "what is not there is not offered"
+        plain_address = plain(asked).replace(f"?lang={language}", "")
+        assert plain_address == plain(app.test_client().get(path).text)
+
+
 @pytest.mark.parametrize("headers", [FRENCH, {"Cookie": "pocdir_lang=fr"}], ids=["header", "cookie"])
 def test_who_asks_for_french_gets_english_whole(app: Flask, link: str, headers: dict[str, str]) -> None:
     for path in (link, "/r/" + "A" * 52, "/", "/teams/cert-at", "/nothing-here"):

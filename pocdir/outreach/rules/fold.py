@@ -50,6 +50,7 @@ class First(NamedTuple):
     event: str
     assurance: str | None
     may_be_automatic: bool
+    is_bounded: bool = False  # it is known to have come by `at`, and not when
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +69,8 @@ class Firsts:
 class Verdict(NamedTuple):
     """The cell of the matrix: (no_answer, observed) is "no answer recorded, yet the devices went quiet"."""
 
-    response: str  # answered, ticket_only, no_answer, undeliverable
+    response: str  # one of RESPONSE_GROUPS
     outcome: str  # observed, claimed, none, unknown
-
-
-class Delivery(NamedTuple):
-    """What became of one attempt to one recipient: every word about it with its time, none erased."""
-
-    attempt: int
-    recipient: str | None  # None: not said, or erased
-    words: tuple[tuple[str, dt.datetime], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +118,11 @@ class State:
         return Verdict(response, "none" if self.outcome == "relapsed" else self.outcome)
 
 
+RESPONSE_GROUPS = ("answered", "ticket_only", "no_answer", "undeliverable")
+
+
 def response_group(response: str, transport: str) -> str:
-    """A response as the matrix counts it: answered, ticket_only, undeliverable or no_answer."""
+    """A response as pages, matrix and API count it: one of RESPONSE_GROUPS."""
     if response == "receipt":
         return "ticket_only"
     if response != "awaiting":
@@ -155,19 +151,6 @@ def state_of(events: Iterable[Event]) -> State:
         acknowledgements=acknowledgements,
         withdrawn_at=withdrawn_at,
     )
-
-
-def deliveries(events: Iterable[Event]) -> tuple[Delivery, ...]:
-    """What became of each attempt and recipient (as far as recipients have not been erased)."""
-    words: dict[tuple[int, str | None], list[tuple[str, dt.datetime]]] = {}
-    for event in counting(events):
-        room, _, word = event.type.partition(".")
-        if room in ("message", "delivery", "disposition"):
-            recipient = event.sealed.get("recipient")
-            track = (event.payload.get("attempt", 1), recipient.casefold() if recipient else None)
-            words.setdefault(track, []).append((word, event.occurred_at))
-    ordered = sorted(words.items(), key=lambda item: (item[0][0], item[0][1] or ""))
-    return tuple(Delivery(attempt, recipient, tuple(said)) for (attempt, recipient), said in ordered)
 
 
 def _transport(order: Sequence[Event]) -> str:
@@ -369,7 +352,8 @@ def _may_be_automatic(event: Event) -> bool:
 
 
 def _mark(event: Event) -> First:
-    return First(event.occurred_at, event.id, event.assurance, _may_be_automatic(event))
+    bounded = event.precision == "bounded"
+    return First(event.occurred_at, event.id, event.assurance, _may_be_automatic(event), bounded)
 
 
 def _first(order: Sequence[Event], type_: str) -> First | None:

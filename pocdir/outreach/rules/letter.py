@@ -59,7 +59,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """All that a letter is made from; `link` is the recipient's page, `background` a referral's history."""
+    """All that a letter is made from; `link` is the recipient's page."""
 
     kind: str
     reference: str
@@ -68,11 +68,9 @@ class Matter:
     title: str | None = None
     about: tuple[str, str | None] | None = None  # RSIT class and type
     message: str | None = None
-    background: str | None = None
     assets: Sequence[Asset] = ()
     asked: Sequence[Asked] = ()
     link: str | None = None
-    checkpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +144,6 @@ def _paragraphs(matter: Matter, _: Translate) -> Iterator[str]:
     yield _opening(matter.kind, _)[1]
     if matter.title or matter.about:
         yield "\n".join(_about(matter, _))
-    if matter.background:
-        yield _text(matter.background)
     if matter.message:
         yield _text(matter.message)
     if matter.assets:
@@ -158,8 +154,6 @@ def _paragraphs(matter: Matter, _: Translate) -> Iterator[str]:
     signature = (sender.name, sender.workspace, sender.contact)
     yield "\n".join(one_line(line) for line in signature if line)
     yield _("Please keep this reference in your reply:") + " " + reference_tag(matter.reference)
-    if matter.checkpoint:
-        yield one_line(matter.checkpoint)
     if matter.link:
         yield (
             _("The same without writing, for this recipient only; no account is needed:") + "\n" + matter.link

@@ -18,7 +18,9 @@ all("[data-dismiss]", (button) => {
   button.addEventListener("click", () => button.parentElement.remove());
 });
 
-const { lang } = document.documentElement, style = { dateStyle: "medium", timeStyle: "short" };
+const { lang } = document.documentElement, style = {
+  year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+};
 const tongue = navigator.language.startsWith(lang) ? navigator.language : lang;
 all("time[data-local]", (time) => {
   time.textContent = new Date(time.dateTime).toLocaleString(tongue, style);
