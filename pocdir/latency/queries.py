@@ -15,8 +15,10 @@ from pocdir.core.codes import name_of
 from pocdir.db import db
 from pocdir.directory.models import Team
 from pocdir.incidents.models import Incident
+from pocdir.incidents.rules.record import ENDS, closing
 from pocdir.latency.rules import (
     ANSWERED,
+    UNDATED,
     Curve,
     Group,
     Incidence,
@@ -66,7 +68,8 @@ class Record(NamedTuple):
 class Case:
     """One notification in a figure: `seconds` from the clock's start to its end.
 
-    `end`: `answered` (it reached the level), one of `OTHER_ENDS`, or None: still open.
+    `end`: `answered` (it reached the level), `undated` (it did, nobody knows when: it is followed from the start
+    to the start, the last moment at which it surely was open), one of `OTHER_ENDS`, or None: still open.
     """
 
     ref: str
@@ -83,7 +86,7 @@ class Case:
 
     @property
     def answered(self) -> bool:
-        """Whether it reached the level."""
+        """Whether it reached the level at a known time."""
         return self.end == ANSWERED
 
     @property
@@ -112,8 +115,8 @@ def cases(
     answer it, and that is the directory's doing. It is counted, apart.
     """
     wanted = teams if team is None else (team,)
-    rows = _notifications(viewer, now, wanted)
-    known = _known(viewer, now, wanted)
+    rows = _notifications(viewer, wanted)
+    known, closed = _known(viewer, now, wanted), _closed(viewer, now)
     lowest = SENT_LEVELS.index(sent_level)
     found = []
     for row in rows:
@@ -121,7 +124,7 @@ def cases(
         if told is None or not told.happened or not _is_asked(told.sent, level, since, until):
             continue
         if SENT_LEVELS.index(told.state.sent_level) >= lowest:
-            found.append(_case(row, told, level, now))
+            found.append(_case(row, told, level, now, closed.get(told.sent.incident or "")))
     return found
 
 
@@ -158,17 +161,20 @@ def _happened(events: list[Event]) -> bool:
     )
 
 
-def _ended(events: list[Event], state: State) -> dict[str, dt.datetime]:
-    """When it could not arrive any more, and when the team said that it is not for them."""
+def _ended(sent: Event, events: list[Event], state: State) -> dict[str, dt.datetime]:
+    """When it could not arrive any more, and when the team said that it is not for them; from the start where
+    it is not known when.
+    """
     failed, misdirected = state.verdict.response == "undeliverable", state.response == "misdirected"
     found = {}
     for event in counting(events):
+        at = sent.occurred_at if event.precision == "bounded" else event.occurred_at
         if event.type == "delivery.failed" and failed:
-            found["undeliverable"] = event.occurred_at
+            found["undeliverable"] = at
         elif (
             event.type == "response.misdirected" and misdirected and not event.payload.get("may_be_automatic")
         ):
-            found["misdirected"] = event.occurred_at
+            found["misdirected"] = at
     return found
 
 
@@ -178,6 +184,8 @@ def _end(
     """How and when following it ended. A word that it is not for them is an answer, and excludes what they
     would do about it.
     """
+    if reached is not None and reached.is_bounded:
+        return UNDATED, told.sent.occurred_at
     if reached is not None and reached.at <= until:
         return ANSWERED, reached.at
     ended = [
@@ -189,13 +197,13 @@ def _end(
     return end, at
 
 
-def _case(row: AnyRow, told: Record, level: str, now: dt.datetime) -> Case:
+def _case(row: AnyRow, told: Record, level: str, now: dt.datetime, closed_at: dt.datetime | None) -> Case:
     sent, state = told.sent, told.state
     reached, start = first_of(state.first, level), state.first.handed_over
     # A delivery report or ticket mail does not start the clock that it stops.
     of_itself = start is None or (reached is not None and start.event == reached.event)
-    began = sent.occurred_at if of_itself or start is None else start.at
-    followed_to = min(moment for moment in (now, state.withdrawn_at, row.closed_at) if moment is not None)
+    began = sent.occurred_at if of_itself or start is None or start.is_bounded else start.at
+    followed_to = min(moment for moment in (now, state.withdrawn_at, closed_at) if moment is not None)
     end, ended_at = _end(told, level, reached, followed_to)
     return Case(
         ref=row.ref,
@@ -212,19 +220,31 @@ def _case(row: AnyRow, told: Record, level: str, now: dt.datetime) -> Case:
     )
 
 
-def _notifications(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> Sequence[AnyRow]:
-    """Whose they are, to whom, and until when they were followed if their incident was closed by `now`."""
-    closed = case((_I.closed_at <= now, _I.closed_at))
+def _notifications(viewer: Viewer, teams: Collection[str] | None) -> Sequence[AnyRow]:
+    """Whose they are, and to whom."""
     statement = (
-        select(_N.ref, _T.slug, _T.name, _T.kind, _T.country, closed.label("closed_at"))
+        select(_N.ref, _T.slug, _T.name, _T.kind, _T.country)
         .join(_T.id.table, _T.id == _N.team_id)
-        .outerjoin(_I.id.table, _I.id == _N.incident_id)
         .where(seen_by(viewer))
         .order_by(_N.id)
     )
     if teams is not None:
         statement = statement.where(_T.slug.in_(teams))
     return db.session.execute(statement).all()
+
+
+def _closed(viewer: Viewer, now: dt.datetime) -> dict[str, dt.datetime]:
+    """By reference, when the incidents were closed that were closed as known at `now`: until then they were followed."""
+    theirs = select(_I.ref).join(_N.ref.table, _N.incident_id == _I.id).where(seen_by(viewer))
+    statement = (
+        select(_E.incident, _E.type, _E.occurred_at)
+        .where(_E.notification.is_(None), _E.incident.in_(theirs), _E.type.in_(ENDS), _E.recorded_at <= now)
+        .order_by(_E.occurred_at, _E.id)
+    )
+    ends: dict[str, list[tuple[str, dt.datetime]]] = {}
+    for ref, type_, at in db.session.execute(statement):
+        ends.setdefault(ref, []).append((type_, at))
+    return {ref: at for ref, of_one in ends.items() if (at := closing(of_one)["closed_at"]) is not None}
 
 
 def _known(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> dict[str, Record]:
@@ -249,7 +269,7 @@ def _known(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> d
         sent = next((event for event in events if event.type == "notification.logged"), None)
         if sent is not None:
             state = state_of(events)
-            found[ref] = Record(sent, _happened(events), state, _ended(events, state))
+            found[ref] = Record(sent, _happened(events), state, _ended(sent, events, state))
     if len(folds) > MOST_FOLDS:
         folds.clear()
     folds.update({ref: (marks[ref], found[ref]) for ref in found.keys() - held.keys()})
@@ -258,14 +278,18 @@ def _known(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> d
 
 def _events(refs: Sequence[str], now: dt.datetime) -> dict[str, list[Event]]:
     """By notification: only what the fold reads, and no sealed value; no figure rests on a person's words."""
-    columns = (_E.notification, _E.id, _E.type, _E.occurred_at, _E.claimed_by, _E.assurance, _E.payload)
+    columns = (
+        _E.notification, _E.id, _E.type, _E.occurred_at, _E.precision, _E.claimed_by, _E.assurance, _E.payload,
+    )  # fmt: skip
     found: dict[str, list[Event]] = {}
     for start in range(0, len(refs), BATCH):
         batch = refs[start : start + BATCH]
         statement = select(*columns).where(_E.notification.in_(batch), _E.recorded_at <= now)
-        for ref, ident, type_, occurred_at, claimed_by, assurance, payload in db.session.execute(statement):
+        for ref, ident, type_, occurred_at, precision, claimed_by, assurance, payload in db.session.execute(
+            statement
+        ):
             event = Event(
-                ident, type_, occurred_at, now, claimed_by, "",
+                ident, type_, occurred_at, now, claimed_by, "", precision=precision,
                 assurance=assurance, notification=ref, payload=payload,
             )  # fmt: skip
             found.setdefault(ref, []).append(event)
@@ -304,7 +328,8 @@ def curve(found: Sequence[Case]) -> Curve:
 
 def incidence(found: Sequence[Case]) -> Incidence:
     """How all that was sent ended, each end apart."""
-    return cumulative_incidence([each.seconds for each in found], [each.end for each in found])
+    ends = [None if each.end == UNDATED else each.end for each in found]
+    return cumulative_incidence([each.seconds for each in found], ends)
 
 
 def _key(each: Case, by: str | None) -> tuple[str, str]:

@@ -52,7 +52,8 @@ class PageQuery(LatencyQuery):
 class GroupAnswer(Schema):
     """One group's figures, in seconds; null: not reached.
 
-    n = events + censored (still open, or followed no longer) + those that ended otherwise.
+    n = events + censored (still open, or followed no longer) + those that ended otherwise. Of the events
+    `undated` came at a time that is not known: no time and no share has them.
     """
 
     key = fields.String()
@@ -60,6 +61,7 @@ class GroupAnswer(Schema):
     n = fields.Integer()
     events = fields.Integer()
     censored = fields.Integer()
+    undated = fields.Integer()
     ended_otherwise = fields.Dict(keys=fields.String(), values=fields.Integer())
     median_seconds = fields.Float(allow_none=True)
     band = fields.List(fields.Float(allow_none=True))

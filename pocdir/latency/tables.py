@@ -21,12 +21,12 @@ def csv_text(groups: Iterable[Group], about: Mapping[str, str], *, notes: Sequen
     file.writelines(f"# {' '.join(note.split())}\r\n" for note in notes)
     writer = csv.writer(file)
     writer.writerow((
-        *about, "key", "label", "n", "answered", "still_open", *OTHER_ENDS, "median_seconds", "band_from",
+        *about, "key", "label", "n", "answered", "undated", "still_open", *OTHER_ENDS, "median_seconds", "band_from",
         "band_to", "quartile_1", "quartile_3", *(f"within_{window}" for window in WINDOWS),
     ))  # fmt: skip
     for each in groups:
         numbers = (
-            each.n, each.events, each.censored, *(each.ended_otherwise[end] for end in OTHER_ENDS),
+            each.n, each.events, each.undated, each.censored, *(each.ended_otherwise[end] for end in OTHER_ENDS),
             each.median_seconds, *each.band, *each.quartiles,
             *(each.within[window] for window in WINDOWS),
         )  # fmt: skip

@@ -52,6 +52,7 @@ def test_all_together_has_the_whole_shape(api: Api, year: None, now: dt.datetime
                 "n": 3,
                 "events": 2,
                 "censored": 1,
+                "undated": 0,
                 "ended_otherwise": {"undeliverable": 0, "misdirected": 0},
                 "median_seconds": 3 * 86_400,
                 "band": answer["groups"][0]["band"],

@@ -16,6 +16,8 @@ from pocdir.incidents.actions import change_incident, open_incident
 from pocdir.latency import queries
 from pocdir.latency.queries import Case, cases, figures
 from pocdir.latency.rules import WINDOWS, became_by, verdict_matrix
+from pocdir.outreach.actions.notifications import record_event
+from pocdir.outreach.queries.notifications import notification
 from tests.latency.made import DAY, HOUR, Own, event, told
 from tests.outreach import made
 
@@ -313,3 +315,59 @@ def test_another_workspace_sees_nothing_and_the_team_sees_its_own(
     assert [each.team for each in cases(Own(None, isp), level="acknowledgement", now=now)] == ["isp"]
     assert cases(Own(None, None), level="acknowledgement", now=now) == []
     assert queries.teams_told(Own(lab.id)) == [("cert-at", "CERT.at"), ("isp", "ISP abuse desk")]
+
+
+def bare_yes(lab: Workspace, ref: str, *, at: dt.datetime, type_: str = "ack.given") -> None:
+    """Answered (or bounced) by then, and nobody knows when."""
+    with transaction() as session:
+        record_event(
+            session, notification(ref, Own(lab.id), session), type=type_, payload={}, occurred_at=at, now=at,
+            precision="bounded", actor="user:a", claimed_by="sender", assurance="S",
+        )  # fmt: skip
+
+
+def test_an_answer_without_a_date_is_an_answer_and_no_time(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    bare_yes(lab, told(lab, at=start), at=now)
+    event(lab, told(lab, at=start), "ack.given", at=start + DAY)
+    told(lab, at=start)
+    found = figure(lab, now)
+    assert [(each.end, each.seconds / 86_400) for each in found] == [
+        ("undated", 0), ("answered", 1), (None, 100),
+    ]  # fmt: skip
+    (all_,) = figures(found, None)
+    assert (all_.n, all_.events, all_.undated, all_.censored) == (3, 2, 1, 1)
+    assert all_.median_seconds == 86_400
+    assert all_.within["P30D"] == 0.5
+    assert sum(verdict_matrix(each.verdict for each in found)["answered"].values()) == 2
+    became = became_by(queries.incidence(found), [30 * 86_400])[0]
+    assert (became.answered, became.still_open) == pytest.approx((0.5, 0.5))
+
+
+def test_answers_without_dates_alone_make_no_median(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    for _ in range(2):
+        bare_yes(lab, told(lab, at=start), at=now)
+    (all_,) = figures(figure(lab, now), None)
+    assert (all_.n, all_.events, all_.undated, all_.censored) == (2, 2, 2, 0)
+    assert all_.median_seconds is None
+    assert set(all_.within.values()) == {None}
+
+
+def test_a_date_that_is_found_later_makes_it_a_time(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    ref = told(lab, at=start)
+    bare_yes(lab, ref, at=now)
+    event(lab, ref, "ack.given", at=start + 2 * DAY, recorded=now)
+    assert days(figure(lab, now)) == [(2, True)]
+
+
+def test_a_bounce_without_a_date_counts_from_the_start(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    bare_yes(lab, told(lab, at=start), at=now, type_="delivery.failed")
+    (found,) = figure(lab, now)
+    assert (found.end, found.seconds) == ("undeliverable", 0)
