@@ -12,7 +12,10 @@ from flask import Flask
 
 from pocdir.core.errors import Refusal
 from pocdir.core.version import VERSION
-from pocdir.web.terminal import ApplicationFactory
+from pocdir.web.terminal import ApplicationFactory, plain
+
+LONGEST_LINE = 1000
+UNDEFINED_TABLE = "42P01"  # PostgreSQL's
 
 # command -> where it lives, and one line for `pocdir --help` (which loads none of them)
 COMMANDS = {
@@ -103,18 +106,29 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a disk that is full, a file that may not be read
+        about = f": {error.filename}" if error.filename else ""
+        return _refuse(f"{error.strerror or error}{about}", 1)
     except Exception as error:
         from sqlalchemy.exc import SQLAlchemyError  # not for --help
 
         if not isinstance(error, SQLAlchemyError):
             raise
-        said = str(getattr(error, "orig", None) or error)  # never the statement with its values
-        return _refuse(f"the database says: {said} (`pocdir doctor` tells more)", 1)
+        return _refuse(_database_says(getattr(error, "orig", None) or error), 1)
     return result if isinstance(result, int) else 0
 
 
+def _database_says(error: object) -> str:
+    """Its own words, never the statement with its values."""
+    if "no such table" in str(error) or getattr(error, "sqlstate", None) == UNDEFINED_TABLE:
+        return "the database is empty or behind; run `pocdir up`, or `pocdir seed`"
+    return f"the database says: {error} (`pocdir doctor` tells more)"
+
+
 def _refuse(message: str, code: int) -> int:
-    click.echo("pocdir: " + " ".join(message.split()), err=True)
+    """One line on stderr, of a length that can be read, without what a terminal would obey."""
+    line = plain(" ".join(message.split()))
+    click.echo(f"pocdir: {line[:LONGEST_LINE]}{'...' if len(line) > LONGEST_LINE else ''}", err=True)
     return code
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from pocdir.core.times import duration
 
 PACKAGE = Path(__file__).resolve().parent
 _SECRET = ("secret_key", "smtp_url")  # their values are never repeated
+DEMO_MARK = "demo.json"  # beside a database that `pocdir demo` made, and may make anew
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -65,7 +66,16 @@ def folder(name: str) -> Path:
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment; raises Invalid `setting_invalid` that names the variable."""
+    """Settings from the environment; the secret is made when there is none. Raises what `look` raises."""
+    settings = look(environ)
+    return replace(settings, secret_key=settings.secret_key or _kept_secret(settings.data))
+
+
+def look(environ: Mapping[str, str] | None = None) -> Settings:
+    """The same, and nothing is made: `secret_key` is empty before the first start.
+
+    Raises Invalid `setting_invalid` or `setting_unknown` that names the variable.
+    """
     given = _read_files(dict(os.environ if environ is None else environ))
     data = Path(given.get("data") or _default_data()).expanduser().absolute()
     values: dict[str, object] = {"data": data}
@@ -77,8 +87,13 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             except (ValueError, Invalid) as error:
                 shown = "" if name in _SECRET else f"={text!r}"
                 raise Invalid("setting_invalid", f"POCDIR_{name.upper()}{shown}: {error}") from None
-    values["secret_key"] = given.get("secret_key") or _kept_secret(data)
-    return Settings(**values)  # type: ignore[arg-type]
+    values["secret_key"] = given.get("secret_key") or (
+        _kept_secret(data) if _is_there(data / "secret_key") else ""
+    )
+    settings = Settings(**values)  # type: ignore[arg-type]
+    path = settings.sqlite_path
+    # Whoever starts it by hand and leaves POCDIR_DEMO out still sees what it is.
+    return replace(settings, demo=True) if path and _is_there(path.parent / DEMO_MARK) else settings
 
 
 def _read_files(environ: dict[str, str]) -> dict[str, str]:
@@ -101,6 +116,13 @@ def _read_files(environ: dict[str, str]) -> dict[str, str]:
         if text:
             given[name] = text
     return given
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # in a folder that may not be entered; who wants to write there is told so
+        return False
 
 
 def _default_data() -> Path:

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -17,6 +18,7 @@ import click
 import structlog
 from flask import Flask
 
+from pocdir import config
 from pocdir.accounts import jobs as accounts_jobs
 from pocdir.config import Settings
 from pocdir.core import clock
@@ -24,7 +26,7 @@ from pocdir.core.errors import Conflict, Unavailable
 from pocdir.db import db
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.routing.queries import refresh
-from pocdir.site.actions.start import prepare, require_current
+from pocdir.site.actions.start import prepare, require_current, require_possible, way_in
 from pocdir.web import logs
 from pocdir.web.terminal import app_context
 
@@ -47,15 +49,19 @@ def up() -> None:
     \b
     Example:  POCDIR_PORT=8080 pocdir up
     """
-    with app_context() as app:
-        logs.init(app.extensions["pocdir"].log_level)
-        listener, stop = bound(app), stopping()
-        for line in prepare(app.extensions["pocdir"], now=clock.now()):
+    listener = bound(config.look())
+    with app_context(before=require_possible) as app:
+        stop, settings = stopping(), on(app, listener)
+        if not sys.stderr.isatty():  # a person who starts it reads sentences until it is ready
+            logs.init(settings.log_level)
+        for line in prepare(settings, now=clock.now()):
             click.echo(line)
-        with only_worker(app.extensions["pocdir"]) as alone:
+        with only_worker(settings) as alone:
             if not alone:
                 click.echo("Another process works on this folder already; this one only serves.")
-            run(app, stop, listener=listener, worker=alone)
+            link = way_in(settings, now=clock.now())
+            logs.init(settings.log_level)
+            run(app, stop, listener=listener, worker=alone, last_words=link)
 
 
 @click.command()
@@ -66,9 +72,10 @@ def serve() -> None:
     Example:  pocdir serve
     """
     with app_context() as app:
-        logs.init(app.extensions["pocdir"].log_level)
-        listener, stop = bound(app), stopping()
         require_current()
+        listener = bound(app.extensions["pocdir"])
+        stop = stopping()
+        logs.init(on(app, listener).log_level)
         run(app, stop, listener=listener, worker=False)
 
 
@@ -81,9 +88,9 @@ def work(once: bool) -> None:
     Example:  pocdir worker
     """
     with app_context() as app:
+        require_current()
         logs.init(app.extensions["pocdir"].log_level)
         stop = stopping()
-        require_current()
         if once:
             if not go_round(app):
                 raise click.exceptions.Exit(1)
@@ -94,24 +101,35 @@ def work(once: bool) -> None:
             run(app, stop, listener=None, worker=True)
 
 
-def run(app: Flask, stop: threading.Event, *, listener: socket.socket | None, worker: bool) -> None:
+def run(
+    app: Flask,
+    stop: threading.Event,
+    *,
+    listener: socket.socket | None,
+    worker: bool,
+    last_words: str | None = None,
+) -> None:
     """Serve on the listener (if any), work (if asked), until SIGTERM or SIGINT."""
     threads = []
     if listener is not None:
         threads.append(threading.Thread(target=_refresh_until, args=(app, stop), name="index", daemon=True))
     if worker:
         threads.append(threading.Thread(target=_work_until, args=(app, stop), name="worker", daemon=True))
+    elif listener is not None:
+        threads.append(threading.Thread(target=_save_until, args=(app, stop), name="uses", daemon=True))
     try:
         for thread in threads:
             thread.start()
         if listener is not None:
-            _serve(app, listener)
+            _serve(app, listener, last_words)
         else:
             stop.wait()
     finally:
         stop.set()
         for thread in threads:
             thread.join()
+        if listener is not None:
+            _save_uses(app)
         signal.setitimer(signal.ITIMER_REAL, 0)  # else it goes off while Python takes itself apart
 
 
@@ -133,12 +151,8 @@ def stopping() -> threading.Event:
     return stop
 
 
-def bound(app: Flask) -> socket.socket:
-    """A socket bound to the address of the settings, before anything else is done; port 0 becomes a real one.
-
-    Raises Unavailable `port_taken`.
-    """
-    settings: Settings = app.extensions["pocdir"]
+def bound(settings: Settings) -> socket.socket:
+    """A socket bound to the address of the settings, before anything else is done; raises `port_taken`."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -146,8 +160,14 @@ def bound(app: Flask) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         raise _port_taken(settings, error) from None
-    app.extensions["pocdir"] = dataclasses.replace(settings, port=listener.getsockname()[1])
     return listener
+
+
+def on(app: Flask, listener: socket.socket) -> Settings:
+    """The settings with the real port, where 0 was asked for."""
+    settings: Settings = app.extensions["pocdir"]
+    settings = app.extensions["pocdir"] = dataclasses.replace(settings, port=listener.getsockname()[1])
+    return settings
 
 
 def _port_taken(settings: Settings, error: OSError) -> Unavailable:
@@ -157,7 +177,7 @@ def _port_taken(settings: Settings, error: OSError) -> Unavailable:
     )
 
 
-def _serve(app: Flask, listener: socket.socket) -> None:
+def _serve(app: Flask, listener: socket.socket, last_words: str | None) -> None:
     import waitress
 
     settings: Settings = app.extensions["pocdir"]
@@ -176,7 +196,7 @@ def _serve(app: Flask, listener: socket.socket) -> None:
         )
     except OSError as error:  # bound by two, listened on by one
         raise _port_taken(settings, error) from None
-    click.echo(f"pocdir is ready at {settings.external_url}")
+    click.echo("\n\n".join(filter(None, (f"pocdir is ready at {settings.external_url}", last_words))))
     server.run()
 
 
@@ -206,6 +226,18 @@ def _work_until(app: Flask, stop: threading.Event) -> None:
     while not stop.is_set():
         go_round(app)
         stop.wait(settings.tick)
+
+
+def _save_until(app: Flask, stop: threading.Event) -> None:
+    """Where the worker is another process: what this one alone remembers, it writes down itself."""
+    settings: Settings = app.extensions["pocdir"]
+    while not stop.wait(settings.tick):
+        _save_uses(app)
+
+
+def _save_uses(app: Flask) -> None:
+    with app.app_context():
+        _do(accounts_jobs.save_token_uses)
 
 
 def _refresh_until(app: Flask, stop: threading.Event) -> None:

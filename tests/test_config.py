@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pocdir.config import load
+from pocdir.config import load, look
 from pocdir.core.errors import Invalid
 
 
@@ -93,3 +93,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     for data in (tmp_path / "file", tmp_path / "file" / "data"):
         with pytest.raises(Invalid, match=f"cannot keep data in {data}"):
             load({"POCDIR_DATA": str(data)})
+
+
+def test_looking_makes_nothing(tmp_path: Path) -> None:
+    settings = look({"POCDIR_DATA": str(tmp_path / "data")})
+    assert settings.secret_key == ""
+    assert not list(tmp_path.iterdir())
+    kept = load({"POCDIR_DATA": str(tmp_path / "data")}).secret_key
+    assert look({"POCDIR_DATA": str(tmp_path / "data")}).secret_key == kept

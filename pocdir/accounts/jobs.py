@@ -13,13 +13,17 @@ from pocdir.web import limits
 
 
 def save_token_uses(now: dt.datetime) -> int:
-    """Write when tokens were last used, as the serving process remembers it; returns how many."""
+    """Write when tokens were last used, as this serving process remembers it; returns how many."""
     seen: dict[int, dt.datetime] = current_app.extensions.get(USES, {})
-    uses = [(token_id, seen.pop(token_id)) for token_id in list(seen)]
+    uses = seen.copy()
     if not uses:
         return 0
     with transaction() as session:
-        return actions.save_uses(session, uses=sorted(uses))
+        written = actions.save_uses(session, uses=sorted(uses.items()))
+    for token_id, moment in uses.items():  # after the commit; a use meanwhile waits for the next round
+        if seen.get(token_id) == moment:
+            del seen[token_id]
+    return written
 
 
 def forget_what_ended(now: dt.datetime) -> int:

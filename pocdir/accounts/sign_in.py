@@ -122,6 +122,12 @@ def first_admin_link(now: dt.datetime) -> str | None:
         return welcome_link(actions.ensure_first_admin(written, now=now), now)
 
 
+def waiting_link(email: str, now: dt.datetime) -> str | None:
+    """The one-time link of this account as long as it has no password; None when there is no such account."""
+    user = queries.user_by_email(db.session(), email)
+    return welcome_link(user, now) if user is not None and user.password is None else None
+
+
 def _state(user: User) -> str:
     # A welcome link dies with the first password that is set after it was made.
     return f"{user.fs_uniquifier}|{user.password or ''}"

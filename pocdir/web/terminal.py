@@ -13,6 +13,8 @@ import click
 from flask import Flask, current_app, has_app_context
 
 from pocdir import config, db
+from pocdir.config import Settings
+from pocdir.core.errors import Conflict
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One compact JSON object a line.")
 
@@ -24,12 +26,26 @@ class ApplicationFactory:
     create: Callable[[], Flask]
 
 
+def require_kept(settings: Settings) -> None:
+    """A question in a wrong folder leaves nothing behind there; raises Conflict `not_started`."""
+    path = settings.sqlite_path
+    if not settings.secret_key or (path is not None and not path.is_file()):
+        raise Conflict(
+            "not_started",
+            f"nothing is kept in {settings.data} yet; run `pocdir up` (or `pocdir seed`), or set POCDIR_DATA",
+        )
+
+
 @contextmanager
-def app_context() -> Iterator[Flask]:
-    """The application of the environment's settings (the one in use already, in tests)."""
+def app_context(*, before: Callable[[Settings], None] = require_kept) -> Iterator[Flask]:
+    """The application of the environment's settings (the one in use already, in tests).
+
+    `before` looks at the settings and refuses while nothing is made yet, no folder and no secret.
+    """
     if has_app_context():
         yield current_app._get_current_object()  # type: ignore[attr-defined]
         return
+    before(config.look())
     app = click.get_current_context().find_object(ApplicationFactory).create()  # type: ignore[union-attr]
     with app.app_context():
         yield app
@@ -41,7 +57,8 @@ def database_context() -> Iterator[Flask]:
     if has_app_context():
         yield current_app._get_current_object()  # type: ignore[attr-defined]
         return
-    settings = config.load()
+    settings = config.look()
+    require_kept(settings)
     app = Flask("pocdir", static_folder=None)
     app.extensions["pocdir"] = settings
     db.init_app(app, settings.database_url)
@@ -55,10 +72,13 @@ def emit(value: Mapping[str, Any]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A rich table on a terminal, tab-separated lines in a pipe; control characters never reach the terminal."""
+    """A rich table on a terminal; in a pipe a line of names and then the rows, separated by tabs.
+
+    Control characters never reach the terminal, and no cell holds a tab.
+    """
     cells = [[plain(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        for row in cells:
+        for row in ([*columns], *cells):
             click.echo("\t".join(row))
         return
     from rich.console import Console

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
@@ -16,7 +18,7 @@ from sqlalchemy import select
 
 from pocdir.accounts.models import Workspace
 from pocdir.app import create_app
-from pocdir.config import Settings
+from pocdir.config import Settings, look
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.db import db
 from pocdir.incidents.models import Incident
@@ -27,8 +29,9 @@ from pocdir.outreach.models import Notification
 from pocdir.outreach.rules.fold import state_of
 from pocdir.site.actions import demo as actions
 from pocdir.site.commands import demo
-from pocdir.site.rules.demo import TALK, YEAR, Case, year
+from pocdir.site.rules.demo import EMAIL, TALK, YEAR, Case, year
 from tests.conftest import settings_for
+from tests.site.service import environment, running
 
 SIZE = {"notifications": 120, "incidents": 5, "teams": 20}
 UNTIL = dt.datetime(2026, 6, 17, tzinfo=dt.UTC)
@@ -183,6 +186,32 @@ def test_a_database_that_was_not_made_here_stays(tmp_path: Path) -> None:
 def test_a_year_that_is_not_over_is_refused(settings: Settings, now: dt.datetime) -> None:
     with time_machine.travel(now), pytest.raises(Invalid, match="to come"):
         demo.make(settings, seed=1, until=dt.date(2026, 11, 23), say=print, **SIZE)
+
+
+def test_it_is_known_by_its_mark_whatever_the_environment_says(
+    settings: Settings, made: dict[str, Any]
+) -> None:
+    assert look({"POCDIR_DATA": str(settings.data)}).demo
+    assert not look({"POCDIR_DATA": str(settings.data.parent)}).demo
+
+
+def test_one_link_leads_to_the_filled_workspace_and_none_to_an_empty_one(tmp_path: Path) -> None:
+    sizes = ("--notifications", "100", "--incidents", "2", "--teams", "10")
+    environ = environment(tmp_path)
+    with running(tmp_path, "demo", "--up", *sizes, environ=environ) as service:
+        said, logged = service.said, service.logged
+        links = re.findall(r"http://\S+/welcome/\S+", said)
+        assert len(links) == 1
+        assert said.rstrip().endswith(links[0])
+        assert EMAIL in service.get(urlsplit(links[0]).path)[1]
+        assert service.stop() == 0
+    assert "100 %" not in logged.splitlines()[1], "it says how far it is, not only that it is done"
+    assert "All 100 notifications are recorded." in logged
+    with running(tmp_path, "up", environ=environment(tmp_path / "demo")) as service:
+        assert "The demonstration's one-time link" in service.said
+        assert "No admin" not in service.said
+        assert "Every notification and every answer" in service.get("/methods")[1]
+        assert service.stop() == 0
 
 
 def test_its_settings_lead_nowhere_near_the_real_ones(

@@ -74,7 +74,12 @@ def test_the_first_start_migrates_seeds_and_prints_a_link_for_the_first_admin(fi
     assert "Migrated the database to " in filled.first_words
     assert "teams" in filled.first_words
     assert len(WELCOME.findall(filled.first_words)) == 1
-    assert filled.first_words.rstrip().splitlines()[-1].startswith("pocdir is ready at http://127.0.0.1:")
+    *_, ready, empty, said, link = filled.first_words.splitlines()
+    assert ready.startswith("pocdir is ready at http://127.0.0.1:")
+    assert (empty, said) == (
+        "", "No admin has chosen a password yet. Open this link once to become the first:"
+    )  # fmt: skip
+    assert WELCOME.search(link), "the last thing that is said"
 
 
 def test_the_second_start_repeats_nothing_but_the_link(filled: Place, tmp_path: Path) -> None:
@@ -196,7 +201,7 @@ echo = worker.click.echo
 def heard(line, **kwargs):
     echo(line, **kwargs)
     if line.startswith("pocdir is ready at "):
-        worker.URL = line.removeprefix("pocdir is ready at ")
+        worker.URL = line.splitlines()[0].removeprefix("pocdir is ready at ")
 worker.click.echo = heard
 threading.Thread(target=watch, daemon=True).start()
 cli.main(["up"])
@@ -208,8 +213,28 @@ cli.main(["up"])
     assert not loaded & NEVER_SERVED
 
 
+def test_what_serves_alone_writes_down_when_tokens_were_used(copied: Place, tmp_path: Path) -> None:
+    made = json.loads(
+        pocdir("token", "create", "--workspace", "main", "--json", environ=copied.environ()).stdout
+    )
+    headers = {"Authorization": f"Bearer {made['token']}"}
+    with running(tmp_path, "serve", environ=copied.environ(POCDIR_TICK="PT1H")) as service:
+        asked = urllib.request.Request(f"{service.url}/api/v1/incidents", headers=headers)
+        assert service.send(asked)[0] == 200
+        assert service.stop() == 0
+    listed = pocdir("token", "list", "--workspace", "main", "--json", environ=copied.environ()).stdout
+    assert json.loads(listed)["last_used_at"], "at its end, if not before"
+
+
 def test_neither_half_runs_on_a_database_that_is_behind(tmp_path: Path) -> None:
     environ = environment(tmp_path / "data")
+    for command in ("serve", "worker"):
+        refused = pocdir(command, environ=environ)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "nothing is kept" in one_line(refused.stderr)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "secret_key").write_text("k" * 43)
+    sqlite3.connect(tmp_path / "data" / "pocdir.db").close()
     for command in ("serve", "worker"):
         refused = pocdir(command, environ=environ)
         assert (refused.returncode, refused.stdout) == (1, "")
@@ -235,16 +260,58 @@ def test_a_taken_port_is_said_before_anything_is_touched(tmp_path: Path) -> None
         refused = pocdir("up", environ=environment(tmp_path / "data", POCDIR_PORT=port))
     assert (refused.returncode, refused.stdout) == (1, "")
     assert f"cannot listen on 127.0.0.1:{port}" in one_line(refused.stderr)
-    assert not (tmp_path / "data" / "pocdir.db").exists()
+    assert not (tmp_path / "data").exists()
+
+
+ASKING = [
+    ("lookup", "192.0.2.1"),
+    ("user", "create", "anna@example.org"),
+    ("token", "list", "--workspace", "main"),
+    ("registry", "import", "iptoasn", "FILE"),
+    ("directory", "export", "pocdir-json"),
+    ("notify", "--team", "cert-at"),
+    ("unanswered",),
+    ("latency",),
+    ("ledger", "verify"),
+    ("doctor",),
+    ("backup", "FILE"),
+    ("db", "check"),
+    ("serve",),
+    ("worker", "--once"),
+]
+
+
+@pytest.mark.parametrize("words", ASKING, ids=" ".join)
+def test_a_command_in_a_wrong_folder_says_what_to_do_and_leaves_nothing(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    words = tuple(str(tmp_path / "file") if word == "FILE" else word for word in words)
+    (tmp_path / "file").write_text("{}")
+    refused = pocdir(*words, environ=environment(tmp_path / "data"))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "run `pocdir up`" in one_line(refused.stderr)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "{}"
+
+
+def test_a_command_on_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").write_text("k" * 43)
+    sqlite3.connect(tmp_path / "pocdir.db").close()
+    for words in (("lookup", "192.0.2.1"), ("user", "link", "anna@example.org"), ("unanswered",)):
+        refused = pocdir(*words, environ=environment(tmp_path))
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "run `pocdir up`" in one_line(refused.stderr)
 
 
 @pytest.mark.parametrize(
     ("setting", "value", "word"),
     [
         ("POCDIR_PROT", "80", "POCDIR_PROT is no setting"),
+        ("POCDIR_TICK", "soon", "POCDIR_TICK='soon'"),
         ("POCDIR_HOST", "not an address", "cannot listen on"),
         ("POCDIR_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/x", "the database says"),
-        ("POCDIR_DATABASE_URL", "sqlite:////proc/nowhere/pocdir.db", "the database says"),
+        ("POCDIR_DATABASE_URL", "sqlite:////proc/nowhere/pocdir.db", "cannot keep data in /proc/nowhere"),
+        ("POCDIR_DATABASE_URL", "sqlite:////etc/passwd", "file is not a database"),
     ],
 )
 def test_a_start_that_cannot_be_says_why_in_one_line(
@@ -253,6 +320,7 @@ def test_a_start_that_cannot_be_says_why_in_one_line(
     refused = pocdir("up", environ=environment(tmp_path / "data", **{setting: value}))
     assert (refused.returncode, refused.stdout) == (1, "")
     assert word in one_line(refused.stderr)
+    assert not list(tmp_path.iterdir()), "a start that cannot be leaves nothing behind"
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

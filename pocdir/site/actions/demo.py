@@ -18,15 +18,14 @@ from pocdir.config import Settings
 from pocdir.directory.models import Team
 from pocdir.incidents.actions import add_assets, change_incident, open_incident
 from pocdir.incidents.models import Incident
-from pocdir.incidents.rules import asset
+from pocdir.incidents.rules.assets import asset
 from pocdir.outreach.actions import notifications as outreach
 from pocdir.outreach.actions.notifications import Told
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.rules.expectations import Expected
-from pocdir.site.rules.demo import Case, Fact, Notice
+from pocdir.site.rules.demo import EMAIL, Case, Fact, Notice
 
-EMAIL = "researcher@demo.example"
 WORKSPACE = "Demonstration"
 LATE = dt.timedelta(seconds=3)  # the worker's, after something fell due
 

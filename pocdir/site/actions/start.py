@@ -11,15 +11,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
 from pocdir import config
-from pocdir.accounts.sign_in import first_admin_link
+from pocdir.accounts.sign_in import first_admin_link, waiting_link
 from pocdir.config import Settings
-from pocdir.core.errors import Conflict
+from pocdir.core.errors import Conflict, Invalid
 from pocdir.db import db
 from pocdir.directory.queries import directory_version
 from pocdir.routing.rules.registry import current_version
 from pocdir.site.queries.checks import unsafe_postgresql
 from pocdir.site.queries.database import is_current, revisions, standing
+from pocdir.site.rules.demo import EMAIL
 
 
 def prepare(settings: Settings, *, now: dt.datetime) -> Iterator[str]:
@@ -38,10 +42,48 @@ def prepare(settings: Settings, *, now: dt.datetime) -> Iterator[str]:
     with db.engine.connect() as connection:
         for setting in unsafe_postgresql(connection):
             yield f"Warning: PostgreSQL runs with {setting}; a power failure may lose what was acknowledged."
-    link = first_admin_link(now)
-    db.session.remove()  # else this thread's snapshot stays open for as long as the service runs
-    if link:
-        yield f"No admin has chosen a password yet. Open this link once to become the first: {link}"
+
+
+def way_in(settings: Settings, *, now: dt.datetime) -> str | None:
+    """What a person needs to come in who has not chosen a password yet: a one-time link, on a line of its own."""
+    try:
+        if settings.demo:
+            link, said = (
+                waiting_link(EMAIL, now),
+                "The demonstration's one-time link, into the filled workspace:",
+            )
+        else:
+            link = first_admin_link(now)
+            said = "No admin has chosen a password yet. Open this link once to become the first:"
+    finally:
+        db.session.remove()  # else this thread's snapshot stays open for as long as the service runs
+    return f"{said}\n  {link}" if link else None
+
+
+def require_possible(settings: Settings) -> None:
+    """For what makes or migrates the database: where that could only fail, nothing is made.
+
+    Raises Invalid `data_not_writable`, Conflict `database_newer`, and what the database itself says.
+    """
+    _require_writable(settings.data)
+    path = settings.sqlite_path
+    if path is not None and not path.exists():
+        if path.parent != settings.data:
+            _require_writable(path.parent, made=False)
+        return
+    engine = create_engine(settings.database_url, poolclass=NullPool, hide_parameters=True)
+    with engine.connect() as connection:
+        is_current(connection)
+
+
+def _require_writable(folder: Path, *, made: bool = True) -> None:
+    place = folder
+    while made and not place.exists() and place != place.parent:
+        place = place.parent
+    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+        return
+    why = "Permission denied" if place.is_dir() else "Not a directory" if place.exists() else "no such folder"
+    raise Invalid("data_not_writable", f"cannot keep data in {folder}: {why}; set POCDIR_DATA")
 
 
 def require_current() -> None:

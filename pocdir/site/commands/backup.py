@@ -12,7 +12,7 @@ from pocdir.db import db, snapshot, transaction
 from pocdir.routing.actions import load_seed_registry
 from pocdir.site.actions.backup import back_up, load, make_room, opened, put_files
 from pocdir.site.actions.database import upgrade
-from pocdir.site.actions.start import require_current
+from pocdir.site.actions.start import require_current, require_possible
 from pocdir.site.queries.ledger import Verdict, verified
 from pocdir.web.terminal import app_context, emit, json_option
 
@@ -49,13 +49,12 @@ def restore(file: Path, as_json: bool) -> None:
     \b
     Example:  POCDIR_DATA=/srv/pocdir-restored pocdir restore /var/backups/pocdir-monday.tar.gz
     """
-    with app_context() as app:
+    with opened(file) as (tar, manifest), app_context(before=require_possible) as app:
         settings: Settings = app.extensions["pocdir"]
-        with opened(file) as (tar, manifest):
-            make_room(db.engine, manifest.migration)
-            with transaction() as session:
-                load(session, tar, manifest)
-                same_secret = put_files(tar, manifest, settings=settings)
+        make_room(db.engine, manifest.migration)
+        with transaction() as session:
+            load(session, tar, manifest)
+            same_secret = put_files(tar, manifest, settings=settings)
         upgrade(db.engine)
         if manifest.registry is None:
             load_seed_registry(folder("seeds") / "registry", settings.data / "registry", now=clock.now())

@@ -8,6 +8,7 @@ from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.db import db as database
 from pocdir.site.actions.database import copy_aside, upgrade
+from pocdir.site.actions.start import require_possible
 from pocdir.site.queries.database import is_current, revisions, standing
 from pocdir.web.terminal import app_context, emit, json_option
 
@@ -25,7 +26,7 @@ def upgrade_command(as_json: bool) -> None:
     \b
     Example:  pocdir db upgrade
     """
-    with app_context() as app:
+    with app_context(before=require_possible) as app:
         settings: Settings = app.extensions["pocdir"]
         with database.engine.connect() as connection:
             before, current = standing(connection), is_current(connection)

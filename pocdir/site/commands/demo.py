@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +25,6 @@ from pocdir.site.actions.database import upgrade
 from pocdir.site.rules.demo import YEAR, year
 from pocdir.web import logs
 from pocdir.web.terminal import emit, json_option
-
-MARK = "demo.json"  # what stands beside it was made here, and may be made anew
 
 
 @click.command()
@@ -65,14 +62,15 @@ def demo(
         incidents=incidents,
         teams=teams,
         until=day,
-        say=_say(as_json),
+        say=_say,
     )
     if as_json:
         emit(shown)
     else:
-        click.echo(f"The demonstration is at {shown['database']}; its owner's one-time link, once it runs:")
+        click.echo(f"The demonstration is at {shown['database']}.")
+    if not up and not as_json:  # `up` prints the link itself, as its last words
+        click.echo(f"Start it: POCDIR_DATA={settings.data} pocdir up\nIts one-time link, once it runs:")
         click.echo(f"  {shown['link']}")
-        click.echo(f"Start it: POCDIR_DATA={settings.data} POCDIR_DEMO=1 pocdir up")
     if up:
         sys.stdout.flush()
         os.execve(sys.executable, [sys.executable, "-m", "pocdir.cli", "up"], _environment(settings.data))  # noqa: S606
@@ -80,9 +78,7 @@ def demo(
 
 def demo_settings() -> Settings:
     """Those of the environment, in a folder, with a database and a secret of its own, and without mail."""
-    # With a secret for the moment: reading where the real folder is must not make one there.
-    real = config.load({**os.environ, "POCDIR_SECRET_KEY": secrets.token_urlsafe(32)})
-    return config.load(_environment(real.data / "demo"))
+    return config.load(_environment(config.look().data / "demo"))
 
 
 def make(
@@ -114,14 +110,16 @@ def make(
             user, workspace = actions.owner(session, now=ends - YEAR)
             link, workspace_id, actor = welcome_link(user, now), workspace.id, f"user:{user.ref}"
             slugs, talk_team = actions.chosen_teams(session, seed=seed, count=teams)
-        told = 0
+        told, month = 0, ""
         for case in year(
             seed, slugs, talk_team, notifications=notifications, incidents=incidents, until=ends
         ):
+            if month != (month := f"{case.opened_at:%B %Y}"):
+                say(f"{month}: {told} of {notifications} notifications, {100 * told // notifications} %")
             with transaction() as session:
                 told += actions.record_case(session, case, workspace_id=workspace_id, actor=actor, until=ends)
                 session.expunge_all()
-            say(f"{told} of {notifications} notifications")
+        say(f"All {told} notifications are recorded.")
     return {
         "database": str(path), "seed": seed, "until": ends.isoformat(), "teams": len(slugs),
         "incidents": incidents, "notifications": told, "talk_team": talk_team, "workspace": "demonstration",
@@ -131,7 +129,7 @@ def make(
 
 def _cleared(settings: Settings) -> Path:
     """The path of the database, its file removed and the mark set; only what was made here is removed."""
-    path, mark = settings.sqlite_path, settings.data / MARK
+    path, mark = settings.sqlite_path, settings.data / config.DEMO_MARK
     if path is None or (path.exists() and not mark.exists()):
         raise Conflict("not_a_demo", f"{path} was not made by `pocdir demo`; move it away first")
     for ending in ("", "-wal", "-shm"):
@@ -148,9 +146,5 @@ def _environment(folder: Path) -> dict[str, str]:
     return kept | {"POCDIR_DATA": str(folder), "POCDIR_DEMO": "1"}
 
 
-def _say(as_json: bool) -> Callable[[str], None]:
-    return (
-        (lambda _line: None)
-        if as_json or not sys.stderr.isatty()
-        else lambda line: click.echo(line, err=True)
-    )
+def _say(line: str) -> None:
+    click.echo(line, err=True)

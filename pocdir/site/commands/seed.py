@@ -10,7 +10,7 @@ from pocdir.db import db, transaction
 from pocdir.directory.actions import load_seeds
 from pocdir.routing.actions import load_seed_registry
 from pocdir.site.actions.database import upgrade
-from pocdir.site.actions.start import require_current
+from pocdir.site.actions.start import require_current, require_possible
 from pocdir.site.queries.database import standing
 from pocdir.web.terminal import app_context, emit, json_option
 
@@ -27,7 +27,7 @@ def seed(as_json: bool) -> None:
     """
     now = clock.now()
     seeds = folder("seeds")
-    with app_context() as app:
+    with app_context(before=require_possible) as app:
         with db.engine.connect() as connection:
             new = standing(connection) is None
         if new:

@@ -13,6 +13,7 @@ HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 YEAR = 365 * DAY
 SENDER, BEARER, SERVICE, MTA = ("sender", "S"), ("recipient", "A2"), ("service", "A0"), ("remote_mta", "A0")
 
+EMAIL = "researcher@demo.example"  # whose year it is
 TALK = "Sinkhole hits: no answer, yet devices no longer seen"
 _KINDS = (
     ("malicious-code", "infected-system", "Sinkhole hits of a banking trojan"),
