@@ -22,7 +22,7 @@ from pocdir.accounts.models import (
     User,
     Workspace,
 )
-from pocdir.core.errors import Conflict, Invalid, NotFound
+from pocdir.core.errors import Conflict, Forbidden, Invalid, NotFound
 from pocdir.core.refs import new_ref
 
 FIRST_ADMIN = "admin@localhost"
@@ -206,17 +206,27 @@ def create_token(
     team_id: int | None = None,
     scopes: Sequence[str] = (),
     name: str = "",
+    grantable: Sequence[str] = rules.ALL_SCOPES,
     lasts: dt.timedelta = rules.TOKEN_LASTS,
     now: dt.datetime,
     actor: str,
 ) -> tuple[ApiToken, str]:
-    """A token and its text, which is shown once; raises Invalid `scope_unknown` or `token_ownerless`."""
+    """A token and its text, which is shown once.
+
+    `grantable`: the scopes that whoever makes it may give. Raises Invalid `scope_unknown`, `name_invalid` or
+    `token_ownerless`, Forbidden `forbidden` for a steward's scope from somebody who is none.
+    """
     for scope in scopes:
-        if scope not in rules.SCOPES:
-            known = ", ".join(rules.SCOPES)
+        if scope not in rules.ALL_SCOPES:
             raise Invalid(
-                "scope_unknown", f"{scope[:40]!r} is no scope; the scopes are {known}", where="scopes"
+                "scope_unknown",
+                f"{scope[:40]!r} is no scope; the scopes are {', '.join(grantable)}",
+                where="scopes",
             )
+        if scope not in grantable:
+            raise Forbidden("forbidden", f"only a steward may give the scope {scope!r}", where="scopes")
+    if len(name) > 100 or not name.isprintable():
+        raise Invalid("name_invalid", "a name of at most 100 printable characters is right", where="name")
     if workspace_id is None and team_id is None:
         raise Invalid("token_ownerless", "a token is of a workspace or of a team", where="workspace")
     made = rules.new_token()
@@ -301,9 +311,13 @@ def accept_invitation(session: Session, *, ref: str, user: User, now: dt.datetim
 
 
 def save_uses(session: Session, *, uses: Sequence[tuple[int, dt.datetime]]) -> int:
-    """Write when tokens were last used: (id, moment); returns how many were written."""
+    """Write when tokens were last used: (id, moment); returns how many were written.
+
+    Several processes serve: none takes back what another has seen later.
+    """
     for token_id, moment in uses:
-        session.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=moment))
+        later = ApiToken.last_used_at.is_(None) | (ApiToken.last_used_at < moment)
+        session.execute(update(ApiToken).where(ApiToken.id == token_id, later).values(last_used_at=moment))
     return len(uses)
 
 

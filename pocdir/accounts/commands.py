@@ -16,8 +16,6 @@ from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.web.terminal import app_context, emit, json_option, table
 
-OPERATOR = "operator"
-
 
 @click.group()
 def user() -> None:
@@ -38,13 +36,13 @@ def create_user(email: str, role: str, workspace: str | None, team: str | None, 
     """
     now = clock.now()
     with app_context(), transaction() as session:
-        made = actions.create_user(session, email=email, now=now, actor=OPERATOR)
+        made = actions.create_user(session, email=email, now=now, actor=rules.OPERATOR)
         if role in rules.SITE_ROLES:
-            actions.set_site_role(session, user=made, role=role, actor=OPERATOR)
+            actions.set_site_role(session, user=made, role=role, actor=rules.OPERATOR)
         kept = _join_workspace(session, made, workspace, now) if workspace else None
         if team:
             team_id = queries.team_id_of(session, team)
-            actions.add_team_contact(session, user=made, team_id=team_id, now=now, actor=OPERATOR)
+            actions.add_team_contact(session, user=made, team_id=team_id, now=now, actor=rules.OPERATOR)
         shown = {
             "email": made.email,
             "workspace": kept.slug if kept else None,
@@ -84,11 +82,13 @@ def token() -> None:
 @token.command("create")
 @click.option("--workspace", metavar="W", required=True)
 @click.option("--team", metavar="SLUG", help="It also answers for this team.")
-@click.option("--scope", "scopes", metavar="S", multiple=True, type=click.Choice(rules.SCOPES))
+@click.option("--scope", "scopes", metavar="S", multiple=True, type=click.Choice(rules.ALL_SCOPES))
 @click.option("--name", default="", help="What it is for.")
 @json_option
 def create_token(workspace: str, team: str | None, scopes: tuple[str, ...], name: str, as_json: bool) -> None:
     """Create a token; it is shown once. Without --scope it may do all that an owner of the workspace may.
+
+    A steward's scope (directory.edit, directory.import, directory.mark) has to be named.
 
     \b
     Example: pocdir token create --workspace lab --scope incident.read
@@ -103,7 +103,7 @@ def create_token(workspace: str, team: str | None, scopes: tuple[str, ...], name
             scopes=scopes,
             name=name,
             now=now,
-            actor=OPERATOR,
+            actor=rules.OPERATOR,
         )
         shown = {
             "token": text,
@@ -150,7 +150,7 @@ def revoke_token(token_id: str, as_json: bool) -> None:
     Example: pocdir token revoke 0198c1a2-7c7e-7f00-8a51-0123456789ab
     """
     with app_context(), transaction() as session:
-        kept = actions.revoke_token(session, ref=token_id, now=clock.now(), actor=OPERATOR)
+        kept = actions.revoke_token(session, ref=token_id, now=clock.now(), actor=rules.OPERATOR)
         slug = kept.workspace.slug if kept.workspace else None
         teams = queries.team_slugs(session, {kept.team_id} if kept.team_id else set())
         shown = _token(kept, slug, teams)
@@ -164,8 +164,8 @@ def _join_workspace(session: Session, member: User, name: str, now: dt.datetime)
     slug = rules.workspace_slug(name)
     kept = queries.find_workspace(session, slug)
     role = "researcher" if kept else "owner"
-    kept = kept or actions.create_workspace(session, name=name, now=now, actor=OPERATOR)
-    actions.add_member(session, user=member, workspace=kept, role=role, now=now, actor=OPERATOR)
+    kept = kept or actions.create_workspace(session, name=name, now=now, actor=rules.OPERATOR)
+    actions.add_member(session, user=member, workspace=kept, role=role, now=now, actor=rules.OPERATOR)
     return kept
 
 

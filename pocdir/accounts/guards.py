@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from flask import current_app, g, redirect, request, session, url_for
+from sqlalchemy.exc import SQLAlchemyError
 
 from pocdir.accounts import queries, rules
 from pocdir.core import clock
@@ -25,7 +26,8 @@ ASKING = frozenset({"lookup.ask"})  # posted, so that no log keeps the question;
 
 READS = limits.Limit("reads", most=600, seconds=60)
 QUESTIONS = limits.Limit("questions", most=120, seconds=60)
-LINKS = limits.Limit("links", most=60, seconds=60)
+LINKS = limits.Limit("links", most=60, seconds=60)  # of one link
+GUESSES = limits.Limit("guesses", most=120, seconds=60)  # links of whatever token, from one address
 WRITES = limits.Limit("writes", most=3000, seconds=300, lease=20)
 
 
@@ -97,7 +99,7 @@ def current_principal() -> Principal:
     if "principal" not in g:
         try:
             g.principal = identify(clock.now())
-        except Unauthenticated:
+        except (Unauthenticated, SQLAlchemyError):  # the page that tells of it needs no name on it
             g.principal = ANONYMOUS
     return cast(Principal, g.principal)
 
@@ -134,20 +136,27 @@ def _by_header(header: str, now: dt.datetime) -> Principal:
     if row.expires_at <= now:
         raise Unauthenticated("unauthenticated", "this token has expired; create another one")
     current_app.extensions.setdefault(USES, {})[row.id] = now
-    # A workspace's token stands for an owner, a team's for a contact; none for a steward or an admin.
-    roles = ["anonymous"]
-    roles += ["owner"] if row.workspace_id else []
-    roles += ["team_contact"] if row.team_id else []
+    roles, scopes = rules.token_roles(
+        workspace=row.workspace_id is not None,
+        team=row.team_id is not None,
+        scopes=row.scopes,
+        by_steward=not {*row.scopes}.isdisjoint(rules.STEWARD_SCOPES) and _by_steward(row.created_by),
+    )
     return Principal(
         kind="token",
         actor=f"token:{row.prefix}",
-        roles=tuple(roles),
+        roles=roles,
         workspace_id=row.workspace_id,
         workspace=row.workspace,
         role="owner" if row.workspace_id else None,
         team_id=row.team_id,
-        scopes=frozenset(row.scopes) or frozenset(rules.SCOPES),
+        scopes=scopes,
     )
+
+
+def _by_steward(created_by: str) -> bool:
+    """Whether a token made by them may act for a steward: it ends together with the person's role."""
+    return created_by == rules.OPERATOR or queries.is_steward(created_by.removeprefix("user:"))
 
 
 def _person(rows: Sequence[queries.AnyRow]) -> Principal:
@@ -184,14 +193,19 @@ def _require(action: str, principal: Principal) -> None:
 def _count(action: str, principal: Principal, now: dt.datetime) -> None:
     asked = request._get_current_object()  # type: ignore[attr-defined]
     if action == "recipient.answer":
+        _glance(GUESSES, asked.remote_addr, now)
         limits.spend(LINKS, asked.path, now)
     elif asked.method in UNCHANGING or action in ASKING or principal.kind == "anonymous":
-        # A whole site seen as one loopback address is a proxy in front, not one eager reader.
-        if principal.kind == "anonymous" and asked.remote_addr not in ("127.0.0.1", "::1"):
-            limit = READS if asked.method in UNCHANGING else QUESTIONS
-            limits.glance(limit, limits.network(asked.remote_addr), now)
+        if principal.kind == "anonymous":
+            _glance(READS if asked.method in UNCHANGING else QUESTIONS, asked.remote_addr, now)
     else:
         limits.spend(WRITES, principal.actor, now)
+
+
+def _glance(limit: limits.Limit, address: str | None, now: dt.datetime) -> None:
+    # A whole site seen as one loopback address is a proxy in front, not one eager reader.
+    if address not in ("127.0.0.1", "::1"):
+        limits.glance(limit, limits.network(address), now)
 
 
 def operator_for(workspace: str | None) -> Principal:

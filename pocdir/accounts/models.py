@@ -28,7 +28,8 @@ def _one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:
 
 # Flask-Security's own column types warn (no cache key) and write naive times, hence what is said again below.
 def _words() -> Any:
-    return mapped_column(MutableList.as_mutable(JsonValue))
+    # A type of its own: every column that shares the instance would take lists alone.
+    return mapped_column(MutableList.as_mutable(JsonValue.copy()))
 
 
 def _changed() -> Any:

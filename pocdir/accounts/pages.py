@@ -231,14 +231,18 @@ def create_token() -> Any:
     typed = form(schemas.NewToken(), request.form)
     if not typed.valid:
         return _workspace(token_form=typed), 422
-    with transaction() as written:
-        _kept, text = actions.create_token(
-            written,
-            workspace_id=principal.workspace_id,
-            **typed.data,
-            now=clock.now(),
-            actor=principal.actor,
-        )
+    try:
+        with transaction() as written:
+            _kept, text = actions.create_token(
+                written,
+                workspace_id=principal.workspace_id,
+                **typed.data,
+                grantable=_grantable(),
+                now=clock.now(),
+                actor=principal.actor,
+            )
+    except Refusal as refusal:
+        return _refused(typed, refusal, lambda typed: _workspace(token_form=typed))
     return _workspace(token=text)
 
 
@@ -252,6 +256,11 @@ def revoke_token(ref: str) -> Any:
         )
     flash(_("The token is revoked; it stopped working at once."), "success")
     return redirect(url_for("accounts.workspace"))
+
+
+def _grantable() -> tuple[str, ...]:
+    """The scopes that the viewer may give to a token."""
+    return rules.SCOPES + (rules.STEWARD_SCOPES if "steward" in g.principal.site_roles else ())
 
 
 def _refused(typed: Form, refusal: Refusal, show: Any) -> Any:
@@ -305,7 +314,7 @@ def _workspace(*, invite_form: Form | None = None, token_form: Form | None = Non
         may_manage=principal.may("workspace.manage"),
         invitations=queries.open_invitations(reader, principal.workspace_id, now),
         tokens=queries.api_tokens(reader, principal.workspace_id),
-        scope_choices=[(scope, scope) for scope in rules.SCOPES],
+        scope_choices=[(scope, scope) for scope in _grantable()],
         invite_form=invite_form or Form(),
         token_form=token_form or Form(),
         now=now,

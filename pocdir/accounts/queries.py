@@ -41,6 +41,7 @@ _TOKEN = (
         _tokens.c.scopes,
         _tokens.c.expires_at,
         _tokens.c.revoked_at,
+        _tokens.c.created_by,
         _workspaces.c.slug.label("workspace"),
     )
     .select_from(_tokens.outerjoin(_workspaces, _workspaces.c.id == _tokens.c.workspace_id))
@@ -77,6 +78,12 @@ _PERSON = (
     )
     .order_by(_members.c.created_at, _members.c.workspace_id)
 )
+_STEWARD = (
+    select(_users.c.id)
+    .join(_roles_users, _roles_users.c.user_id == _users.c.id)
+    .join(_roles, _roles.c.id == _roles_users.c.role_id)
+    .where(_users.c.ref == bindparam("ref"), _users.c.active == sql_true(), _roles.c.name == "steward")
+)
 _CREDENTIALS = select(_users.c.id, _users.c.ref, _users.c.password, _users.c.active).where(
     _users.c.email == bindparam("email")
 )
@@ -86,6 +93,12 @@ def token_row(prefix: str) -> AnyRow | None:
     """The kept half of a token with its workspace's slug, whether or not it still counts."""
     with looking_up() as connection:
         return connection.execute(_TOKEN, {"prefix": prefix}).first()
+
+
+def is_steward(user_ref: str) -> bool:
+    """Whether this person is a steward now."""
+    with looking_up() as connection:
+        return connection.execute(_STEWARD, {"ref": user_ref}).first() is not None
 
 
 def person_rows(sign_in: str, uniquifier: str, now: dt.datetime) -> Sequence[AnyRow]:

@@ -80,6 +80,15 @@ SCOPES = tuple(
     if action not in PERSONAL and row["anonymous"] != _ALL and (row["owner"] or row["team_contact"])
 )
 
+# What a token does for the directory when it is named: its maker was the operator, or is a steward still.
+STEWARD_SCOPES = tuple(
+    action
+    for action, row in MATRIX.items()
+    if row["steward"] and row["anonymous"] != _ALL and action not in SCOPES
+)
+ALL_SCOPES = SCOPES + STEWARD_SCOPES
+OPERATOR = "operator"  # who acts on the command line
+
 LINK_LASTS = dt.timedelta(days=7)
 TOKEN_LASTS = dt.timedelta(days=365)
 TOKEN_LASTS_AT_MOST = dt.timedelta(days=5 * 365)
@@ -114,6 +123,20 @@ def may_at_all(roles: Iterable[str], action: str) -> bool:
     """Whether there is any row on which somebody with these roles may do the action."""
     row = MATRIX[action]
     return any(row[role] for role in roles)
+
+
+def token_roles(
+    *, workspace: bool, team: bool, scopes: Iterable[str], by_steward: bool
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The roles an API token stands for, and the actions it is narrowed to.
+
+    Of a workspace it stands for an owner, of a team for a contact, and for a steward only in the actions of a
+    steward that it names (`by_steward`: whoever made it still may); for an admin or auditor never.
+    """
+    named = frozenset(scopes)
+    steward = by_steward and not named.isdisjoint(STEWARD_SCOPES)
+    held = (("owner", workspace), ("team_contact", team), ("steward", steward))
+    return ("anonymous", *(role for role, is_held in held if is_held)), named or frozenset(SCOPES)
 
 
 @dataclass(frozen=True, slots=True)

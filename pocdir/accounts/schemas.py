@@ -38,7 +38,7 @@ class ChangedPassword(NewPassword):
 
 class NewToken(Schema):
     name = Text(max=100, load_default="")
-    scopes = fields.List(fields.String(validate=validate.OneOf(rules.SCOPES)), load_default=list)
+    scopes = fields.List(fields.String(validate=validate.OneOf(rules.ALL_SCOPES)), load_default=list)
 
 
 class NewInvitation(Schema):

@@ -6,6 +6,7 @@ import click
 
 from pocdir.accounts.guards import operator_for
 from pocdir.core import clock
+from pocdir.core.times import isoformat
 from pocdir.latency import queries, rules
 from pocdir.latency.rules import Group
 from pocdir.latency.schemas import BY
@@ -37,8 +38,9 @@ def latency(
         found = queries.cases(operator_for(workspace), level=level, now=now, team=team, sent_level=sent_level)
         groups = queries.figures(found, by)
     if as_json:
+        asked = {"level": level, "by": by, "as_known_at": isoformat(now)}
         for each in groups:
-            emit(rules.as_json(each))
+            emit(asked | rules.as_json(each))
     else:
         table(
             ("group", "n", "answered", "still open", "not delivered", "half within", "within 3 days"),
@@ -48,7 +50,11 @@ def latency(
 
 
 def _cells(group: Group) -> tuple[str, ...]:
-    median = "fewer than half so far" if group.median_seconds is None else f"{group.median_seconds / DAY:.1f} days"
+    median = (
+        f"{group.median_seconds / DAY:.1f} days"
+        if group.median_seconds is not None
+        else ("not known" if group.undated else "fewer than half so far")
+    )
     within = group.within["P3D"]
     share = "not known yet" if within is None else f"{within:.0%}"
     counts = (group.n, group.events, group.censored, group.ended_otherwise["undeliverable"])

@@ -75,7 +75,7 @@ def test_a_contact_of_a_team_is_made(
         (("user", "link", "nobody@example.org"), 1),
         (("token", "create"), 2),
         (("token", "create", "--workspace", "nowhere"), 1),
-        (("token", "create", "--workspace", "nowhere", "--scope", "directory.edit"), 2),
+        (("token", "create", "--workspace", "nowhere", "--scope", "operate.read"), 2),
         (("token", "list", "--workspace", "nowhere"), 1),
         (("token", "revoke", "nothing"), 1),
     ],
@@ -129,6 +129,26 @@ def test_a_token_gets_the_scopes_that_were_named(
     assert shown["scopes"] == ["incident.read", "notification.log"]
 
 
+@pytest.mark.parametrize("name", ["x" * 101, "a\x1b[31m"])
+def test_a_token_has_a_name_that_can_be_shown(
+    app: Flask, capsys: pytest.CaptureFixture[str], now: dt.datetime, name: str
+) -> None:
+    made.person(now=now, workspace="lab")
+    code, shown, err = run(capsys, "token", "create", "--workspace", "lab", "--name", name)
+    assert (code, shown) == (1, [])
+    assert "at most 100 printable" in err
+
+
+def test_a_refusal_is_one_line_of_a_length_that_can_be_read(
+    app: Flask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "user", "link", "\x1b[31m\n" + "x" * 10_000)
+    (line,) = err.splitlines()
+    assert code == 1
+    assert len(line) < 1100
+    assert line.isprintable()
+
+
 def test_a_token_may_answer_for_a_team_too(
     app: Flask, capsys: pytest.CaptureFixture[str], now: dt.datetime
 ) -> None:
@@ -160,7 +180,9 @@ def test_people_read_a_sentence(app: Flask, capsys: pytest.CaptureFixture[str], 
     assert cli.run(["token", "create", "--workspace", "lab"]) == 0
     assert "Shown once." in capsys.readouterr().out
     assert cli.run(["token", "list", "--workspace", "lab"]) == 0
-    assert capsys.readouterr().out.count("\t") == 5
+    names, row = capsys.readouterr().out.splitlines()
+    assert names.split("\t") == ["id", "prefix", "name", "expires_at", "last_used_at", "revoked_at"]
+    assert row.count("\t") == 5
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 
 from pocdir.accounts import actions, guards, jobs, queries, rules
 from pocdir.accounts.models import ApiToken, User, Workspace
-from pocdir.core.errors import NotFound
+from pocdir.core.errors import Forbidden, NotFound
 from pocdir.db import db, transaction
+from pocdir.ledger.models import LedgerEvent
 from pocdir.web import limits
 from tests.accounts import made
 
@@ -212,6 +213,111 @@ def test_when_a_token_was_used_is_written_by_the_worker(
     assert jobs.save_token_uses(now) == 1
     assert made.one(ApiToken).last_used_at == now
     assert jobs.save_token_uses(now) == 0
+
+
+def test_a_use_that_could_not_be_written_is_written_later(
+    client: FlaskClient, token: str, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.get(INCIDENTS, headers=bearer(token))
+    with monkeypatch.context() as patched:
+        patched.setattr(actions, "save_uses", lambda *_args, **_more: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            jobs.save_token_uses(now)
+    assert jobs.save_token_uses(now) == 1
+
+
+def test_a_process_takes_back_nothing_that_another_has_seen_later(
+    client: FlaskClient, token: str, now: dt.datetime
+) -> None:
+    later = now + dt.timedelta(hours=1)
+    client.get(INCIDENTS, headers=bearer(token))
+    token_id = made.one(ApiToken.id)
+    with transaction() as session:
+        actions.save_uses(session, uses=[(token_id, later)])
+    jobs.save_token_uses(now)
+    assert made.one(ApiToken).last_used_at == later
+
+
+TEAM = {"slug": "cert-xx", "name": "CERT XX", "kind": "national", "country": "AT"}
+
+
+def test_a_token_for_editing_the_directory_does_exactly_this(
+    client: FlaskClient, lab: Workspace, now: dt.datetime
+) -> None:
+    token = token_of(lab, now, "directory.edit")
+    entered = client.post("/api/v1/teams", json=TEAM, headers=bearer(token))
+    assert entered.status_code == 201
+    etag = client.get("/api/v1/teams/cert-xx").headers["ETag"]
+    changed = client.patch(
+        "/api/v1/teams/cert-xx",
+        json={"website": "https://cert.example"},
+        headers=bearer(token) | {"If-Match": etag},
+    )
+    assert changed.status_code == 200
+    events = made.every(LedgerEvent)
+    assert {event.actor for event in events} == {f"token:{token.split('_')[1]}"}
+    assert len(events) >= 2
+    assert refusal(client.get(INCIDENTS, headers=bearer(token))) == (403, "scope_missing")
+
+
+def test_no_other_token_edits_the_directory(
+    client: FlaskClient, lab: Workspace, token: str, now: dt.datetime
+) -> None:
+    assert refusal(client.post("/api/v1/teams", json=TEAM, headers=bearer(token))) == (403, "forbidden")
+    narrow = token_of(lab, now, "incident.read")
+    assert refusal(client.post("/api/v1/teams", json=TEAM, headers=bearer(narrow))) == (403, "forbidden")
+    marking = token_of(lab, now, "directory.mark")
+    assert refusal(client.post("/api/v1/teams", json=TEAM, headers=bearer(marking))) == (403, "scope_missing")
+
+
+def test_a_stewards_token_ends_with_the_persons_role(
+    client: FlaskClient, lab: Workspace, now: dt.datetime
+) -> None:
+    user = made.person(now=now, workspace="lab", role="owner", site_role="steward", password=False)
+    with transaction() as session:
+        _, text = actions.create_token(
+            session, workspace_id=lab.id, scopes=["directory.edit"], now=now, actor=f"user:{user.ref}"
+        )
+    assert client.post("/api/v1/teams", json=TEAM, headers=bearer(text)).status_code == 201
+    with transaction() as session:
+        session.get_one(User, user.id).roles.clear()
+    assert refusal(client.post("/api/v1/teams", json=TEAM, headers=bearer(text))) == (403, "forbidden")
+
+
+def test_a_stewards_token_ends_with_the_persons_account(
+    client: FlaskClient, lab: Workspace, now: dt.datetime
+) -> None:
+    user = made.person(now=now, workspace="lab", role="owner", site_role="steward", password=False)
+    with transaction() as session:
+        _, text = actions.create_token(
+            session, workspace_id=lab.id, scopes=["directory.edit"], now=now, actor=f"user:{user.ref}"
+        )
+        session.get_one(User, user.id).active = False
+    assert refusal(client.post("/api/v1/teams", json=TEAM, headers=bearer(text))) == (403, "forbidden")
+
+
+def test_who_is_no_steward_gives_no_stewards_scope(app: Flask, lab: Workspace, now: dt.datetime) -> None:
+    with transaction() as session, pytest.raises(Forbidden, match="only a steward"):
+        actions.create_token(
+            session,
+            workspace_id=lab.id,
+            scopes=["directory.edit"],
+            grantable=rules.SCOPES,
+            now=now,
+            actor="user:x",
+        )
+
+
+def test_guessing_links_from_one_address_is_limited(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits.init_app(app)
+    monkeypatch.setattr(guards, "GUESSES", limits.Limit("guesses", most=2, seconds=60))
+    far = {"REMOTE_ADDR": "2001:db8::7"}
+    codes = [client.get(f"/r/{n}", environ_base=far).status_code for n in range(3)]
+    assert codes == [404, 404, 429]
+    assert client.get("/r/4", environ_base={"REMOTE_ADDR": "2001:db8:0:1::7"}).status_code == 404
+    assert client.get("/r/5").status_code == 404
 
 
 def test_the_operator_acts_for_the_named_workspace_or_the_only_one(app: Flask, lab: Workspace) -> None:

@@ -128,12 +128,15 @@ def token_of(now: dt.datetime, *, workspace: bool, team: bool, scopes: tuple[str
         )[1]
 
 
+STEWARDS = ("directory.edit",)
 KINDS = {
     "no token": (False, False, None),
     "of a workspace": (True, False, ()),
     "of a team": (False, True, ()),
     "of both": (True, True, ()),
     "for one scope": (True, True, ("latency.read",)),
+    "for a steward's scope": (True, False, STEWARDS),
+    "for a steward's and another": (True, True, (*STEWARDS, "incident.read")),
 }
 
 
@@ -143,6 +146,7 @@ def test_every_address_for_machines_answers_every_token_as_the_matrix_says(
 ) -> None:
     workspace, team, scopes = KINDS[kind]
     roles = {"anonymous"} | ({"owner"} if workspace else set()) | ({"team_contact"} if team else set())
+    roles |= {"steward"} if set(scopes or ()) & set(rules.STEWARD_SCOPES) else set()
     headers = {}
     if scopes is not None:
         token = token_of(now, workspace=workspace, team=team, scopes=scopes)

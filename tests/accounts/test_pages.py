@@ -435,9 +435,30 @@ def test_a_token_is_shown_once_and_works(app: Flask, client: FlaskClient, now: d
 
 
 def test_a_scope_that_does_not_exist_is_refused(app: Flask, now: dt.datetime) -> None:
-    refused = post(owner(app, now), "/workspace/tokens", _from="/workspace", scopes=["directory.edit"])
+    refused = post(owner(app, now), "/workspace/tokens", _from="/workspace", scopes=["operate.read"])
     assert refused.status_code == 422
     assert not made.every(ApiToken)
+
+
+def test_only_a_steward_gives_a_token_a_stewards_scope(
+    app: Flask, client: FlaskClient, now: dt.datetime
+) -> None:
+    annas = owner(app, now)
+    assert "directory.edit" not in annas.get("/workspace").text
+    refused = post(annas, "/workspace/tokens", _from="/workspace", scopes=["directory.edit"])
+    assert refused.status_code == 403
+    assert "Only a steward may give" in refused.text
+    assert not made.every(ApiToken)
+    with transaction() as session:
+        anna = session.scalars(db.select(User)).one()
+        actions.set_site_role(session, user=anna, role="steward", actor="operator")
+    assert "directory.edit" in annas.get("/workspace").text
+    page = post(annas, "/workspace/tokens", _from="/workspace", scopes=["directory.edit"])
+    found = re.search(r"pocdir_[a-z2-7]{8}_[0-9a-f]{32}", page.text)
+    assert found
+    headers = {"Authorization": f"Bearer {found[0]}"}
+    asked = {"slug": "cert-xx", "name": "CERT XX", "kind": "national", "country": "AT"}
+    assert client.post("/api/v1/teams", json=asked, headers=headers).status_code == 201
 
 
 def test_a_token_of_another_workspace_cannot_be_revoked(app: Flask, now: dt.datetime) -> None:
