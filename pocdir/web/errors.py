@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -11,7 +12,7 @@ import structlog
 from flask import Flask, Response, render_template, request
 from flask_babel import gettext
 from marshmallow import ValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
 from pocdir.core.errors import Refusal
@@ -80,18 +81,30 @@ def http_error(error: HTTPException) -> Response:
 
 
 def unforeseen(error: Exception) -> Response:
-    """A fault of ours: logged with its trace, told without it; a locked database is 503."""
+    """A fault of ours: logged with its trace, told without it; a database locked or out of reach is 503."""
     if isinstance(error, DBAPIError) and is_busy(error):
         response = answer(503, "busy", "The database is busy; try again.", {})
         response.headers["Retry-After"] = "2"
         return response
     _log.exception("unforeseen", endpoint=request.endpoint, method=request.method)
+    if isinstance(error, SQLAlchemyError) and _is_away(error):
+        unsure = "The database does not answer. Look whether it was saved before you do it again."
+        response = answer(503, "database_unreachable", unsure, {})
+        response.headers["Retry-After"] = "10"
+        return response
     return answer(
         500,
         "internal",
         "This is our fault, and it has been logged. Look whether it was saved before you do it again.",
         {},
     )
+
+
+def _is_away(error: SQLAlchemyError) -> bool:
+    """Whether the database was not there to be asked, rather than asked something wrong."""
+    if isinstance(error, OperationalError) and isinstance(error.orig, sqlite3.OperationalError):
+        return not str(error.orig).startswith(("no such", "near"))  # SQLite's word for a fault of ours
+    return isinstance(error, (OperationalError, InterfaceError, TimeoutError))
 
 
 def answer(status: int, code: str, detail: str, errors: Mapping[str, list[str]]) -> Response:

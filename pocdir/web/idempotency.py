@@ -1,4 +1,4 @@
-"""The same key and body get the same answer; the same key with another body is refused."""
+"""The same key and request get the same answer; the same key with another request is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.ins
 
 
 def once(session: Session, *, scope: str, now: dt.datetime, act: Callable[[], str]) -> str:
-    """The reference that `act` returns, or the one it returned for the same `Idempotency-Key` and body.
+    """The reference that `act` returns, or the one it returned for the same `Idempotency-Key` and request.
 
     `scope` is whose key it is (a workspace, a team). Raises Invalid `idempotency_mismatch`, or
     `idempotency_key_invalid` for a key that is empty, too long or not printable ASCII.
@@ -31,7 +31,8 @@ def once(session: Session, *, scope: str, now: dt.datetime, act: Callable[[], st
         return act()
     if not 1 <= len(key) <= 200 or not key.isascii() or not key.isprintable():
         raise Invalid("idempotency_key_invalid", "Idempotency-Key: 1 to 200 printable characters are right")
-    body = b"\0".join((request.method.encode(), request.path.encode(), request.get_data()))
+    asked = (request.method.encode(), request.path.encode(), request.query_string, request.get_data())
+    body = b"\0".join(asked)
     fingerprint = digest(current_app.config["SECRET_KEY"].encode(), "idempotency", body)
     table, connection = table_of(IdempotencyKey), session.connection()
     row = {"scope": scope, "key": key, "digest": fingerprint, "resource": "", "created_at": now}

@@ -1,0 +1,55 @@
+"""What is told when the database cannot be asked, and which requests are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine
+
+from pocdir.accounts.guards import SIGN_IN
+from pocdir.db import db
+from tests.conftest import Api
+
+AWAY = "sqlite:////proc/nowhere/pocdir.db"
+
+
+@pytest.fixture
+def away(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A database that is not there any more."""
+    engine = create_engine(AWAY)
+    db.session.remove()
+    monkeypatch.setitem(db._app_engines[app], None, engine)
+    yield
+    db.session.remove()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("path", ["/account", "/teams", "/"])
+def test_a_page_says_that_the_database_does_not_answer(
+    app: Flask, client: FlaskClient, away: None, path: str
+) -> None:
+    with client.session_transaction() as session:
+        session["_user_id"], session[SIGN_IN] = "somebody", "0198c1a2-7c7e-7f00-8a51-0123456789ab"
+    response = client.get(path)
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]
+    assert "database_unreachable" in response.text
+    assert "<title>" in response.text
+
+
+def test_a_program_is_told_that_the_database_does_not_answer(client: FlaskClient, away: None) -> None:
+    headers = {"Authorization": "Bearer pocdir_abcdefgh_" + "0" * 32}
+    response = client.get("/api/v1/incidents", headers=headers)
+    assert (response.status_code, response.get_json()["code"]) == (503, "database_unreachable")
+
+
+def test_a_key_is_of_one_request_with_its_query(api: Api) -> None:
+    key = {"Idempotency-Key": "a"}
+    first = api.post("/api/v1/incidents", {"title": "one"}, **key)
+    assert first.status_code == 201
+    assert api.post("/api/v1/incidents", {"title": "one"}, **key).get_json()["ref"] == first.get_json()["ref"]
+    other = api.post("/api/v1/incidents?x=1", {"title": "one"}, **key)
+    assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_mismatch")
