@@ -79,6 +79,21 @@ def test_no_answer_is_left_without_a_word(text: str) -> None:
             assert explained(ask(text, known, registry, exclude_teams=frozenset({"mute"})))
 
 
+def test_a_national_team_without_any_address_is_named() -> None:
+    answer = ask("AT", directory(team("mute", national("AT"), channels=())))
+    assert answer.notes == ("the national PoC of AT is known by name, no address is: MUTE",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2002:505:505::1", "64:ff9b::5.5.5.5", "64:ff9b::505:505", "2001:0:4136:e378:8000:63bf:fafa:fafa"],
+)
+def test_an_address_that_carries_another_says_which(text: str) -> None:
+    answer = ask(text, directory(), REGISTRY)
+    assert answer.status == "not_routable"
+    assert answer.notes[1:] == ("it carries the IPv4 address 5.5.5.5; look that up",)
+
+
 def test_a_team_that_cannot_be_reached_is_explained_by_name_too() -> None:
     answer = ask("mute", directory(team("mute", channels=())))
     assert answer.status == "no_contact"

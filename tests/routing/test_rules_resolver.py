@@ -294,6 +294,7 @@ def test_t7_an_as_in_two_countries_depends_on_the_prefix() -> None:
     assert told(answer) == [("holder", "to", "64500"), ("poc-at", "cc", "AT"), ("poc-de", "cc", "DE")]
     assert answer.contacts[0].reasons == ("AS number",)
     assert {contact.reasons for contact in answer.contacts[1:]} == {("depends on the prefix",)}
+    assert answer.notes == ("its prefixes are registered in several countries; ask for the single address",)
     assert answer.registry is not None
     assert (answer.registry.asn, answer.registry.holder) == (64500, "Two Lands")
     assert (answer.registry.registered, answer.registry.asn_country) == (None, "AT")

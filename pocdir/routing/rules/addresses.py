@@ -159,6 +159,18 @@ def is_special(span: Span) -> bool:
     return row >= 0 and span.last <= lasts[row]
 
 
+_NAT64 = int(IPv6Address("64:ff9b::")) >> 32  # RFC 6052: the well-known prefix, a /96
+
+
+def carried_address(number: int) -> str | None:
+    """The IPv4 address within one of 6to4 (RFC 3056), Teredo (the client's, RFC 4380) or NAT64 (RFC 6052)."""
+    address = IPv6Address(number)
+    if number >> 32 == _NAT64:
+        return str(IPv4Address(number & 0xFFFFFFFF))
+    inner = address.sixtofour or (address.teredo[1] if address.teredo else None)
+    return str(inner) if inner else None
+
+
 def is_routable(address: IPAddress) -> bool:
     """Whether the address may be in public use: not private, reserved, multicast or documentation space."""
     mapped = getattr(address, "ipv4_mapped", None)

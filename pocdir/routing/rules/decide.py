@@ -41,7 +41,7 @@ def decide(index: Index, candidates: Sequence[Reached], countries: tuple[str, ..
             chosen.setdefault(team.slug, []).append((candidate, reason))
         else:
             rejected.setdefault(team.slug, Rejected(team, candidate.basis, obstacle))
-    notes = _about_countries(index, countries, chosen, wish.today)
+    notes = _about_countries(index, countries, chosen, wish)
     if rejected and not chosen and not notes:
         notes = [ALL_RULED_OUT]
     return Decision(
@@ -122,15 +122,24 @@ def _other_ways(pairs: list[Reached]) -> list[Phrase]:
     return [Phrase("also by %(key)s %(value)s", key=key, value=value) for key, value in ways]
 
 
-def _about_countries(index: Index, countries: tuple[str, ...], chosen: Chosen, today: str) -> list[Phrase]:
+def _about_countries(index: Index, countries: tuple[str, ...], chosen: Chosen, wish: Wish) -> list[Phrase]:
     """Where no national PoC is known, and who might help instead; where one is known and ruled out."""
     notes = []
     missing = False
     for code in countries:
-        national = [c for c in index.nationals.get(code, ()) if c.valid_from <= today < c.valid_to]
+        national = [c for c in index.nationals.get(code, ()) if c.valid_from <= wish.today < c.valid_to]
         if not national:
             missing = True
             notes.append(Phrase("no national PoC known for %(code)s", code=code))
+        elif all(not c.desk.team.channels for c in national):
+            names = ", ".join(dict.fromkeys(c.desk.team.name for c in national))
+            notes.append(
+                Phrase(
+                    "the national PoC of %(code)s is known by name, no address is: %(teams)s",
+                    code=code,
+                    teams=names,
+                )
+            )
         elif not any(c.desk.team.slug in chosen for c in national):
             notes.append(Phrase("the national PoC of %(code)s is known and ruled out", code=code))
     if missing:

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from pocdir.core.domains import country_of_tld, suffix_labels
 from pocdir.core.text import Phrase
-from pocdir.routing.rules.addresses import Span, is_special, parse_prefix
+from pocdir.routing.rules.addresses import Span, carried_address, is_special, parse_prefix
 from pocdir.routing.rules.index import (
     NOBODY,
     Candidate,
@@ -40,6 +40,7 @@ AS_NUMBER = Phrase("AS number")
 DEPENDS = Phrase("depends on the prefix")
 ASKED_COUNTRY = Phrase("the country asked for")
 TLD_ONLY = Phrase("by TLD only")
+SHARED_DOMAIN = "several teams share %(domain)s, none answers for all of it: %(teams)s"
 OWN_DOMAIN = Phrase("the domain of the team's own mailbox and website, a weak reason")
 REGIONAL = Phrase("coordinator for several countries")
 GLOBAL = Phrase("global coordinator")
@@ -55,6 +56,7 @@ NOT_ROUTABLE = Phrase("not routable: no contact exists for private, reserved or 
 NO_REGISTRY = Phrase("no registry data is loaded: network and country are not known")
 NOT_REGISTERED = Phrase("the registry data says nothing about this")
 NO_COUNTRY = Phrase("the registry data names no country for this")
+IN_COUNTRIES = Phrase("its prefixes are registered in several countries; ask for the single address")
 IN_PIECES = Phrase("the registry data divides this: the country depends on the address")
 NOT_ALL = Phrase("only a part of this was looked up in the registry data; ask for smaller prefixes")
 NO_COUNTRY_BY_NAME = Phrase("this domain alone tells no country; look up the IP address that it leads to")
@@ -119,7 +121,7 @@ def _addresses(index: Index, asked: Span, sector: str | None, country_by: str, f
     for number in systems:
         found.add(index.systems.get(number, NOBODY), AS_NUMBER if len(systems) == 1 else DEPENDS)
     if not found.candidates and is_special(asked):
-        found.routable, found.notes = False, [NOT_ROUTABLE]
+        found.routable, found.notes = False, [NOT_ROUTABLE, *_held_within(asked)]
         return
     codes = _distinct([_deciding(entry, country_by) for entry in entries])
     if len(codes) > 1:
@@ -128,6 +130,12 @@ def _addresses(index: Index, asked: Span, sector: str | None, country_by: str, f
         found.notes.append(NO_COUNTRY if entries else NOT_REGISTERED if index.registry else NO_REGISTRY)
     found.notes += _disagreement(found.network)
     _countries(index, codes, sector, COUNTRY_REASONS[country_by] if len(codes) == 1 else DEPENDS, found)
+
+
+def _held_within(asked: Span) -> list[Phrase]:
+    """The IPv4 address that one of a transition mechanism (6to4, Teredo, NAT64) carries."""
+    inner = carried_address(asked.first) if asked.family == 6 and asked.first == asked.last else None
+    return [Phrase("it carries the IPv4 address %(address)s; look that up", address=inner)] if inner else []
 
 
 def _entries(registry: Registry | None, asked: Span, found: Found) -> list[RegistryEntry]:
@@ -216,6 +224,8 @@ def _system(index: Index, number: int, sector: str | None, country_by: str, foun
     )
     if not codes:
         found.notes.append(NO_COUNTRY)
+    elif len(codes) > 1:
+        found.notes.append(IN_COUNTRIES)
     reason = COUNTRY_REASONS["asn" if country_by == "asn" else "registered"]
     _countries(index, codes, sector, reason if len(codes) == 1 else DEPENDS, found)
 
@@ -227,8 +237,10 @@ def _name(index: Index, name: str, sector: str | None, found: Found) -> None:
         parent = ".".join(labels[start:])
         found.add(index.domains.get(parent, NOBODY), None)
         found.add(index.own_domains.get(parent, NOBODY), OWN_DOMAIN)
+        if parent in index.shared_domains:
+            found.notes.append(Phrase(SHARED_DOMAIN, domain=parent, teams=index.shared_domains[parent]))
     code = country_of_tld(name)
-    if code is None and not found.candidates:
+    if code is None and not found.candidates and not found.notes:
         found.notes.append(NOT_PUBLIC if labels[-1] in SPECIAL_TLDS else NO_COUNTRY_BY_NAME)
     _countries(index, (code,) if code else (), sector, TLD_ONLY, found, weak=True)
 

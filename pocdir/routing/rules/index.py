@@ -149,6 +149,7 @@ class Index:
     pieces: Mapping[int, Pieces]  # by family, 4 and 6
     domains: Mapping[str, Candidates]
     own_domains: Mapping[str, Candidates]  # of the teams themselves, a weak reason
+    shared_domains: Mapping[str, str]  # of several teams, so of none: their names
     systems: Mapping[int, Candidates]
     countries: Mapping[str, Candidates]
     tlds: Mapping[str, Candidates]  # by country code: the same teams, weakly
@@ -171,6 +172,7 @@ class Index:
         for desk in desks.values():
             for number, row in enumerate(desk.team.responsibilities):
                 found[row.key].append(_candidate(desk, row, number))
+        own = own_domains(directory.teams, audiences)
         spans = found["prefix"]
         regions, sectors = found["country"], found["country+sector"]
         return cls(
@@ -181,7 +183,8 @@ class Index:
             _by_value(map(_by_name, desks.values())),
             MappingProxyType({family: _pieces(spans, family) for family in (4, 6)}),
             _by_value(found["domain"]),
-            _by_value(_own(desks, audiences)),
+            _by_value(_own(desks, own.own)),
+            MappingProxyType({name: _listed(several) for name, several in own.shared.items()}),
             MappingProxyType({int(asn): teams for asn, teams in _by_value(found["asn"]).items()}),
             _by_value(regions),
             _by_value(_by_tld(regions)),
@@ -277,9 +280,12 @@ def _by_name(desk: Desk) -> Candidate:
     return Candidate(desk, basis, "team", 0, None, "holder", (0, 0), (0, slug, 0), False, "", "9999")
 
 
-def _own(desks: Mapping[str, Desk], audiences: frozenset[str]) -> Iterable[Candidate]:
+def _listed(teams: Iterable[Team]) -> str:
+    return ", ".join(sorted(team.name for team in teams))
+
+
+def _own(desks: Mapping[str, Desk], shown: Mapping[str, tuple[Team, Channel]]) -> Iterable[Candidate]:
     """Each team by the domain that its mailbox and website show to be its own."""
-    shown = own_domains((desk.team for desk in desks.values()), audiences)
     for name, (team, channel) in shown.items():
         row = Responsibility(
             "domain", name, "holder", 1, channel.origin, source=channel.source, as_of=channel.as_of

@@ -121,6 +121,7 @@ def _one_line(text: str) -> str:
         before, plain = plain, plain.strip().strip(_EDGES)
         if len(plain) > 1 and _PAIRS.get(plain[0]) == plain[-1]:
             plain = plain[1:-1]
+        plain = plain.rstrip(",;")  # as it stood in a sentence
     if not plain:
         raise _refused(f"nothing was given; look up, for example, {EXAMPLES}")
     for character in "" if plain.isprintable() else plain:
@@ -177,6 +178,8 @@ def _network_name(scheme: str, head: str, tail: str) -> tuple[str, str] | None:
         return "email", _email(head)
     if tail:
         return ("url", _url("", head, tail)) if "." in head and " " not in head else None
+    if _PLAIN_IPV4.fullmatch(head.removesuffix(".")):
+        head = head.removesuffix(".")
     return _address(head) or _range(head) or _asn(head) or _email_or_domain(head)
 
 
@@ -213,7 +216,7 @@ def _email_or_domain(head: str) -> tuple[str, str] | None:
         return None
     if "@" in head:
         return "email", _email(head)
-    host, _ = _split_port(head)
+    host, _ = _split_port(head.removeprefix("*."))  # as certificates name it
     return ("domain", parse_domain(host)) if re.search("[.。．｡]", host) else None
 
 

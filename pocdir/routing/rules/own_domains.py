@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pocdir.core.domains import parse_domain, registrable_domain
@@ -24,26 +25,36 @@ yahoo.com yahoo.de yahoo.fr yandex.com yandex.ru yeah.net ymail.com zoho.com
 OF_EVERYBODY = frozenset(_EVERYBODYS.split())
 
 
-def own_domains(teams: Iterable[Team], audiences: frozenset[str]) -> Mapping[str, tuple[Team, Channel]]:
-    """Domain -> the one team whose own it is, and the channel that shows it.
+class OwnDomains(NamedTuple):
+    """By domain: the one team whose own it is, with the channel that shows it; else those who share it."""
 
-    It is where the team has a mailbox, and its website stands at it or below it (`cert@aco.net`,
+    own: Mapping[str, tuple[Team, Channel]]
+    shared: Mapping[str, tuple[Team, ...]]
+
+
+def own_domains(teams: Iterable[Team], audiences: frozenset[str]) -> OwnDomains:
+    """Which domains are whose.
+
+    A domain is a team's own where the team has a mailbox, and its website stands at it or below it (`cert@aco.net`,
     https://cert.aco.net/). It is nobody's when a second team has a mailbox or its website there (a ministry's), when
     everybody may have a mailbox there, or when it is a public suffix.
     """
     shown: dict[str, tuple[Team, Channel]] = {}
-    users: dict[str, set[str]] = defaultdict(set)
+    users: dict[str, dict[str, Team]] = defaultdict(dict)
     for team in teams:
         site = _site(team.website)
-        users[site].add(team.slug)
+        users[site][team.slug] = team
         for channel in team.channels:
             name = _mail_domain(channel)
             if name is None or channel.state == "withdrawn" or channel.audience not in audiences:
                 continue
-            users[name].add(team.slug)
+            users[name][team.slug] = team
             if f".{site}".endswith(f".{name}") and _may_be_own(name):
                 shown.setdefault(name, (team, channel))
-    return {name: found for name, found in shown.items() if len(users[name]) == 1}
+    return OwnDomains(
+        {name: found for name, found in shown.items() if len(users[name]) == 1},
+        {name: tuple(users[name].values()) for name in shown if len(users[name]) > 1},
+    )
 
 
 def _may_be_own(name: str) -> bool:
