@@ -13,13 +13,13 @@ from flask_babel import gettext as _
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.codes import alpha2, name_of
-from pocdir.core.errors import Invalid, Refusal
+from pocdir.core.errors import Invalid, Refusal, Stale
 from pocdir.db import transaction
 from pocdir.directory import actions, listings, queries, rules, schemas
 from pocdir.directory.formats import records
 from pocdir.directory.formats.records import ChannelRecord, ResponsibilityRecord
 from pocdir.directory.queries import Entry
-from pocdir.web.forms import Form, form
+from pocdir.web.forms import NOT_DATA, Form, differing, form
 
 Record = TypeVar("Record", ChannelRecord, ResponsibilityRecord)
 
@@ -203,9 +203,21 @@ def change_team(slug: str) -> Any:
                 )
             flash(_("Saved, with your evidence."), "success")
             return redirect(url_for("directory.team", slug=slug))
+        except Stale:
+            return _stale(slug), 409
         except Refusal as refusal:
             _refuse(typed, refusal)
     return _edit(entry, typed, len(entry.channels), len(entry.responsibilities)), 422
+
+
+def _stale(slug: str) -> str:
+    """The form with what stands now, beside what was typed over an older state: row N may be another row by now."""
+    entry = queries.entry(slug, audiences=queries.EVERYBODY)
+    standing = _typed(entry)
+    boxes = [name for name in request.form if name not in (*NOT_DATA, "revision", "evidence")]
+    shown = Form(values=standing | {"evidence": request.form.get("evidence", "")})
+    yours = differing(request.form, standing, boxes)
+    return _edit(entry, shown, len(entry.channels), len(entry.responsibilities), yours)
 
 
 @blueprint.post("/teams/<slug>/mark")
@@ -285,9 +297,16 @@ def _page(found: listings.TeamPage, number: int) -> dict[str, Any]:
     }
 
 
-def _edit(entry: Entry | None, typed: Form, channels: int, responsibilities: int) -> str:
+def _edit(
+    entry: Entry | None,
+    typed: Form,
+    channels: int,
+    responsibilities: int,
+    yours: Mapping[str, str] | None = None,
+) -> str:
     return render_template(
         "directory/team_edit.html",
+        yours=yours,
         team=entry.team._mapping if entry else None,
         form=typed,
         channels=min(channels, MOST_ROWS) + 2,

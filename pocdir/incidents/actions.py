@@ -1,4 +1,4 @@
-"""Changing incidents."""
+"""Changing incidents: every change is an event of the incident's own."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from pocdir.core import rsit, tlp
-from pocdir.core.errors import Conflict, Invalid
+from pocdir.core.errors import Conflict, Invalid, Stale
 from pocdir.core.refs import new_ref
 from pocdir.db import table_of
 from pocdir.incidents.models import Asset, Incident
-from pocdir.incidents.rules import MOST_ASSETS, AssetValue
+from pocdir.incidents.rules import record
+from pocdir.incidents.rules.assets import MOST_ASSETS, AssetValue
+from pocdir.incidents.rules.record import FIELDS
+from pocdir.ledger.actions import append
+from pocdir.ledger.queries import events_of_incident
 
-EDITABLE = (
-    "title", "tlp", "description", "detected_from", "detected_to", "source_ref", "people_at_risk", "rsit_class",
-    "rsit_type",
-)  # fmt: skip
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def open_incident(
     session: Session, *, workspace_id: int, now: dt.datetime, actor: str, given: Mapping[str, Any]
 ) -> Incident:
-    """Open a case; `given` holds the editable fields, of which only `title` is needed."""
-    values = {name: given[name] for name in EDITABLE if name in given}
+    """Open a case; `given` holds values by column (`record.FIELDS`), of which only `title` is needed."""
+    values = {name: given[name] for name in FIELDS.values() if name in given}
     incident = Incident(
         **(values | {"tlp": tlp.parse(values.get("tlp") or tlp.AMBER)}),
         ref=new_ref(now),
@@ -39,20 +39,43 @@ def open_incident(
     _check(incident)
     session.add(incident)
     session.flush()
+    _append(
+        session, incident, "incident.created", now=now, actor=actor, payload=record.created(_values(incident))
+    )
     return incident
 
 
 def change_incident(
-    session: Session, incident: Incident, *, now: dt.datetime, actor: str, given: Mapping[str, Any]
+    session: Session,
+    incident: Incident,
+    *,
+    now: dt.datetime,
+    actor: str,
+    given: Mapping[str, Any],
+    revision: int | None = None,
 ) -> Incident:
-    """Change what is named in `given`; `closed` closes or reopens. `actor` stands in the log of changes."""
-    for name in EDITABLE:
+    """Change what is named in `given`; `closed` closes or reopens. What stays as it is makes no event.
+
+    Raises Stale `stale` when the incident is not at `revision` any more.
+    """
+    if revision is not None and incident.revision != revision:
+        raise Stale("stale", "it was changed since you read it; read it again")
+    before = _values(incident)
+    for name in FIELDS.values():
         if name in given:
             setattr(incident, name, tlp.parse(given[name]) if name == "tlp" else given[name])
-    if "closed" in given and given["closed"] != (incident.closed_at is not None):
-        incident.closed_at = now if given["closed"] else None
     _check(incident)
-    incident.revision += 1
+    change = record.changed(before, _values(incident))
+    if change is not None:
+        _append(session, incident, "incident.changed", now=now, actor=actor, payload=change)
+    is_closed = incident.closed_at is not None
+    turned = given.get("closed", is_closed) != is_closed
+    if turned:
+        type_ = "incident.reopened" if is_closed else "incident.closed"
+        _append(session, incident, type_, now=now, actor=actor, payload={})
+        incident.closed_at = record.recorded(events_of_incident(incident.ref, session))["closed_at"]
+    if turned or change is not None:
+        incident.revision += 1
     session.flush()
     return incident
 
@@ -84,6 +107,25 @@ def add_assets(session: Session, incident: Incident, assets: Sequence[AssetValue
         added += len(connection.execute(insert.values(rows)).all())
     session.expire(incident, ["assets"])
     return added
+
+
+def _values(incident: Incident) -> dict[str, Any]:
+    return {name: getattr(incident, name) for name in FIELDS.values()}
+
+
+def _append(
+    session: Session,
+    incident: Incident,
+    type_: str,
+    *,
+    now: dt.datetime,
+    actor: str,
+    payload: Mapping[str, Any],
+) -> None:
+    append(
+        session, type=type_, now=now, actor=actor, claimed_by="sender", assurance="S", incident=incident.ref,
+        payload=payload,
+    )  # fmt: skip
 
 
 def _check(incident: Incident) -> None:

@@ -10,8 +10,10 @@ from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.db import transaction
-from pocdir.incidents import actions, queries, rules, schemas
+from pocdir.incidents import actions, queries, schemas
 from pocdir.incidents.models import Asset, Incident
+from pocdir.incidents.rules.assets import AssetValue, asset, assets_from_csv
+from pocdir.incidents.rules.record import FIELDS
 from pocdir.web.api import Blueprint
 from pocdir.web.etags import require_match, tagged
 from pocdir.web.idempotency import once
@@ -72,7 +74,7 @@ def incident(ref: str) -> Any:
 def change_incident(given: dict[str, Any], ref: str) -> Any:
     """Change an incident, close or reopen it."""
     with transaction() as session:
-        incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
+        incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session, lock=True)
         require_match(incident.revision)
         actions.change_incident(session, incident, now=clock.now(), actor=g.principal.actor, given=given)
     return answered(incident)
@@ -112,10 +114,10 @@ def add_assets(ref: str) -> Any:
     return {"added": added, "total": total}, {"Location": url_for("incidents_api.assets", ref=ref)}
 
 
-def given_assets() -> list[rules.AssetValue]:
+def given_assets() -> list[AssetValue]:
     """The assets of the request's body, by its content type; raises Invalid."""
     if request.mimetype in ("text/csv", "application/csv"):
-        return rules.assets_from_csv(request.get_data())
+        return assets_from_csv(request.get_data())
     try:
         body = request.get_json(silent=True) if request.is_json else None
     except RecursionError:  # nested too deep
@@ -123,12 +125,12 @@ def given_assets() -> list[rules.AssetValue]:
     if body is None:
         raise Invalid("body_invalid", 'JSON {"items": [...]} or text/csv is right')
     items = schemas.AssetsSchema().load(body)["items"]
-    return [rules.asset(**item) for item in items]
+    return [asset(**item) for item in items]
 
 
 def shown(incident: Incident) -> dict[str, Any]:
     """The values of an incident's answer."""
-    values = {name: getattr(incident, name) for name in actions.EDITABLE}
+    values = {name: getattr(incident, name) for name in FIELDS.values()}
     return values | {
         "ref": incident.ref,
         "workspace": g.principal.workspace,

@@ -7,18 +7,22 @@ from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock, rsit, tlp
-from pocdir.core.errors import Refusal
+from pocdir.core.errors import Refusal, Stale
 from pocdir.db import transaction
-from pocdir.incidents import actions, queries, rules, schemas
+from pocdir.incidents import actions, queries, schemas
 from pocdir.incidents.models import Incident
-from pocdir.web.forms import Form, form, utc_moments
+from pocdir.incidents.rules.assets import AssetValue, assets_from_lines
+from pocdir.incidents.rules.record import FIELDS
+from pocdir.web.forms import Form, differing, form, utc_moments
 
 blueprint = Blueprint("incidents", __name__)
 MOMENTS = ("detected_from", "detected_to")
+BOXES = tuple(FIELDS)
 
 
 @blueprint.get("/incidents/new")
@@ -55,28 +59,32 @@ def open_new() -> Any:
 @guard("incident.write")
 def edit(ref: str) -> str:
     incident = queries.incident(ref, workspace_id=g.principal.workspace_id)
-    values = {name: getattr(incident, name) for name in actions.EDITABLE}
-    values |= {"class": values.pop("rsit_class"), "type": values.pop("rsit_type")}
-    shown = {
-        name: f"{value:%Y-%m-%dT%H:%M}" if name in MOMENTS and value else value
-        for name, value in values.items()
-        if value is not None
-    }
-    return _edit(incident, Form(values=shown))
+    return _edit(incident, Form(values=_standing(incident)))
 
 
 @blueprint.post("/incidents/<ref>/edit")
 @guard("incident.write")
 def change(ref: str) -> Any:
-    typed = form(schemas.IncidentSchema(), utc_moments(request.form, MOMENTS))
+    """Change it, if it still is what the form showed; else the form shows what stands now, and what was typed."""
+    typed = form(schemas.IncidentForm(), utc_moments(request.form, MOMENTS))
     if typed.valid:
+        revision = typed.data.pop("revision")
         try:
             with transaction() as session:
-                incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
+                incident = _mine(ref, session)
                 actions.change_incident(
-                    session, incident, now=clock.now(), actor=g.principal.actor, given=typed.data
+                    session,
+                    incident,
+                    now=clock.now(),
+                    actor=g.principal.actor,
+                    given=_given(typed, _standing(incident)),
+                    revision=revision,
                 )
             return redirect(url_for("outreach.incident", ref=ref))
+        except Stale:
+            incident = queries.incident(ref, workspace_id=g.principal.workspace_id)
+            standing = _standing(incident)
+            return _edit(incident, Form(values=standing), differing(request.form, standing, BOXES)), 409
         except Refusal as refusal:
             if refusal.where is None:
                 raise
@@ -113,17 +121,44 @@ def reopen(ref: str) -> Any:
 
 def _set_closed(ref: str, closed: bool) -> Any:
     with transaction() as session:
-        incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
+        incident = _mine(ref, session)
         actions.change_incident(
             session, incident, now=clock.now(), actor=g.principal.actor, given={"closed": closed}
         )
     return redirect(url_for("outreach.incident", ref=ref))
 
 
-def _edit(incident: Incident | None, typed: Form) -> str:
+def _mine(ref: str, session: Session) -> Incident:
+    return queries.incident(ref, workspace_id=g.principal.workspace_id, session=session, lock=True)
+
+
+def _edit(incident: Incident | None, typed: Form, yours: Mapping[str, str] | None = None) -> str:
+    """`yours`: what was typed over an older state of the incident than the form now shows."""
     return render_template(
-        "incidents/edit.html", incident=incident, form=typed, classes=rsit.CLASSES, labels=tlp.LABELS
+        "incidents/edit.html",
+        incident=incident,
+        form=typed,
+        yours=yours,
+        classes=rsit.CLASSES,
+        labels=tlp.LABELS,
     )
+
+
+def _standing(incident: Incident) -> dict[str, Any]:
+    """What stands now, as the form's boxes hold it."""
+    values = {name: getattr(incident, column) for name, column in FIELDS.items()}
+    shown = {
+        name: f"{value:%Y-%m-%dT%H:%M}" if name in MOMENTS and value else value
+        for name, value in values.items()
+        if value is not None
+    }
+    return shown | {"revision": incident.revision}
+
+
+def _given(typed: Form, standing: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed; a time that nobody touched keeps the seconds that its box does not show."""
+    touched = differing(request.form, standing, MOMENTS)
+    return {name: value for name, value in typed.data.items() if name not in MOMENTS or name in touched}
 
 
 def _without_assets(typed: Mapping[str, str]) -> MultiDict[str, str]:
@@ -132,10 +167,10 @@ def _without_assets(typed: Mapping[str, str]) -> MultiDict[str, str]:
     return kept
 
 
-def _assets(typed: Form) -> list[rules.AssetValue]:
+def _assets(typed: Form) -> list[AssetValue]:
     """The assets of a text box, one on each line; what is wrong stands beside the box."""
     try:
-        return rules.assets_from_lines(str(typed.values.get("assets", "")))
+        return assets_from_lines(str(typed.values.get("assets", "")))
     except Refusal as refusal:
         typed.errors.setdefault("assets", []).append(str(refusal))
         return []

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.core.refs import is_ref
-from pocdir.db import Line, db
+from pocdir.db import Line, db, table_of
 from pocdir.incidents.models import Asset, Incident
+from pocdir.incidents.rules import record
+from pocdir.ledger.models import LedgerEvent
+from pocdir.ledger.queries import events_of_incidents
 
 
-def incident(ref: str, *, workspace_id: int | None, session: Session | None = None) -> Incident:
-    """The workspace's incident; raises NotFound `incident_unknown`, the same for a foreign one."""
+def incident(
+    ref: str, *, workspace_id: int | None, session: Session | None = None, lock: bool = False
+) -> Incident:
+    """The workspace's incident; raises NotFound `incident_unknown`, the same for a foreign one.
+
+    `lock` holds others who want to change it until the transaction ends.
+    """
     found = None
     if is_ref(ref):
         statement = select(Incident).where(Incident.ref == ref, Incident.workspace_id == workspace_id)
-        found = (session or db.session()).scalar(statement)
+        found = (session or db.session()).scalar(statement.with_for_update() if lock else statement)
     if found is None:
         raise NotFound("incident_unknown", "no incident of yours has this reference")
     return found
@@ -76,6 +87,39 @@ def asset_count(incident: Incident) -> int:
     return db.session.scalars(
         select(func.count()).select_from(Asset).where(Asset.incident_id == incident.id)
     ).one()
+
+
+def differences(batch: int = 500) -> Iterator[str]:
+    """One line for each incident whose row differs from its own events, where they say something."""
+    last = 0
+    while rows := _after(last, batch):
+        last = rows[-1].id
+        events = events_of_incidents([row.ref for row in rows])
+        for row in rows:
+            said = record.recorded(events[row.ref])
+            fields = [name for name, value in said.items() if not _says(getattr(row, name), value)]
+            if fields:
+                yield f"incident {row.ref}: differs from its events in {', '.join(fields)}"
+    yield from (
+        f"incident {ref}: events speak of it, its row is gone" for ref in db.session.scalars(_WITHOUT_ROW)
+    )
+
+
+_WITHOUT_ROW = (
+    select(LedgerEvent.incident)
+    .where(LedgerEvent.type.like("incident.%"), LedgerEvent.incident.not_in(select(Incident.ref)))
+    .distinct()
+    .order_by(LedgerEvent.incident)
+)
+
+
+def _after(last: int, limit: int) -> Sequence[Line]:
+    statement = select(*table_of(Incident).c).where(Incident.id > last).order_by(Incident.id).limit(limit)
+    return db.session.execute(statement).all()
+
+
+def _says(kept: Any, said: Any) -> bool:
+    return bool(kept == said or record.as_told(kept) == said)
 
 
 def _row_of(cursor: str, workspace_id: int | None) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import fields, post_load, validate
 
 from pocdir.core import rsit, tlp
-from pocdir.incidents.rules import ASSET_KINDS
+from pocdir.incidents.rules.assets import ASSET_KINDS
 from pocdir.web.schemas import Moment, PageQuery, Schema, Text, page_of
 
 
@@ -53,6 +53,12 @@ class IncidentChange(IncidentSchema):
     def only_given(self, data: dict[str, Any], **_more: Any) -> dict[str, Any]:
         """An absent field stays as it is: no default may fill it."""
         return data
+
+
+class IncidentForm(IncidentSchema):
+    """The browser's form that changes a case, with the revision that it showed."""
+
+    revision = fields.Integer(load_default=0)
 
 
 class IncidentQuery(PageQuery):

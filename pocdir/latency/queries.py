@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from flask import current_app
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 
 from pocdir.accounts.queries import AnyRow
 from pocdir.core.codes import name_of
@@ -234,7 +234,7 @@ def _notifications(viewer: Viewer, teams: Collection[str] | None) -> Sequence[An
 
 
 def _closed(viewer: Viewer, now: dt.datetime) -> dict[str, dt.datetime]:
-    """By reference, when the incidents were closed that were closed as known at `now`: until then they were followed."""
+    """By reference of those incidents that were closed, as known at `now`: until when they were followed."""
     theirs = select(_I.ref).join(_N.ref.table, _N.incident_id == _I.id).where(seen_by(viewer))
     statement = (
         select(_E.incident, _E.type, _E.occurred_at)
@@ -279,20 +279,16 @@ def _known(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> d
 def _events(refs: Sequence[str], now: dt.datetime) -> dict[str, list[Event]]:
     """By notification: only what the fold reads, and no sealed value; no figure rests on a person's words."""
     columns = (
-        _E.notification, _E.id, _E.type, _E.occurred_at, _E.precision, _E.claimed_by, _E.assurance, _E.payload,
+        _E.notification, _E.incident, _E.id, _E.type, _E.occurred_at, _E.precision, _E.claimed_by, _E.assurance,
+        _E.payload,
     )  # fmt: skip
     found: dict[str, list[Event]] = {}
     for start in range(0, len(refs), BATCH):
         batch = refs[start : start + BATCH]
         statement = select(*columns).where(_E.notification.in_(batch), _E.recorded_at <= now)
-        for ref, ident, type_, occurred_at, precision, claimed_by, assurance, payload in db.session.execute(
-            statement
-        ):
-            event = Event(
-                ident, type_, occurred_at, now, claimed_by, "", precision=precision,
-                assurance=assurance, notification=ref, payload=payload,
-            )  # fmt: skip
-            found.setdefault(ref, []).append(event)
+        for row in db.session.execute(statement):
+            event = Event(**row._mapping, recorded_at=now, actor="")
+            found.setdefault(row.notification, []).append(event)
     return found
 
 

@@ -52,6 +52,16 @@ def events_of_incident(ref: str, session: Session | None = None) -> list[Event]:
     return _events(select(*_COLUMNS).where(own).order_by(*_ORDER), session)
 
 
+def events_of_incidents(refs: Sequence[str], session: Session | None = None) -> dict[str, list[Event]]:
+    """The same for many incidents at once, by reference."""
+    found: dict[str, list[Event]] = {ref: [] for ref in refs}
+    for batch in _batches(refs):
+        own = _E.incident.in_(batch) & _E.notification.is_(None)
+        for event in _events(select(*_COLUMNS).where(own).order_by(*_ORDER), session):
+            found[event.incident or ""].append(event)
+    return found
+
+
 def events_of_team(
     slug: str,
     *,

@@ -9,7 +9,7 @@ from marshmallow import fields, validate
 
 from pocdir.core import tlp
 from pocdir.core.errors import Invalid
-from pocdir.incidents.rules import asset, assets_from_lines, guessed_asset
+from pocdir.incidents.rules.assets import asset, assets_from_lines, guessed_asset
 from pocdir.incidents.schemas import AssetSchema
 from pocdir.ledger.rules.events import PRECISIONS
 from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS, EXPECTED, NOTIFICATION_KINDS, VOCABULARY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +88,24 @@ def _lists(value: Any) -> Any:
     if inner and all(key.isdigit() for key in inner):
         return [inner[key] for key in sorted(inner, key=int)]
     return inner
+
+
+def differing(typed: Mapping[str, str], standing: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+    """What was typed into these boxes and is not what stands: shown beside a form that had grown stale."""
+    told = {name: _typed_as(standing.get(name)) for name in names}
+    return {
+        name: said for name, stands in told.items() if (said := _lines(typed.get(name, ""))) != _lines(stands)
+    }
+
+
+def _typed_as(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else ""
+    return "" if value is None else str(value)
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
 
 
 def utc_moments(typed: Mapping[str, str], names: Sequence[str]) -> MultiDict[str, str]:

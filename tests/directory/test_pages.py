@@ -36,7 +36,11 @@ def form_of(client, path):
     """Every box of the page's last form, as a browser would send it."""
     page = client.get(path)
     assert page.status_code == 200, page.text
-    form = page.text[page.text.rindex("<form") : page.text.rindex("</form>")]
+    return boxes_of(page.text)
+
+
+def boxes_of(text):
+    form = text[text.rindex("<form") : text.rindex("</form>")]
     boxes = {}
     for box in re.findall(r"<input[^>]*>", form):
         given = dict(re.findall(r'([a-z]+)="([^"]*)"', box))
@@ -205,9 +209,22 @@ def test_who_read_an_older_state_does_not_overwrite(steward):
     typed = form_of(steward, "/teams/cert-example/edit") | {"name": "Mine", "evidence": "x"}
     made.imported(made.file(made.team_json(name="Theirs")))
     response = steward.post("/teams/cert-example/edit", data=typed)
-    assert response.status_code == 422
-    assert "it was changed since you read it" in response.text
+    assert response.status_code == 409
+    assert "it was changed since you opened this form" in response.text
+    assert 'value="Theirs"' in response.text
+    assert "Mine" in response.text
     assert queries.snapshot().teams[0].name == "Theirs"
+
+
+def test_a_stale_form_shows_what_stands_and_may_be_sent_again(steward):
+    made.imported(made.file(made.team_json()))
+    typed = form_of(steward, "/teams/cert-example/edit") | {"name": "Mine", "evidence": "looked"}
+    made.imported(made.file(made.team_json(name="Theirs")))
+    shown = boxes_of(steward.post("/teams/cert-example/edit", data=typed).text)
+    assert (shown["name"], shown["channels.0.value"]) == ("Theirs", "cert@cert.example")
+    again = steward.post("/teams/cert-example/edit", data=shown | {"name": "Mine", "evidence": "looked"})
+    assert again.status_code == 302
+    assert queries.snapshot().teams[0].name == "Mine"
 
 
 def test_a_steward_marks_an_address(steward):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Asset, Incident
-from pocdir.incidents.rules import MOST_ASSETS
+from pocdir.incidents.rules.assets import MOST_ASSETS
 from pocdir.routing.queries import index, question
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import answered

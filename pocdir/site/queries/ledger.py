@@ -12,6 +12,7 @@ from sqlalchemy import Row
 
 from pocdir.core.canonical import b64
 from pocdir.db import snapshot
+from pocdir.incidents import queries as incidents
 from pocdir.ledger import queries
 from pocdir.ledger.rules.events import Event, committed, faults, leaf_hash
 from pocdir.outreach.queries import projections
@@ -71,7 +72,7 @@ def verdict() -> Verdict:
         if event not in redacted
     ]
     found += [f"trigger {name}: missing or disabled" for name in queries.missing_guards()]
-    found += projections.differences()
+    found += [*incidents.differences(), *projections.differences()]
     return Verdict(count, len(erased), f"sha256:{digest.hexdigest()}", tuple(found))
 
 
