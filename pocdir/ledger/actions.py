@@ -71,29 +71,31 @@ def append(
         evidence_digest=evidence_digest,
         idempotency_key=idempotency_key,
     )
-    event, row, values = _rows(event, scope)
-    connection = session.connection()
-    if idempotency_key is None:
-        connection.execute(_EVENTS, row)
-    elif connection.execute(_ONCE[connection.dialect.name], row).first() is None:
-        return None
-    if values:
-        connection.execute(_VALUES, values)
-    return event
+    kept = append_all(session, [event], scope=scope)
+    return kept[0] if kept else None
 
 
-def append_all(session: Session, events: Sequence[Event]) -> None:
-    """Append many events without idempotency keys, in two statements; their payloads as `append` takes them."""
-    rows, values = [], []
-    for event in events:
-        _, row, inner_values = _rows(event, None)
+def append_all(session: Session, events: Sequence[Event], *, scope: str | None = None) -> list[Event]:
+    """Append many events in two statements, their payloads as `append` takes them; returns them as they are kept.
+
+    None at all, and nothing was appended, when the first one's idempotency key stands under `scope` already; the
+    others have none.
+    """
+    as_kept, rows, values = [], [], []
+    for each in events:
+        event, row, inner_values = _rows(each, scope)
+        as_kept.append(event)
         rows.append(row)
         values.extend(inner_values)
     connection = session.connection()
+    keyed = rows.pop(0) if rows and rows[0]["idempotency_key"] is not None else None
+    if keyed and connection.execute(_ONCE[connection.dialect.name], keyed).first() is None:
+        return []
     if rows:
         connection.execute(_EVENTS, rows)
     if values:
         connection.execute(_VALUES, values)
+    return as_kept
 
 
 def _rows(event: Event, scope: str | None) -> tuple[Event, dict[str, Any], list[dict[str, Any]]]:

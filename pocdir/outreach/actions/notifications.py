@@ -18,7 +18,7 @@ from pocdir.core.times import isoformat
 from pocdir.db import table_of
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Incident
-from pocdir.ledger.actions import CLOCK_SKEW, append
+from pocdir.ledger.actions import CLOCK_SKEW, append, append_all
 from pocdir.ledger.queries import event_by_key, events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.ledger.rules.vocabulary import POLICIES
@@ -84,7 +84,7 @@ def log_notification(
     scope = f"logged:{workspace_id}" if key is not None else None
     if scope and key and (standing := event_by_key(scope, key, session)) is not None:
         return standing.notification or ""
-    team = queries.team_for_notification(session, told.team)
+    team = queries.team_for_notification(session, told.team, workspace_id=workspace_id)
     channel = told.channel or first_channel
     if channel is None:
         raise Invalid(
@@ -96,7 +96,7 @@ def log_notification(
         raise Invalid(
             "sent_in_future", "log it when it was sent (at most five minutes ahead)", where="sent_at"
         )
-    default = () if told.expect is not None else _default(session, workspace_id)
+    default = (Expected("acknowledgement", team.acknowledgement_within),)
     asked = expectations.expected(told.expect, answer_asked=told.answer_asked, default=default)
     label = tlp_labels.parse(told.tlp or (incident.tlp if incident else tlp_labels.AMBER))
     ref = new_ref(now)
@@ -110,16 +110,15 @@ def log_notification(
         "note": None if is_red else told.note,
         "body_digest": told.body_digest or (body_digest(told.body) if told.body else None),
     }  # fmt: skip
-    logged = append(
-        session, type="notification.logged", occurred_at=sent_at, precision=told.precision, now=now, actor=actor,
-        claimed_by="sender", assurance="S", payload=payload, scope=scope, idempotency_key=key, **about,
+    logged = Event(
+        id=new_ref(now), type="notification.logged", occurred_at=sent_at, precision=told.precision, recorded_at=now,
+        actor=actor, claimed_by="sender", assurance="S", payload=payload, idempotency_key=key, **about,
     )  # fmt: skip
-    if logged is None:  # somebody else logged the same thing meanwhile
+    expects = [_expected(each, start=sent_at, now=now, actor=actor, about=about) for each in asked]
+    events = append_all(session, [logged, *expects], scope=scope)
+    if not events:  # somebody else logged the same thing meanwhile
         standing = event_by_key(scope or "", key or "", session)
         return standing.notification or "" if standing else ""
-    events = [logged]
-    for each in asked:
-        events.append(_expect(session, each, start=sent_at, now=now, actor=actor, about=about))
     state = state_of(events)
     row = {
         "ref": ref, "workspace_id": workspace_id, "incident_id": incident.id if incident else None,
@@ -353,27 +352,14 @@ def _keep_expectations(session: Session, notification_id: int, state: State, *, 
         connection.execute(delete(table).where(table.c.id.in_(gone)))
 
 
-def _default(session: Session, workspace_id: int) -> tuple[Expected, ...]:
-    return (Expected("acknowledgement", queries.acknowledgement_within(session, workspace_id)),)
-
-
-def _expect(
-    session: Session,
-    each: Expected,
-    *,
-    start: dt.datetime,
-    now: dt.datetime,
-    actor: str,
-    about: dict[str, Any],
+def _expected(
+    each: Expected, *, start: dt.datetime, now: dt.datetime, actor: str, about: dict[str, Any]
 ) -> Event:
     due = expectations.due_at(start, each.within)
-    event = append(
-        session, type="expectation.set", occurred_at=start, now=now, actor=actor, claimed_by="sender",
-        assurance="S",
-        payload={
-            "of": each.of, "within": each.within, "due_at": isoformat(due), "level": 1, "policy_version": POLICY,
-        },
-        **about,
+    payload = {
+        "of": each.of, "within": each.within, "due_at": isoformat(due), "level": 1, "policy_version": POLICY,
+    }  # fmt: skip
+    return Event(
+        id=new_ref(now), type="expectation.set", occurred_at=start, recorded_at=now, actor=actor,
+        claimed_by="sender", assurance="S", payload=payload, **about,
     )  # fmt: skip
-    assert event is not None  # noqa: S101 - appended without a key
-    return event

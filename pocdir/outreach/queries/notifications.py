@@ -19,9 +19,10 @@ from pocdir.outreach.models import Expectation, Notification, WorkerTick
 NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
 
 _T, _A, _N, _E = (model.__table__.c for model in (Team, Address, Notification, Expectation))
-_TEAM = select(_T.id, _T.slug, _T.name).where(_T.slug == bindparam("slug"), _T.retired_at.is_(None))
-_WITHIN = select(Workspace.__table__.c.acknowledgement_within).where(
-    Workspace.__table__.c.id == bindparam("workspace_id")
+_W = Workspace.__table__.c
+_WITHIN = select(_W.acknowledgement_within).where(_W.id == bindparam("workspace_id")).scalar_subquery()
+_TEAM = select(_T.id, _T.slug, _T.name, _WITHIN.label("acknowledgement_within")).where(
+    _T.slug == bindparam("slug"), _T.retired_at.is_(None)
 )
 _ADDRESS = select(_A.version).where(_A.kind == bindparam("kind"), _A.value == bindparam("value"))
 # What a person may still have to do something about; each state has its count and its list.
@@ -44,9 +45,12 @@ class Viewer(Protocol):
     def team_id(self) -> int | None: ...
 
 
-def team_for_notification(session: Session, slug: str) -> Line:
-    """(id, slug, name) of a live team; raises NotFound `team_unknown`."""
-    found = session.connection().execute(_TEAM, {"slug": slug}).first()
+def team_for_notification(session: Session, slug: str, *, workspace_id: int) -> Line:
+    """(id, slug, name) of a live team with the workspace's own acknowledgement_within.
+
+    Raises NotFound `team_unknown`.
+    """
+    found = session.connection().execute(_TEAM, {"slug": slug, "workspace_id": workspace_id}).first()
     if found is None:
         raise NotFound("team_unknown", f"no team has the slug {slug[:60]!r}", where="team")
     return found
@@ -112,11 +116,6 @@ def counts(viewer: Viewer) -> dict[str, int]:
     numbers = [func.count().filter(state).label(name) for name, state in WAITING.items()]
     row = db.session.execute(select(*numbers).select_from(Notification).where(seen_by(viewer))).one()
     return dict(row._mapping)
-
-
-def acknowledgement_within(session: Session, workspace_id: int) -> str:
-    """The workspace's default time for an acknowledgement, ISO 8601."""
-    return str(session.connection().execute(_WITHIN, {"workspace_id": workspace_id}).scalar_one())
 
 
 def teams_by_id(ids: Sequence[int], session: Session | None = None) -> dict[int, Team]:
