@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pocdir.latency import queries
 from pocdir.latency.queries import Case
-from pocdir.latency.rules import DAY, Curve, time_answered
+from pocdir.latency.rules import DAY, UNDATED, Curve, time_answered
 from pocdir.web.charts import HOUR, MOST_LINES, Line, Words, survival_chart
 from pocdir.web.i18n import country_name
 
@@ -22,15 +22,18 @@ def chart(found: Sequence[Case], by: str | None, level: str) -> Markup:
     groups = queries.grouped(found, by)
     most = sorted(groups, key=lambda key: (-len(groups[key][1]), key))[:MOST_LINES]
     curves = {key: queries.curve(groups[key][1]) for key in sorted(most)}
-    lines = [_line(_label(key, groups[key][0], by), curve) for key, curve in curves.items()]
+    undated = {key: any(each.end == UNDATED for each in groups[key][1]) for key in curves}
+    lines = [_line(_label(key, groups[key][0], by), curve, undated[key]) for key, curve in curves.items()]
     longest = max(float(curve.t[-1]) for curve in curves.values())
     return survival_chart(
         lines, _words(lines, level), until=min(MONTH, longest) or None, percent=format_percent, number=_number
     )
 
 
-def _line(label: str, curve: Curve) -> Line:
+def _line(label: str, curve: Curve, undated: bool) -> Line:
     median = time_answered(curve, 0.5)
+    if median is None and undated:
+        return Line(label, curve, None, _("not known"))
     if median is None:
         return Line(label, curve, None, _("fewer than half answered so far"))
     return Line(label, curve, median, _("half within %(time)s", time=_length(median)))
