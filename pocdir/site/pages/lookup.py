@@ -191,13 +191,13 @@ def _decisions() -> list[dict[str, Any]]:
         {
             "title": _("Asked for, and not recorded"),
             "count": waiting["unrecorded"],
-            "text": _("the time named for it has passed"),
+            "text": _("notifications; the time named has passed"),
             "href": url_for("outreach.unanswered"),
         },
         {
             "title": _("Could not be delivered"),
             "count": waiting["undeliverable"],
-            "text": _("ours to mend: find another address"),
+            "text": _("notifications; ours to mend: find another address"),
             "href": url_for("outreach.unanswered", state="undeliverable"),
         },
     ]
