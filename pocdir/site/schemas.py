@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from pocdir.routing.rules.indicator import KINDS
 from pocdir.web.schemas import Schema, page_of
@@ -12,13 +12,26 @@ from pocdir.web.schemas import Schema, page_of
 MOST_INDICATORS = 1000
 LONGEST_WORD = 200  # characters of a sector, a kind of report or one exclusion
 
+INDICATORS_ARE = f'a list of 1 to {MOST_INDICATORS} texts is right, such as ["203.0.113.70", "example.org"]'
+TEXT_IS = "a text in quotation marks is right"
+_TEXT = {"invalid": TEXT_IS, "null": TEXT_IS}
+_WORD = {"invalid": TEXT_IS + " (null: any)"}
+_SHORT = validate.Length(max=LONGEST_WORD, error=f"at most {LONGEST_WORD} characters are right")
+
 
 class Several(fields.List):
     """A list of texts; one text alone is a list of one."""
 
-    def __init__(self, **more: Any) -> None:
-        text = fields.String(validate=validate.Length(max=LONGEST_WORD))
-        super().__init__(text, validate=validate.Length(max=MOST_INDICATORS), **more)
+    def __init__(self) -> None:
+        text = fields.String(validate=_SHORT, error_messages=_TEXT)
+        several = f"a text, or a list of at most {MOST_INDICATORS}, is right"
+        super().__init__(
+            text,
+            load_default=tuple,
+            allow_none=True,
+            validate=validate.Length(max=MOST_INDICATORS, error=several),
+            error_messages={"invalid": several},
+        )
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> list[Any]:
         return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **more)
@@ -27,18 +40,30 @@ class Several(fields.List):
 class Narrowing(Schema):
     """What besides the indicator decides the answer."""
 
-    sector = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=LONGEST_WORD))
-    kind_of_report = fields.String(
-        load_default=None, allow_none=True, validate=validate.Length(max=LONGEST_WORD)
-    )
-    exclude_team = Several(load_default=tuple)
-    exclude_country = Several(load_default=tuple)
+    sector = fields.String(load_default=None, allow_none=True, validate=_SHORT, error_messages=_WORD)
+    kind_of_report = fields.String(load_default=None, allow_none=True, validate=_SHORT, error_messages=_WORD)
+    exclude_team = Several()
+    exclude_country = Several()
+
+
+def _how_many(texts: list[str]) -> None:
+    if not 1 <= len(texts) <= MOST_INDICATORS:
+        raise ValidationError(f"{len(texts)} are given; {INDICATORS_ARE}")
 
 
 class LookupMany(Narrowing):
     """Many indicators asked about at once."""
 
-    q = fields.List(fields.String(), required=True, validate=validate.Length(min=1, max=MOST_INDICATORS))
+    q = fields.List(
+        fields.String(error_messages=_TEXT),
+        required=True,
+        validate=_how_many,
+        error_messages=dict.fromkeys(("required", "null", "invalid"), INDICATORS_ARE),
+    )
+    error_messages = {
+        "type": 'an object is right, such as {"q": ["203.0.113.70", "example.org"]}',
+        "unknown": "one of q, sector, kind_of_report, exclude_team, exclude_country is right",
+    }
 
 
 class LookupQuery(Schema):

@@ -296,24 +296,49 @@ def test_what_narrows_is_checked_too(client: FlaskClient, query: str, code: str,
     assert problem(client.get(f"{PATH}?{query}"), where) == code
 
 
+LIST = 'a list of 1 to 1000 texts is right, such as ["203.0.113.70", "example.org"]'
+
+
 @pytest.mark.parametrize(
-    "body",
+    ("body", "where", "says"),
     [
-        {},
-        {"q": []},
-        {"q": "AT"},
-        {"q": [1]},
-        {"q": [None]},
-        {"q": ["AT"], "other": 1},
-        {"q": ["AT"], "sector": ["energy"]},
-        {"q": ["AT"], "exclude_team": [["a"]]},
-        {"q": ["AT"], "exclude_team": "x" * 300},
-        [],
-        "AT",
+        ({}, "q", LIST),
+        ({"q": []}, "q", f"0 are given; {LIST}"),
+        ({"q": ["AT"] * 1001}, "q", f"1001 are given; {LIST}"),
+        ({"q": "AT"}, "q", LIST),
+        ({"q": None}, "q", LIST),
+        ({"q": {"0": "AT"}}, "q", LIST),
+        ({"q": ["AT", 1]}, "q.1", "a text in quotation marks is right"),
+        ({"q": [None]}, "q.0", "a text in quotation marks is right"),
+        ({"q": ["AT"], "other": 1}, "other", "one of q, sector, kind_of_report, exclude_team"),
+        ({"q": ["AT"], "sector": ["energy"]}, "sector", "a text in quotation marks is right (null: any)"),
+        ({"q": ["AT"], "kind_of_report": 5}, "kind_of_report", "a text in quotation marks is right"),
+        ({"q": ["AT"], "exclude_team": [["a"]]}, "exclude_team.0", "a text in quotation marks is right"),
+        ({"q": ["AT"], "exclude_country": 5}, "exclude_country", "a text, or a list of at most 1000"),
+        ({"q": ["AT"], "exclude_team": "x" * 300}, "exclude_team.0", "at most 200 characters are right"),
+        ([], "body", 'an object is right, such as {"q": ["203.0.113.70", "example.org"]}'),
+        ("AT", "body", "an object is right"),
     ],
 )
-def test_a_body_that_is_none_is_refused(client: FlaskClient, body: Any) -> None:
-    problem(client.post(PATH, json=body))
+def test_a_body_that_is_none_is_refused_with_what_would_be_right(
+    client: FlaskClient, body: Any, where: str, says: str
+) -> None:
+    refused = client.post(PATH, json=body)
+    problem(refused, where)
+    assert says in refused.json["errors"][where][0]
+    assert says in refused.json["detail"]
+
+
+def test_what_is_null_does_not_narrow(client: FlaskClient) -> None:
+    names = ("sector", "kind_of_report", "exclude_team", "exclude_country")
+    narrowed = client.post(PATH, json={"q": ["AT"]} | dict.fromkeys(names))
+    assert narrowed.json == client.post(PATH, json={"q": ["AT"]}).json
+
+
+def test_a_sector_that_nobody_answers_for_is_said(client: FlaskClient) -> None:
+    said = "no team is known for the sector fishery in AT"
+    assert said in client.get(PATH, query_string={"q": "AT", "sector": "fishery"}).json["notes"]
+    assert said not in client.get(PATH, query_string={"q": "AT"}).json["notes"]
 
 
 def test_what_is_no_json_is_refused(client: FlaskClient) -> None:

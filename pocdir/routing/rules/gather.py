@@ -40,7 +40,6 @@ AS_NUMBER = Phrase("AS number")
 DEPENDS = Phrase("depends on the prefix")
 ASKED_COUNTRY = Phrase("the country asked for")
 TLD_ONLY = Phrase("by TLD only")
-SHARED_DOMAIN = "several teams share %(domain)s, none answers for all of it: %(teams)s"
 OWN_DOMAIN = Phrase("the domain of the team's own mailbox and website, a weak reason")
 REGIONAL = Phrase("coordinator for several countries")
 GLOBAL = Phrase("global coordinator")
@@ -237,8 +236,15 @@ def _name(index: Index, name: str, sector: str | None, found: Found) -> None:
         parent = ".".join(labels[start:])
         found.add(index.domains.get(parent, NOBODY), None)
         found.add(index.own_domains.get(parent, NOBODY), OWN_DOMAIN)
-        if parent in index.shared_domains:
-            found.notes.append(Phrase(SHARED_DOMAIN, domain=parent, teams=index.shared_domains[parent]))
+        teams = index.shared_domains.get(parent)
+        if teams:
+            found.notes.append(
+                Phrase(
+                    "several teams share %(domain)s, none answers for all of it: %(teams)s",
+                    domain=parent,
+                    teams=teams,
+                )
+            )
     code = country_of_tld(name)
     if code is None and not found.candidates and not found.notes:
         found.notes.append(NOT_PUBLIC if labels[-1] in SPECIAL_TLDS else NO_COUNTRY_BY_NAME)
@@ -263,6 +269,13 @@ def _countries(
             found.candidates.append((candidate, REGIONAL if candidate.place == "coordinator" else reason))
     if sector:
         found.add(index.sectors.get(sector_key(sector), NOBODY), SECTOR_ANYWHERE)
+        without = ", ".join(code for code in codes if sector_key(sector, code) not in sectors)
+        if without:
+            found.notes.append(
+                Phrase(
+                    "no team is known for the sector %(sector)s in %(codes)s", sector=sector, codes=without
+                )
+            )
     found.add(index.everywhere, GLOBAL)
     found.countries = codes
 
