@@ -186,6 +186,7 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "cache_size=-16384",
+        "wal_autocheckpoint=4000",  # pages: hot ones are written back once for several hundred commits
     ):
         connection.execute(f"PRAGMA {pragma}")
 
