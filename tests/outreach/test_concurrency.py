@@ -1,0 +1,64 @@
+"""Two who speak at once about one notification: both are heard, and the row says what the record says."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+
+from flask import Flask
+
+from pocdir.accounts.models import Workspace
+from pocdir.db import db, transaction
+from pocdir.ledger.queries import events_of_notification
+from pocdir.outreach.actions.notifications import record_event
+from pocdir.outreach.queries.notifications import notification
+from pocdir.outreach.queries.projections import differences
+from pocdir.outreach.queries.snapshots import snapshot
+from tests.latency.made import DAY, Own, told
+from tests.outreach import made
+
+FACTS = ("ack.given", "outcome.remediation_observed")  # each moves an axis of its own: neither may be lost
+
+
+def speak(
+    app: Flask, lab: int, refs: list[str], type_: str, now: dt.datetime, together: threading.Barrier
+) -> None:
+    """Over a connection of its own: a fact about each, at the moment at which the other one speaks of it."""
+    with app.app_context():
+        for ref in refs:
+            together.wait(timeout=30)
+            with transaction() as session:
+                record_event(
+                    session, notification(ref, Own(lab), session), type=type_, payload={}, now=now,
+                    actor="user:a", claimed_by="sender", assurance="S",
+                )  # fmt: skip
+        db.session.remove()
+
+
+def test_facts_recorded_at_once_leave_each_row_as_its_fold(
+    app: Flask, lab: Workspace, now: dt.datetime
+) -> None:
+    made.teams(now - 10 * DAY)
+    refs = [told(lab, at=now - DAY) for _ in range(20)]
+    workspace = lab.id
+    db.session.remove()
+    together, failed = threading.Barrier(len(FACTS)), []
+
+    def run(type_: str) -> None:
+        try:
+            speak(app, workspace, refs, type_, now, together)
+        except BaseException as error:
+            failed.append(error)
+            together.abort()
+
+    threads = [threading.Thread(target=run, args=(type_,)) for type_ in FACTS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert failed == []
+    assert list(differences()) == []
+    for ref in refs:
+        assert {event.type for event in events_of_notification(ref)} >= set(FACTS)
+        row = snapshot(ref, Own(workspace)).row
+        assert (row.response, row.outcome, row.clock) == ("acknowledged", "observed", "stopped")
