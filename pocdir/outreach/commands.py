@@ -45,18 +45,16 @@ workspace_option = click.option("--workspace", help="Whose; not needed where the
 @click.option(
     "--csv", "spreadsheet", type=click.Path(path_type=Path), help="Your old spreadsheet (- for stdin)."
 )
-@click.option(
-    "--day-first/--month-first",
-    default=None,
-    help="With --csv: 03/04/2026 is the third of April, or the fourth of March.",
-)
+@click.option("--day-first", is_flag=True, help="With --csv: 03/04/2026 is the third of April.")
+@click.option("--month-first", is_flag=True, help="With --csv: 03/04/2026 is the fourth of March.")
 @click.option("--dry-run", is_flag=True, help="With --csv: show what would be logged.")
 @workspace_option
 @json_option
 def notify(
     spreadsheet: Path | None,
     dry_run: bool,
-    day_first: bool | None,
+    day_first: bool,
+    month_first: bool,
     workspace: str | None,
     as_json: bool,
     **given: Any,
@@ -70,7 +68,10 @@ def notify(
     with app_context():
         who = operator_for(workspace)
         if spreadsheet is not None:
-            return _import(who, spreadsheet, day_first, dry_run, as_json)
+            if day_first and month_first:
+                raise click.UsageError("--day-first and --month-first: only one can be meant")
+            first = day_first if day_first or month_first else None
+            return _import(who, spreadsheet, first, dry_run, as_json)
         if not given["team"]:
             raise click.UsageError("--team or --csv is needed")
         shown = _log(who, given)

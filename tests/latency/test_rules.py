@@ -60,6 +60,7 @@ def test_median_quartiles_and_shares_of_five_answers():
         "n": 5,
         "events": 5,
         "censored": 0,
+        "undated": 0,
         "ended_otherwise": {"undeliverable": 0, "misdirected": 0},
         "median_seconds": 3 * DAY,
         "band": [1 * DAY, 5 * DAY],

@@ -29,6 +29,7 @@ class Result:
     result: str
     team: str | None = None
     sent_at: dt.datetime | None = None
+    precision: str | None = None  # of sent_at
     events: tuple[str, ...] = ()  # that the line adds
     message: str = ""
     ref: str | None = None
@@ -88,9 +89,9 @@ def tally(results: Iterable[Result]) -> dict[str, int]:
 
 def _expected(line: Matched | Refused, incident: Incident | None) -> Result:
     if isinstance(line, Refused):
-        return Result(line.line, "", "refused", message=_why(line))
+        return Result(line.line, line.contact, "refused", message=_why(line))
     row = line.row
-    result = Result(row.line, row.contact, "new", line.team, row.sent_at, ref=line.ref)
+    result = Result(row.line, row.contact, "new", line.team, row.sent_at, row.precision, ref=line.ref)
     if line.team is None:
         return replace(result, result="refused", message=_no_team(line))
     if line.is_known:

@@ -86,6 +86,7 @@ class Refused:
     line: int
     column: str | None
     reason: Phrase
+    contact: str = ""  # as far as one is there, so that the line is found again
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +238,8 @@ class _Reader:
                 written_at=written_at if written_at != sent_at else None,
             )
         except CellError as unfit:
-            return Refused(line, unfit.column, unfit.reason)
+            contact = one_line(self._cell("contact", cells)[1][:100])
+            return Refused(line, unfit.column, unfit.reason, contact)
 
     def _cell(self, field: str, cells: Sequence[str]) -> tuple[str | None, str]:
         """(header, what stands there): the first filled cell of the field."""

@@ -1,0 +1,64 @@
+"""The spreadsheet on the command line."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+import time_machine
+from click.testing import CliRunner, Result
+from flask import Flask
+
+from pocdir.accounts.models import Workspace
+from pocdir.cli import pocdir
+from tests.outreach import made
+
+SHEET = "Email;Date;Answered;Colour\r\nreports@cert.example;03/04/2026;yes;red\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _teams(app: Flask, lab: Workspace, now: dt.datetime) -> None:
+    made.teams(now)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "contacts.csv"
+
+
+def notify(path: Path, text: str, now: dt.datetime, *options: str) -> Result:
+    path.write_text(text)
+    with time_machine.travel(now, tick=False):
+        return CliRunner().invoke(pocdir, ["notify", "--csv", str(path), *options])
+
+
+def test_a_dry_run_says_what_would_be_and_what_was_read(path: Path, now: dt.datetime) -> None:
+    result = notify(path, SHEET, now, "--month-first", "--dry-run")
+    assert result.exit_code == 0
+    assert result.stdout == "line 2: new cert-at\n"
+    assert "contact = Email, date = Date, answered = Answered; not read: Colour" in result.stderr
+    assert "1 lines: 1 new, 0 known, 0 refused (dry run, nothing was changed)" in result.stderr
+
+
+def test_what_a_known_line_gains_is_counted(path: Path, now: dt.datetime) -> None:
+    notify(path, SHEET.replace("yes", ""), now, "--day-first")
+    result = notify(path, SHEET, now, "--day-first", "--dry-run")
+    assert result.stdout == "line 2: gains an answer cert-at\n"
+    assert "0 new, 1 gain an answer, 0 known, 0 refused" in result.stderr
+    result = notify(path, SHEET, now, "--day-first", "--json")
+    line = json.loads(result.stdout)
+    assert (line["result"], line["events"], line["sent_at"]) == (
+        "gains",
+        ["ack.given"],
+        "2026-04-03T00:00:00Z",
+    )
+    assert "0 new, 1 known" in notify(path, SHEET, now, "--day-first").stderr
+
+
+def test_an_ambiguous_date_is_refused_until_it_is_said_how_it_is_meant(path: Path, now: dt.datetime) -> None:
+    refused = notify(path, SHEET, now)
+    assert refused.return_value == 1
+    assert "line 2: refused reports@cert.example Date: 03/04/2026 may be two days" in refused.stdout
+    assert notify(path, SHEET, now, "--day-first", "--month-first").exit_code == 2
