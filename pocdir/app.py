@@ -17,6 +17,7 @@ from pocdir.incidents import api as incidents_api
 from pocdir.incidents import pages as incidents_pages
 from pocdir.latency import api as latency_api
 from pocdir.latency import pages as latency_pages
+from pocdir.mail import models as _outbox  # noqa: F401 - its tables
 from pocdir.outreach import api as outreach_api
 from pocdir.outreach.pages import incident, notifications, recipient, spreadsheet
 from pocdir.site.api import health

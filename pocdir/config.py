@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from pocdir.core.errors import Invalid
+from pocdir.core.mailboxes import domain_of, needs_smtputf8, parse_mailbox
+from pocdir.core.relays import Relay, parse_relay
 from pocdir.core.times import duration
 
 PACKAGE = Path(__file__).resolve().parent
@@ -49,6 +51,17 @@ class Settings:
     @property
     def https(self) -> bool:
         return self.external_url.startswith("https://")
+
+    @property
+    def relay(self) -> Relay | None:
+        """Where mail is handed over; None: it waits in the outbox for a person."""
+        return parse_relay(self.smtp_url) if self.smtp_url and self.mail_from else None
+
+    @property
+    def mail_domain(self) -> str:
+        """The right side of Message-IDs."""
+        host = urlsplit(self.external_url).hostname or ""
+        return domain_of(self.mail_from) if self.mail_from else host if host.isascii() else "localhost"
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -188,16 +201,18 @@ def _http_url(text: str) -> str:
 
 
 def _smtp_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise ValueError("smtp://user:password@host:587 or smtps://... is right")
+    parse_relay(text)
     return text
 
 
 def _mail_address(text: str) -> str:
-    if "@" not in text or any(c in text for c in "\r\n\0"):
-        raise ValueError("a mail address is right")
-    return text
+    name, _, domain = text.rpartition("@")
+    address = text if domain == "localhost" and parse_mailbox(f"{name}@example.org") else parse_mailbox(text)
+    if needs_smtputf8(address):
+        raise ValueError(
+            "only letters of ASCII stand before the @ of an address that every server answers to"
+        )
+    return address
 
 
 def _secret(text: str) -> str:

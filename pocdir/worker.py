@@ -24,6 +24,7 @@ from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Unavailable
 from pocdir.db import db
+from pocdir.mail import jobs as mail_jobs
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.routing.queries import refresh
 from pocdir.site.actions.start import prepare, require_current, require_possible, way_in
@@ -35,6 +36,7 @@ JOBS: tuple[Callable[..., int], ...] = (
     accounts_jobs.save_token_uses,
     accounts_jobs.forget_what_ended,
     outreach_jobs.forget_old_keys,
+    mail_jobs.tidy,
 )
 THREADS = 8
 REFRESH_SECONDS = 2.0

@@ -42,7 +42,9 @@ def test_up_from_nothing_equals_the_models(app: Flask) -> None:
 
 def test_down_leaves_nothing_and_up_again_makes_everything(migrated: Flask, now: dt.datetime) -> None:
     with transaction() as session:
-        append(session, type="ack.given", now=now, actor="service", claimed_by="sender", payload={"note": "x"})
+        append(
+            session, type="ack.given", now=now, actor="service", claimed_by="sender", payload={"note": "x"}
+        )
     db.session.remove()
     downgrade(db.engine, "base")
     assert inspect(db.engine).get_table_names() == ["alembic_version"]
