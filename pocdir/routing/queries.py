@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import structlog
 from flask import Flask, current_app
 
 from pocdir import db
+from pocdir.core.errors import Unavailable
 from pocdir.directory import queries as directory
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.question import question as _question
@@ -17,6 +20,7 @@ from pocdir.routing.rules.registry import Registry, current_version
 from pocdir.routing.rules.resolver import Index
 
 _KEY = "pocdir.index"
+_log = structlog.get_logger("pocdir.routing")
 _rebuilding = threading.Lock()
 
 
@@ -51,10 +55,23 @@ def refresh(app: Flask) -> _Held:
         folder = app.extensions["pocdir"].data / "registry"
         version = (directory.directory_version(), current_version(folder))
         if held is None or held.version != version:
-            registry = Registry.open(folder)
-            built = Index.build(directory.snapshot(), registry)
+            built = Index.build(directory.snapshot(), _registry(folder, held))
             held = _Held(built, version, changes)
         else:
             held = _Held(held.index, version, changes)
         app.extensions[_KEY] = held
         return held
+
+
+def _registry(folder: Path, held: _Held | None) -> Any:
+    """The registry as published; where that is damaged, lookups go on from the one before, and the log says so.
+
+    Raises Unavailable when there is none before it.
+    """
+    try:
+        return Registry.open(folder)
+    except Unavailable as error:
+        if held is None:
+            raise
+        _log.error("registry not opened", reason=error.message)
+        return held.index.registry

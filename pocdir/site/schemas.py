@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import fields, validate
 
 from pocdir.routing.rules.indicator import KINDS
 from pocdir.web.schemas import Schema, page_of
@@ -14,8 +14,8 @@ LONGEST_WORD = 200  # characters of a sector, a kind of report or one exclusion
 
 INDICATORS_ARE = f'a list of 1 to {MOST_INDICATORS} texts is right, such as ["203.0.113.70", "example.org"]'
 TEXT_IS = "a text in quotation marks is right"
-_TEXT = {"invalid": TEXT_IS, "null": TEXT_IS}
-_WORD = {"invalid": TEXT_IS + " (null: any)"}
+_TEXT: dict[str, Any] = {"invalid": TEXT_IS, "null": TEXT_IS}
+_WORD: dict[str, Any] = {"invalid": TEXT_IS + " (null: any)"}
 _SHORT = validate.Length(max=LONGEST_WORD, error=f"at most {LONGEST_WORD} characters are right")
 
 
@@ -46,9 +46,11 @@ class Narrowing(Schema):
     exclude_country = Several()
 
 
-def _how_many(texts: list[str]) -> None:
-    if not 1 <= len(texts) <= MOST_INDICATORS:
-        raise ValidationError(f"{len(texts)} are given; {INDICATORS_ARE}")
+class HowMany(validate.Length):
+    """Says how many are given, not only how many may be."""
+
+    def _format_error(self, value: Any, message: str) -> str:
+        return f"{len(value)} are given; {INDICATORS_ARE}"
 
 
 class LookupMany(Narrowing):
@@ -57,7 +59,7 @@ class LookupMany(Narrowing):
     q = fields.List(
         fields.String(error_messages=_TEXT),
         required=True,
-        validate=_how_many,
+        validate=HowMany(min=1, max=MOST_INDICATORS),
         error_messages=dict.fromkeys(("required", "null", "invalid"), INDICATORS_ARE),
     )
     error_messages = {
