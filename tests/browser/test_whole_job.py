@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -46,8 +48,8 @@ def whole_job(chromium: Browser, service: Service, *, javascript: bool) -> None:
     record(service)
     page.goto("/unanswered")
     expect(page.get_by_role("link", name="ISP abuse desk").first).to_be_visible()
-    page.goto("/responsiveness")
-    expect(page.get_by_role("main")).to_contain_text("1")
+    before = dashboard(page)
+    assert before.waiting > 0
 
     recipient = chromium.new_context(locale="en-GB", java_script_enabled=javascript).new_page()
     recipient.goto(link)
@@ -61,9 +63,53 @@ def whole_job(chromium: Browser, service: Service, *, javascript: bool) -> None:
     expect(page.get_by_role("main")).to_contain_text("#4711")
     page.goto("/unanswered")
     expect(page.get_by_role("link", name="ISP abuse desk")).to_have_count(0)
-    page.goto("/responsiveness?by=team")
-    expect(page.get_by_role("main")).to_contain_text("ISP abuse desk")
+    after = dashboard(page)
+    assert after == before._replace(
+        waiting=before.waiting - 1,
+        reached=before.reached + 1,
+        of_the_team=before.of_the_team + 1,
+        in_the_matrix=before.in_the_matrix + 1,
+    )
     context.close()
+
+
+class Dashboard(NamedTuple):
+    """The numbers that an answer moves, and the one that it does not."""
+
+    waiting: int
+    sent: int
+    reached: int
+    of_the_team: int
+    in_the_matrix: int
+
+
+def dashboard(page: Page) -> Dashboard:
+    """As the researcher reads it off home's list and the page of answer times."""
+    page.goto("/unanswered")
+    waiting = tile(page, "Asked for, and not recorded")
+    page.goto("/responsiveness?by=team")
+    words = page.get_by_text(re.compile(r"[\d,]+ reached this")).inner_text()
+    team = page.get_by_role("row", name="ISP abuse desk").get_by_role("cell")
+    matrix = (
+        page.locator(".matrix").get_by_role("row", name="answered", exact=False).first.get_by_role("cell")
+    )
+    return Dashboard(
+        waiting=waiting,
+        sent=tile(page, "Notifications"),
+        reached=number(words.split(" reached")[0]),
+        of_the_team=number(team.nth(1).inner_text()),
+        in_the_matrix=sum(number(cell.inner_text()) for cell in matrix.all()),
+    )
+
+
+def tile(page: Page, label: str) -> int:
+    """The large figure under a label; 0 where the page has none yet."""
+    found = page.locator(".tiles > div").filter(has=page.get_by_text(label, exact=True)).locator(".figure")
+    return number(found.first.inner_text())
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 def record(service: Service) -> None:
