@@ -66,16 +66,17 @@ def change_incident(
             setattr(incident, name, tlp.parse(given[name]) if name == "tlp" else given[name])
     _check(incident)
     change = record.changed(before, _values(incident))
-    if change is not None:
-        _append(session, incident, "incident.changed", now=now, actor=actor, payload=change)
     is_closed = incident.closed_at is not None
     turned = given.get("closed", is_closed) != is_closed
+    if not turned and change is None:
+        return incident
+    incident.revision += 1
+    if change is not None:
+        _append(session, incident, "incident.changed", now=now, actor=actor, payload=change)
     if turned:
         type_ = "incident.reopened" if is_closed else "incident.closed"
         _append(session, incident, type_, now=now, actor=actor, payload={})
-        incident.closed_at = record.recorded(events_of_incident(incident.ref, session))["closed_at"]
-    if turned or change is not None:
-        incident.revision += 1
+        incident.closed_at = record.closing(events_of_incident(incident.ref, session))["closed_at"]
     session.flush()
     return incident
 
@@ -124,7 +125,7 @@ def _append(
 ) -> None:
     append(
         session, type=type_, now=now, actor=actor, claimed_by="sender", assurance="S", incident=incident.ref,
-        payload=payload,
+        payload={**payload, "revision": incident.revision},
     )  # fmt: skip
 
 

@@ -236,14 +236,13 @@ def _notifications(viewer: Viewer, teams: Collection[str] | None) -> Sequence[An
 def _closed(viewer: Viewer, now: dt.datetime) -> dict[str, dt.datetime]:
     """By reference of those incidents that were closed, as known at `now`: until when they were followed."""
     theirs = select(_I.ref).join(_N.ref.table, _N.incident_id == _I.id).where(seen_by(viewer))
-    statement = (
-        select(_E.incident, _E.type, _E.occurred_at)
-        .where(_E.notification.is_(None), _E.incident.in_(theirs), _E.type.in_(ENDS), _E.recorded_at <= now)
-        .order_by(_E.occurred_at, _E.id)
+    columns = (_E.incident, _E.id, _E.type, _E.occurred_at, _E.claimed_by, _E.payload)
+    statement = select(*columns).where(
+        _E.notification.is_(None), _E.incident.in_(theirs), _E.type.in_(ENDS), _E.recorded_at <= now
     )
-    ends: dict[str, list[tuple[str, dt.datetime]]] = {}
-    for ref, type_, at in db.session.execute(statement):
-        ends.setdefault(ref, []).append((type_, at))
+    ends: dict[str, list[Event]] = {}
+    for row in db.session.execute(statement):
+        ends.setdefault(row.incident, []).append(Event(**row._mapping, recorded_at=now, actor=""))
     return {ref: at for ref, of_one in ends.items() if (at := closing(of_one)["closed_at"]) is not None}
 
 

@@ -13,6 +13,7 @@ from pocdir.accounts.models import Workspace
 from pocdir.accounts.queries import team_id_of
 from pocdir.db import db, transaction
 from pocdir.incidents.actions import change_incident, open_incident
+from pocdir.incidents.models import Incident
 from pocdir.latency import queries
 from pocdir.latency.queries import Case, cases, figures
 from pocdir.latency.rules import WINDOWS, became_by, verdict_matrix
@@ -229,20 +230,48 @@ def test_nothing_recorded_later_is_known(lab: Workspace, now: dt.datetime, start
     assert days(figure(lab, now)) == [(1, True), (100, False)]
 
 
-def test_a_closed_case_is_followed_no_longer(lab: Workspace, now: dt.datetime, start: dt.datetime) -> None:
+def case_of(lab: Workspace, start: dt.datetime) -> Incident:
     with transaction() as session:
-        case = open_incident(
+        return open_incident(
             session, workspace_id=lab.id, now=start, actor="user:a", given={"title": "Sinkhole"}
         )
-        told_in = case
-    ref = told(lab, at=start, incident=told_in)
+
+
+def set_closed(case: Incident, closed: bool, *, at: dt.datetime) -> None:
     with transaction() as session:
         change_incident(
-            session, session.merge(case), now=start + 4 * DAY, actor="user:a", given={"closed": True}
+            session, session.get_one(Incident, case.id), now=at, actor="user:a", given={"closed": closed}
         )
+
+
+def test_a_closed_case_is_followed_no_longer(lab: Workspace, now: dt.datetime, start: dt.datetime) -> None:
+    case = case_of(lab, start)
+    ref = told(lab, at=start, incident=case)
+    set_closed(case, True, at=start + 4 * DAY)
     event(lab, ref, "ack.given", at=start + 6 * DAY)
     assert days(figure(lab, now)) == [(4, False)]
     assert days(figure(lab, start + 2 * DAY)) == [(2, False)]
+
+
+def test_a_case_that_was_opened_again_is_followed_on(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    case = case_of(lab, start)
+    told(lab, at=start, incident=case)
+    set_closed(case, True, at=start + 4 * DAY)
+    set_closed(case, False, at=start + 8 * DAY)
+    assert days(figure(lab, start + 6 * DAY)) == [(4, False)]
+    assert days(figure(lab, start + 9 * DAY)) == [(9, False)]
+
+
+def test_closing_is_read_from_the_events_and_not_from_the_column(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    case = case_of(lab, start)
+    told(lab, at=start, incident=case)
+    with transaction() as session:
+        session.get_one(Incident, case.id).closed_at = start + DAY
+    assert days(figure(lab, start + 9 * DAY)) == [(9, False)]
 
 
 def test_figures_rest_on_events_and_not_on_columns(

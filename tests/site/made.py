@@ -15,6 +15,8 @@ from tests.outreach import made
 def record(api: Api, now: dt.datetime) -> tuple[str, str]:
     """References of two notifications: an acknowledged one, and one whose time passed without an answer."""
     made.teams(now)
+    incident = api.post("/api/v1/incidents", {"title": "Café", "description": "203.0.113.7"}).json["ref"]
+    assert api.patch(f"/api/v1/incidents/{incident}", {"tlp": "TLP:GREEN", "closed": True}).status_code == 200
     sent = (now - dt.timedelta(days=5)).isoformat()
     refs = []
     for team in ("cert-at", "isp"):

@@ -24,11 +24,13 @@ from pocdir.db import db
 from pocdir.incidents.models import Incident
 from pocdir.latency.queries import cases, figures
 from pocdir.latency.rules import verdict_matrix
-from pocdir.ledger.queries import events_of_notification
+from pocdir.ledger.queries import events_of_notification, stored, values_of
+from pocdir.ledger.rules.vocabulary import VOCABULARY, check_event
 from pocdir.outreach.models import Notification
 from pocdir.outreach.rules.fold import state_of
 from pocdir.site.actions import demo as actions
 from pocdir.site.commands import demo
+from pocdir.site.queries.ledger import verdict
 from pocdir.site.rules.demo import EMAIL, TALK, YEAR, Case, year
 from tests.conftest import settings_for
 from tests.site.service import environment, running
@@ -161,6 +163,17 @@ def test_every_state_is_the_fold_of_its_events(made: dict[str, Any], database: N
         assert (row.transport, row.response, row.outcome, row.clock, row.sent_level, row.due) == (
             state.transport, state.response, state.outcome, state.clock, state.sent_level, state.due,
         )  # fmt: skip
+
+
+def test_every_event_keeps_to_the_vocabulary_and_the_record_verifies(
+    made: dict[str, Any], database: None
+) -> None:
+    kept = values_of(row.id for row in stored())
+    for row in stored():
+        sealed = {name: value for name, (_, value) in kept.get(row.id, {}).items()}
+        assert check_event(row.type, row.payload | sealed) == (row.payload, sealed)
+        assert row.claimed_by in VOCABULARY[row.type].claimed_by
+    assert verdict().faults == ()
 
 
 def test_nothing_due_is_left_unrecorded(made: dict[str, Any], database: None) -> None:

@@ -46,12 +46,15 @@ def as_told(value: Any) -> Any:
     return isoformat(value) if isinstance(value, dt.datetime) else value
 
 
-def closing(ends: Iterable[tuple[str, dt.datetime]]) -> dict[str, dt.datetime | None]:
-    """`closed_at` by (type, time) of closing and reopening, in order; nothing where nothing was closed."""
-    found: dict[str, dt.datetime | None] = {}
-    for type_, at in ends:
-        found["closed_at"] = at if type_ == "incident.closed" else None
-    return found
+def closing(events: Iterable[Event]) -> dict[str, dt.datetime | None]:
+    """`closed_at` by the events of closing and reopening among these; nothing where there are none."""
+    ends = [event for event in in_order(events) if event.type in ENDS]
+    return {"closed_at": ends[-1].occurred_at if ends[-1].type == ENDS[0] else None} if ends else {}
+
+
+def in_order(events: Iterable[Event]) -> list[Event]:
+    """An incident's own events as they followed one another, whatever the clock did meanwhile."""
+    return sorted(events, key=lambda event: (event.payload.get("revision", 0), event.id))
 
 
 def recorded(events: Iterable[Event]) -> dict[str, Any]:
@@ -61,9 +64,10 @@ def recorded(events: Iterable[Event]) -> dict[str, Any]:
     difference), nor of an incident from before its events were recorded.
     """
     found: dict[str, Any] = {}
-    ordered = sorted(events, key=lambda event: (event.occurred_at, event.id))
+    ordered = in_order(events)
     for event in ordered:
         said = {**event.payload, **event.sealed}
+        found["revision"] = said.get("revision")
         label = said.get("tlp_to") or said.get("tlp")
         if label:
             found["tlp"] = label
@@ -75,7 +79,7 @@ def recorded(events: Iterable[Event]) -> dict[str, Any]:
                 found[FIELDS[name]] = said[name]
             elif name != "tlp":
                 _forget(found, name)
-    return found | closing((event.type, event.occurred_at) for event in ordered if event.type in ENDS)
+    return found | closing(ordered)
 
 
 def _forget(found: dict[str, Any], name: str) -> None:

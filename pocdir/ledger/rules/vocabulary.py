@@ -95,6 +95,7 @@ _ADDRESS = {
     "kind": _required(_kind), "value": _required(_line), "state": _required(_state), "before": _required(_state),
     "evidence": _text,
 }  # fmt: skip
+_REVISION = {"revision": _required(_many)}  # which the act led to: their order, whatever a clock does
 # What bears TLP:RED leaves its label and the flag alone: nothing of its content stands in the ledger.
 _INCIDENT = {
     "title": _line, "description": Name(TEXT, bounds=(1, 10_000)), "source_ref": _line,
@@ -240,14 +241,16 @@ VOCABULARY: Mapping[str, EventType] = {
             "forced": Name(TEXTS),
         },
     ),
-    "incident.created": EventType("the act", _sender, {"tlp": _required(_label)} | _INCIDENT),
+    "incident.created": EventType("the act", _sender, _REVISION | {"tlp": _required(_label)} | _INCIDENT),
     "incident.changed": EventType(
         "the act",
         _sender,
-        {"fields": _required(_choices(*INCIDENT_FIELDS)), "tlp_from": _label, "tlp_to": _label} | _INCIDENT,
+        _REVISION
+        | {"fields": _required(_choices(*INCIDENT_FIELDS)), "tlp_from": _label, "tlp_to": _label}
+        | _INCIDENT,
     ),
-    "incident.closed": EventType("the act", _sender, {}),
-    "incident.reopened": EventType("the act", _sender, {}),
+    "incident.closed": EventType("the act", _sender, _REVISION),
+    "incident.reopened": EventType("the act", _sender, _REVISION),
     "event.corrected": EventType(
         "the act",
         ("sender", "recipient"),
