@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from babel import Locale, UnknownLocaleError
 from flask import Flask, Response, current_app, request
@@ -35,7 +36,8 @@ def init_app(app: Flask) -> None:
         locale_selector=chosen_language,
     )
     app.jinja_env.add_extension("jinja2.ext.do")
-    app.jinja_env.globals["ngettext"] = _counting(app.jinja_env.globals["ngettext"])
+    ngettext = cast(Callable[..., str], app.jinja_env.globals["ngettext"])
+    app.jinja_env.globals["ngettext"] = _counting(ngettext)
     # A line that holds a tag alone leaves no empty line behind.
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["now"] = clock.now

@@ -13,7 +13,7 @@ from pocdir.accounts.models import Workspace
 from pocdir.core.errors import NotFound
 from pocdir.core.refs import is_ref
 from pocdir.db import Line, db
-from pocdir.directory.models import Address, Channel, Team
+from pocdir.directory.models import Address, Team
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 
 NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
@@ -122,22 +122,6 @@ def teams_by_id(ids: Sequence[int], session: Session | None = None) -> dict[int,
     """Teams by row, for the answers about notifications."""
     statement = select(Team).where(Team.id.in_(set(ids)))
     return {team.id: team for team in (session or db.session()).scalars(statement)}
-
-
-def teams_by_address(session: Session, value: str) -> list[str]:
-    """Slugs of the live teams that use this address, best source first, each once."""
-    statement = (
-        select(Team.slug)
-        .join(Channel, Channel.team_id == Team.id)
-        .join(Address, Address.id == Channel.address_id)
-        .where(
-            func.lower(Address.value) == value.lower(),
-            Channel.withdrawn.is_(False),
-            Team.retired_at.is_(None),
-        )
-        .order_by(Channel.origin.desc(), Channel.preference, Team.slug)
-    )
-    return list(dict.fromkeys(session.scalars(statement)))
 
 
 def workspace_by_id(workspace_id: int, session: Session | None = None) -> Workspace:
