@@ -6,16 +6,18 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
-from flask import Flask
 
 from pocdir.core.errors import Refusal
 from pocdir.core.version import VERSION
-from pocdir.web.terminal import ApplicationFactory, plain
 
 LONGEST_LINE = 1000
 UNDEFINED_TABLE = "42P01"  # PostgreSQL's
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 # command -> where it lives, and one line for `pocdir --help` (which loads none of them)
 COMMANDS = {
@@ -52,6 +54,13 @@ class LazyGroup(click.Group):
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         return getattr(importlib.import_module(module), attribute)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # a reader that has seen enough (`| head`) is no refusal; click calls it one
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
@@ -76,6 +85,8 @@ def pocdir(ctx: click.Context) -> None:
     \b
     Example:  pocdir lookup 203.0.113.70
     """
+    from pocdir.web.terminal import ApplicationFactory  # takes a second: not for --help, and Ctrl-C is heard
+
     ctx.obj = ApplicationFactory(create)
 
 
@@ -103,9 +114,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if error.name != "psycopg":
             raise
         return _refuse("PostgreSQL needs one package more: pip install 'pocdir[postgres]'", 1)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except KeyboardInterrupt:  # before click listens, while it still loads
+        return _refuse("stopped", 1)
     except OSError as error:  # a disk that is full, a file that may not be read
         about = f": {error.filename}" if error.filename else ""
         return _refuse(f"{error.strerror or error}{about}", 1)
@@ -127,6 +137,8 @@ def _database_says(error: object) -> str:
 
 def _refuse(message: str, code: int) -> int:
     """One line on stderr, of a length that can be read, without what a terminal would obey."""
+    from pocdir.web.terminal import plain
+
     line = plain(" ".join(message.split()))
     click.echo(f"pocdir: {line[:LONGEST_LINE]}{'...' if len(line) > LONGEST_LINE else ''}", err=True)
     return code

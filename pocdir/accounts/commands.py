@@ -39,8 +39,8 @@ def create_user(email: str, role: str, workspace: str | None, team: str | None, 
         made = actions.create_user(session, email=email, now=now, actor=rules.OPERATOR)
         if role in rules.SITE_ROLES:
             actions.set_site_role(session, user=made, role=role, actor=rules.OPERATOR)
-        kept = _join_workspace(session, made, workspace, now) if workspace else None
-        if team:
+        kept = _join_workspace(session, made, workspace, now) if workspace is not None else None
+        if team is not None:
             team_id = queries.team_id_of(session, team)
             actions.add_team_contact(session, user=made, team_id=team_id, now=now, actor=rules.OPERATOR)
         shown = {
@@ -99,7 +99,7 @@ def create_token(workspace: str, team: str | None, scopes: tuple[str, ...], name
         made, text = actions.create_token(
             session,
             workspace_id=kept.id,
-            team_id=queries.team_id_of(session, team) if team else None,
+            team_id=queries.team_id_of(session, team) if team is not None else None,
             scopes=scopes,
             name=name,
             now=now,

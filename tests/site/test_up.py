@@ -8,6 +8,8 @@ import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -358,3 +360,16 @@ def test_seed_makes_what_is_missing_and_repeats_nothing(tmp_path: Path) -> None:
     assert second["registry"] is None
     where = json.loads(pocdir("db", "current", "--json", environ=environ).stdout)
     assert where["migration"] == where["newest"]
+
+
+def test_a_reader_that_stops_early_is_no_error(filled_sqlite: Place) -> None:
+    script = f'"{sys.executable}" -m pocdir.cli db current | (exec 0<&-; sleep 2); exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(
+        ["/bin/bash", "-c", script],
+        env=filled_sqlite.environ(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
