@@ -166,7 +166,9 @@ def _ended(sent: Event, events: list[Event], state: State) -> dict[str, dt.datet
     it is not known when.
     """
     failed, misdirected = state.verdict.response == "undeliverable", state.response == "misdirected"
-    found = {}
+    found: dict[str, dt.datetime] = {}
+    if not failed and not misdirected:  # most: what counts need not be sorted out again
+        return found
     for event in counting(events):
         at = sent.occurred_at if event.precision == "bounded" else event.occurred_at
         if event.type == "delivery.failed" and failed:
