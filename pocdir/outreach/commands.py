@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.spreadsheet import Result, expected, import_spreadsheet, tally
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.plans import routed
-from pocdir.outreach.queries.spreadsheet import matched
+from pocdir.outreach.queries.spreadsheet import Matched, matched
 from pocdir.outreach.rules.delimited import LARGEST
 from pocdir.outreach.rules.letter import one_line
-from pocdir.outreach.rules.spreadsheet import Spreadsheet, read_spreadsheet
+from pocdir.outreach.rules.spreadsheet import Refused, Spreadsheet, read_spreadsheet
 from pocdir.web.errors import flat_messages, in_words
 from pocdir.web.terminal import app_context, emit, json_option, table
+
+AT_ONCE = 200  # lines of a spreadsheet in one transaction
 
 workspace_option = click.option("--workspace", help="Whose; not needed where there is one workspace.")
 
@@ -117,23 +120,29 @@ def _import(who: Principal, path: Path, day_first: bool | None, dry_run: bool, a
     now = clock.now()
     sheet = read_spreadsheet(_read(path), now=now, day_first=day_first)
     lines = matched(sheet, workspace_id=who.workspace_id or 0, now=now)
-    if dry_run:
-        results = expected(lines)
-    else:
-        with transaction() as session:
-            results = import_spreadsheet(
-                session, lines, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
-            )
-    for each in results:
-        if as_json:
-            emit(each.as_json())
-        else:
-            click.echo(" ".join(filter(None, _said(each))))
+    results = []
+    for start in range(0, len(lines), AT_ONCE):
+        batch = lines[start : start + AT_ONCE]
+        done = expected(batch) if dry_run else _write(batch, who, now)
+        for each in done:
+            if as_json:
+                emit(each.as_json())
+            else:
+                click.echo(" ".join(filter(None, _said(each))))
+        results += done
     counts = tally(results)
     click.echo(_columns(sheet), err=True)
     end = " (dry run, nothing was changed)" if dry_run else ""
     click.echo(f"{len(results)} lines: {_counted(counts)}{end}", err=True)
     return 1 if counts["refused"] else 0
+
+
+def _write(lines: Sequence[Matched | Refused], who: Principal, now: dt.datetime) -> list[Result]:
+    """In steps, so that others can write meanwhile: a file that was cut short goes on where it is brought again."""
+    with transaction() as session:
+        return import_spreadsheet(
+            session, lines, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
+        )
 
 
 _GAINS = {"ack.given": "an answer", "delivery.failed": "a bounce"}

@@ -13,6 +13,8 @@ from flask import Flask
 
 from pocdir.accounts.models import Workspace
 from pocdir.cli import pocdir
+from pocdir.db import changes
+from pocdir.outreach.commands import AT_ONCE
 from tests.outreach import made
 
 SHEET = "Email;Date;Answered;Colour\r\nreports@cert.example;03/04/2026;yes;red\r\n"
@@ -62,3 +64,15 @@ def test_an_ambiguous_date_is_refused_until_it_is_said_how_it_is_meant(path: Pat
     assert refused.return_value == 1
     assert "line 2: refused reports@cert.example Date: 03/04/2026 may be two days" in refused.stdout
     assert notify(path, SHEET, now, "--day-first", "--month-first").exception is not None
+
+
+def test_a_long_spreadsheet_is_written_in_steps_and_no_line_is_lost(path: Path, now: dt.datetime) -> None:
+    lines = 2 * AT_ONCE + 1
+    sheet = "Email,Date,Subject\n" + "".join(
+        f"reports@cert.example,2026-03-04,case {n}\n" for n in range(lines)
+    )
+    before = changes()
+    result = notify(path, sheet, now)
+    assert changes() == before + 3
+    assert f"{lines} lines: {lines} new, 0 known, 0 refused" in result.stderr
+    assert f"0 new, {lines} known" in notify(path, sheet, now).stderr

@@ -320,6 +320,13 @@ def test_what_is_no_spreadsheet_is_refused_beside_the_box(browser: FlaskClient, 
     assert send(browser, "/notify/spreadsheet", action="apply", upload="!!").status_code == 422
 
 
+def test_a_spreadsheet_too_long_for_one_transaction_goes_to_the_command_line(browser: FlaskClient) -> None:
+    rows = "".join(f"reports@cert.example,2026-03-04,{n}\n" for n in range(1_001))
+    response = send(browser, "/notify/spreadsheet", action="preview", text="email,date,subject\n" + rows)
+    assert response.status_code == 422
+    assert "the command line takes more" in response.text
+
+
 def test_api_and_pages_tell_the_same(api: Api, browser: FlaskClient) -> None:
     ref = logged(browser).rsplit("/", 1)[1]
     assert api.get(f"/api/v1/notifications/{ref}").status_code == 200

@@ -24,6 +24,7 @@ from pocdir.web.forms import Form
 
 SHOWN = 500
 LARGEST_BROUGHT = 1_000_000  # bytes; the page posts it back, the command line takes more
+MOST_BROUGHT = 1_000  # rows; they are written in one transaction, which others wait for
 DAY_FIRST = {"true": True, "false": False}
 
 
@@ -42,6 +43,12 @@ def bring_spreadsheet() -> Any:
     try:
         data = _posted_back(request.form.get("upload", "")) if apply else _brought()
         sheet = read_spreadsheet(data, now=now, day_first=DAY_FIRST.get(request.form.get("day_first", "")))
+        if len(sheet.rows) > MOST_BROUGHT:
+            raise Invalid(
+                "spreadsheet_too_large",
+                f"the page reads {MOST_BROUGHT:,} rows at once; the command line takes more",
+                where="file",
+            )
         lines = matched(sheet, workspace_id=principal.workspace_id, now=now)
         if not apply:
             results = expected(lines, incident=_incident(db.session()))
