@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Conflict, Invalid, NotFound, Stale
 from pocdir.core.text import fold
+from pocdir.db import table_of
 from pocdir.directory import queries, rules
 from pocdir.directory.formats import seed, values
 from pocdir.directory.formats.records import (
@@ -23,6 +24,7 @@ from pocdir.directory.formats.records import (
     statements,
 )
 from pocdir.directory.models import Address, Channel, Import, Team
+from pocdir.directory.past import keep
 from pocdir.directory.rows import (
     Batch,
     Kept,
@@ -85,7 +87,7 @@ def import_records(
         )
     if apply:
         lock_directory(session, now=now)
-    source_id = source_ids(session, [source], make=apply).get(source.source, 0)
+    source_id = source_ids(session, [source], make=apply, now=now).get(source.source, 0)
     kept = said_by(session, [source_id]).get((source_id, origin), {})
     before = {key: row.statement for key, row in kept.items()}
     says = statements(_named(session, records, before), source)
@@ -285,6 +287,7 @@ def mark_address(
     slugs = sorted(set(session.execute(teams).scalars()))
     if address.state == state and address.evidence == evidence:
         return slugs
+    keep(session.connection(), table_of(Address), [address.id], now)
     before, address.state = address.state, state
     address.state_since = occurred_at or now
     address.evidence = evidence
@@ -329,7 +332,7 @@ def _write_manual(
     now: dt.datetime,
     actor: str,
 ) -> None:
-    source = source_ids(session, [_steward(now)], make=True)[rules.STEWARD]
+    source = source_ids(session, [_steward(now)], make=True, now=now)[rules.STEWARD]
     batch = Batch(source, rules.STEWARD, "manual", change, kept)
     note = {"evidence": evidence} if evidence else None
     write(session, [batch], now=now, actor=actor, claimed_by="steward", note=note)
@@ -340,7 +343,7 @@ def load_seeds(session: Session, *, folder: Path, now: dt.datetime) -> dict[str,
     directory, known = seed.files(folder)
     sources, says = seed.parse(directory)
     lock_directory(session, now=now)
-    ids = source_ids(session, sources.values(), make=True)
+    ids = source_ids(session, sources.values(), make=True, now=now)
     kept = said_by(session, [ids[name] for name in sources])
     batches = []
     for name, rows in says.items():

@@ -11,9 +11,10 @@ from pocdir.core import clock
 from pocdir.core.codes import alpha2
 from pocdir.core.errors import Invalid
 from pocdir.db import transaction
-from pocdir.directory import actions, listings, queries, rules, schemas
+from pocdir.directory import actions, dates, listings, queries, rules, schemas
 from pocdir.directory.formats import records
 from pocdir.directory.queries import Entry
+from pocdir.directory.reading import NOW, Reading
 from pocdir.web.api import Blueprint
 from pocdir.web.etags import require_match, tagged
 from pocdir.web.idempotency import once
@@ -31,6 +32,7 @@ _answer = schemas.WholeTeam()
 def teams(query: dict[str, Any]) -> Any:
     """Teams by name, address, domain, country, kind."""
     country = query["country"] and _code(query["country"])
+    reading = _reading(query["as_of"])
     found = listings.teams_after(
         query["cursor"],
         query["limit"] + 1,
@@ -38,9 +40,11 @@ def teams(query: dict[str, Any]) -> Any:
         country=country,
         kind=query["kind"],
         audiences=rules.audiences(g.principal.roles),
+        reading=reading,
     )
+    told = dates.of_teams([it.team for it in found], g.principal, reading=reading)
     listed = page(found, query["limit"], lambda entry: str(entry.team.slug))
-    return listed | {"items": [shown(entry) for entry in listed["items"]]}
+    return listed | {"items": [shown(it, told[it.team.slug]) for it in listed["items"]]}
 
 
 @blueprint.route("/teams", methods=["POST"])
@@ -62,10 +66,12 @@ def create_team(given: dict[str, Any]) -> Any:
 
 @blueprint.route("/teams/<slug>")
 @guard("directory.read")
+@blueprint.arguments(schemas.AsOf(), location="query")
 @blueprint.response(200, schemas.WholeTeam)
-def team(slug: str) -> Any:
-    """One team with every fact and who says so."""
-    return answered(slug)
+def team(query: dict[str, Any], slug: str) -> Any:
+    """One team with every fact, who says so and since when; now, or as it stood."""
+    reading = _reading(query["as_of"])
+    return answered(slug) if reading.at is None else whole(slug, reading)
 
 
 @blueprint.route("/teams/<slug>", methods=["PATCH"])
@@ -96,10 +102,12 @@ def change_team(given: dict[str, Any], slug: str) -> Any:
 
 @blueprint.route("/teams/<slug>/channels")
 @guard("directory.read")
+@blueprint.arguments(schemas.AsOf(), location="query")
 @blueprint.response(200, schemas.TeamChannelPage)
-def channels(slug: str) -> Any:
+def channels(query: dict[str, Any], slug: str) -> Any:
     """The ways to reach a team, in the order to be tried."""
-    return {"items": queries.entry(slug, audiences=rules.audiences(g.principal.roles)).channels, "next": None}
+    audiences, reading = rules.audiences(g.principal.roles), _reading(query["as_of"])
+    return {"items": queries.entry(slug, audiences=audiences, reading=reading).channels, "next": None}
 
 
 @blueprint.route("/teams/<slug>/history")
@@ -115,15 +123,21 @@ def history(query: dict[str, Any], slug: str) -> Any:
     return listed | {"items": listings.happened(listed["items"], seen, audiences)}
 
 
-def shown(entry: Entry) -> dict[str, Any]:
-    """The values of a team's answer."""
-    return {**entry.team._mapping, "channels": entry.channels, "responsibilities": entry.responsibilities}
+def shown(entry: Entry, told: dict[str, Any]) -> dict[str, Any]:
+    """The values of a team's answer; `told` are its three dates."""
+    rows = {"channels": entry.channels, "responsibilities": entry.responsibilities}
+    return {**entry.team._mapping, **queries.said(entry.team), **rows, "dates": told}
 
 
-def whole(slug: str) -> dict[str, Any]:
+def whole(slug: str, reading: Reading = NOW) -> dict[str, Any]:
     """A team's answer with every fact."""
-    entry = queries.entry(slug, audiences=rules.audiences(g.principal.roles))
-    return shown(entry) | {"facts": queries.facts_of(slug)}
+    entry = queries.entry(slug, audiences=rules.audiences(g.principal.roles), reading=reading)
+    told = dates.of_teams([entry.team], g.principal, reading=reading)[slug]
+    return shown(entry, told) | {"facts": queries.facts_of(slug, reading=reading)}
+
+
+def _reading(as_of: str | None) -> Reading:
+    return queries.reading_of(as_of, now=clock.now())
 
 
 def answered(slug: str) -> Response:

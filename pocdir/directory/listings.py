@@ -13,17 +13,16 @@ from pocdir.core.text import fold
 from pocdir.db import db
 from pocdir.directory import queries, rules
 from pocdir.directory.formats.values import domain
-from pocdir.directory.models import Address, Channel, Code, Import, Responsibility, Source, Team
+from pocdir.directory.models import Address, Channel, Code, Import, Source, Team
 from pocdir.directory.queries import PUBLIC
+from pocdir.directory.reading import NOW, Reading
 from pocdir.ledger import queries as ledger
 from pocdir.ledger.rules.events import Event
 
-SORTS = {"name": Team.folded_name, "country": Team.country, "kind": Team.kind, "confirmed": Team.confirmed_at}
+SORTS = {"name": "folded_name", "country": "country", "kind": "kind", "confirmed": "confirmed_at"}
 OF_THE_ENTRY = ("contact.confirmed", "contact.marked", "contact.marked_bouncing", "contact.changed")
 
-_T, _A, _C, _R, _S, _I = (
-    model.__table__.c for model in (Team, Address, Channel, Responsibility, Source, Import)
-)
+_T, _A, _C, _S, _I = (model.__table__.c for model in (Team, Address, Channel, Source, Import))
 
 
 def teams_after(
@@ -34,12 +33,14 @@ def teams_after(
     country: str | None = None,
     kind: str | None = None,
     audiences: Collection[str] = PUBLIC,
+    reading: Reading = NOW,
 ) -> list[queries.Entry]:
     """Up to `limit` teams recorded after the team `cursor`, oldest first, with channels for `audiences`."""
-    where = _filters(q, country, kind, None, audiences)
+    where = _filters(q, country, kind, None, audiences, reading)
+    team = reading.tables.teams.c
     if cursor:
-        where.append(_T.id > select(_T.id).where(_T.slug == cursor).scalar_subquery())
-    return queries.entries(where, audiences=audiences, order=Team.id, limit=limit)
+        where.append(team.id > select(_T.id).where(_T.slug == cursor).scalar_subquery())
+    return queries.entries(where, audiences=audiences, order=team.id, limit=limit, reading=reading)
 
 
 class TeamPage(NamedTuple):
@@ -60,19 +61,22 @@ def teams_page(
     offset: int = 0,
     limit: int = 50,
     audiences: Collection[str] = PUBLIC,
+    reading: Reading = NOW,
 ) -> TeamPage:
     """Teams that match; `sort` is a key of SORTS, with `-` before it the other way round."""
     connection = db.session().connection()
-    where = _filters(q, country, kind, state, audiences)
+    where = _filters(q, country, kind, state, audiences, reading)
+    of = reading.tables.teams.c
     if lead:
-        where.append(_T.lead.is_(True))
-    total = connection.execute(select(func.count()).select_from(Team.__table__).where(*where)).scalar_one()
-    column = SORTS.get(sort.lstrip("-"), Team.folded_name)
+        where.append(of.lead.is_(True))
+    counted = select(func.count()).select_from(reading.tables.teams).where(*where)
+    total = connection.execute(counted).scalar_one()
+    column = of[SORTS.get(sort.lstrip("-"), "folded_name")]
     ordered = column.desc() if sort.startswith("-") else column.asc()
     teams = connection.execute(
-        queries.TEAMS.where(*where).order_by(ordered.nulls_last(), _T.slug).offset(offset).limit(limit)
+        reading.teams.where(*where).order_by(ordered.nulls_last(), of.slug).offset(offset).limit(limit)
     ).all()
-    channels = queries.channels_of([team.id for team in teams], audiences)
+    channels = queries.channels_of([team.id for team in teams], audiences, reading=reading)
     rows = [
         {**team._mapping, "address_state": next((c.state for c in channels.get(team.id, [])), None)}
         for team in teams
@@ -213,23 +217,37 @@ def _a_labels(q: str) -> str | None:
 
 
 def _filters(
-    q: str, country: str | None, kind: str | None, state: str | None, audiences: Collection[str]
+    q: str,
+    country: str | None,
+    kind: str | None,
+    state: str | None,
+    audiences: Collection[str],
+    reading: Reading,
 ) -> list[ColumnElement[bool]]:
-    where: list[ColumnElement[bool]] = [_T.retired_at.is_(None)]
-    seen = (_C.team_id == _T.id, _C.audience.in_(audiences), _C.withdrawn.is_(False), _C.address_id == _A.id)
+    team, _, address, channel, row, _ = (table.c for table in reading.tables)
+    where: list[ColumnElement[bool]] = [team.retired_at.is_(None)]
+    seen = [
+        channel.team_id == team.id, channel.audience.in_(audiences), channel.withdrawn.is_(False),
+        channel.address_id == address.id,
+    ]  # fmt: skip
+    if reading.at is not None:  # what is kept from the reader today is not found under an older date either
+        kept = exists().where(
+            _C.team_id == channel.team_id, _C.address_id == channel.address_id, _C.audience.not_in(audiences)
+        )
+        seen.append(~kept)
     if country:
-        where.append(_T.country == country)
+        where.append(team.country == country)
     if kind:
-        where.append(_T.kind == kind)
+        where.append(team.kind == kind)
     if state:
-        where.append(exists().where(*seen, _A.state == state))
+        where.append(exists().where(*seen, address.state == state))
     if wanted := fold(q):
         name = exists().where(
-            _R.team_id == _T.id,
-            _R.key == "domain",
-            _R.withdrawn.is_(False),
-            _R.value.contains(_a_labels(q) or wanted, autoescape=True),
+            row.team_id == team.id,
+            row.key == "domain",
+            row.withdrawn.is_(False),
+            row.value.contains(_a_labels(q) or wanted, autoescape=True),
         )
-        address = exists().where(*seen, _A.value.contains(wanted, autoescape=True))
-        where.append(or_(_T.folded_name.contains(wanted, autoescape=True), address, name))
+        written = exists().where(*seen, address.value.contains(wanted, autoescape=True))
+        where.append(or_(team.folded_name.contains(wanted, autoescape=True), written, name))
     return where

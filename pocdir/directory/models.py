@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from pocdir.db import Base, JsonValue
+from pocdir.db import Base, JsonValue, UtcDateTime, table_of
 from pocdir.directory import rules
 
 
@@ -30,20 +30,34 @@ class Source(Base):
     url: Mapped[str | None] = mapped_column(String(500))
     kind: Mapped[str | None] = mapped_column(String(40))  # first_party, registry, third_party_list, ...
     last_imported_at: Mapped[dt.datetime | None]
+    recorded_at: Mapped[dt.datetime]
 
 
 class Provenance:
-    """Source, date of the source, time of import, confidence; manual or imported."""
+    """Source, date of the source, confidence; manual or imported; when we recorded it.
+
+    `recorded_at` is when the row began to stand as it is, `since` when the source first said these words: a
+    newer date of the same words begins a row, and leaves `since` as it was.
+    """
 
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
     as_of: Mapped[str] = mapped_column(String(10), default="")  # ISO date (or year) as the source gives it
     origin: Mapped[str] = mapped_column(String(8))
     confidence: Mapped[str] = mapped_column(String(6), default="medium")
     recorded_at: Mapped[dt.datetime]
+    since: Mapped[dt.datetime]
+
+
+def _created_at(context: Any) -> dt.datetime:
+    created: dt.datetime = context.get_current_parameters()["created_at"]
+    return created
 
 
 class Team(Base):
-    """A team; its own columns are the facts in force, projected from team_facts."""
+    """A team; its own columns are the facts in force, projected from team_facts.
+
+    What is searched has a column of its own, every other fact that somebody says is in `profile` by its field.
+    """
 
     __tablename__ = "teams"
 
@@ -58,13 +72,16 @@ class Team(Base):
     timezone: Mapped[str | None] = mapped_column(String(64))
     host_kind: Mapped[str | None] = mapped_column(String(20))
     memberships: Mapped[list[Any]] = mapped_column(default=list)
-    folded_name: Mapped[str] = mapped_column(String(600), index=True)  # of name, short name, slug: for search
+    parent: Mapped[str | None] = mapped_column(String(100), index=True)  # a slug, whether it is known or not
+    profile: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    folded_name: Mapped[str] = mapped_column(String(600), index=True)  # of its names and its slug: for search
     lead: Mapped[bool] = mapped_column(default=False)  # nothing but low confidence speaks for it
     retired_at: Mapped[dt.datetime | None]
     confirmed_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]
     revision: Mapped[int] = mapped_column(default=1)
+    recorded_at: Mapped[dt.datetime] = mapped_column(default=_created_at)  # when the row began to stand so
 
     channels: Mapped[list[Channel]] = relationship(back_populates="team", order_by="Channel.id")
     responsibilities: Mapped[list[Responsibility]] = relationship(
@@ -105,6 +122,7 @@ class Address(Base):
     evidence_event: Mapped[str | None] = mapped_column(String(36))
     reachability: Mapped[int | None]  # 1 receives ... 5 can resolve
     version: Mapped[int] = mapped_column(default=1)  # raised when the contact changes: old links die
+    recorded_at: Mapped[dt.datetime]
 
     __table_args__ = (
         UniqueConstraint("kind", "value"),
@@ -126,6 +144,7 @@ class Channel(Provenance, Base):
     preference: Mapped[int] = mapped_column(default=1)
     audience: Mapped[str] = mapped_column(String(8), default="public")
     openpgp_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    hours: Mapped[str | None] = mapped_column(String(200))
     withdrawn: Mapped[bool] = mapped_column(default=False)  # a steward says: not theirs, whoever says so
 
     team: Mapped[Team] = relationship(back_populates="channels")
@@ -207,5 +226,37 @@ class DirectoryVersion(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[int]
     changed_at: Mapped[dt.datetime]
+    kept_from: Mapped[dt.datetime | None]  # before it no past row was kept; null: from the first row on
 
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+
+def _past(model: type[Base], *indexed: str) -> Table:
+    """The twin of a table: its rows as they stood before, each until `recorded_to`, without any constraint."""
+    table = table_of(model)
+    key = ("id", "recorded_at")
+    columns = [
+        Column(c.name, c.type, primary_key=c.name in key, autoincrement=False, nullable=c.nullable)
+        for c in table.columns
+    ]
+    return Table(
+        f"past_{table.name}",
+        Base.metadata,
+        *columns,
+        Column("recorded_to", UtcDateTime, nullable=False),
+        *(Index(f"ix_past_{table.name}_{name}", name) for name in indexed),
+    )
+
+
+# By the table's name. What stands is read from the tables alone; what stood at a time from both (past.py).
+PAST = {
+    table_of(model).name: _past(model, *indexed)
+    for model, *indexed in (
+        (Source,),
+        (Team, "slug"),
+        (TeamFact, "team_id"),
+        (Address,),
+        (Channel, "team_id"),
+        (Responsibility, "team_id"),
+    )
+}

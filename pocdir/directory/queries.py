@@ -2,58 +2,38 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, select
 from sqlalchemy.orm import Session
 
-from pocdir.core.errors import NotFound
+from pocdir.core import times
+from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db
 from pocdir.directory import rules
-from pocdir.directory.models import (
-    Address,
-    Channel,
-    DirectoryVersion,
-    Responsibility,
-    Source,
-    Team,
-    TeamFact,
-)
+from pocdir.directory.formats.profile import FACTS
+from pocdir.directory.models import Address, DirectoryVersion, Team
+from pocdir.directory.projection import MISSING
+from pocdir.directory.reading import NOW, Reading
+from pocdir.directory.reading import reading as reading_at
 
 Line = Row[*tuple[Any, ...]]
 PUBLIC = frozenset({"public"})
 EVERYBODY = frozenset(rules.AUDIENCES)
+_NOT_THEN = "no team had this name here then"
 
-_T, _F, _A, _C, _R, _S = (
-    model.__table__.c for model in (Team, TeamFact, Address, Channel, Responsibility, Source)
-)
-TEAMS = select(
-    _T.id, _T.slug, _T.name, _T.short_name, _T.kind, _T.country, _T.website, _T.languages, _T.timezone,
-    _T.host_kind, _T.memberships, _T.lead, _T.retired_at, _T.confirmed_at, _T.created_at, _T.updated_at,
-    _T.revision,
-)  # fmt: skip
-_CHANNELS = (
-    select(
-        _C.team_id, _A.kind, _A.value, _C.purpose, _C.preference, _A.state, _A.state_since, _A.evidence,
-        _C.openpgp_fingerprint, _C.audience, _C.origin, _S.name, _C.as_of, _C.confidence,
-        _S.kind.label("class"), _C.withdrawn,
-    )
-    .join(Address.__table__, _C.address_id == _A.id)
-    .join(Source.__table__, _C.source_id == _S.id)
-)  # fmt: skip
-_RESPONSIBILITIES = select(
-    _R.team_id, _R.key, _R.value, _R.role, _R.rank, _R.origin, _S.name, _R.as_of, _R.valid_from, _R.valid_to,
-    _R.confidence, _S.kind.label("class"), _R.withdrawn,
-).join(Source.__table__, _R.source_id == _S.id)  # fmt: skip
-_FACTS = select(
-    _F.team_id, _F.field, _F.value, _F.origin, _S.name.label("source"), _S.url, _F.as_of, _F.confidence,
-    _S.kind.label("class"), _F.recorded_at,
-).join(Source.__table__, _F.source_id == _S.id)  # fmt: skip
+_T = NOW.tables.teams.c
+_A = NOW.tables.addresses.c
+_S = NOW.tables.sources.c
+_V = DirectoryVersion.__table__.c
+# Columns of a row that are facts by themselves; every other fact is in the profile.
+_COLUMN_FACTS = ("name", *MISSING)
 
 
 class Entry(NamedTuple):
-    """A team's own columns with the channels and responsibilities in force."""
+    """A team's own columns (its profile holds further facts) with the channels and responsibilities in force."""
 
     team: Line
     channels: list[rules.Channel]
@@ -62,31 +42,63 @@ class Entry(NamedTuple):
 
 def directory_version() -> str:
     """The number that every change raises, as text; "0" for a directory that nobody has filled."""
-    number = db.session().connection().execute(select(DirectoryVersion.__table__.c.number)).scalar()
+    number = db.session().connection().execute(select(_V.number)).scalar()
     return str(number or 0)
+
+
+def reading_of(as_of: str | None, *, now: dt.datetime) -> Reading:
+    """How to read the directory as of what somebody asks for: a time with its zone, or a day, which stands for its end
+    in UTC; nothing for the directory as it stands.
+
+    Raises Invalid `as_of_invalid` for anything else, for the future, and for a time before the first that is kept.
+    """
+    if not as_of:
+        return NOW
+    try:
+        at = times.moment(as_of) if "T" in as_of else _end_of(dt.date.fromisoformat(as_of))
+    except (Invalid, ValueError):
+        raise _no_time("a day is right, such as 2026-06-01, or a time with its zone") from None
+    if at > now and at != _end_of(now.date()):
+        raise _no_time("lies in the future")
+    kept_from = db.session().connection().execute(select(_V.kept_from)).scalar()
+    if kept_from is not None and at < kept_from:
+        since = kept_from.date().isoformat()
+        raise _no_time(f"what stood before {since} was not kept; the history tells what was changed")
+    return reading_at(min(at, now))
+
+
+def _end_of(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.max, dt.UTC)
+
+
+def _no_time(message: str) -> Invalid:
+    return Invalid("as_of_invalid", message, where="as_of")
 
 
 def snapshot() -> rules.Directory:
     """The whole directory in force, immutable: teams by slug, their channels in the order to be tried."""
     version = directory_version()  # before the rows: what changes meanwhile has a higher number
-    return rules.Directory(
-        version,
-        tuple(
-            rules.Team(
-                slug=team.slug,
-                name=team.name,
-                short_name=team.short_name,
-                kind=team.kind,
-                country=team.country,
-                website=team.website,
-                languages=tuple(team.languages),
-                timezone=team.timezone,
-                host_kind=team.host_kind,
-                channels=tuple(channels),
-                responsibilities=tuple(responsibilities),
-            )
-            for team, channels, responsibilities in entries()
-        ),
+    return rules.Directory(version, tuple(_team(it) for it in entries()))
+
+
+def _team(it: Entry) -> rules.Team:
+    team, profile = it.team, it.team.profile
+    return rules.Team(
+        slug=team.slug,
+        name=team.name,
+        short_name=team.short_name,
+        kind=team.kind,
+        country=team.country,
+        website=team.website,
+        languages=tuple(team.languages),
+        timezone=team.timezone,
+        host_kind=team.host_kind,
+        opt_outs=tuple(profile.get("opt_outs", ())),
+        parent=team.parent,
+        business_hours=profile.get("business_hours"),
+        reception=rules.reception(profile),
+        channels=tuple(it.channels),
+        responsibilities=tuple(it.responsibilities),
     )
 
 
@@ -94,25 +106,38 @@ def entries(
     where: Sequence[ColumnElement[bool]] = (),
     *,
     audiences: Collection[str] = EVERYBODY,
-    order: Any = Team.slug,
+    order: Any = None,
     limit: int | None = None,
+    reading: Reading = NOW,
 ) -> list[Entry]:
-    """Teams that are not retired (with `where`: those it names), with what is in force of them."""
+    """Teams that are not retired (with `where`, over the tables of `reading`: those it names), and what is in force.
+
+    Of an older directory nobody sees a channel that is kept from him in the one that stands.
+    """
     connection = db.session().connection()
-    statement = TEAMS.where(*(where or (_T.retired_at.is_(None),))).order_by(order).limit(limit)
+    of = reading.tables.teams.c
+    ordered = of.slug if order is None else order
+    statement = reading.teams.where(*(where or (of.retired_at.is_(None),))).order_by(ordered).limit(limit)
     teams = connection.execute(statement).all()
     some = [team.id for team in teams] if where or limit else None
-    channels = channels_of(some, audiences)
-    responsibilities = _responsibilities(some)
+    channels = channels_of(some, audiences, reading=reading)
+    responsibilities = _responsibilities(some, reading)
     return [Entry(team, channels.get(team.id, []), responsibilities.get(team.id, [])) for team in teams]
 
 
-def entry(slug: str, *, audiences: Collection[str] = PUBLIC) -> Entry:
+def entry(slug: str, *, audiences: Collection[str] = PUBLIC, reading: Reading = NOW) -> Entry:
     """One team, also a retired one; raises NotFound `team_unknown`."""
-    found = entries([_T.slug == slug], audiences=audiences)
+    found = entries([reading.tables.teams.c.slug == slug], audiences=audiences, reading=reading)
     if not found:
-        raise NotFound("team_unknown", "no team has this name here")
+        raise NotFound("team_unknown", "no team has this name here" if reading.at is None else _NOT_THEN)
     return found[0]
+
+
+def said(team: Line) -> dict[str, Any]:
+    """Every fact in force of a team by its field; null or an empty list where nobody says one."""
+    columns = {name: getattr(team, name) for name in _COLUMN_FACTS}
+    missing: dict[str, Any] = {name: [] if name in rules.LIST_FACTS else None for name in FACTS}
+    return {**missing, **team.profile, **columns}
 
 
 def team_by_slug(slug: str, session: Session | None = None, *, lock: bool = False) -> Team:
@@ -124,21 +149,38 @@ def team_by_slug(slug: str, session: Session | None = None, *, lock: bool = Fals
     return team
 
 
-def facts_of(slug: str) -> list[dict[str, Any]]:
+def facts_of(slug: str, *, reading: Reading = NOW) -> list[dict[str, Any]]:
     """What every source says of a team's own columns, the one that stands (`in_force`) first."""
+    teams = reading.tables.teams
     rows = db.session().connection().execute(
-        _FACTS.join(Team.__table__, _F.team_id == _T.id).where(_T.slug == slug)
+        reading.facts.join(teams, reading.tables.facts.c.team_id == teams.c.id).where(teams.c.slug == slug)
     )  # fmt: skip
     ordered = sorted(rows, key=lambda row: (row.field, _fact_order(row)))
-    first = rules.in_force(ordered, lambda row: row.field, _fact_order)
-    return [
+    first = rules.facts_in_force(ordered, _fact_order, _teller)
+    facts = [
         {
             "field": row.field, "value": row.value, "source": row.source, "url": row.url, "as_of": row.as_of,
             "origin": row.origin, "confidence": row.confidence, "recorded_at": row.recorded_at,
-            "in_force": first[row.field] is row,
+            "since": row.since, "in_force": first.get(row.field) is row,
         }
         for row in ordered
     ]  # fmt: skip
+    return sorted(facts, key=lambda fact: (fact["field"], not fact["in_force"]))
+
+
+def tellers(team_id: int, *, reading: Reading = NOW) -> dict[tuple[str, ...], list[Line]]:
+    """What each source says of a team's channels and responsibilities, by their identity, the one in force first.
+
+    An identity is (kind, value, purpose) or (key, value, role); also those that a steward withdrew.
+    """
+    found: dict[tuple[str, ...], list[Line]] = {}
+    for rows, column, order in (
+        (reading.channels, reading.tables.channels.c.team_id, _channel_order),
+        (reading.responsibilities, reading.tables.responsibilities.c.team_id, _responsibility_order),
+    ):
+        for row in sorted(_of_teams(rows, column, [team_id]), key=order):
+            found.setdefault(tuple(row[1:4]), []).append(row)
+    return found
 
 
 def source_urls() -> dict[str, str | None]:
@@ -153,14 +195,15 @@ def addresses(spellings: Collection[str]) -> list[Line]:
     return list(db.session().connection().execute(chosen))
 
 
-def exported() -> tuple[list[dict[str, Any]], str]:
-    """Every team in force in pocdir-json's shape, by slug, and the newest date of any of their sources."""
+def exported(at: dt.datetime | None = None) -> tuple[list[dict[str, Any]], str]:
+    """Every team in force (at a moment) in pocdir-json's shape, by slug, and the newest date of their sources."""
+    reading = reading_at(at)
     facts: dict[int, list[Line]] = {}
-    for fact in db.session().connection().execute(_FACTS):
+    for fact in db.session().connection().execute(reading.facts):
         facts.setdefault(fact.team_id, []).append(fact)
     teams, dates = [], [""]
-    for it in entries():
-        said = rules.in_force(facts.get(it.team.id, []), lambda row: row.field, _fact_order).values()
+    for it in entries(reading=reading):
+        said = rules.facts_in_force(facts.get(it.team.id, []), _fact_order, _teller).values()
         for rows in (said, it.channels, it.responsibilities):
             dates += [row.as_of for row in rows]
         confidence = min((row.confidence for row in said), key=rules.CONFIDENCES.index, default="medium")
@@ -169,13 +212,21 @@ def exported() -> tuple[list[dict[str, Any]], str]:
 
 
 def _exported(it: Entry, confidence: str) -> dict[str, Any]:
-    facts = ("slug", "name", "short_name", "kind", "country", "website", "languages", "timezone", "host_kind")
-    channel = ("kind", "value", "purpose", "preference", "openpgp_fingerprint", "audience", "confidence")
+    channel = (
+        "kind",
+        "value",
+        "purpose",
+        "preference",
+        "openpgp_fingerprint",
+        "audience",
+        "hours",
+        "confidence",
+    )
     responsibility = ("key", "value", "role", "rank", "valid_from", "valid_to", "confidence")
     return {
-        **{name: getattr(it.team, name) for name in facts},
+        "slug": it.team.slug,
+        **said(it.team),
         "confidence": confidence,
-        "memberships": it.team.memberships,
         "channels": [
             {name: getattr(row, name) for name in channel}
             for row in sorted(it.channels, key=lambda c: (c.preference, c.kind, c.value, c.purpose))
@@ -186,29 +237,51 @@ def _exported(it: Entry, confidence: str) -> dict[str, Any]:
     }
 
 
-def channels_of(teams: Sequence[int] | None, audiences: Collection[str]) -> dict[int, list[rules.Channel]]:
+def channels_of(
+    teams: Sequence[int] | None, audiences: Collection[str], *, reading: Reading = NOW
+) -> dict[int, list[rules.Channel]]:
     """The channels in force by team, in the order to be tried."""
-    first = rules.in_force(_of_teams(_CHANNELS, _C.team_id, teams), _channel_identity, _channel_order)
+    rows = _of_teams(reading.channels, reading.tables.channels.c.team_id, teams)
+    first = rules.in_force(rows, _channel_identity, _channel_order)
+    hidden = _hidden(teams, audiences) if reading.at is not None else set()
     found: dict[int, list[rules.Channel]] = {}
     for row in sorted(first.values(), key=lambda row: (row[4], _channel_order(row), row[1], row[2])):
         team, *values, _class, withdrawn = row
-        if withdrawn or row.audience not in audiences:
+        if withdrawn or row.audience not in audiences or row[:3] in hidden:
             continue
-        since = values[5]
-        values[5] = since.date().isoformat() if since else None
+        values[5], values[13] = _day(values[5]), _day(values[13])
         found.setdefault(team, []).append(rules.Channel(*values))
     return found
 
 
-def _responsibilities(teams: Sequence[int] | None) -> dict[int, list[rules.Responsibility]]:
-    rows = _of_teams(_RESPONSIBILITIES, _R.team_id, teams)
+def _hidden(teams: Sequence[int] | None, audiences: Collection[str]) -> set[tuple[Any, ...]]:
+    """(team, kind, value) of addresses that stand for other audiences than these."""
+    rows = list(_of_teams(NOW.channels, NOW.tables.channels.c.team_id, teams))
+    first = rules.in_force(rows, _channel_identity, _channel_order).values()
+    stands = {tuple(row[:3]): False for row in first}
+    for row in first:
+        stands[tuple(row[:3])] |= row.audience in audiences
+    return {address for address, seen in stands.items() if not seen}
+
+
+def _responsibilities(teams: Sequence[int] | None, reading: Reading) -> dict[int, list[rules.Responsibility]]:
+    rows = _of_teams(reading.responsibilities, reading.tables.responsibilities.c.team_id, teams)
     first = rules.in_force(rows, lambda row: row[:4], _responsibility_order)
     found: dict[int, list[rules.Responsibility]] = {}
     for row in sorted(first.values(), key=_natural):
         team, *values, _class, withdrawn = row
         if not withdrawn:
+            values[10] = _day(values[10])
             found.setdefault(team, []).append(rules.Responsibility(*values))
     return found
+
+
+def _day(at: dt.datetime | None) -> str | None:
+    return at.date().isoformat() if at else None
+
+
+def _teller(row: Line) -> tuple[str, str]:
+    return row.source, row.origin
 
 
 def _natural(row: Line) -> tuple[Any, ...]:
@@ -220,11 +293,11 @@ def _channel_identity(row: Line) -> Any:
 
 
 def _channel_order(row: Line) -> tuple[Any, ...]:
-    return rules.precedence(row[10], row[13], row[14], row[12], row[11])
+    return rules.precedence(row[10], row[13], row[16], row[12], row[11])
 
 
 def _responsibility_order(row: Line) -> tuple[Any, ...]:
-    return rules.precedence(row[5], row[10], row[11], row[7], row[6])
+    return rules.precedence(row[5], row[10], row[12], row[7], row[6])
 
 
 def _fact_order(row: Line) -> tuple[Any, ...]:

@@ -25,6 +25,7 @@ from pocdir.directory.models import (
     Team,
     TeamFact,
 )
+from pocdir.directory.past import keep
 from pocdir.directory.rules import Diff, Key, Statement
 from pocdir.ledger.actions import append_all
 from pocdir.ledger.rules.events import Event
@@ -85,7 +86,9 @@ def bump_version(session: Session, *, now: dt.datetime) -> str:
     return str(connection.execute(raised).scalar_one())
 
 
-def source_ids(session: Session, sources: Iterable[Provenance], *, make: bool) -> dict[str, int]:
+def source_ids(
+    session: Session, sources: Iterable[Provenance], *, make: bool, now: dt.datetime
+) -> dict[str, int]:
     """The row of each source by its name; missing ones are made, else left out."""
     connection = session.connection()
     stored = {row.name: row for row in connection.execute(select(_SOURCE))}
@@ -93,14 +96,15 @@ def source_ids(session: Session, sources: Iterable[Provenance], *, make: bool) -
     for source in sources if make else ():
         said = {"url": source.url, "kind": source.kind}
         if source.source not in stored:
-            new[source.source] = {"name": source.source, **said}
+            new[source.source] = {"name": source.source, "recorded_at": now, **said}
         elif changed := {
             name: v for name, v in said.items() if v and v != getattr(stored[source.source], name)
         }:
+            keep(connection, _SOURCE, [stored[source.source].id], now)
             connection.execute(update(_SOURCE).where(_SOURCE.c.name == source.source).values(changed))
     if new:
         connection.execute(insert(_SOURCE), list(new.values()))
-        return source_ids(session, (), make=False)
+        return source_ids(session, (), make=False, now=now)
     return {name: row.id for name, row in stored.items()}
 
 
@@ -181,11 +185,11 @@ def write(
     slugs = {key[1] for key in new}
     teams = _teams(connection, slugs | {key[1] for key in redated}, now)
     wanted = {key[2:4] for batch in batches for key in batch.diff.added if key[0] == "channel"}
-    addresses = _addresses(connection, wanted)
+    addresses = _addresses(connection, wanted, now)
     for batch in batches:
         _insert(connection, batch, teams, addresses, now)
-        _update(connection, batch)
-        _delete(connection, batch)
+        _update(connection, batch, now)
+        _delete(connection, batch, now)
     projection.project(connection, {number: slug for slug, number in teams.items()}, now)
     projection.raise_revision(connection, [teams[slug] for slug in slugs], now)
     append_all(session, list(_events(batches, now, actor, claimed_by, note or {})))
@@ -213,6 +217,7 @@ def _teams(connection: Connection, slugs: Collection[str], now: dt.datetime) -> 
     if not new:
         return known
     first = {**projection.MISSING, "lead": False, "created_at": now, "updated_at": now, "revision": 0}
+    first |= {"profile": {}, "recorded_at": now}
     rows = [{**first, "slug": slug, "name": slug, "folded_name": slug} for slug in new]
     connection.execute(insert(_TEAM), rows)
     return known | _team_ids(connection, new)
@@ -227,13 +232,13 @@ def _team_ids(connection: Connection, slugs: Collection[str]) -> dict[str, int]:
     }
 
 
-def _addresses(connection: Connection, wanted: Collection[Key]) -> dict[Key, int]:
+def _addresses(connection: Connection, wanted: Collection[Key], now: dt.datetime) -> dict[Key, int]:
     """The row of each (kind, value); missing ones are made, unverified."""
     known = _address_ids(connection, wanted)
     new = [{"kind": key[0], "value": key[1]} for key in sorted(wanted) if key not in known]
     if not new:
         return known
-    connection.execute(insert(_ADDRESS).values(state="unverified", version=1), new)
+    connection.execute(insert(_ADDRESS).values(state="unverified", version=1, recorded_at=now), new)
     return known | _address_ids(connection, [(row["kind"], row["value"]) for row in new])
 
 
@@ -267,7 +272,7 @@ def _insert(
         rows[kind].append(
             {
                 "team_id": teams[slug], "source_id": batch.source_id, "origin": batch.origin,
-                "as_of": statement.as_of, "confidence": statement.confidence, "recorded_at": now,
+                "as_of": statement.as_of, "confidence": statement.confidence, "recorded_at": now, "since": now,
                 **named, **statement.values,
             }
         )  # fmt: skip
@@ -276,7 +281,7 @@ def _insert(
             connection.execute(insert(table), rows[kind])
 
 
-def _update(connection: Connection, batch: Batch) -> None:
+def _update(connection: Connection, batch: Batch, now: dt.datetime) -> None:
     rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _TABLE_OF}
     after = {key: now for key, (_, now) in batch.diff.changed.items()} | dict(batch.diff.redated)
     for key, statement in after.items():
@@ -284,13 +289,18 @@ def _update(connection: Connection, batch: Batch) -> None:
         rows[key[0]].append(values | {f"new_{name}": value for name, value in statement.values.items()})
     for kind, table in _TABLE_OF.items():
         if rows[kind]:
+            keep(connection, table, [row["row"] for row in rows[kind]], now)
             words = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in _WORDS[kind]}
             connection.execute(update(table).where(table.c.id == bindparam("row")).values(words), rows[kind])
+            said_anew = [batch.kept[key].id for key in batch.diff.changed if key[0] == kind]
+            for some in _batches(said_anew):
+                connection.execute(update(table).where(table.c.id.in_(some)).values(since=now))
 
 
-def _delete(connection: Connection, batch: Batch) -> None:
+def _delete(connection: Connection, batch: Batch, now: dt.datetime) -> None:
     for kind, table in _TABLE_OF.items():
         ids = [batch.kept[key].id for key in batch.diff.removed if key[0] == kind]
+        keep(connection, table, ids, now)
         for some in _batches(ids):
             connection.execute(delete(table).where(table.c.id.in_(some)))
 

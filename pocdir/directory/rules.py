@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pocdir.ledger.rules.vocabulary import ADDRESS_STATES as ADDRESS_STATES
 from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS as CHANNEL_KINDS
+from pocdir.ledger.rules.vocabulary import EXPECTED as EXPECTED
 from pocdir.ledger.rules.vocabulary import ORIGINS as ORIGINS
 
 TEAM_KINDS = (
@@ -24,12 +25,27 @@ CONFIDENCES = ("high", "medium", "low")
 HOST_KINDS = (
     "independent", "ministry", "regulator", "police", "intelligence", "military", "company", "university",
 )  # fmt: skip
+SELF = "self"  # declared by: the team itself
+LAW_ENFORCEMENT = ("no", "with-consent", "when-required-by-law", "yes")  # are reports passed on to it?
+LINES = ("first", "second")  # answers whoever comes, or other teams
+# What a report has to be; a machine can check each. `feeds`: takes feeds and does not confirm singly.
+INTAKE = (
+    "one-address", "timestamps-with-zone", "evidence", "language", "encryption", "web-form-only", "feeds",
+)  # fmt: skip
+PROMISES = EXPECTED  # what a team may promise to do within a time
 SOURCE_KINDS = (
     "steward", "first_party", "observed_header", "registry", "third_party_list", "registry_snapshot",
 )  # fmt: skip
 MEMBERS = frozenset({"researcher", "owner", "team_contact"})  # roles that see channels for members
 STEWARD = "steward"  # the source whose rows people enter here
-LIST_FACTS = frozenset({"languages", "memberships"})
+LIST_FACTS = frozenset({"languages", "memberships", "names", "tlp", "opt_outs", "intake"})
+# Facts that qualify another one: they count only beside it, from the source that says it or from a person.
+QUALIFIES = {
+    "host_declared_by": "host_kind",
+    "law_enforcement_declared_by": "law_enforcement",
+    "neutrality_declared_by": "neutrality_policy",
+    "rfc2350_date": "rfc2350",
+}
 MOST_SHRINKING = 0.5  # the share of its rows that a source may lose at once without a person looking
 
 
@@ -50,6 +66,8 @@ class Channel:
     source: str = ""
     as_of: str = ""  # ISO date of the source
     confidence: str = "medium"
+    since: str | None = None  # ISO date on which we first recorded these words of this source
+    hours: str | None = None  # in the team's zone: Mo-Fr 08:00-16:30
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +84,32 @@ class Responsibility:
     valid_from: str | None = None
     valid_to: str | None = None  # ISO date, the first day on which it no longer holds
     confidence: str = "medium"
+    since: str | None = None  # ISO date on which we first recorded these words of this source
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What a team takes, how, and what it promises; None: nobody says."""
+
+    accepts_private: bool | None = None  # from private persons
+    accepts_abroad: bool | None = None
+    line: str | None = None
+    encryption_required: bool | None = None
+    accepts_samples: bool | None = None
+    samples_how: str | None = None
+    size_limit: int | None = None  # bytes of one message
+    tlp: tuple[str, ...] = ()  # labels it honours
+    intake: tuple[str, ...] = ()  # of INTAKE
+    promise: Mapping[str, str] = field(default_factory=dict)  # ISO 8601 by PROMISES
+
+
+def reception(profile: Mapping[str, Any]) -> Reception:
+    """What a team's profile (facts by field) says of its reception; `encryption` is required or is not."""
+    said = {name: profile[name] for name in Reception.__slots__ if profile.get(name) is not None}
+    intake = list(said.get("intake", ()))
+    if said.get("encryption_required") and "encryption" not in intake:
+        intake.append("encryption")
+    return Reception(**said | {"intake": tuple(intake), "tlp": tuple(said.get("tlp", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +126,9 @@ class Team:
     timezone: str | None = None
     host_kind: str | None = None  # who hosts it: independent, ministry, regulator, police, intelligence, ...
     opt_outs: tuple[str, ...] = ()  # kinds of report that it does not take: CLASS or CLASS/TYPE
+    parent: str | None = None  # the slug of the team above it
+    business_hours: str | None = None
+    reception: Reception = Reception()
     channels: tuple[Channel, ...] = ()
     responsibilities: tuple[Responsibility, ...] = ()
 
@@ -137,6 +184,42 @@ def in_force(
         if known is None or order(row) < order(known):
             first[key] = row
     return first
+
+
+def facts_in_force(
+    rows: Sequence[Row], order: Callable[[Row], tuple[Any, ...]], teller: Callable[[Row], tuple[str, str]]
+) -> dict[str, Row]:
+    """For each field what is said first; `teller` gives (source, origin) of a row, which has a `field`.
+
+    What qualifies another fact (QUALIFIES) is never paired with another source's: who declares that a team is
+    hosted by a ministry says nothing of the police.
+    """
+    first: dict[str, Row] = in_force(rows, _field, order)
+    for name, of in QUALIFIES.items():
+        if first.pop(name, None) is None or of not in first:
+            continue
+        beside = teller(first[of])
+        may = [
+            row
+            for row in rows
+            if _field(row) == name and (teller(row) == beside or teller(row)[1] == "manual")
+        ]
+        first |= in_force(may, _field, order)
+    return first
+
+
+def _field(row: Any) -> str:
+    return str(row.field)
+
+
+def circle(parents: Mapping[str, str], start: str) -> list[str]:
+    """The teams met going up from `start` when it leads back to a team met before; empty when it ends."""
+    met = [start]
+    while (above := parents.get(met[-1])) is not None:
+        if above in met:
+            return [*met, above]
+        met.append(above)
+    return []
 
 
 @dataclass(frozen=True, slots=True)

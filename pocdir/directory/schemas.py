@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from marshmallow import fields, validate
 
+from pocdir.core import tlp
 from pocdir.core.errors import Invalid
 from pocdir.directory import rules
-from pocdir.web.schemas import Moment, PageQuery, Schema, Text, page_of
+from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
 
 T = TypeVar("T")
 MOST_VALUE = 500
@@ -33,6 +34,32 @@ class TeamMembership(Schema):
     since = Text(max=10, load_default=None, allow_none=True)
 
 
+class TeamName(Schema):
+    """A name in another language."""
+
+    language = Text(min=2, max=35, required=True)
+    name = Text(min=1, max=300, required=True)
+
+
+class TeamPromise(Schema):
+    """What the team promises to do within a time, ISO 8601."""
+
+    acknowledgement = Duration(allow_none=True)
+    sample = Duration(allow_none=True)
+    remediation = Duration(allow_none=True)
+    answer = Duration(allow_none=True)
+
+
+def _words(choices: tuple[str, ...]) -> fields.List:
+    return fields.List(
+        fields.String(validate=validate.OneOf(choices)), allow_none=True, validate=validate.Length(max=200)
+    )
+
+
+def _flag() -> fields.Boolean:
+    return fields.Boolean(truthy={True}, falsy={False}, allow_none=True)
+
+
 class TeamChannel(Schema):
     """One way to reach a team for a purpose."""
 
@@ -41,6 +68,7 @@ class TeamChannel(Schema):
     purpose = fields.String(validate=validate.OneOf(rules.PURPOSES))
     preference = fields.Integer(strict=True, validate=validate.Range(1, 1000))
     openpgp_fingerprint = Text(max=80, allow_none=True)
+    hours = Text(max=200, allow_none=True)
     audience = fields.String(validate=validate.OneOf(rules.AUDIENCES))
     confidence = fields.String(validate=validate.OneOf(rules.CONFIDENCES))
 
@@ -53,6 +81,7 @@ class TeamChannelAnswer(TeamChannel):
     origin = fields.String()
     source = fields.String()
     as_of = fields.String()
+    since = fields.String(allow_none=True)
 
 
 class TeamResponsibility(Schema):
@@ -73,9 +102,43 @@ class TeamResponsibilityAnswer(TeamResponsibility):
     origin = fields.String()
     source = fields.String()
     as_of = fields.String()
+    since = fields.String(allow_none=True)
 
 
-class TeamChange(Schema):
+class Profile(Schema):
+    """What a team says of itself beyond its name: ids, mandate (who declares it: `self` or a name), reception."""
+
+    parent = Text(max=100, allow_none=True)
+    names = fields.List(fields.Nested(TeamName), allow_none=True, validate=validate.Length(max=200))
+    business_hours = Text(max=200, allow_none=True)
+    established = Text(max=10, allow_none=True)
+    rfc2350 = Text(max=MOST_VALUE, allow_none=True)
+    rfc2350_date = Text(max=10, allow_none=True)
+    first_id = Text(max=100, allow_none=True)
+    ti_url = Text(max=MOST_VALUE, allow_none=True)
+    ripe_org = Text(max=40, allow_none=True)
+    misp_uuid = Text(max=36, allow_none=True)
+    cna_name = Text(max=100, allow_none=True)
+    host_kind = fields.String(allow_none=True, validate=validate.OneOf(rules.HOST_KINDS))
+    host_declared_by = Text(max=200, allow_none=True)
+    law_enforcement = fields.String(allow_none=True, validate=validate.OneOf(rules.LAW_ENFORCEMENT))
+    law_enforcement_declared_by = Text(max=200, allow_none=True)
+    neutrality_policy = Text(max=MOST_VALUE, allow_none=True)
+    neutrality_declared_by = Text(max=200, allow_none=True)
+    accepts_private = _flag()
+    accepts_abroad = _flag()
+    line = fields.String(allow_none=True, validate=validate.OneOf(rules.LINES))
+    encryption_required = _flag()
+    accepts_samples = _flag()
+    samples_how = Text(max=500, allow_none=True)
+    size_limit = fields.Integer(strict=True, allow_none=True, validate=validate.Range(1, 10**12))
+    tlp = _words(tlp.LABELS)
+    opt_outs = fields.List(Text(max=100), allow_none=True, validate=validate.Length(max=200))
+    intake = _words(rules.INTAKE)
+    promise = fields.Nested(TeamPromise, allow_none=True)
+
+
+class TeamChange(Profile):
     """What a steward says of a team; a list given is the whole list afterwards, null is *there is none*."""
 
     name = Text(min=1, max=300)
@@ -85,7 +148,6 @@ class TeamChange(Schema):
     website = Text(max=MOST_VALUE, allow_none=True)
     languages = fields.List(Text(max=35), allow_none=True, validate=validate.Length(max=200))
     timezone = Text(max=64, allow_none=True)
-    host_kind = fields.String(allow_none=True, validate=validate.OneOf(rules.HOST_KINDS))
     memberships = fields.List(
         fields.Nested(TeamMembership), allow_none=True, validate=validate.Length(max=200)
     )
@@ -103,6 +165,14 @@ class NewTeam(TeamChange):
     country = Text(max=3, allow_none=True, required=True)
 
 
+class TeamDates(Schema):
+    """Three dates that are never one: confirmed by the team, reachable, outcome; null where none is shown."""
+
+    confirmed = Moment(allow_none=True)
+    reachable = Moment(allow_none=True)
+    outcome = Moment(allow_none=True)
+
+
 class TeamAnswer(TeamChange):
     """A team as it stands; each channel and responsibility says who says so."""
 
@@ -111,6 +181,7 @@ class TeamAnswer(TeamChange):
     retired_at = Moment(allow_none=True)
     confirmed_at = Moment(allow_none=True)
     updated_at = Moment()
+    dates = fields.Nested(TeamDates)
     channels = fields.List(fields.Nested(TeamChannelAnswer))
     responsibilities = fields.List(fields.Nested(TeamResponsibilityAnswer))
 
@@ -125,6 +196,7 @@ class TeamFactAnswer(Schema):
     as_of = fields.String()
     origin = fields.String()
     confidence = fields.String()
+    since = Moment()
     in_force = fields.Boolean()
 
 
@@ -155,7 +227,13 @@ class EntryEvent(Schema):
     changes = fields.List(fields.Nested(EntryChange))
 
 
-class TeamQuery(PageQuery):
+class AsOf(Schema):
+    """The directory as it stood at the end of a day (UTC), or at a moment."""
+
+    as_of = Text(max=40, load_default=None)
+
+
+class TeamQuery(PageQuery, AsOf):
     """Which teams."""
 
     q = Text(max=200, load_default="")

@@ -15,6 +15,13 @@ def _index(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
+# What a team was told and did: few of the events, sought by team.
+ANSWERS = (
+    "notification IS NOT NULL AND (claimed_by = 'recipient' OR type = 'outcome.remediation_observed'"
+    " OR type = 'ping.sent')"
+)
+
+
 class LedgerEvent(Base):
     """One fact; triggers refuse UPDATE, DELETE and TRUNCATE."""
 
@@ -51,6 +58,7 @@ class LedgerEvent(Base):
             where="notification IS NULL AND incident IS NOT NULL",
         ),
         _index("ix_events_team", "team", "id", where="notification IS NULL AND team IS NOT NULL"),
+        _index("ix_events_answers", "team", "type", "occurred_at", where=ANSWERS),
         CheckConstraint("precision IN ('exact', 'minute', 'day', 'bounded')", name="precision"),
         CheckConstraint("(scope IS NULL) = (idempotency_key IS NULL)", name="scoped_key"),
     )

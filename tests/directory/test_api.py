@@ -77,6 +77,7 @@ def test_a_team_says_who_says_what(anybody, two):
             "purpose": "incident",
             "preference": 1,
             "openpgp_fingerprint": None,
+            "hours": None,
             "audience": "public",
             "state": "unverified",
             "state_since": None,
@@ -84,6 +85,7 @@ def test_a_team_says_who_says_what(anybody, two):
             "source": "list",
             "as_of": "2026-06-17",
             "confidence": "medium",
+            "since": "2026-11-22",
         }
     ]
     assert {fact["field"] for fact in team["facts"]} == {"name", "kind", "country"}

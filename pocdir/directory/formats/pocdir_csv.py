@@ -8,30 +8,30 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pocdir.directory.formats import records
+from pocdir.directory.formats.profile import FACTS
 from pocdir.directory.formats.records import Faults, Parsed
 from pocdir.directory.formats.text import csv_rows
 
-TEAM = (
-    "name",
-    "short_name",
-    "kind",
-    "country",
-    "website",
-    "languages",
-    "timezone",
-    "host_kind",
-    "confidence",
-)
-CHANNEL = ("kind", "value", "purpose", "preference", "audience", "openpgp_fingerprint", "confidence")
+# Facts in cells of their own; a list is words with blanks between, a promise such as answer=P3D.
+_LISTS = ("languages", "tlp", "opt_outs", "intake")
+_FLAGS = ("accepts_private", "accepts_abroad", "encryption_required", "accepts_samples")
+_ROWS = ("memberships", "names")  # facts in lines of their own
+_FIRST = ("name", "short_name", "kind", "country", "website", "languages", "timezone", "host_kind")
+_MORE = tuple(name for name in FACTS if name not in (*_FIRST, *_ROWS))
+TEAM = (*_FIRST, "confidence", *_MORE)
+CHANNEL = (
+    "kind", "value", "purpose", "preference", "audience", "openpgp_fingerprint", "hours", "confidence",
+)  # fmt: skip
 RESPONSIBILITY = ("kind", "value", "role", "rank", "valid_from", "valid_to", "confidence")
 COLUMNS = (
     "slug", "record", "name", "short_name", "kind", "country", "website", "languages", "timezone",
     "host_kind", "value", "purpose", "preference", "audience", "openpgp_fingerprint", "role", "rank",
-    "valid_from", "valid_to", "confidence",
+    "valid_from", "valid_to", "confidence", "hours", *_MORE,
 )  # fmt: skip
 USED = {
     "team": TEAM,
     "membership": ("name", "valid_from"),
+    "name": ("name", "languages"),
     "channel": CHANNEL,
     "responsibility": RESPONSIBILITY,
 }
@@ -40,7 +40,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 def parse(data: bytes) -> Parsed:
-    """The teams of the table: a line of each team, then of its memberships, channels and responsibilities.
+    """The teams of the table: a line of each team, then of its memberships, further names, channels, responsibilities.
 
     The team's lines share its slug. Raises Invalid with the line.
     """
@@ -74,13 +74,18 @@ def parse(data: bytes) -> Parsed:
 
 def _team(slug: str, row: Mapping[str, str]) -> dict[str, Any]:
     team: dict[str, Any] = {"slug": slug, "kind": None, "country": None, **row}
-    team["languages"] = row.get("languages", "").split()
-    return team | {"memberships": [], "channels": [], "responsibilities": []}
+    team |= {name: row.get(name, "").split() for name in _LISTS}
+    team |= {name: {"yes": True, "no": False}.get(row[name], row[name]) for name in _FLAGS if name in row}
+    if "promise" in row:
+        team["promise"] = dict(part.partition("=")[::2] for part in row["promise"].split())
+    return team | {"memberships": [], "names": [], "channels": [], "responsibilities": []}
 
 
 def _row(record: str, row: Mapping[str, str]) -> dict[str, Any]:
     if record == "membership":
         return {"name": row.get("name"), "since": row.get("valid_from")}
+    if record == "name":
+        return {"name": row.get("name"), "language": row.get("languages")}
     if record == "responsibility":
         return {"key" if name == "kind" else name: cell for name, cell in row.items()}
     return dict(row)
@@ -105,12 +110,13 @@ def write(teams: Iterable[Mapping[str, Any]]) -> bytes:
     lines = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
     lines.writeheader()
     for team in teams:
-        facts = {name: team[name] for name in TEAM} | {"languages": " ".join(team["languages"])}
-        rows = [{"record": "team", **facts}]
-        for membership in team["memberships"]:
-            rows.append(
-                {"record": "membership", "name": membership["name"], "valid_from": membership["since"]}
-            )
+        rows = [{"record": "team", **{name: _cell(team.get(name)) for name in TEAM}}]
+        for it in team["memberships"]:
+            rows.append({"record": "membership", "name": it["name"], "valid_from": it["since"]})
+        rows += [
+            {"record": "name", "name": it["name"], "languages": it["language"]}
+            for it in team.get("names", ())
+        ]
         rows += [{"record": "channel", **channel} for channel in team["channels"]]
         for responsibility in team["responsibilities"]:
             given = dict(responsibility)
@@ -118,6 +124,14 @@ def write(teams: Iterable[Mapping[str, Any]]) -> bytes:
         for row in rows:
             lines.writerow({"slug": team["slug"], **{name: _masked(cell) for name, cell in row.items()}})
     return file.getvalue().encode("utf-8")
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={length}" for name, length in value.items())
+    return " ".join(value) if isinstance(value, list) else value
 
 
 def _masked(cell: Any) -> str:

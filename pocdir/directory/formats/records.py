@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pocdir.core.errors import Invalid
 from pocdir.directory import rules
-from pocdir.directory.formats import values
+from pocdir.directory.formats import profile, values
+from pocdir.directory.formats.profile import FACTS as FACTS
 from pocdir.directory.formats.text import shown
 from pocdir.directory.rules import Key, Statement
 
@@ -43,6 +44,7 @@ class ChannelRecord:
     preference: int = 1
     openpgp_fingerprint: str | None = None
     audience: str = "public"
+    hours: str | None = None
     confidence: str | None = None  # None: the source's
 
 
@@ -108,42 +110,7 @@ class Faults:
             raise Invalid(code, messages[0], where=where, errors=self.found)
 
 
-def _languages(raw: Any) -> list[str]:
-    return list(dict.fromkeys(values.language(tag) for tag in _list(raw)))
-
-
-def _memberships(raw: Any) -> list[dict[str, str | None]]:
-    kept = {}
-    for item in _list(raw):
-        if not isinstance(item, Mapping) or "name" not in item or set(item) - {"name", "since"}:
-            raise values.wrong('a list of {"name": "FIRST", "since": null} is right')
-        name = values.text(100)(item["name"])
-        kept[name] = {"name": name, "since": _optional(values.date, item.get("since"))}
-    return list(kept.values())
-
-
-def _list(raw: Any) -> Sequence[Any]:
-    if not isinstance(raw, list) or len(raw) > 200:
-        raise values.wrong("a list of at most 200 is right")
-    return raw
-
-
-def _optional(check: Callable[[Any], T], raw: Any) -> T | None:
-    return None if raw is None else check(raw)
-
-
-FACTS: dict[str, Callable[[Any], Any]] = {
-    "name": values.text(300),
-    "short_name": values.text(100),
-    "kind": values.one_of(rules.TEAM_KINDS),
-    "country": values.country,
-    "website": values.url,
-    "languages": _languages,
-    "timezone": values.timezone,
-    "host_kind": values.one_of(rules.HOST_KINDS),
-    "memberships": _memberships,
-}
-CHANNEL_WORDS = ("preference", "audience", "openpgp_fingerprint")
+CHANNEL_WORDS = ("preference", "audience", "openpgp_fingerprint", "hours")
 RESPONSIBILITY_WORDS = ("rank", "valid_from", "valid_to")
 _ALWAYS = ("name", "kind")  # facts that nobody may set to null
 _CHANNEL: dict[str, Callable[[Any], Any]] = {
@@ -151,6 +118,7 @@ _CHANNEL: dict[str, Callable[[Any], Any]] = {
     "purpose": values.one_of(rules.PURPOSES),
     "preference": values.whole(1, 1000),
     "openpgp_fingerprint": values.fingerprint,
+    "hours": profile.hours,
     "audience": values.one_of(rules.AUDIENCES),
     "confidence": values.one_of(rules.CONFIDENCES),
 }
