@@ -81,7 +81,11 @@ def upgrade() -> None:
     op.add_column("channels", sa.Column("hours", sa.String(200), nullable=True))
     where = sa.text(ANSWERS)
     op.create_index(
-        "ix_events_answers", "events", ["team", "type", "occurred_at"], sqlite_where=where, postgresql_where=where
+        "ix_events_answers",
+        "events",
+        ["team", "type", "occurred_at"],
+        sqlite_where=where,
+        postgresql_where=where,
     )
     # What rows said before they were overwritten is in the ledger alone.
     op.add_column("directory_version", sa.Column("kept_from", MOMENT, nullable=True))
