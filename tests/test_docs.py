@@ -25,7 +25,7 @@ from pocdir.ledger.rules.payload import Name
 from pocdir.ledger.rules.vocabulary import VOCABULARY
 from pocdir.outreach.rules.posting import POSTED_BY
 from pocdir.web.errors import CODES
-from tests.conftest import settings_for
+from tests.conftest import NOW, settings_for
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -115,9 +115,10 @@ def test_the_example_of_each_format_is_read(name: str):
     section = (DOCS / "directory.md").read_text("utf-8").split(f"### {name}\n")[1].split("\n##")[0]
     shown = re.findall(r"^    (.*)$", section, re.M)
 
-    parsed = FORMATS[name]("\n".join(shown).encode())
+    parsed = FORMATS[name]("\n".join(shown).encode(), NOW)
 
-    assert all(team.channels and team.responsibilities for team in parsed.teams)
+    assert parsed.teams
+    assert all(team.channels for team in parsed.teams)
 
 
 def test_every_route_is_documented_with_who_may(tmp_path: Path):

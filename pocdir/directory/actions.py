@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Conflict, Invalid, NotFound, Stale
-from pocdir.core.text import fold
 from pocdir.db import table_of
-from pocdir.directory import queries, rules
-from pocdir.directory.formats import seed, values
+from pocdir.directory import naming, queries, rules
+from pocdir.directory.formats import seed
 from pocdir.directory.formats.records import (
     ChannelRecord,
     Provenance,
     ResponsibilityRecord,
     TeamRecord,
     statements,
+    without_placeholders,
 )
 from pocdir.directory.models import Address, Channel, Import, Team
 from pocdir.directory.past import keep
@@ -75,11 +75,13 @@ def import_records(
     format: str = "",
     apply: bool = True,
     force: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> ImportResult:
     """Make what this source said last into what it says now; rows of others and manual rows stay untouched.
 
     Nothing changes with `apply=False`, and nothing but the note of the import when it is quarantined; `force`
-    applies that too, as the operator. Raises Invalid `source_invalid` without a name or for the steward's.
+    applies that too, as the operator. `progress` hears what is done. Raises Invalid `source_invalid` without a
+    name or for the steward's, and what naming raises.
     """
     if not source.source or source.source == rules.STEWARD:
         raise Invalid(
@@ -90,9 +92,13 @@ def import_records(
     source_id = source_ids(session, [source], make=apply, now=now).get(source.source, 0)
     kept = said_by(session, [source_id]).get((source_id, origin), {})
     before = {key: row.statement for key, row in kept.items()}
-    says = statements(_named(session, records, before), source)
+    teams = naming.named(session, [without_placeholders(record) for record in records], before)
+    says = statements(teams, source)
     change = rules.diff(before, says)
-    reasons = rules.doubts(before, says, **_confirmed(session, source_id, origin)) if change else []
+    withheld = {slug: record.placeholders for slug, record in teams.items() if record.placeholders}
+    confirmed = _confirmed(session, source_id, origin) if change else {}
+    reasons = rules.doubts(before, says, **confirmed, placeholders=withheld) if change else []
+    progress(f"compared {len(says)} rows with {len(before)} before")
     status = _status(change, reasons, apply=apply, force=force)
     if status in ("applied", "quarantined"):
         _note_import(session, source_id, format, change, reasons, status == "applied", now, actor)
@@ -100,7 +106,9 @@ def import_records(
     if status == "applied":
         batch = Batch(source_id, source.source, origin, change, kept)
         note = {"forced": reasons} if reasons else None
-        version = write(session, [batch], now=now, actor=actor, claimed_by="steward", note=note)
+        version = write(
+            session, [batch], now=now, actor=actor, claimed_by="steward", note=note, progress=progress
+        )
     return ImportResult(status, source.source, change, tuple(reasons), version)
 
 
@@ -110,51 +118,6 @@ def _status(change: Diff, reasons: Sequence[str], *, apply: bool, force: bool) -
     if not apply:
         return "dry-run"
     return "quarantined" if reasons and not force else "applied"
-
-
-def _named(
-    session: Session, given: Sequence[TeamRecord], before: Mapping[Key, Statement]
-) -> dict[str, TeamRecord]:
-    """Each record by the slug of its team.
-
-    Without a slug it is the team that this source called so last, else the one of this name and country (a
-    record without a country: the only one of this name), else a new one.
-    """
-    rows = session.connection().execute(select(Team.slug, Team.country, Team.name).order_by(Team.id)).all()
-    taken = {row.slug for row in rows}
-    called = {
-        (fold(str(statement.values["value"])), _said_country(before, key[1])): key[1]
-        for key, statement in before.items()
-        if key[0] == "fact" and key[2] == "name"
-    }
-    by_name: dict[str, list[tuple[str | None, str]]] = {}
-    for row in rows:
-        by_name.setdefault(fold(row.name), []).append((row.country, row.slug))
-    named: dict[str, TeamRecord] = {}
-    at: dict[str, int] = {}
-    for position, record in enumerate(given):
-        name, country = fold(record.name), record.facts.get("country")
-        same = [slug for code, slug in by_name.get(name, ()) if country in (None, code)]
-        slug = record.slug or called.get((name, country)) or (same[0] if len(same) == 1 else None)
-        slug = slug or _free_slug(record.name, country, taken)
-        if slug in named:
-            where = f"teams[{position}]"
-            raise Invalid("record_invalid", f"is the same team as teams[{at[slug]}]", where=where)
-        named[slug], at[slug] = record, position
-        taken.add(slug)
-    return named
-
-
-def _said_country(before: Mapping[Key, Statement], slug: str) -> str | None:
-    said = before.get(("fact", slug, "country"))
-    return said.values["value"] if said else None
-
-
-def _free_slug(name: str, country: str | None, taken: Collection[str]) -> str:
-    base = values.slug_of(name)
-    tries = [base, *([f"{base}-{country.lower()}"] if country else [])]
-    more = (f"{base}-{n}" for n in range(2, len(taken) + 3))
-    return next(slug for slug in (*tries, *more) if slug not in taken)
 
 
 def _confirmed(session: Session, source_id: int, origin: str) -> dict[str, set[tuple[str, str, str]]]:
@@ -204,7 +167,7 @@ def create_team(
     taken = set(session.execute(select(Team.slug)).scalars())
     if record.slug in taken:
         raise Conflict("slug_taken", "another team has this name in links", where="slug")
-    slug = record.slug or _free_slug(record.name, record.facts.get("country"), taken)
+    slug = record.slug or naming.free_slug(record.name, record.facts.get("country"), taken)
     if "name" not in record.facts:
         record = replace(record, facts={"name": slug, **record.facts})
     says = statements({slug: record}, _steward(now))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import click
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db, transaction
-from pocdir.directory import actions, queries, rules
+from pocdir.directory import actions, difference, queries, rules
 from pocdir.directory.actions import ImportResult
 from pocdir.directory.formats import pocdir_csv, pocdir_json, text, values
 from pocdir.directory.formats.records import Parsed, Provenance, with_team
@@ -23,7 +23,8 @@ from pocdir.web.terminal import app_context, emit, json_option, plain, table
 
 OPERATOR = "operator"
 EXPORTS = ("pocdir-json", "pocdir-csv")
-MOST_LINES = 200
+MOST_LINES, MOST_TEAMS, MOST_NOTES = 200, 50, 20
+MANY_TEAMS = 2000  # from here on an import says how far it is
 
 
 @click.group()
@@ -45,21 +46,26 @@ def import_(
     """Make what a source said last into what FILE says; rows of other sources and stewards stay.
 
     \b
-    Example:  pocdir directory import pocdir-json teams.json --dry-run
+    Example:  pocdir directory import first teams.json --dry-run
               pocdir directory import cidr-csv networks.csv --source "our ISPs"
+              pocdir directory import security-txt security.txt --team example-cert
     """
     if force and dry_run:
         raise click.UsageError("--apply and --dry-run exclude each other")
-    parsed = FORMATS[format_](read(file))
+    now = clock.now()
+    parsed = FORMATS[format_](read(file), now)
     if team is not None:
         parsed = with_team(parsed, _slug(team))
+    say = _progress(len(parsed.teams))
+    say(f"read {len(parsed.teams)} teams")
     given: dict[str, Any] = {
         "records": parsed.teams,
         "source": _source(parsed, source, file),
         "origin": parsed.origin,
-        "now": clock.now(),
+        "now": now,
         "actor": OPERATOR,
         "format": format_,
+        "progress": say,
     }
     with app_context():
         if dry_run:
@@ -68,9 +74,10 @@ def import_(
             with transaction() as session:
                 result = actions.import_records(session, force=force, **given)
     if as_json:
-        emit(result.as_dict())
+        shown = difference.changes(result.diff) if result.status in ("dry-run", "quarantined") else []
+        emit(result.as_dict() | {"notes": parsed.notes, "changes": [change.as_dict() for change in shown]})
     else:
-        _tell(result)
+        _tell(result, parsed.notes)
     return 1 if result.status == "quarantined" else 0
 
 
@@ -173,21 +180,31 @@ def _spellings(address: str) -> set[str]:
     return {given, given.lower()}
 
 
-def _tell(result: ImportResult) -> None:
-    """The changes one by one, then what became of them."""
-    lines = [
-        *(("+", key, statement.values) for key, statement in result.diff.added.items()),
-        *(("~", key, statement.values) for key, (_, statement) in result.diff.changed.items()),
-        *(("-", key, statement.values) for key, statement in result.diff.removed.items()),
-    ]
-    lines.sort(key=lambda line: line[1])
-    shown = lines if result.status == "dry-run" else lines[:MOST_LINES]
-    table(
-        ("", "team", "what", "which", "says"),
-        [(sign, key[1], key[0], " ".join(key[2:]), _words(said)) for sign, key, said in shown],
-    )
-    if len(lines) > len(shown):
-        click.echo(f"and {len(lines) - len(shown)} more")
+def _progress(teams: int) -> Callable[[str], None]:
+    """Says on standard error how far a large import is."""
+    started = time.monotonic()
+
+    def say(step: str) -> None:
+        if teams >= MANY_TEAMS:
+            click.echo(f"{time.monotonic() - started:6.1f} s  {step}", err=True)
+
+    return say
+
+
+def _tell(result: ImportResult, notes: Sequence[str]) -> None:
+    """The changes one by one, team by team, then what became of them."""
+    changes = difference.changes(result.diff)
+    table(("", "team", "what", "which", "says"), [change.line() for change in changes[:MOST_LINES]])
+    if len(changes) > MOST_LINES:
+        click.echo(f"and {len(changes) - MOST_LINES} more lines (all of them: --dry-run --json)")
+        teams = difference.by_team(result.diff)
+        table(("team", "added", "changed", "removed"), _counts(teams))
+        if len(teams) > MOST_TEAMS:
+            click.echo(f"and {len(teams) - MOST_TEAMS} more teams")
+    for note in notes[:MOST_NOTES]:
+        click.echo(f"note: {plain(note)}")
+    if len(notes) > MOST_NOTES:
+        click.echo(f"and {len(notes) - MOST_NOTES} more notes")
     for reason in result.reasons:
         click.echo(f"doubt: {plain(reason)}")
     counts = {name: len(getattr(result.diff, name)) for name in ("added", "changed", "removed", "redated")}
@@ -195,7 +212,6 @@ def _tell(result: ImportResult) -> None:
     click.echo(f"{plain(result.source)}: {result.status} ({told})")
 
 
-def _words(said: Mapping[str, Any]) -> str:
-    if "value" in said:
-        return json.dumps(said["value"], ensure_ascii=False)
-    return " ".join(f"{name}={value}" for name, value in said.items() if value not in (None, False))
+def _counts(teams: Mapping[str, Mapping[str, int]]) -> list[tuple[Any, ...]]:
+    most = sorted(teams.items(), key=lambda item: (-sum(item[1].values()), item[0]))[:MOST_TEAMS]
+    return [(slug, *(f"{rows[name]} {name}" for name in difference.SIGNS)) for slug, rows in most]

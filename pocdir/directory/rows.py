@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -174,10 +174,11 @@ def write(
     actor: str,
     claimed_by: str,
     note: Mapping[str, Any] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Apply what changed, project the teams concerned, append one event for each of them; the new version.
 
-    `note` stands in every event: `evidence`, or why it was `forced`.
+    `note` stands in every event: `evidence`, or why it was `forced`. `progress` hears what is done.
     """
     connection = session.connection()
     new = {key for batch in batches for key in (*batch.diff.added, *batch.diff.changed, *batch.diff.removed)}
@@ -190,9 +191,12 @@ def write(
         _insert(connection, batch, teams, addresses, now)
         _update(connection, batch, now)
         _delete(connection, batch, now)
+    progress(f"wrote the rows of {len(slugs)} teams")
     projection.project(connection, {number: slug for slug, number in teams.items()}, now)
     projection.raise_revision(connection, [teams[slug] for slug in slugs], now)
+    progress("brought the teams up to date")
     append_all(session, list(_events(batches, now, actor, claimed_by, note or {})))
+    progress("appended the events")
     return bump_version(session, now=now)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pocdir.directory.placeholders import placeholder as placeholder
 from pocdir.ledger.rules.vocabulary import ADDRESS_STATES as ADDRESS_STATES
 from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS as CHANNEL_KINDS
 from pocdir.ledger.rules.vocabulary import EXPECTED as EXPECTED
@@ -291,11 +292,12 @@ def doubts(
     *,
     confirmed: AbstractSet[tuple[str, str, str]],
     elsewhere: AbstractSet[tuple[str, str, str]],
+    placeholders: Mapping[str, Iterable[str]] | None = None,
 ) -> list[str]:
     """Why an import should wait for a person; empty when it may apply.
 
     `confirmed` holds (team, kind, address) that the team itself confirmed, `elsewhere` those that another
-    source gives as well.
+    source gives as well, `placeholders` what stands by team (slug) where an address should be.
     """
     reasons = []
     told, tells = _size(before), _size(after)
@@ -306,7 +308,23 @@ def doubts(
     }
     for team, _kind, value in sorted((gone & confirmed) - elsewhere):
         reasons.append(f"{team}: {value}, which the team confirmed, would vanish")
-    return reasons
+    return reasons + _new_placeholders(before, after, placeholders or {})
+
+
+def _new_placeholders(
+    before: Mapping[Key, Statement], after: Mapping[Key, Statement], placeholders: Mapping[str, Iterable[str]]
+) -> list[str]:
+    """One reason each; none for a team of which the source said so before and where no channel goes."""
+    if not placeholders:
+        return []
+    told = {key[1] for key in before}
+    poorer = {key[1] for key in before if key[0] == "channel" and key not in after}
+    return [
+        f"{team}: {value} {placeholder(value) or 'is a placeholder'}"
+        for team, values in sorted(placeholders.items())
+        if team not in told or team in poorer
+        for value in values
+    ]
 
 
 def _size(statements: Mapping[Key, Statement]) -> int:

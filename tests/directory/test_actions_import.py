@@ -149,7 +149,7 @@ def test_a_team_of_low_confidence_alone_is_a_lead(app):
 
 def test_a_dry_run_tells_and_changes_nothing(app):
     data = made.file(made.team_json())
-    parsed = made.FORMATS["pocdir-json"](data)
+    parsed = made.FORMATS["pocdir-json"](data, made.NOW)
     result = actions.import_records(
         db.session(),
         records=parsed.teams,

@@ -46,6 +46,8 @@ def test_import_says_what_it_did(pocdir, file):
         "redated": 0,
         "reasons": [],
         "directory_version": "1",
+        "notes": [],
+        "changes": [],
     }
     code, out, _ = pocdir("directory", "import", "pocdir-json", path, "--json")
     assert (code, json.loads(out)["status"]) == (0, "unchanged")

@@ -21,7 +21,7 @@ HEAD = b"as_or_cidr,organization,comment,contact\n"
 
 def refusal(name, data):
     with pytest.raises(Invalid) as refused:
-        FORMATS[name](data)
+        FORMATS[name](data, made.NOW)
     return refused.value
 
 
@@ -251,7 +251,7 @@ def test_a_table_says_the_same_as_the_objects(teams):
 @given(data=st.binary() | st.text().map(str.encode))
 def test_any_bytes_are_teams_or_refused(name, data):
     with contextlib.suppress(Invalid):
-        FORMATS[name](data)
+        FORMATS[name](data, made.NOW)
 
 
 JSON = st.recursive(
@@ -292,4 +292,4 @@ def test_every_file_of_the_shared_data_is_read_or_refused(shared_data: Path, nam
     assert files
     for path in files:
         with contextlib.suppress(Invalid):
-            FORMATS[name](path.read_bytes())
+            FORMATS[name](path.read_bytes(), made.NOW)

@@ -70,6 +70,10 @@ class TeamRecord:
     channels: tuple[ChannelRecord, ...] = ()
     responsibilities: tuple[ResponsibilityRecord, ...] = ()
     confidence: str | None = None  # None: the source's
+    as_of: str | None = None  # ISO date; None: the source's
+    domain: str | None = None  # registrable: finds the team by its website or domain responsibilities
+    lead: bool = False  # its facts are said only where nobody else knows the team
+    placeholders: tuple[str, ...] = ()  # what stood where an address should be
 
     @property
     def name(self) -> str:
@@ -83,6 +87,7 @@ class Parsed:
     source: Provenance | None
     origin: str
     teams: tuple[TeamRecord, ...]
+    notes: tuple[str, ...] = ()  # what the file says and we leave out, by line or path
 
 
 class Faults:
@@ -198,6 +203,15 @@ def with_team(parsed: Parsed, slug: str) -> Parsed:
     return replace(parsed, teams=(replace(parsed.teams[0], slug=slug),))
 
 
+def without_placeholders(record: TeamRecord) -> TeamRecord:
+    """The record without channels whose value stands in for an address that was withheld."""
+    found = [channel.value for channel in record.channels if rules.placeholder(channel.value)]
+    if not found:
+        return record
+    kept = tuple(channel for channel in record.channels if channel.value not in found)
+    return replace(record, channels=kept, placeholders=(*record.placeholders, *found))
+
+
 def _team(raw: Any, at: str, faults: Faults, also: frozenset[str]) -> TeamRecord:
     if not isinstance(raw, Mapping):
         faults.add(at.rstrip(".") or "team", "a team is an object with slug or name, kind and country")
@@ -308,7 +322,7 @@ def statements(named: Mapping[str, TeamRecord], source: Provenance) -> dict[Key,
         for row in record.responsibilities:
             rows.append((_key(slug, row), _words(row, RESPONSIBILITY_WORDS), row.confidence))
         for key, words, confidence in rows:
-            found[key] = Statement(words, source.as_of, confidence or source.confidence)
+            found[key] = Statement(words, record.as_of or source.as_of, confidence or source.confidence)
     return found
 
 
