@@ -23,12 +23,12 @@ from pocdir.outreach.pages import incident, notifications, recipient, spreadshee
 from pocdir.site.api import health
 from pocdir.site.api import lookup as lookup_api
 from pocdir.site.pages import lookup as lookup_pages
-from pocdir.site.pages import published
+from pocdir.site.pages import published, team
 from pocdir.web import api, errors, headers, i18n, logs
 
 MEGABYTE = 1024 * 1024
-SITE = (lookup_pages, published)
-OUTREACH = (incident, notifications, recipient, spreadsheet)  # one blueprint, a file for each subject
+SITE = (lookup_pages, published, team)  # one blueprint, a file for each subject
+OUTREACH = (incident, notifications, recipient, spreadsheet)
 PAGES: tuple[Blueprint, ...] = (
     health.blueprint,
     SITE[0].blueprint,

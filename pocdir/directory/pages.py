@@ -63,13 +63,6 @@ def teams() -> str:
     )
 
 
-@blueprint.get("/teams/<slug>")
-@guard("directory.read")
-def team(slug: str) -> str:
-    """One team: how to reach it, what it answers for, and who says so."""
-    return render_template("directory/team.html", **shown(slug))
-
-
 @blueprint.get("/coverage")
 @guard("directory.read")
 def coverage() -> str:
@@ -163,7 +156,7 @@ def create_team() -> Any:
                     actor=g.principal.actor,
                 )
             flash(_("The team is in the directory."), "success")
-            return redirect(url_for("directory.team", slug=slug))
+            return redirect(url_for("site.team", slug=slug))
         except Refusal as refusal:
             _refuse(typed, refusal)
     return _edit(None, typed, 0, 0), 422
@@ -202,7 +195,7 @@ def change_team(slug: str) -> Any:
                     actor=g.principal.actor,
                 )
             flash(_("Saved, with your evidence."), "success")
-            return redirect(url_for("directory.team", slug=slug))
+            return redirect(url_for("site.team", slug=slug))
         except Stale:
             return _stale(slug), 409
         except Refusal as refusal:
@@ -231,7 +224,7 @@ def mark_address(slug: str) -> Any:
     with transaction() as session:
         actions.mark_address(session, **typed.data, now=clock.now(), actor=g.principal.actor)
     flash(_("The address is marked."), "success")
-    return redirect(url_for("directory.team", slug=slug))
+    return redirect(url_for("site.team", slug=slug))
 
 
 def shown(slug: str) -> dict[str, Any]:

@@ -151,6 +151,18 @@ def test_the_figures_of_a_level_count_the_same_notifications(
     assert f"The table counts the same {all_['n']} notification" in words(page)
 
 
+def test_a_teams_page_has_the_numbers_of_its_row(
+    app: Flask, browser: FlaskClient, api: Api, incident: str, now: dt.datetime
+) -> None:
+    for group in api.get("/api/v1/latency", by="team").get_json()["groups"]:
+        page = words(browser.get(f"/teams/{group['key']}").text)
+        assert f"{group['events']} of {group['n']} notifications acknowledged" in page
+    assert "How they answered us no record" in words(browser.get("/teams/mute").text)
+    assert "How they answered us" not in words(app.test_client().get("/teams/isp").text)
+    other = people.browser(app, people.person("eve@example.org", now=now, workspace="other"), now=now)
+    assert "How they answered us no record" in words(other.get("/teams/isp").text)
+
+
 def test_the_matrix_says_how_many_answers_no_time_counts(browser: FlaskClient, incident: str) -> None:
     file = browser.get("/responsiveness.json").get_json()
     (all_,) = file["groups"]
