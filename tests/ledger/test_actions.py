@@ -14,8 +14,8 @@ from pocdir.core.canonical import b64, canonical_json, sha256
 from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
 from pocdir.ledger import queries
-from pocdir.ledger.actions import append
-from pocdir.ledger.rules.events import Event, commitment, leaf_data
+from pocdir.ledger.actions import append, append_all
+from pocdir.ledger.rules.events import Event, commitment, keyed_digest, leaf_data
 
 REF = "0192f3a4-0000-7000-8000-000000000001"
 
@@ -82,3 +82,49 @@ def test_a_value_may_be_erased_but_not_changed(app: Flask, now: dt.datetime) -> 
         session.execute(text("DELETE FROM event_values"))
     (event,) = queries.events_of_notification(REF)
     assert event.sealed == {}
+
+
+def test_a_digest_is_kept_keyed_under_the_events_salt(app: Flask, now: dt.datetime) -> None:
+    sent = "sha256:" + "0" * 64
+    for _ in range(2):
+        with transaction() as session:
+            append(
+                session, type="notification.logged", now=now, actor="service", claimed_by="sender", notification=REF,
+                payload={"body_digest": sent}, evidence_digest=sent,
+            )  # fmt: skip
+    kept = [(row.salt, row.evidence_digest) for row in queries.stored()]
+    assert [digest for _, digest in kept] == [keyed_digest(salt, sent) for salt, _ in kept]
+    assert [event.sealed["body_digest"] for event in queries.events_of_notification(REF)] == [
+        digest for _, digest in kept
+    ]
+    assert len({digest for _, digest in kept}) == 2
+    assert not [row for row in queries.stored() if sent.encode() in row.inner]
+
+
+@pytest.mark.parametrize(
+    ("type_", "payload", "code"),
+    [
+        ("user.created", {}, "event_unknown"),
+        ("contact.changed", {"state": "bouncing"}, "payload_invalid"),
+        ("contact.marked", {}, "payload_invalid"),
+    ],
+)
+def test_what_is_not_in_the_vocabulary_gets_in_by_no_way(
+    app: Flask, now: dt.datetime, type_: str, payload: dict[str, object], code: str
+) -> None:
+    event = Event(REF, type_, now, now, "steward", "operator", team="isp", payload=payload)
+    for write in (
+        lambda session: append(
+            session, type=type_, now=now, actor="operator", claimed_by="steward", payload=payload
+        ),
+        lambda session: append_all(session, [event]),
+    ):
+        with pytest.raises(Invalid) as refused, transaction() as session:
+            write(session)
+        assert refused.value.code == code
+    assert queries.event_count() == 0
+
+
+def test_nobody_claims_what_is_not_theirs(app: Flask, now: dt.datetime) -> None:
+    with pytest.raises(ValueError, match="nothing that sender claims"), transaction() as session:
+        append(session, type="ping.sent", now=now, actor="service", claimed_by="sender")

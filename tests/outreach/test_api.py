@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
@@ -297,3 +298,13 @@ def test_pages_of_a_list_follow_one_another(api: Api) -> None:
     assert [each["ref"] for each in first["items"] + second["items"]] == refs
     assert second["next"] is None
     assert api.get("/api/v1/notifications", cursor="x").status_code == 422
+
+
+def test_a_digest_is_answered_as_it_is_kept(api: Api) -> None:
+    sent = "sha256:" + "0" * 64
+    answer = api.post("/api/v1/notifications", {"team": "cert-at", "body_digest": sent})
+    assert answer.status_code == 201, answer.text
+    kept = answer.json["body_digest"]
+    assert re.fullmatch(r"hmac-sha256:[0-9a-f]{64}", kept)
+    events = api.get(f"/api/v1/notifications/{answer.json['ref']}/events").json["items"]
+    assert [each["payload"].get("body_digest", kept) for each in events] == [kept, kept]

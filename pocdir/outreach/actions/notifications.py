@@ -124,7 +124,7 @@ def log_notification(
         "ref": ref, "workspace_id": workspace_id, "incident_id": incident.id if incident else None,
         "team_id": team.id, "parent_id": parent.id if parent else None, "channel_kind": kind,
         "channel_value": value, "kind": told.kind, "sent_at": sent_at, "precision": told.precision,
-        "subject": told.subject, "body": told.body, "body_digest": logged.sealed.get("body_digest"),
+        "subject": told.subject, "body": told.body, "body_digest": events[0].sealed.get("body_digest"),
         "language": told.language,
         "tlp": label, "assets": [dict(asset) for asset in told.assets], "answer_asked": told.answer_asked,
         "created_at": now, "created_by": actor,
