@@ -13,9 +13,8 @@ from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 
 from pocdir.accounts.guards import guard
-from pocdir.core import clock
 from pocdir.core.times import isoformat
-from pocdir.latency import drawing, queries, rules, tables
+from pocdir.latency import api, drawing, queries, rules, tables
 from pocdir.latency.queries import Case
 from pocdir.latency.schemas import BY, PageQuery
 from pocdir.web.forms import form
@@ -94,8 +93,7 @@ def asked() -> tuple[dict[str, Any], dt.datetime]:
     typed = form(PageQuery(), MultiDict(_arguments()))
     if not typed.valid:
         raise ValidationError(typed.errors)
-    now = clock.now()
-    return typed.data, min(typed.data["as_known_at"] or now, now)
+    return typed.data, api.known(typed.data)
 
 
 def cases(query: Mapping[str, Any], known_at: dt.datetime) -> list[Case]:
@@ -103,15 +101,7 @@ def cases(query: Mapping[str, Any], known_at: dt.datetime) -> list[Case]:
     until = query["until"]
     if until is not None and until.time() == dt.time():
         until += dt.timedelta(days=1)
-    return queries.cases(
-        g.principal,
-        level=query["level"],
-        now=known_at,
-        since=query["since"],
-        until=until,
-        team=query["team"],
-        sent_level=query["sent_level"],
-    )
+    return api.asked({**query, "until": until}, known_at)
 
 
 def not_shown() -> list[str]:
