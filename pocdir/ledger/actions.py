@@ -17,7 +17,7 @@ from pocdir.core.errors import Invalid
 from pocdir.core.refs import new_ref
 from pocdir.db import table_of
 from pocdir.ledger.models import EventValue, LedgerEvent
-from pocdir.ledger.rules.events import SALT_BYTES, Event, inner_event, keyed_digest, leaf_data
+from pocdir.ledger.rules.events import EVIDENCE, SALT_BYTES, Event, inner_event, keyed_digest, leaf_data
 from pocdir.ledger.rules.payload import DIGEST
 from pocdir.ledger.rules.vocabulary import check_event, event_type
 
@@ -148,6 +148,8 @@ def _kept(event: Event, salt: bytes) -> Event:
         if known.names[name].form == DIGEST:
             sealed[name] = keyed_digest(salt, sealed[name])
     evidence = event.evidence_digest
+    if evidence is not None:
+        sealed[EVIDENCE] = evidence
     return replace(
         event,
         payload=plain,

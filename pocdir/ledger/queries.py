@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.db import Line, Rows, db
 from pocdir.ledger.models import EventValue, LedgerEvent
-from pocdir.ledger.rules.events import GUARDED, Event
+from pocdir.ledger.rules.events import EVIDENCE, GUARDED, Event
 
 _E = LedgerEvent.__table__.c
 _V = EventValue.__table__.c
@@ -159,7 +159,9 @@ def _events(statement: Rows, session: Session | None = None) -> list[Event]:
 
 
 def _event(row: Line, sealed: dict[str, dict[str, Any]]) -> Event:
-    return Event(**row._mapping, sealed=sealed.get(row.id, {}))
+    values = dict(sealed.get(row.id, {}))
+    evidence = values.pop(EVIDENCE, row.evidence_digest)  # as it was sent, until it is erased
+    return Event(**{**row._mapping, "evidence_digest": evidence}, sealed=values)
 
 
 def _batches(items: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import select
 
 from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.queries import team_id_of
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
+from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.queries import event_count
 from pocdir.outreach.jobs import record_lapses
+from pocdir.site.queries.ledger import verified
 from tests.conftest import Api
 from tests.outreach import made
 
@@ -300,11 +303,18 @@ def test_pages_of_a_list_follow_one_another(api: Api) -> None:
     assert api.get("/api/v1/notifications", cursor="x").status_code == 422
 
 
-def test_a_digest_is_answered_as_it_is_kept(api: Api) -> None:
+def test_a_digest_is_answered_as_it_was_sent_and_kept_keyed_in_the_ledger(api: Api) -> None:
     sent = "sha256:" + "0" * 64
     answer = api.post("/api/v1/notifications", {"team": "cert-at", "body_digest": sent})
     assert answer.status_code == 201, answer.text
-    kept = answer.json["body_digest"]
-    assert re.fullmatch(r"hmac-sha256:[0-9a-f]{64}", kept)
-    events = api.get(f"/api/v1/notifications/{answer.json['ref']}/events").json["items"]
-    assert [each["payload"].get("body_digest", kept) for each in events] == [kept, kept]
+    assert answer.json["body_digest"] == sent
+    events = f"/api/v1/notifications/{answer.json['ref']}/events"
+    said = api.post(events, {"type": "ack.given", "evidence_digest": sent}).json
+    assert said["evidence_digest"] == api.get(events).json["items"][-1]["evidence_digest"] == sent
+    assert "evidence_digest" not in said["payload"]
+    kept = db.session.execute(
+        select(LedgerEvent.evidence_digest, LedgerEvent.inner).where(LedgerEvent.id == said["id"])
+    ).one()
+    assert re.fullmatch(r"hmac-sha256:[0-9a-f]{64}", kept.evidence_digest)
+    assert sent.encode() not in kept.inner
+    assert verified().faults == ()

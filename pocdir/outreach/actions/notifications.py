@@ -101,6 +101,7 @@ def log_notification(
     label = tlp_labels.parse(told.tlp or (incident.tlp if incident else tlp_labels.AMBER))
     ref = new_ref(now)
     about = {"notification": ref, "incident": incident.ref if incident else None, "team": team.slug}
+    digest = told.body_digest or (body_digest(told.body) if told.body else None)
     # RED never enters the ledger, not even as a commitment beside its value.
     is_red = tlp_labels.RED in (label, incident.tlp if incident else None)
     payload = {
@@ -108,7 +109,7 @@ def log_notification(
         "assets": len(told.assets), "parent": parent.ref if parent else None, "recipient": value,
         "subject": None if is_red else told.subject,
         "note": None if is_red else told.note,
-        "body_digest": told.body_digest or (body_digest(told.body) if told.body else None),
+        "body_digest": digest,
     }  # fmt: skip
     logged = Event(
         id=new_ref(now), type="notification.logged", occurred_at=sent_at, precision=told.precision, recorded_at=now,
@@ -124,7 +125,7 @@ def log_notification(
         "ref": ref, "workspace_id": workspace_id, "incident_id": incident.id if incident else None,
         "team_id": team.id, "parent_id": parent.id if parent else None, "channel_kind": kind,
         "channel_value": value, "kind": told.kind, "sent_at": sent_at, "precision": told.precision,
-        "subject": told.subject, "body": told.body, "body_digest": events[0].sealed.get("body_digest"),
+        "subject": told.subject, "body": told.body, "body_digest": digest,
         "language": told.language,
         "tlp": label, "assets": [dict(asset) for asset in told.assets], "answer_asked": told.answer_asked,
         "created_at": now, "created_by": actor,
