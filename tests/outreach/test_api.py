@@ -310,7 +310,8 @@ def test_a_digest_is_answered_as_it_was_sent_and_kept_keyed_in_the_ledger(api: A
     assert answer.json["body_digest"] == sent
     events = f"/api/v1/notifications/{answer.json['ref']}/events"
     said = api.post(events, {"type": "ack.given", "evidence_digest": sent}).json
-    assert said["evidence_digest"] == api.get(events).json["items"][-1]["evidence_digest"] == sent
+    read = next(each for each in api.get(events).json["items"] if each["id"] == said["id"])
+    assert said["evidence_digest"] == read["evidence_digest"] == sent
     assert "evidence_digest" not in said["payload"]
     kept = db.session.execute(
         select(LedgerEvent.evidence_digest, LedgerEvent.inner).where(LedgerEvent.id == said["id"])
