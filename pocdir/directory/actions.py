@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Conflict, Invalid, NotFound, Stale
 from pocdir.db import table_of
-from pocdir.directory import naming, queries, rules
+from pocdir.directory import naming, queries
 from pocdir.directory.formats import seed
 from pocdir.directory.formats.records import (
     ChannelRecord,
@@ -37,7 +37,8 @@ from pocdir.directory.rows import (
     source_ids,
     write,
 )
-from pocdir.directory.rules import Diff, Key, Statement
+from pocdir.directory.rules import record as rules
+from pocdir.directory.rules.record import Diff, Key, Statement
 from pocdir.ledger.actions import append
 
 

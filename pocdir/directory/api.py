@@ -11,10 +11,11 @@ from pocdir.core import clock
 from pocdir.core.codes import alpha2
 from pocdir.core.errors import Invalid
 from pocdir.db import transaction
-from pocdir.directory import actions, dates, listings, queries, rules, schemas
+from pocdir.directory import actions, dates, listings, queries, schemas
 from pocdir.directory.formats import records
 from pocdir.directory.queries import Entry
 from pocdir.directory.reading import NOW, Reading
+from pocdir.directory.rules import record as rules
 from pocdir.web.api import Blueprint
 from pocdir.web.etags import require_match, tagged
 from pocdir.web.idempotency import once

@@ -14,11 +14,12 @@ import click
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db, transaction
-from pocdir.directory import actions, difference, queries, rules
+from pocdir.directory import actions, difference, queries
 from pocdir.directory.actions import ImportResult
 from pocdir.directory.formats import pocdir_csv, pocdir_json, text, values
 from pocdir.directory.formats.records import Parsed, Provenance, with_team
 from pocdir.directory.formats.table import FORMATS
+from pocdir.directory.rules import record as rules
 from pocdir.web.terminal import app_context, emit, json_option, plain, table
 
 OPERATOR = "operator"

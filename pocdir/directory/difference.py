@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pocdir.directory.rules import Diff, Key, Statement
+from pocdir.directory.rules.record import Diff, Key, Statement
 
 SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 

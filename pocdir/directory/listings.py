@@ -11,11 +11,12 @@ from pocdir.core import codes
 from pocdir.core.errors import Invalid
 from pocdir.core.text import fold
 from pocdir.db import db
-from pocdir.directory import queries, rules
+from pocdir.directory import queries
 from pocdir.directory.formats.values import domain
 from pocdir.directory.models import Address, Channel, Code, Import, Source, Team
 from pocdir.directory.queries import PUBLIC
 from pocdir.directory.reading import NOW, Reading
+from pocdir.directory.rules import record as rules
 from pocdir.ledger import queries as ledger
 from pocdir.ledger.rules.events import Event
 

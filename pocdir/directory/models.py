@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pocdir.db import Base, JsonValue, UtcDateTime, table_of
-from pocdir.directory import rules
+from pocdir.directory.rules import record as rules
 
 
 def _one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:

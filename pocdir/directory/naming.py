@@ -14,7 +14,7 @@ from pocdir.directory.formats import values
 from pocdir.directory.formats.outside import registrable
 from pocdir.directory.formats.records import TeamRecord
 from pocdir.directory.models import Responsibility, Team
-from pocdir.directory.rules import Key, Statement
+from pocdir.directory.rules.record import Key, Statement
 
 
 @dataclass(slots=True)

@@ -15,10 +15,11 @@ from pocdir.core import clock
 from pocdir.core.codes import alpha2, name_of
 from pocdir.core.errors import Invalid, Refusal, Stale
 from pocdir.db import transaction
-from pocdir.directory import actions, listings, queries, rules, schemas
+from pocdir.directory import actions, listings, queries, schemas
 from pocdir.directory.formats import records
 from pocdir.directory.formats.records import ChannelRecord, ResponsibilityRecord
 from pocdir.directory.queries import Entry
+from pocdir.directory.rules import record as rules
 from pocdir.web.forms import NOT_DATA, Form, differing, form
 
 Record = TypeVar("Record", ChannelRecord, ResponsibilityRecord)

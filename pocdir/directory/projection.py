@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Table, bindparam, select, update
 
 from pocdir.core.errors import Invalid
 from pocdir.core.text import fold
-from pocdir.directory import rules
 from pocdir.directory.models import Source, Team, TeamFact
 from pocdir.directory.past import keep
+from pocdir.directory.rules import record as rules
 
 BATCH = 500
 MISSING: dict[str, Any] = {

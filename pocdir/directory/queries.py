@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from pocdir.core import times
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db
-from pocdir.directory import rules
 from pocdir.directory.formats.profile import FACTS
 from pocdir.directory.models import Address, DirectoryVersion, Team
 from pocdir.directory.projection import MISSING
 from pocdir.directory.reading import NOW, Reading
 from pocdir.directory.reading import reading as reading_at
+from pocdir.directory.rules import record as rules
 
 Line = Row[*tuple[Any, ...]]
 PUBLIC = frozenset({"public"})

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.refs import new_ref
 from pocdir.db import change
-from pocdir.directory import projection, rules
+from pocdir.directory import projection
 from pocdir.directory.formats.records import CHANNEL_WORDS, RESPONSIBILITY_WORDS, Provenance
 from pocdir.directory.models import (
     Address,
@@ -26,7 +26,8 @@ from pocdir.directory.models import (
     TeamFact,
 )
 from pocdir.directory.past import keep
-from pocdir.directory.rules import Diff, Key, Statement
+from pocdir.directory.rules import record as rules
+from pocdir.directory.rules.record import Diff, Key, Statement
 from pocdir.ledger.actions import append_all
 from pocdir.ledger.rules.events import Event
 

@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from pocdir.core import tlp
 from pocdir.core.errors import Invalid
-from pocdir.directory import rules
+from pocdir.directory.rules import record as rules
 from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
 
 T = TypeVar("T")

@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from pocdir.core.errors import Invalid
 from pocdir.db import db
-from pocdir.directory import queries, rules
+from pocdir.directory import queries
 from pocdir.directory.models import Address, Channel, Responsibility, Source, Team, TeamFact
+from pocdir.directory.rules import record as rules
 from tests.directory import made
 from tests.directory.made import imported
 

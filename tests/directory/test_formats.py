@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pocdir.core.errors import Invalid
-from pocdir.directory import rules
 from pocdir.directory.formats import cidr_csv, pocdir_csv, pocdir_json, records, text, values
 from pocdir.directory.formats.table import FORMATS
+from pocdir.directory.rules import record as rules
 from tests.directory import made
 
 HEAD = b"as_or_cidr,organization,comment,contact\n"

@@ -7,8 +7,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pocdir.directory import rules
-from pocdir.directory.rules import Statement
+from pocdir.directory.rules import record as rules
+from pocdir.directory.rules.record import Statement
 
 
 def row(origin="imported", confidence="medium", kind=None, as_of="2026-01-01", source="a"):

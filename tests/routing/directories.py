@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
 
-from pocdir.directory.rules import Channel, Directory, Responsibility, Team
+from pocdir.directory.rules.record import Channel, Directory, Responsibility, Team
 from pocdir.routing.rules.indicator import parse
 from pocdir.routing.rules.resolver import Answer, Index, resolve
 

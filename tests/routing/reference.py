@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from pocdir.directory.rules import Channel, Directory, Responsibility, Team
+from pocdir.directory.rules.record import Channel, Directory, Responsibility, Team
 from tests.routing.directories import SmallRegistry
 
 STATES = ["verified", "due", "in-check", "unverified", "unresponsive"]

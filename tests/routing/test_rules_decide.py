@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pocdir.directory.rules import RESPONSIBILITY_KEYS, ROLES, TEAM_KINDS, Team
+from pocdir.directory.rules.record import RESPONSIBILITY_KEYS, ROLES, TEAM_KINDS, Team
 from pocdir.routing.rules.index import Index, channels_for
 from pocdir.routing.rules.indicator import parse
 from pocdir.routing.rules.order import BY_REPORT, DEFAULT, PLACES, ROLE_ORDER

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pocdir.directory.rules import Responsibility, Team
+from pocdir.directory.rules.record import Responsibility, Team
 from pocdir.routing.rules.own_domains import own_domains
 from tests.routing.directories import ask, directory, mailbox, national, refused, row, slugs, team, told
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pocdir.directory.rules import (
+from pocdir.directory.rules.record import (
     ADDRESS_STATES,
     RESPONSIBILITY_KEYS,
     Channel,

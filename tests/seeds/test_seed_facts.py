@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from pocdir.core.codes import ALL_CODES
-from pocdir.directory import rules
 from pocdir.directory.formats import records
+from pocdir.directory.rules import record as rules
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"
 DIRECTORY = json.loads((SEEDS / "directory.json").read_text(encoding="utf-8"))

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 from pocdir.core.domains import registrable_domain
 from pocdir.core.errors import Invalid
-from pocdir.directory import rules
 from pocdir.directory.formats import values
 from pocdir.directory.formats.records import ChannelRecord, ResponsibilityRecord, identity
 from pocdir.directory.formats.text import refuse, shown
+from pocdir.directory.rules import record as rules
 
 T = TypeVar("T")
 MOST_NOTES = 1000

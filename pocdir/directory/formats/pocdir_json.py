@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pocdir.directory import rules
 from pocdir.directory.formats import records, text, values
 from pocdir.directory.formats.records import Faults, Parsed, Provenance
+from pocdir.directory.rules import record as rules
 
 EXPORT_NAME = "pocdir"
 

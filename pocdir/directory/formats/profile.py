@@ -9,8 +9,8 @@ from typing import Any
 
 from pocdir.core import rsit, times, tlp
 from pocdir.core.errors import Invalid
-from pocdir.directory import rules
 from pocdir.directory.formats import values
+from pocdir.directory.rules import record as rules
 
 MOST_ITEMS = 200
 LARGEST = 10**12  # bytes

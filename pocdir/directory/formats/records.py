@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pocdir.core.errors import Invalid
-from pocdir.directory import rules
 from pocdir.directory.formats import profile, values
 from pocdir.directory.formats.profile import FACTS as FACTS
 from pocdir.directory.formats.text import shown
-from pocdir.directory.rules import Key, Statement
+from pocdir.directory.rules import record as rules
+from pocdir.directory.rules.record import Key, Statement
 
 T = TypeVar("T")
 MOST_FAULTS = 20

@@ -11,7 +11,7 @@ from pocdir.core.errors import Invalid
 from pocdir.directory.formats import records, values
 from pocdir.directory.formats.records import Provenance, TeamRecord
 from pocdir.directory.formats.text import json_object
-from pocdir.directory.rules import Key, Statement
+from pocdir.directory.rules.record import Key, Statement
 
 _ALSO = frozenset({"said", "source"})
 

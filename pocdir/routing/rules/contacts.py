@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from pocdir.core.text import Phrase
-from pocdir.directory.rules import Channel, Team
+from pocdir.directory.rules.record import Channel, Team
 from pocdir.routing.rules.index import Basis
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from pocdir.core.text import Phrase, fold
-from pocdir.directory.rules import (
+from pocdir.directory.rules.record import (
     CHANNEL_KINDS,
     DEAD_STATES,
     PURPOSES,

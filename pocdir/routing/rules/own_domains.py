@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pocdir.core.domains import parse_domain, registrable_domain
-from pocdir.directory.rules import Channel, Team
+from pocdir.directory.rules.record import Channel, Team
 
 # Where everybody may have a mailbox or a homepage: never one team's own.
 _EVERYBODYS = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pocdir.directory.rules import Team
+from pocdir.directory.rules.record import Team
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import Question, answered
 from pocdir.routing.rules.resolver import answer_json

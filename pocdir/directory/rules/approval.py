@@ -1,0 +1,83 @@
+"""How many stewards a change of an entry needs, and when it takes effect: the one four-eyes rule."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+ADDRESS, KEY, KIND, OTHER = WHAT = ("address", "key", "kind", "other")  # what of an entry changes
+NATIONAL = "national"
+# Who may take the kind away from a national team would unlock its address by it.
+GUARDED = frozenset({ADDRESS, KEY, KIND})
+DELAY = dt.timedelta(hours=72)
+NO_DELAY = dt.timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a change needs: so many stewards who did not propose it, and so long after its notice."""
+
+    eyes: int
+    delay: dt.timedelta = NO_DELAY
+    notice: bool = False  # to every address on record, when it is proposed
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a change takes effect: `effective_at` has come, or why it still waits."""
+
+    needed: Approval
+    missing: int  # stewards
+    not_before: dt.datetime  # the end of the delay, known before everybody has approved
+    effective_at: dt.datetime | None  # None: stewards are missing; in the future: only the delay is
+
+    def is_due(self, now: dt.datetime) -> bool:
+        """Whether it may be applied now."""
+        return self.effective_at is not None and self.effective_at <= now
+
+
+def is_guarded(team_kind: str, what: Collection[str]) -> bool:
+    """Whether four eyes are asked for: the address or key of a national point of contact, or its being one."""
+    return team_kind == NATIONAL and not GUARDED.isdisjoint(what)
+
+
+def needed(
+    team_kind: str, what: Collection[str], stewards: AbstractSet[str], proposer: str | None = None
+) -> Approval:
+    """What a change of `what` (of WHAT) in the entry of a team of this kind (as it stands) needs.
+
+    `stewards` and `proposer` are refs of people. A national point of contact's address or key: two different
+    stewards, neither of them the proposer; where there is one steward alone, the notice and 72 hours beside that
+    one. Everything else: one steward. A steward who is alone approves nobody's own proposal: none is needed then.
+    """
+    others = len(stewards - {proposer})
+    one = 0 if others == 0 and proposer in stewards else 1
+    if not is_guarded(team_kind, what):
+        return Approval(one)
+    return Approval(2, notice=True) if others >= 2 else Approval(one, DELAY, notice=True)
+
+
+def decide(
+    *,
+    team_kind: str,
+    what: Collection[str],
+    stewards: AbstractSet[str],
+    proposer: str | None,
+    approvals: Mapping[str, dt.datetime],
+    proposed_at: dt.datetime,
+) -> Decision:
+    """From who approved when (refs of people): what is missing, or when the change takes effect.
+
+    Counted are those who are stewards now and are not the proposer. The delay runs from `proposed_at`, when the
+    notice went out, and not from an approval.
+    """
+    asked = needed(team_kind, what, stewards, proposer)
+    counted = sorted(at for ref, at in approvals.items() if ref in stewards and ref != proposer)
+    not_before = proposed_at + asked.delay
+    missing = max(0, asked.eyes - len(counted))
+    if missing:
+        return Decision(asked, missing, not_before, None)
+    last = counted[asked.eyes - 1] if asked.eyes else proposed_at
+    return Decision(asked, 0, not_before, max(last, not_before))
