@@ -201,7 +201,14 @@ def _http_url(text: str) -> str:
 
 
 def _smtp_url(text: str) -> str:
-    parse_relay(text)
+    relay = parse_relay(text)
+    if relay.ca is not None:
+        import ssl
+
+        try:
+            ssl.create_default_context(cafile=relay.ca)
+        except (OSError, ValueError):  # ssl's own are OSErrors
+            raise ValueError("ca names no readable file of certificates (PEM)") from None
     return text
 
 

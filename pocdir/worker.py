@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import fcntl
 import logging
 import os
@@ -94,7 +95,7 @@ def work(once: bool) -> None:
         logs.init(app.extensions["pocdir"].log_level)
         stop = stopping()
         if once:
-            if not go_round(app):
+            if not (go_round(app) & post(app)):
                 raise click.exceptions.Exit(1)
             return
         with only_worker(app.extensions["pocdir"]) as alone:
@@ -117,6 +118,7 @@ def run(
         threads.append(threading.Thread(target=_refresh_until, args=(app, stop), name="index", daemon=True))
     if worker:
         threads.append(threading.Thread(target=_work_until, args=(app, stop), name="worker", daemon=True))
+        threads.append(threading.Thread(target=_post_until, args=(app, stop), name="post", daemon=True))
     elif listener is not None:
         threads.append(threading.Thread(target=_save_until, args=(app, stop), name="uses", daemon=True))
     try:
@@ -212,6 +214,16 @@ def go_round(app: Flask) -> bool:
         return all(done) and _do(outreach_jobs.beat)
 
 
+def post(app: Flask, stop: threading.Event | None = None) -> bool:
+    """Hand over what waits in the outbox; False when that failed (not: when the relay refused)."""
+
+    def hand_over(now: dt.datetime) -> int:
+        return mail_jobs.hand_over(now, go_on=lambda: stop is None or not stop.is_set())
+
+    with app.app_context():
+        return _do(hand_over)
+
+
 def _do(job: Callable[..., int]) -> bool:
     try:
         job(clock.now())
@@ -227,6 +239,14 @@ def _work_until(app: Flask, stop: threading.Event) -> None:
     settings: Settings = app.extensions["pocdir"]
     while not stop.is_set():
         go_round(app)
+        stop.wait(settings.tick)
+
+
+def _post_until(app: Flask, stop: threading.Event) -> None:
+    """Mail goes in a thread of its own: a relay that takes its time holds up no clock."""
+    settings: Settings = app.extensions["pocdir"]
+    while settings.relay and not stop.is_set():
+        post(app, stop)
         stop.wait(settings.tick)
 
 

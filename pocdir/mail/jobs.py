@@ -1,14 +1,102 @@
-"""What the worker does for mail."""
+"""What the worker does for mail: handing over what is due, setting aside what is past its time."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
+import structlog
+from flask import current_app
+
+from pocdir.config import Settings
+from pocdir.core import clock
+from pocdir.core.errors import Refusal
+from pocdir.core.relays import Relay
 from pocdir.db import transaction
 from pocdir.mail import actions
+from pocdir.mail.models import Mail
+from pocdir.mail.rules import message
+from pocdir.mail.rules.envelope import envelope_sender
+from pocdir.mail.rules.replies import DEFERRED, REFUSED, SENT, UNREACHABLE, Outcome
+from pocdir.mail.smtp import Submission
+
+MOST = 200  # letters a round
+_ANSWERS = 12  # that an attempt waits for at most: greeting, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, ...
+_log = structlog.get_logger("pocdir.mail")
+
+
+def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True) -> int:
+    """Hand what is due to the relay, a letter at a time; returns how many it took.
+
+    A letter is claimed in one transaction and marked in another: no network inside either. Without a relay, and on a
+    demonstration, everything stays where it is. A round ends when the relay itself is in trouble.
+    """
+    settings: Settings = current_app.extensions["pocdir"]
+    relay, sent = settings.relay, 0
+    if relay is None or settings.demo:
+        return 0
+    with Submission(relay, settings.mail_domain) as submission:
+        for _ in range(MOST):
+            mail = _claim(relay) if go_on() else None
+            if mail is None:
+                break
+            outcome = attempt(submission, settings, mail, now=clock.now())
+            _mark(mail, outcome, now=clock.now())
+            sent += outcome.result == SENT
+            if outcome.result == UNREACHABLE:
+                break
+    return sent
+
+
+def attempt(submission: Submission, settings: Settings, mail: Mail, *, now: dt.datetime) -> Outcome:
+    """One letter on its way, from the address of the settings with the letter's own envelope."""
+    address = settings.mail_from or ""
+    try:
+        data = message.compose(
+            message.Message(
+                sender=address,
+                sender_name=mail.sender_name,
+                to=mail.to,
+                subject=mail.subject,
+                body=mail.body or "",
+                message_id=mail.message_id,
+                date=now,
+                automatic=mail.automatic,
+                language=mail.language,
+                in_reply_to=mail.in_reply_to,
+                unsubscribe=mail.unsubscribe,
+            )
+        )
+    except Refusal as refusal:
+        return Outcome(REFUSED, str(refusal))
+    sender = envelope_sender(settings.secret_key.encode(), address, mail.ref)
+    return submission.hand_over(sender=sender, to=mail.to, data=data)
 
 
 def tidy(now: dt.datetime) -> int:
     """Set aside what is past its time, and erase what letters said once nobody needs it; returns how many."""
     with transaction() as session:
         return actions.expire(session, now=now) + actions.forget_old_bodies(session, now=now)
+
+
+def _claim(relay: Relay) -> Mail | None:
+    lease = dt.timedelta(seconds=max(900, _ANSWERS * relay.timeout))
+    with transaction() as session:
+        return actions.claim(session, now=clock.now(), lease=lease)
+
+
+def _mark(mail: Mail, outcome: Outcome, *, now: dt.datetime) -> None:
+    with transaction() as session:
+        if outcome.result == SENT:
+            actions.mark_sent(session, ref=mail.ref, now=now)
+        elif outcome.result == REFUSED:
+            actions.refuse(session, ref=mail.ref, attempt=mail.attempts, reason=outcome.reason, now=now)
+        else:
+            pause = outcome.result == DEFERRED and outcome.pause
+            actions.defer(
+                session, ref=mail.ref, attempt=mail.attempts, reason=outcome.reason, now=now, pause=pause
+            )
+    if (
+        outcome.result != SENT
+    ):  # what the server said may hold the recipient's address: it stays in the outbox
+        _log.warning("mail not handed over", ref=mail.ref, kind=mail.kind, result=outcome.result)
