@@ -15,11 +15,13 @@ from sqlalchemy import text
 from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.db import db, transaction
+from pocdir.mail.actions import claim, refuse
 from pocdir.outreach import jobs
 from pocdir.outreach.actions.notifications import tick
 from pocdir.site.commands.doctor import doctor
 from pocdir.site.queries.checks import checks
 from tests.conftest import Api
+from tests.mail.made import queued
 from tests.site.made import record
 
 
@@ -131,3 +133,32 @@ def test_the_command_prints_a_json_line_for_each_check(app: Flask) -> None:
     lines = [json.loads(line) for line in done.output.splitlines()]
     assert {"database", "migration", "secret", "disk"} <= {line["check"] for line in lines}
     assert done.exit_code == (1 if any(line["level"] == "fail" for line in lines) else 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "sender", "level"),
+    [
+        (None, None, "ok"),
+        ("smtp://mail.example.org", None, "fail"),
+        ("smtp://mail.example.org", "pocdir@example.org", "ok"),
+        ("smtp://127.0.0.1:25", "pocdir@example.org", "ok"),
+        ("smtp://mail.example.org?starttls=none", "pocdir@example.org", "warn"),
+        ("smtps://mail.example.org", "the-incident-response-team@example.org", "warn"),
+    ],
+)
+def test_it_says_whether_mail_is_set_up(
+    settings: Settings, now: dt.datetime, url: str | None, sender: str | None, level: str
+) -> None:
+    given = dataclasses.replace(settings, smtp_url=url, mail_from=sender)
+    assert levels(given, now)["mail"] == level
+
+
+def test_a_letter_that_waits_too_long_or_failed_is_missed(settings: Settings, now: dt.datetime) -> None:
+    given = dataclasses.replace(settings, smtp_url="smtp://mail.example.org", mail_from="pocdir@example.org")
+    letter = queued(now - dt.timedelta(hours=1))
+    assert levels(settings, now)["outbox"] == "ok"  # nobody is late where a person sends
+    assert levels(given, now)["outbox"] == "warn"
+    with transaction() as session:
+        claim(session, now=now, lease=dt.timedelta(minutes=1))
+        refuse(session, ref=letter.ref, attempt=1, reason="550", now=now)
+    assert levels(settings, now)["outbox"] == "warn"

@@ -17,11 +17,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pocdir.config import Settings
 from pocdir.core.errors import Refusal
+from pocdir.core.relays import NONE
 from pocdir.core.times import isoformat
 from pocdir.core.version import VERSION
 from pocdir.db import db
 from pocdir.directory.models import DirectoryVersion
 from pocdir.ledger.queries import missing_guards
+from pocdir.mail import queries as outbox
+from pocdir.mail.rules.envelope import LONGEST_NAME
 from pocdir.outreach.models import Expectation
 from pocdir.outreach.queries.notifications import last_tick
 from pocdir.routing.rules.registry import Registry
@@ -29,6 +32,7 @@ from pocdir.site.queries.database import is_current, standing
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 LATE = dt.timedelta(seconds=60)
+LATE_MAIL = dt.timedelta(minutes=15)
 OLD = dt.timedelta(days=180)
 MEGABYTE = 1024 * 1024
 DURABLE = {
@@ -61,6 +65,7 @@ def checks(settings: Settings, now: dt.datetime) -> Iterator[Check]:
     yield _disk(settings.data)
     yield _secret(settings)
     yield _address(settings)
+    yield _mail(settings)
     yield _registry(settings.data / "registry", now)
     try:
         with db.engine.connect() as connection:
@@ -72,6 +77,7 @@ def checks(settings: Settings, now: dt.datetime) -> Iterator[Check]:
             yield _directory(now)
             yield _worker(now)
             yield _past_due(now)
+            yield _outbox(settings, now)
     except SQLAlchemyError as error:
         yield Check("database", FAIL, " ".join(str(getattr(error, "orig", error)).split()))
     except Refusal as refusal:
@@ -107,6 +113,24 @@ def _address(settings: Settings) -> Check:
     if settings.https or (_is_loopback(settings.host) and _is_loopback(urlsplit(url).hostname or "")):
         return Check("address", OK, url)
     return Check("address", WARN, f"{url}: passwords and links travel readable; put TLS before it (https://)")
+
+
+def _mail(settings: Settings) -> Check:
+    relay = settings.relay
+    if relay is None:
+        if settings.smtp_url:
+            return Check("mail", FAIL, "POCDIR_SMTP_URL is set, POCDIR_MAIL_FROM is not: nothing is sent")
+        return Check("mail", OK, "no relay (POCDIR_SMTP_URL): letters wait in the outbox for a person")
+    found = f"from {settings.mail_from} by {relay.shown}"
+    if relay.security == NONE and not _is_loopback(relay.host):
+        return Check("mail", WARN, f"{found}: starttls=none lets everybody on the way read along")
+    if len((settings.mail_from or "").rpartition("@")[0]) > LONGEST_NAME:
+        return Check(
+            "mail",
+            WARN,
+            f"{found}: no bounce names its letter, over {LONGEST_NAME} characters stand before the @",
+        )
+    return Check("mail", OK, found)
 
 
 def _is_loopback(host: str) -> bool:
@@ -191,3 +215,13 @@ def _past_due(now: dt.datetime) -> Check:
     if count:
         return Check("expectations", FAIL, f"{count} fell due without their event; the worker records them")
     return Check("expectations", OK, "everything that fell due has its event")
+
+
+def _outbox(settings: Settings, now: dt.datetime) -> Check:
+    counts, since = outbox.counts(), outbox.waiting_since(now)
+    lost = counts.get("failed", 0) + counts.get("dead", 0)
+    words = [f"{counts.get('queued', 0)} wait"] + [f"{lost} could not be sent: see the outbox"] * bool(lost)
+    late = settings.relay is not None and since is not None and now - since > LATE_MAIL
+    if late and since is not None:
+        words.append(f"one should have gone at {isoformat(since)}, is the worker running?")
+    return Check("outbox", WARN if late or lost else OK, "; ".join(words))
