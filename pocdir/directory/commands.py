@@ -85,15 +85,16 @@ def import_(
 @directory.command()
 @click.argument("format_", metavar="FORMAT", type=click.Choice(EXPORTS))
 @click.option("--out", type=click.Path(path_type=Path), help="A file instead of the terminal.")
-def export(format_: str, out: Path | None) -> None:
+@click.option("--as-of", metavar="DAY", help="As it stood at the end of that day (UTC).")
+def export(format_: str, out: Path | None, as_of: str | None) -> None:
     """Write the whole directory; the same bytes as long as it is unchanged.
 
     \b
     Example:  pocdir directory export pocdir-json --out directory.json
     """
     with app_context():
-        teams, as_of = queries.exported()
-    data = pocdir_json.write(teams, as_of) if format_ == "pocdir-json" else pocdir_csv.write(teams)
+        teams, newest = queries.exported(queries.reading_of(as_of, now=clock.now()).at)
+    data = pocdir_json.write(teams, newest) if format_ == "pocdir-json" else pocdir_csv.write(teams)
     if out is None:
         click.echo(data, nl=False)
         return

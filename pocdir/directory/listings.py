@@ -173,10 +173,11 @@ def happened(
     An event that speaks of nothing but channels for others is left out.
     """
     addresses = {(channel.kind, channel.value) for channel in seen.channels}
+    kept = {address[1:] for address in queries.hidden([seen.team.id], audiences)}
     told = []
     for event in events:
         said = _changes(event)
-        changes = [change for change in said if _is_seen(change, audiences, addresses)]
+        changes = [change for change in said if _is_seen(change, audiences, addresses, kept)]
         if changes or not said:
             told.append(
                 {
@@ -201,12 +202,17 @@ def _changes(event: Event) -> list[dict[str, Any]]:
 
 
 def _is_seen(
-    change: dict[str, Any], audiences: Collection[str], addresses: Collection[tuple[str, str]]
+    change: dict[str, Any],
+    audiences: Collection[str],
+    addresses: Collection[tuple[str, str]],
+    kept: Collection[tuple[str, str]],
 ) -> bool:
     if change["field"] == "address":
         return tuple(change["of"]) in addresses
     if change["field"] != "channel":
         return True
+    if tuple(change["of"][:2]) in kept:  # public once, and not for this reader today
+        return False
     return all(side is None or side["audience"] in audiences for side in (change["before"], change["after"]))
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
-from pocdir.core import clock
+from pocdir.core import clock, tlp
 from pocdir.core.codes import alpha2, name_of
 from pocdir.core.errors import Invalid, Refusal, Stale
 from pocdir.db import transaction
-from pocdir.directory import actions, listings, queries, schemas
+from pocdir.directory import actions, boxes, listings, presentation, queries, schemas
 from pocdir.directory.formats import records
 from pocdir.directory.formats.records import ChannelRecord, ResponsibilityRecord
 from pocdir.directory.queries import Entry
+from pocdir.directory.reading import Reading
 from pocdir.directory.rules import record as rules
 from pocdir.web.forms import NOT_DATA, Form, differing, form
 
@@ -27,13 +26,6 @@ Record = TypeVar("Record", ChannelRecord, ResponsibilityRecord)
 blueprint = Blueprint("directory", __name__)
 ON_A_PAGE = 50
 MOST_PAGES = 10_000
-MOST_ROWS = 100  # of a kind in the steward's form; a team with more keeps the others as they are
-FACTS_SHOWN = ("short_name", "website", "languages", "timezone", "host_kind", "memberships")
-COLUMNS = {
-    "channels": ("kind", "value", "purpose", "preference", "openpgp_fingerprint", "audience"),
-    "responsibilities": ("key", "value", "role", "rank", "valid_from", "valid_to"),
-}
-FACTS_TYPED = ("name", "short_name", "kind", "country", "website", "timezone")
 
 
 @blueprint.get("/teams")
@@ -43,7 +35,7 @@ def teams() -> str:
     asked = {name: _word(name) for name in ("q", "country", "kind", "state", "sort")}
     country = alpha2(asked["country"]) or ""
     kind = asked["kind"] if asked["kind"] in rules.TEAM_KINDS else ""
-    number = _page_number()
+    number, reading = _page_number(), _reading()
     found = listings.teams_page(
         q=asked["q"],
         country=country,
@@ -54,6 +46,7 @@ def teams() -> str:
         offset=(number - 1) * ON_A_PAGE,
         limit=ON_A_PAGE,
         audiences=rules.audiences(g.principal.roles),
+        reading=reading,
     )
     return render_template(
         "directory/teams.html",
@@ -61,6 +54,8 @@ def teams() -> str:
         kinds=rules.TEAM_KINDS,
         countries=listings.countries(),
         page=_page(found, number),
+        as_of=reading.at,
+        today=clock.now().date().isoformat(),
     )
 
 
@@ -142,7 +137,7 @@ def create_team() -> Any:
     if typed.valid:
         raw = {
             "slug": typed.data.get("slug"),
-            **_facts(typed),
+            **boxes.facts(typed.data, request.form),
             "channels": channels,
             "responsibilities": answers_for,
         }
@@ -168,7 +163,7 @@ def create_team() -> Any:
 def edit_team(slug: str) -> str:
     """The form with what is in force."""
     entry = queries.entry(slug, audiences=queries.EVERYBODY)
-    return _edit(entry, Form(values=_typed(entry)), len(entry.channels), len(entry.responsibilities))
+    return _edit(entry, Form(values=boxes.typed(entry)), len(entry.channels), len(entry.responsibilities))
 
 
 @blueprint.post("/teams/<slug>/edit")
@@ -187,7 +182,7 @@ def change_team(slug: str) -> Any:
                 actions.edit_team(
                     session,
                     slug=slug,
-                    facts=_changed(entry, records.facts(_facts(typed))),
+                    facts=boxes.changed(entry, records.facts(boxes.facts(typed.data, request.form))),
                     channels=[records.channel(row) for row in rows["channels"]],
                     responsibilities=[records.responsibility(row) for row in rows["responsibilities"]],
                     evidence=typed.data["evidence"],
@@ -207,10 +202,10 @@ def change_team(slug: str) -> Any:
 def _stale(slug: str) -> str:
     """The form with what stands now, beside what was typed over an older state: row N may be another row by now."""
     entry = queries.entry(slug, audiences=queries.EVERYBODY)
-    standing = _typed(entry)
-    boxes = [name for name in request.form if name not in (*NOT_DATA, "revision", "evidence")]
+    standing = boxes.typed(entry)
+    named = [name for name in request.form if name not in (*NOT_DATA, *boxes.TICKED, "revision", "evidence")]
     shown = Form(values=standing | {"evidence": request.form.get("evidence", "")})
-    yours = differing(request.form, standing, boxes)
+    yours = differing(request.form, standing, named)
     return _edit(entry, shown, len(entry.channels), len(entry.responsibilities), yours)
 
 
@@ -229,45 +224,17 @@ def mark_address(slug: str) -> Any:
 
 
 def shown(slug: str) -> dict[str, Any]:
-    """What the page of a team shows to whoever asks."""
-    audiences = rules.audiences(g.principal.roles)
-    entry, urls = queries.entry(slug, audiences=audiences), queries.source_urls()
-    known = g.principal.kind != "anonymous"
-    reachable = [c.state_since for c in entry.channels if c.state == "verified" and c.state_since]
-    return {
-        "team": entry.team._mapping,
-        "facts": _facts_shown(slug),
-        "channels": [
-            {
-                **asdict(channel),
-                "evidence": channel.state_evidence if known else None,
-                "url": urls.get(channel.source),
-            }
-            for channel in entry.channels
-        ],
-        "responsibilities": [{**asdict(row), "url": urls.get(row.source)} for row in entry.responsibilities],
-        "dates": {
-            "confirmed": entry.team.confirmed_at,
-            "reachable": max(reachable, default=None),
-            "outcome": None,
-        },
-        "history": listings.happened(listings.latest(slug), entry, audiences),
-        "now_there": clock.now().astimezone(ZoneInfo(entry.team.timezone)) if entry.team.timezone else None,
-        "states": rules.ADDRESS_STATES,
-    }
-
-
-def _facts_shown(slug: str) -> list[dict[str, Any]]:
-    """What is in force, and of memberships what each source knows."""
-    told = [{**fact, "key": fact["field"]} for fact in queries.facts_of(slug)]
-    kept = [
-        it for it in told if it["in_force"] or (it["key"] == "memberships" and it["origin"] == "imported")
-    ]
-    if any(it["key"] == "memberships" and it["origin"] == "manual" for it in kept):
-        kept = [it for it in kept if it["in_force"]]
-    return sorted(
-        (it for it in kept if it["key"] in FACTS_SHOWN), key=lambda it: FACTS_SHOWN.index(it["key"])
+    """What the page of a team shows to whoever asks; now, or as it stood on the day of ?as_of=."""
+    audiences, reading = rules.audiences(g.principal.roles), _reading()
+    entry = queries.entry(slug, audiences=audiences, reading=reading)
+    return presentation.team_page(
+        entry, audiences=audiences, viewer=g.principal, reading=reading, now=clock.now()
     )
+
+
+def _reading() -> Reading:
+    """Of the day that is asked for with ?as_of=, else of now."""
+    return queries.reading_of(_word("as_of"), now=clock.now())
 
 
 def _word(name: str) -> str:
@@ -298,50 +265,36 @@ def _edit(
     responsibilities: int,
     yours: Mapping[str, str] | None = None,
 ) -> str:
+    ticked = {name: [it] for name in boxes.TICKED if isinstance(it := typed.values.get(name, []), str)}
+    typed.values = {**typed.values, **ticked}
     return render_template(
         "directory/team_edit.html",
         yours=yours,
         team=entry.team._mapping if entry else None,
         form=typed,
-        channels=min(channels, MOST_ROWS) + 2,
-        responsibilities=min(responsibilities, MOST_ROWS) + 2,
+        channels=min(channels, boxes.MOST_ROWS) + 2,
+        responsibilities=min(responsibilities, boxes.MOST_ROWS) + 2,
         kinds=rules.TEAM_KINDS,
         channel_kinds=rules.CHANNEL_KINDS,
         purposes=rules.PURPOSES,
         keys=rules.RESPONSIBILITY_KEYS,
         roles=rules.ROLES,
+        audiences=rules.AUDIENCES,
+        host_kinds=rules.HOST_KINDS,
+        law_enforcement=rules.LAW_ENFORCEMENT,
+        lines=rules.LINES,
+        labels=tlp.LABELS,
+        intake=rules.INTAKE,
+        promises=rules.PROMISES,
     )
-
-
-def _typed(entry: Entry) -> dict[str, Any]:
-    """What is in force, as the form's boxes hold it."""
-    values = {name: getattr(entry.team, name) or "" for name in FACTS_TYPED}
-    values |= {"languages": " ".join(entry.team.languages), "revision": entry.team.revision}
-    for n, channel in enumerate(entry.channels[:MOST_ROWS]):
-        for name in ("kind", "value", "purpose", "openpgp_fingerprint"):
-            values[f"channels.{n}.{name}"] = getattr(channel, name) or ""
-    for n, row in enumerate(entry.responsibilities[:MOST_ROWS]):
-        for name in ("key", "value", "role", "rank"):
-            values[f"responsibilities.{n}.{name}"] = getattr(row, name)
-    return values
-
-
-def _facts(typed: Form) -> dict[str, Any]:
-    facts = {name: typed.data[name] for name in FACTS_TYPED}
-    return facts | {"languages": typed.data["languages"].replace(",", " ").split()}
-
-
-def _changed(entry: Entry, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts that differ from those in force: saving a form confirms nothing that nobody touched."""
-    return {name: value for name, value in facts.items() if value != getattr(entry.team, name)}
 
 
 def _rows(typed: Form, name: str, stood: list[Any], check: Callable[[Any], Record]) -> list[dict[str, Any]]:
     """The rows to be in force: the Nth box stands for the Nth row shown, further boxes for new rows."""
-    rows = [{column: getattr(row, column) for column in COLUMNS[name]} for row in stood]
-    boxes, shown = typed.data.get(name, ()), min(len(rows), MOST_ROWS)
-    wanted = rows[min(len(boxes), shown) :]
-    for n, box in enumerate(boxes):
+    rows = [{column: getattr(row, column) for column in boxes.COLUMNS[name]} for row in stood]
+    given_rows, shown = typed.data.get(name, ()), min(len(rows), boxes.MOST_ROWS)
+    wanted = rows[min(len(given_rows), shown) :]
+    for n, box in enumerate(given_rows):
         old = rows[n] if n < shown else {}
         given = {column: value for column, value in box.items() if column != "remove"}
         if box["remove"] or not box["value"]:

@@ -183,6 +183,15 @@ def tellers(team_id: int, *, reading: Reading = NOW) -> dict[tuple[str, ...], li
     return found
 
 
+def family(team: Line, *, reading: Reading = NOW) -> tuple[Line | None, list[Line]]:
+    """(slug, name) of the team above, None where nobody names one that we know, and of those below, by name."""
+    of = reading.tables.teams.c
+    pair, connection = select(of.slug, of.name), db.session().connection()
+    above = connection.execute(pair.where(of.slug == team.parent)).first() if team.parent else None
+    below = pair.where(of.parent == team.slug, of.retired_at.is_(None)).order_by(of.folded_name)
+    return above, list(connection.execute(below))
+
+
 def source_urls() -> dict[str, str | None]:
     """Where each source is to be read, by its name."""
     rows = db.session().connection().execute(select(_S.name, _S.url))
@@ -243,18 +252,18 @@ def channels_of(
     """The channels in force by team, in the order to be tried."""
     rows = _of_teams(reading.channels, reading.tables.channels.c.team_id, teams)
     first = rules.in_force(rows, _channel_identity, _channel_order)
-    hidden = _hidden(teams, audiences) if reading.at is not None else set()
+    kept = hidden(teams, audiences) if reading.at is not None else set()
     found: dict[int, list[rules.Channel]] = {}
     for row in sorted(first.values(), key=lambda row: (row[4], _channel_order(row), row[1], row[2])):
         team, *values, _class, withdrawn = row
-        if withdrawn or row.audience not in audiences or row[:3] in hidden:
+        if withdrawn or row.audience not in audiences or row[:3] in kept:
             continue
         values[5], values[13] = _day(values[5]), _day(values[13])
         found.setdefault(team, []).append(rules.Channel(*values))
     return found
 
 
-def _hidden(teams: Sequence[int] | None, audiences: Collection[str]) -> set[tuple[Any, ...]]:
+def hidden(teams: Sequence[int] | None, audiences: Collection[str]) -> set[tuple[Any, ...]]:
     """(team, kind, value) of addresses that stand for other audiences than these."""
     rows = list(_of_teams(NOW.channels, NOW.tables.channels.c.team_id, teams))
     first = rules.in_force(rows, _channel_identity, _channel_order).values()

@@ -252,7 +252,10 @@ class ChannelRow(Schema):
     kind = fields.String(load_default="email")
     value = Text(max=MOST_VALUE, load_default="")
     purpose = fields.String(load_default="incident")
+    preference = fields.Integer()
+    audience = fields.String()
     openpgp_fingerprint = Text(max=80, load_default=None)
+    hours = Text(max=200, load_default=None)
     remove = fields.Boolean(load_default=False)
 
 
@@ -263,10 +266,59 @@ class ResponsibilityRow(Schema):
     value = Text(max=MOST_VALUE, load_default="")
     role = fields.String(load_default="holder")
     rank = fields.Integer(load_default=1)
+    valid_from = Text(max=10, load_default=None)
+    valid_to = Text(max=10, load_default=None)
     remove = fields.Boolean(load_default=False)
 
 
-class TeamForm(Schema):
+class PromiseBoxes(Schema):
+    """Lengths of time as typed."""
+
+    acknowledgement = Text(max=40)
+    sample = Text(max=40)
+    remediation = Text(max=40)
+    answer = Text(max=40)
+
+
+def _yes_no() -> fields.String:
+    return fields.String(load_default=None, validate=validate.OneOf(("yes", "no")))
+
+
+class ProfileForm(Schema):
+    """Facts of a team's profile as text; lists a line each or with blanks between."""
+
+    parent = Text(max=100, load_default=None)
+    names = Text(max=20_000, lines=True, load_default=None)
+    memberships = Text(max=20_000, lines=True, load_default=None)
+    business_hours = Text(max=200, load_default=None)
+    established = Text(max=10, load_default=None)
+    rfc2350 = Text(max=MOST_VALUE, load_default=None)
+    rfc2350_date = Text(max=10, load_default=None)
+    first_id = Text(max=100, load_default=None)
+    ti_url = Text(max=MOST_VALUE, load_default=None)
+    ripe_org = Text(max=40, load_default=None)
+    misp_uuid = Text(max=36, load_default=None)
+    cna_name = Text(max=100, load_default=None)
+    host_kind = fields.String(load_default=None, validate=validate.OneOf(rules.HOST_KINDS))
+    host_declared_by = Text(max=200, load_default=None)
+    law_enforcement = fields.String(load_default=None, validate=validate.OneOf(rules.LAW_ENFORCEMENT))
+    law_enforcement_declared_by = Text(max=200, load_default=None)
+    neutrality_policy = Text(max=MOST_VALUE, load_default=None)
+    neutrality_declared_by = Text(max=200, load_default=None)
+    accepts_private = _yes_no()
+    accepts_abroad = _yes_no()
+    line = fields.String(load_default=None, validate=validate.OneOf(rules.LINES))
+    encryption_required = _yes_no()
+    accepts_samples = _yes_no()
+    samples_how = Text(max=500, load_default=None)
+    size_limit = fields.Integer(load_default=None)
+    tlp = fields.List(fields.String(), load_default=list)
+    opt_outs = Text(max=5_000, load_default="")
+    intake = fields.List(fields.String(), load_default=list)
+    promise = fields.Nested(PromiseBoxes, load_default=dict)
+
+
+class TeamForm(ProfileForm):
     """The steward's form: facts as text, rows in the order shown, and how the steward knows."""
 
     slug = Text(max=100)

@@ -35,6 +35,10 @@ ADDRESS_STATES = ("unverified", "verified", "due", "in-check", "unresponsive", "
 ORIGINS = ("manual", "imported")
 TEAM_FACTS = (
     "name", "short_name", "kind", "country", "website", "languages", "timezone", "host_kind", "memberships",
+    "parent", "names", "business_hours", "established", "rfc2350", "rfc2350_date", "first_id", "ti_url", "ripe_org",
+    "misp_uuid", "cna_name", "host_declared_by", "law_enforcement", "law_enforcement_declared_by",
+    "neutrality_policy", "neutrality_declared_by", "accepts_private", "accepts_abroad", "line",
+    "encryption_required", "accepts_samples", "samples_how", "size_limit", "tlp", "opt_outs", "intake", "promise",
 )  # fmt: skip
 INCIDENT_FIELDS = (
     "title", "description", "source_ref", "tlp", "class", "type", "detected_from", "detected_to", "people_at_risk",

@@ -1,0 +1,126 @@
+"""What a team's page shows: each fact with who says so and since when, and what other sources say."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pocdir.directory import dates, listings, queries
+from pocdir.directory.queries import Entry, Line
+from pocdir.directory.reading import Reading
+from pocdir.directory.rules import record as rules
+
+# The page's cards, and the facts in each, in this order.
+GROUPS = {
+    "about": (
+        "short_name", "names", "website", "parent", "languages", "timezone", "business_hours", "established",
+        "memberships", "rfc2350", "first_id", "ti_url", "ripe_org", "misp_uuid", "cna_name",
+    ),
+    "mandate": ("host_kind", "law_enforcement", "neutrality_policy"),
+    "reception": (
+        "accepts_private", "accepts_abroad", "line", "encryption_required", "accepts_samples", "samples_how",
+        "size_limit", "tlp", "opt_outs", "intake", "promise",
+    ),
+}  # fmt: skip
+_QUALIFIED = {of: name for name, of in rules.QUALIFIES.items()}
+
+
+def team_page(
+    entry: Entry, *, audiences: Collection[str], viewer: Any, reading: Reading, now: dt.datetime
+) -> dict[str, Any]:
+    """The values of templates/directory/team.html."""
+    team = entry.team
+    urls, known = queries.source_urls(), viewer.kind != "anonymous"
+    said = queries.tellers(team.id, reading=reading)
+    told = _told(queries.facts_of(team.slug, reading=reading))
+    above, below = queries.family(team, reading=reading)
+    return {
+        "team": team._mapping,
+        "as_of": reading.at,
+        "groups": {name: _shown(told, fields, name == "mandate") for name, fields in GROUPS.items()},
+        "above": above,
+        "below": below,
+        "channels": [
+            {
+                **asdict(channel),
+                "evidence": channel.state_evidence if known else None,
+                "url": urls.get(channel.source),
+                "others": _others(said, channel, (channel.kind, channel.value, channel.purpose), audiences),
+            }
+            for channel in entry.channels
+        ],
+        "responsibilities": [
+            {
+                **asdict(row),
+                "url": urls.get(row.source),
+                "others": _others(said, row, (row.key, row.value, row.role), audiences),
+            }
+            for row in entry.responsibilities
+        ],
+        "dates": dates.of_teams([team], viewer, reading=reading)[team.slug],
+        "inner_dates": "steward" in viewer.site_roles or viewer.team_id == team.id,
+        "history": _history(entry, audiences, reading),
+        "now_there": now.astimezone(ZoneInfo(team.timezone)) if team.timezone else None,
+        "states": rules.ADDRESS_STATES,
+        "today": now.date().isoformat(),
+    }
+
+
+def _told(facts: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """By field what every source says, the one in force first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for fact in facts:
+        found.setdefault(fact["field"], []).append({**fact, "key": fact["field"]})
+    return found
+
+
+def _shown(
+    told: Mapping[str, list[dict[str, Any]]], fields: Collection[str], empty_too: bool
+) -> list[dict[str, Any]]:
+    """One line a fact: what is in force, what qualifies it, what others say; `empty_too`: also what nobody says."""
+    lines = []
+    for name in fields:
+        first, *others = told.get(name) or [{"key": name, "value": None, "in_force": False}]
+        if not first["in_force"] and not empty_too:
+            continue
+        if name == "memberships" and first["in_force"] and first["origin"] == "imported":
+            # Each source knows some, and all of them stand: a line each.
+            lines += [{**fact, "others": []} for fact in (first, *others) if fact["origin"] == "imported"]
+            continue
+        beside = next((it for it in told.get(_QUALIFIED.get(name, ""), []) if it["in_force"]), None)
+        lines.append({**first, "beside": beside and beside["value"], "others": others})
+    return lines
+
+
+def _others(
+    said: Mapping[tuple[str, ...], list[Line]],
+    first: Any,
+    identity: tuple[str, ...],
+    audiences: Collection[str],
+) -> list[dict[str, Any]]:
+    """What other sources say in the same place, and whether in other words."""
+    rows = [dict(row._mapping) for row in said.get(identity, [])]
+    words = ("preference", "openpgp_fingerprint", "hours", "rank", "valid_from", "valid_to")
+    return [
+        {
+            **row,
+            "source": row["name"],
+            "differs": {
+                name: row[name] for name in words if name in row and row[name] != getattr(first, name)
+            },
+        }
+        for row in rows
+        if (row["name"], row["origin"]) != (first.source, first.origin)
+        and not row["withdrawn"]
+        and row.get("audience", "public") in audiences
+    ]
+
+
+def _history(entry: Entry, audiences: Collection[str], reading: Reading) -> list[dict[str, Any]]:
+    events = listings.latest(entry.team.slug)
+    if reading.at is not None:
+        events = [event for event in events if event.recorded_at <= reading.at]
+    return listings.happened(events, entry, audiences)
