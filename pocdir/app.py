@@ -17,17 +17,17 @@ from pocdir.incidents import api as incidents_api
 from pocdir.incidents import pages as incidents_pages
 from pocdir.latency import api as latency_api
 from pocdir.latency import pages as latency_pages
-from pocdir.mail import models as _outbox  # noqa: F401 - its tables
 from pocdir.outreach import api as outreach_api
 from pocdir.outreach.pages import incident, notifications, recipient, spreadsheet
 from pocdir.site.api import health
 from pocdir.site.api import lookup as lookup_api
 from pocdir.site.pages import lookup as lookup_pages
+from pocdir.site.pages import outbox as outbox_pages
 from pocdir.site.pages import published, team
 from pocdir.web import api, errors, headers, i18n, logs
 
 MEGABYTE = 1024 * 1024
-SITE = (lookup_pages, published, team)  # one blueprint, a file for each subject
+SITE = (lookup_pages, published, team, outbox_pages)  # one blueprint, a file for each subject
 OUTREACH = (incident, notifications, recipient, spreadsheet)
 PAGES: tuple[Blueprint, ...] = (
     health.blueprint,

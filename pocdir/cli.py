@@ -35,6 +35,7 @@ COMMANDS = {
     "notify": ("pocdir.outreach.commands:notify", "Log a notification, or a spreadsheet of them."),
     "unanswered": ("pocdir.outreach.commands:unanswered", "Notifications without a recorded answer."),
     "latency": ("pocdir.latency.commands:latency", "How long answers take, honestly."),
+    "mail": ("pocdir.site.commands.mail:mail", "The outbox, and whether the relay takes a letter."),
     "ledger": ("pocdir.site.commands.ledger:ledger", "Verify and export the record."),
     "doctor": ("pocdir.site.commands.doctor:doctor", "Say what is unsafe or broken."),
     "backup": ("pocdir.site.commands.backup:backup", "Write everything into one file."),

@@ -62,6 +62,8 @@ MATRIX = MappingProxyType(
         "directory.mark": _STEWARDS,
         "ledger.read": _row(auditor=_ALL),
         "operate.read": _row(admin=_NONE),
+        "outbox.read": _row(steward=_NONE, admin=_NONE),
+        "outbox.manage": _row(steward=_NONE, admin=_NONE),
     }
 )
 ACTIONS = tuple(MATRIX)

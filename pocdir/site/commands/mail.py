@@ -1,0 +1,168 @@
+"""Mail from the command line: the outbox, and one letter to see whether the relay takes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pocdir.config import Settings
+from pocdir.core import clock
+from pocdir.core.errors import Conflict, Invalid, Unavailable
+from pocdir.core.mailboxes import parse_mailbox
+from pocdir.core.refs import new_ref
+from pocdir.core.times import isoformat
+from pocdir.db import transaction
+from pocdir.mail import actions, queries
+from pocdir.mail.models import STATES, Mail
+from pocdir.mail.rules import headers, message
+from pocdir.mail.rules.envelope import envelope_sender
+from pocdir.mail.rules.replies import SENT
+from pocdir.mail.smtp import Submission
+from pocdir.web.terminal import app_context, emit, json_option, plain, table
+
+OPERATOR = "operator"
+
+
+@click.group()
+def mail() -> None:
+    """The outbox, and whether the relay takes a letter."""
+
+
+@mail.command("test")
+@click.argument("address")
+def test(address: str) -> None:
+    """Send one letter to ADDRESS, past the outbox, and say what the relay answered; exit 1 when it was not taken.
+
+    \b
+    Example:  pocdir mail test you@example.org
+    """
+    with app_context() as app:
+        settings: Settings = app.extensions["pocdir"]
+    relay, now = settings.relay, clock.now()
+    if relay is None or settings.mail_from is None:
+        raise Conflict("mail_not_set_up", "set POCDIR_SMTP_URL and POCDIR_MAIL_FROM")
+    try:
+        to = parse_mailbox(address)
+    except ValueError as error:
+        raise Invalid("address_invalid", str(error), where="to") from None
+    ref = new_ref(now)
+    data = message.compose(
+        message.Message(
+            sender=settings.mail_from,
+            to=to,
+            subject=headers.subject("Test of outgoing mail", reference=ref),
+            body=f"This is a test of the outgoing mail of {settings.external_url}\nNobody needs to answer it.\n",
+            message_id=message.message_id(ref, ref, settings.mail_domain),
+            date=now,
+        )
+    )
+    sender = envelope_sender(settings.secret_key.encode(), settings.mail_from, ref)
+    with Submission(relay, settings.mail_domain) as submission:
+        outcome = submission.hand_over(sender=sender, to=to, data=data)
+    if outcome.result != SENT:
+        raise Unavailable("mail_not_taken", f"{relay.shown}: {outcome.reason}")
+    click.echo(f"{relay.shown} took it: {plain(outcome.reason)}")
+
+
+@mail.group()
+def outbox() -> None:
+    """What waits, what was sent, what could not be."""
+
+
+@outbox.command("list")
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice(STATES), help="Only these; several times."
+)
+@json_option
+def list_(states: tuple[str, ...], as_json: bool) -> None:
+    """Letters, the newest first: at most 1,000.
+
+    \b
+    Example:  pocdir mail outbox list --state failed --state dead
+    """
+    with app_context():
+        mails, total = queries.listed(states=states or STATES, limit=1000)
+        if as_json:
+            for each in mails:
+                emit(_shown(each))
+            return
+        columns = ("ref", "state", "kind", "to", "created", "reason")
+        rows = [(m.ref, m.state, m.kind, m.to, isoformat(m.created_at), m.last_error) for m in mails]
+        table(columns, rows)
+        if total > len(mails):
+            click.echo(f"and {total - len(mails)} older ones", err=True)
+
+
+@outbox.command()
+@click.argument("ref")
+@json_option
+def show(ref: str, as_json: bool) -> None:
+    """One letter as it will be sent, or what is left of it.
+
+    \b
+    Example:  pocdir mail outbox show 019a5c1e-7d00-7a10-9f00-0242ac120002
+    """
+    with app_context():
+        found = queries.mail(ref)
+    if as_json:
+        emit(_shown(found) | {"body": found.body})
+        return
+    for name, value in (("To", found.to), ("Subject", found.subject), ("Message-ID", found.message_id)):
+        click.echo(f"{name}: {plain(value)}")
+    click.echo(f"State: {found.state}{f' ({plain(found.last_error)})' if found.last_error else ''}\n")
+    click.echo("\n".join(map(plain, (found.body or "(erased)").splitlines())))
+
+
+@outbox.command()
+@click.argument("ref")
+def retry(ref: str) -> None:
+    """Begin anew with a letter that waits, failed or was given up.
+
+    \b
+    Example:  pocdir mail outbox retry 019a5c1e-7d00-7a10-9f00-0242ac120002
+    """
+    with app_context(), transaction() as session:
+        actions.retry(session, ref=ref, now=clock.now(), actor=OPERATOR)
+    click.echo("It is tried again from now on.")
+
+
+@outbox.command()
+@click.argument("ref")
+def sent(ref: str) -> None:
+    """Say that a person has sent it with a mail program.
+
+    \b
+    Example:  pocdir mail outbox sent 019a5c1e-7d00-7a10-9f00-0242ac120002
+    """
+    with app_context(), transaction() as session:
+        actions.mark_sent_by_hand(session, ref=ref, now=clock.now(), actor=OPERATOR)
+    click.echo("Marked as sent.")
+
+
+@outbox.command()
+@click.argument("ref")
+@click.option("--reason", help="Why; it stands beside the letter.")
+def withdraw(ref: str, reason: str | None) -> None:
+    """Take a letter back before it is sent; this cannot be undone.
+
+    \b
+    Example:  pocdir mail outbox withdraw 019a5c1e-7d00-7a10-9f00-0242ac120002 --reason "wrong team"
+    """
+    with app_context(), transaction() as session:
+        actions.withdraw(session, ref=ref, now=clock.now(), actor=OPERATOR, reason=reason)
+    click.echo("Withdrawn.")
+
+
+def _shown(found: Mail) -> dict[str, Any]:
+    """One object of `--json`."""
+    times = ("created_at", "next_attempt_at", "expires_at", "sent_at", "settled_at")
+    return {
+        name: getattr(found, name)
+        for name in ("ref", "key", "kind", "state", "team", "notification", "to", "subject", "message_id")
+    } | {
+        "attempts": found.attempts,
+        "last_error": found.last_error,
+        "settled_by": found.settled_by,
+        **{name: isoformat(at) if (at := getattr(found, name)) else None for name in times},
+    }

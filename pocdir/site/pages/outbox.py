@@ -1,0 +1,125 @@
+"""The outbox: what waits, what was sent, what could not be, and each letter to copy where a person sends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app, flash, g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+
+from pocdir.accounts.guards import guard
+from pocdir.config import Settings
+from pocdir.core import clock
+from pocdir.core.errors import Conflict, Invalid
+from pocdir.db import transaction
+from pocdir.mail import actions, queries
+from pocdir.mail.models import CLAIMED, SENT, STALE, UNSENT, WAITING, WITHDRAWN, Mail
+from pocdir.outreach.rules.letter import mailto_url
+from pocdir.site.pages.lookup import blueprint
+
+ON_A_PAGE = 50
+MOST_PAGES = 10_000
+LISTS = {"waiting": WAITING, "unsent": UNSENT, "sent": (SENT,), "withdrawn": (WITHDRAWN,)}
+
+
+@blueprint.get("/outbox")
+@guard("outbox.read")
+def outbox() -> str:
+    """One of four lists, the newest first."""
+    chosen = request.args.get("state", "")
+    chosen = chosen if chosen in LISTS else "waiting"
+    number = _page_number()
+    first = (number - 1) * ON_A_PAGE
+    mails, total = queries.listed(states=LISTS[chosen], offset=first, limit=ON_A_PAGE)
+    counts = queries.counts()
+    return render_template(
+        "site/outbox.html",
+        relay=_relay(),
+        state=chosen,
+        counts={name: sum(counts.get(state, 0) for state in states) for name, states in LISTS.items()},
+        page={
+            "rows": mails,
+            "first": first + 1,
+            "last": first + len(mails),
+            "total": total,
+            "previous": number - 1 if number > 1 else None,
+            "next": number + 1 if first + len(mails) < total else None,
+        },
+    )
+
+
+@blueprint.get("/outbox/<ref>")
+@guard("outbox.read")
+def outbox_letter(ref: str) -> str:
+    """One letter, to copy or to open in a mail program."""
+    mail = queries.mail(ref)
+    relay = _relay()
+    # Who holds a one-time link is taken for the mailbox that it was sent to.
+    readable = mail.body is not None and not mail.notification and not (mail.confidential and relay)
+    ours, unsent = mail.notification is None, mail.state not in (SENT, CLAIMED, WITHDRAWN)
+    return render_template(
+        "site/outbox_letter.html",
+        mail=mail,
+        relay=relay,
+        readable=readable,
+        mailto=_mailto(mail) if readable and unsent else None,
+        may_retry=unsent and mail.state != STALE and mail.body is not None,
+        may_mark=unsent and ours,
+        may_withdraw=unsent and ours,
+    )
+
+
+@blueprint.post("/outbox/<ref>/retry")
+@guard("outbox.manage")
+def retry_letter(ref: str) -> Any:
+    """Begin anew with the attempts."""
+    with transaction() as session:
+        actions.retry(session, ref=ref, now=clock.now(), actor=g.principal.actor)
+    flash(_("It is tried again from now on."), "success")
+    return redirect(url_for("site.outbox_letter", ref=ref))
+
+
+@blueprint.post("/outbox/<ref>/sent")
+@guard("outbox.manage")
+def letter_sent(ref: str) -> Any:
+    """A person sent it with a mail program."""
+    with transaction() as session:
+        _require_ours(queries.mail(ref, session))
+        actions.mark_sent_by_hand(session, ref=ref, now=clock.now(), actor=g.principal.actor)
+    flash(_("Marked as sent."), "success")
+    return redirect(url_for("site.outbox"))
+
+
+@blueprint.post("/outbox/<ref>/withdraw")
+@guard("outbox.manage")
+def withdraw_letter(ref: str) -> Any:
+    """Take it back before it is sent."""
+    reason = request.form.get("reason", "").strip()[:300] or None
+    with transaction() as session:
+        _require_ours(queries.mail(ref, session))
+        actions.withdraw(session, ref=ref, now=clock.now(), actor=g.principal.actor, reason=reason)
+    flash(_("Withdrawn: it will not be sent."), "success")
+    return redirect(url_for("site.outbox"))
+
+
+def _require_ours(mail: Mail) -> None:
+    if mail.notification is not None:
+        raise Conflict("mail_of_a_workspace", "this letter belongs to a notification; its workspace decides")
+
+
+def _relay() -> str | None:
+    """Where letters go by themselves; None: nowhere."""
+    settings: Settings = current_app.extensions["pocdir"]
+    return settings.relay.shown if settings.relay and not settings.demo else None
+
+
+def _mailto(mail: Mail) -> str | None:
+    try:
+        return mailto_url(mail.to, mail.subject, mail.body or "", _)
+    except Invalid:
+        return None
+
+
+def _page_number() -> int:
+    text = request.args.get("page", "1")
+    return min(max(int(text), 1), MOST_PAGES) if text.isascii() and text.isdigit() and len(text) < 9 else 1
