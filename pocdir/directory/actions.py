@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pocdir.core.errors import Conflict, Invalid, NotFound, Stale
+from pocdir.core.errors import Conflict, Invalid, NotFound, Refusal, Stale
+from pocdir.core.refs import new_ref
+from pocdir.core.times import isoformat
 from pocdir.db import table_of
 from pocdir.directory import naming, queries
 from pocdir.directory.formats import seed
@@ -25,6 +27,8 @@ from pocdir.directory.formats.records import (
 )
 from pocdir.directory.models import Address, Channel, Import, Team
 from pocdir.directory.past import keep
+from pocdir.directory.quarantine import hold
+from pocdir.directory.quarantine.sort_out import Sorted, sort_out
 from pocdir.directory.rows import (
     Batch,
     Kept,
@@ -43,14 +47,29 @@ from pocdir.ledger.actions import append
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """The file of an import: its format, and which bytes they were."""
+
+    format: str = ""
+    digest: str | None = None  # sha256:...
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What an import did or would do; `status` is applied, unchanged, quarantined or dry-run."""
+    """What an import did or would do; `status` is applied, unchanged, quarantined or dry-run.
+
+    `held` are the teams whose changes wait with their refs in the quarantine (what is not doubtful has been
+    applied), `refused` those whose very same change a steward has refused before, and when.
+    """
 
     status: str
     source: str
     diff: Diff
     reasons: tuple[str, ...]
     version: str
+    held: Mapping[str, str | None] = field(default_factory=dict)
+    refused: Mapping[str, dt.datetime] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -61,6 +80,8 @@ class ImportResult:
             "removed": len(self.diff.removed),
             "redated": len(self.diff.redated),
             "reasons": list(self.reasons),
+            "held": [{"team": team, "id": ref} for team, ref in sorted(self.held.items())],
+            "refused": [{"team": team, "on": isoformat(at)} for team, at in sorted(self.refused.items())],
             "directory_version": self.version,
         }
 
@@ -74,20 +95,18 @@ def import_records(
     now: dt.datetime,
     actor: str,
     format: str = "",
+    given: Given | None = None,
     apply: bool = True,
     force: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ImportResult:
     """Make what this source said last into what it says now; rows of others and manual rows stay untouched.
 
-    Nothing changes with `apply=False`, and nothing but the note of the import when it is quarantined; `force`
-    applies that too, as the operator. `progress` hears what is done. Raises Invalid `source_invalid` without a
-    name or for the steward's, and what naming raises.
+    Nothing changes with `apply=False`. What is doubtful waits in the quarantine, the rest applies; `force` applies
+    all of it, as the operator. `progress` hears what is done. Raises Invalid `source_invalid` without a name or for
+    the steward's, and what naming raises.
     """
-    if not source.source or source.source == rules.STEWARD:
-        raise Invalid(
-            "source_invalid", "name the source (--source); it may not be called steward", where="source"
-        )
+    _check_source(source)
     if apply:
         lock_directory(session, now=now)
     source_id = source_ids(session, [source], make=apply, now=now).get(source.source, 0)
@@ -96,68 +115,108 @@ def import_records(
     teams = naming.named(session, [without_placeholders(record) for record in records], before)
     says = statements(teams, source)
     change = rules.diff(before, says)
-    withheld = {slug: record.placeholders for slug, record in teams.items() if record.placeholders}
-    confirmed = _confirmed(session, source_id, origin) if change else {}
-    reasons = rules.doubts(before, says, **confirmed, placeholders=withheld) if change else []
     progress(f"compared {len(says)} rows with {len(before)} before")
-    status = _status(change, reasons, apply=apply, force=force)
-    if status in ("applied", "quarantined"):
-        _note_import(session, source_id, format, change, reasons, status == "applied", now, actor)
-    version = queries.directory_version()
-    if status == "applied":
-        batch = Batch(source_id, source.source, origin, change, kept)
-        note = {"forced": reasons} if reasons else None
-        version = write(
-            session, [batch], now=now, actor=actor, claimed_by="steward", note=note, progress=progress
-        )
-    return ImportResult(status, source.source, change, tuple(reasons), version)
-
-
-def _status(change: Diff, reasons: Sequence[str], *, apply: bool, force: bool) -> str:
-    if not change:
-        return "unchanged"
+    found = sort_out(
+        session,
+        source_id=source_id,
+        origin=origin,
+        before=before,
+        after=says,
+        placeholders={slug: record.placeholders for slug, record in teams.items() if record.placeholders},
+    )
+    reasons = tuple(str(doubt) for doubt in found.doubts)
     if not apply:
-        return "dry-run"
-    return "quarantined" if reasons and not force else "applied"
+        status = "dry-run" if change else "unchanged"
+        waits = dict.fromkeys(found.held)
+        version = queries.directory_version()
+        return ImportResult(status, source.source, change, reasons, version, waits, found.refused)
+    if force:
+        found = Sorted(change, doubts=found.doubts)
+    refs = _quarantined(session, found, given or Given(format), source_id, source.source, origin, now, actor)
+    version = queries.directory_version()
+    if found.applies:
+        version = write(
+            session,
+            [Batch(source_id, source.source, origin, found.applies, kept)],
+            now=now,
+            actor=actor,
+            claimed_by="steward",
+            note={"forced": list(reasons)} if force and reasons else None,
+            progress=progress,
+        )
+    status = "quarantined" if refs else "applied" if found.applies else "unchanged"
+    return ImportResult(status, source.source, change, reasons, version, refs, found.refused)
 
 
-def _confirmed(session: Session, source_id: int, origin: str) -> dict[str, set[tuple[str, str, str]]]:
-    """Addresses that their team confirmed: those that this source gives, and those that others give too."""
-    rows = session.execute(
-        select(Team.slug, Address.kind, Address.value, Channel.source_id, Channel.origin)
-        .join(Channel, Channel.team_id == Team.id)
-        .join(Address, Channel.address_id == Address.id)
-        .where(Address.state == "verified")
-    ).all()
-    found: dict[str, set[tuple[str, str, str]]] = {"confirmed": set(), "elsewhere": set()}
-    for slug, kind, value, *teller in rows:
-        found["confirmed" if teller == [source_id, origin] else "elsewhere"].add((slug, kind, value))
-    return found
+def note_unread(
+    session: Session, *, refusal: Refusal, source: Provenance, given: Given, now: dt.datetime, actor: str
+) -> str | None:
+    """Keep for a steward that a source's file could not be read; its ref in the quarantine (None: seen before)."""
+    _check_source(source)
+    lock_directory(session, now=now)
+    source_id = source_ids(session, [source], make=True, now=now)[source.source]
+    note = _note(session, source_id, given, Diff(), [str(refusal)], now, actor)
+    return hold.hold_unread(session, refusal, note=note, source=source.source, now=now)
 
 
-def _note_import(
+def _check_source(source: Provenance) -> None:
+    if not source.source or source.source == rules.STEWARD:
+        raise Invalid(
+            "source_invalid", "name the source (--source); it may not be called steward", where="source"
+        )
+
+
+def _quarantined(
     session: Session,
+    found: Sorted,
+    given: Given,
     source_id: int,
-    format: str,
-    change: Diff,
-    reasons: Sequence[str],
-    applied: bool,
+    source: str,
+    origin: str,
     now: dt.datetime,
     actor: str,
-) -> None:
-    counts = {"added": len(change.added), "changed": len(change.changed), "removed": len(change.removed)}
-    session.add(
-        Import(
-            source_id=source_id,
-            format=format,
-            at=now,
-            actor=actor,
-            applied=applied,
-            reasons=list(reasons),
-            **counts,
-        )
-    )
+) -> dict[str, str]:
+    """What waits, by team, once this import is noted; the source's older words wait no more."""
+    refs = hold.repeated(session, found, source_id=source_id, source=source, origin=origin, now=now)
+    hold.read_after_all(session, source_id=source_id, source=source, now=now)
+    new = sorted(set(found.held) - set(refs))
+    if not (new or found.applies):
+        return refs
+    reasons = [str(doubt) for doubt in found.doubts]
+    note = _note(session, source_id, given, found.applies, reasons, now, actor)
+    if new:
+        refs |= hold.hold(session, found, new, note=note, source=source, origin=origin, now=now)
+    note.applied = not refs
     session.flush()
+    return refs
+
+
+def _note(
+    session: Session,
+    source_id: int,
+    given: Given,
+    change: Diff,
+    reasons: Sequence[str],
+    now: dt.datetime,
+    actor: str,
+) -> Import:
+    note = Import(
+        ref=new_ref(now),
+        source_id=source_id,
+        format=given.format,
+        at=now,
+        actor=actor,
+        applied=False,
+        reasons=list(reasons),
+        added=len(change.added),
+        changed=len(change.changed),
+        removed=len(change.removed),
+        digest=given.digest,
+        size=given.size,
+    )
+    session.add(note)
+    session.flush()
+    return note
 
 
 def create_team(

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from pocdir.db import Base, JsonValue, UtcDateTime, table_of
 from pocdir.directory.rules import record as rules
 
+HELD_STATES = ("held", "accepted", "refused", "superseded")
+
 
 def _one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(word) for word in words)})", name=column)
@@ -188,11 +190,12 @@ class Responsibility(Provenance, Base):
 
 
 class Import(Base):
-    """One import that changed something, or that waits for a person to look."""
+    """One import that changed something, brought something to the quarantine, or could not be read."""
 
     __tablename__ = "imports"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(36), unique=True)
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
     format: Mapped[str] = mapped_column(String(20))
     at: Mapped[dt.datetime]
@@ -200,10 +203,53 @@ class Import(Base):
     added: Mapped[int]
     changed: Mapped[int]
     removed: Mapped[int]
-    applied: Mapped[bool]
+    applied: Mapped[bool]  # nothing of it is held
     reasons: Mapped[list[Any]]  # why it was held, also when it was applied all the same
+    held: Mapped[int] = mapped_column(default=0)  # rows that it brought to the quarantine
+    digest: Mapped[str | None] = mapped_column(String(71))  # sha256:..., of the bytes that were given
+    size: Mapped[int | None]  # of the same
 
     source: Mapped[Source] = relationship()
+
+
+class Held(Base):
+    """What one source would change of one team, kept whole until a steward decides; of no team: what was not read.
+
+    `changes` lists [key, before, after]; before and after are null or [values, date of the source, confidence].
+    """
+
+    __tablename__ = "quarantine"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(36), unique=True)
+    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"))
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
+    origin: Mapped[str] = mapped_column(String(8))
+    team: Mapped[str | None] = mapped_column(String(100))  # a slug, also of a team that is not there yet
+    revision: Mapped[int | None]  # of the team as it stood; null: it was not there
+    changes: Mapped[list[Any]]
+    digest: Mapped[str] = mapped_column(String(71))  # of the changes: by it the same ones are known again
+    reasons: Mapped[list[Any]]  # [{"code", "values"}]: rules/doubts.py
+    state: Mapped[str] = mapped_column(String(10), default="held")
+    since: Mapped[dt.datetime]
+    seen_at: Mapped[dt.datetime]  # when the source said it last
+    approvals: Mapped[dict[str, Any]] = mapped_column(
+        default=dict
+    )  # who accepted before it took effect, when
+    decided_at: Mapped[dt.datetime | None]
+    decided_by: Mapped[str | None] = mapped_column(String(80))
+    note: Mapped[str | None] = mapped_column(String(2000))
+
+    source: Mapped[Source] = relationship()
+
+    __table_args__ = (
+        _one_of("origin", rules.ORIGINS),
+        _one_of("state", HELD_STATES),
+        CheckConstraint("(state = 'held') = (decided_at IS NULL)", name="decided_at"),
+        Index("ix_quarantine_state", "state", "id"),
+        Index("ix_quarantine_import_id", "import_id"),
+        Index("ix_quarantine_source_id", "source_id", "origin", "team"),
+    )
 
 
 class Code(Base):

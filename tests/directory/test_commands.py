@@ -45,6 +45,8 @@ def test_import_says_what_it_did(pocdir, file):
         "removed": 0,
         "redated": 0,
         "reasons": [],
+        "held": [],
+        "refused": [],
         "directory_version": "1",
         "notes": [],
         "changes": [],

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pocdir.directory.rules.placeholders import placeholder as placeholder
+from pocdir.directory.placeholders import placeholder as placeholder
 from pocdir.ledger.rules.vocabulary import ADDRESS_STATES as ADDRESS_STATES
 from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS as CHANNEL_KINDS
 from pocdir.ledger.rules.vocabulary import EXPECTED as EXPECTED
@@ -47,7 +46,6 @@ QUALIFIES = {
     "neutrality_declared_by": "neutrality_policy",
     "rfc2350_date": "rfc2350",
 }
-MOST_SHRINKING = 0.5  # the share of its rows that a source may lose at once without a person looking
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,52 +282,3 @@ def _says_nothing(statement: Statement) -> bool:
 
 def _words(statement: Statement) -> tuple[Mapping[str, Any], str]:
     return statement.values, statement.confidence
-
-
-def doubts(
-    before: Mapping[Key, Statement],
-    after: Mapping[Key, Statement],
-    *,
-    confirmed: AbstractSet[tuple[str, str, str]],
-    elsewhere: AbstractSet[tuple[str, str, str]],
-    placeholders: Mapping[str, Iterable[str]] | None = None,
-) -> list[str]:
-    """Why an import should wait for a person; empty when it may apply.
-
-    `confirmed` holds (team, kind, address) that the team itself confirmed, `elsewhere` those that another
-    source gives as well, `placeholders` what stands by team (slug) where an address should be.
-    """
-    reasons = []
-    told, tells = _size(before), _size(after)
-    if told and tells < told * (1 - MOST_SHRINKING):
-        reasons.append(f"the source shrinks from {told} rows to {tells}")
-    gone = {_address(key) for key in before if key[0] == "channel"} - {
-        _address(key) for key in after if key[0] == "channel"
-    }
-    for team, _kind, value in sorted((gone & confirmed) - elsewhere):
-        reasons.append(f"{team}: {value}, which the team confirmed, would vanish")
-    return reasons + _new_placeholders(before, after, placeholders or {})
-
-
-def _new_placeholders(
-    before: Mapping[Key, Statement], after: Mapping[Key, Statement], placeholders: Mapping[str, Iterable[str]]
-) -> list[str]:
-    """One reason each; none for a team of which the source said so before and where no channel goes."""
-    if not placeholders:
-        return []
-    told = {key[1] for key in before}
-    poorer = {key[1] for key in before if key[0] == "channel" and key not in after}
-    return [
-        f"{team}: {value} {placeholder(value) or 'is a placeholder'}"
-        for team, values in sorted(placeholders.items())
-        if team not in told or team in poorer
-        for value in values
-    ]
-
-
-def _size(statements: Mapping[Key, Statement]) -> int:
-    return len({key[1] for key in statements}) + sum(key[0] != "fact" for key in statements)
-
-
-def _address(key: Key) -> tuple[str, str, str]:
-    return key[1], key[2], key[3]

@@ -99,6 +99,8 @@ _ADDRESS = {
     "kind": _required(_kind), "value": _required(_line), "state": _required(_state), "before": _required(_state),
     "evidence": _text,
 }  # fmt: skip
+_QUARANTINED = {"source": _required(_line), "items": _required(_many), "reasons": Name(TEXTS)}
+_DECIDED = {"item": _required(_ref), "source": _required(_line), "note": _text}
 _REVISION = {"revision": _required(_many)}  # which the act led to: their order, whatever a clock does
 # What bears TLP:RED leaves its label and the flag alone: nothing of its content stands in the ledger.
 _INCIDENT = {
@@ -245,6 +247,11 @@ VOCABULARY: Mapping[str, EventType] = {
             "forced": Name(TEXTS),
         },
     ),
+    "quarantine.held": EventType("the import", _service, _QUARANTINED),
+    "quarantine.superseded": EventType("the import", _service, _QUARANTINED),
+    "quarantine.approved": EventType("the act", ("steward",), _DECIDED),
+    "quarantine.accepted": EventType("the act", ("steward", "service"), _DECIDED),
+    "quarantine.refused": EventType("the act", ("steward",), _DECIDED),
     "incident.created": EventType("the act", _sender, _REVISION | {"tlp": _required(_label)} | _INCIDENT),
     "incident.changed": EventType(
         "the act",

@@ -1,0 +1,268 @@
+"""A steward accepts or refuses what waits; for what a national team confirmed, two of them, or one and 72 hours."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pocdir.accounts import queries as accounts
+from pocdir.accounts.rules import OPERATOR
+from pocdir.core.errors import Conflict, NotFound
+from pocdir.core.refs import new_ref
+from pocdir.core.times import isoformat, moment
+from pocdir.directory.models import Held, Team
+from pocdir.directory.quarantine import notice
+from pocdir.directory.rows import BATCH, Batch, Kept, lock_directory, said_by, write
+from pocdir.directory.rules import approval, held
+from pocdir.directory.rules.approval import Decision
+from pocdir.directory.rules.doubts import TOUCHES, Doubt
+from pocdir.directory.rules.record import Diff, Key, diff
+from pocdir.ledger.actions import append_all
+from pocdir.ledger.rules.events import Event
+
+_PERSON = "user:"
+
+
+class Outcome(NamedTuple):
+    """What became of one row; `became` is a state of it, or waits (for `missing` stewards, or `until`), or stale."""
+
+    ref: str
+    team: str | None
+    became: str
+    missing: int = 0
+    until: dt.datetime | None = None
+
+
+def accept(
+    session: Session,
+    *,
+    refs: Sequence[str],
+    note: str | None = None,
+    seen: Mapping[str, int | None] | None = None,
+    mail_domain: str,
+    now: dt.datetime,
+    actor: str,
+) -> list[Outcome]:
+    """Apply exactly what was held; the outcomes in the order of `refs`.
+
+    Where the team was changed since it was held (or since `seen`, its revision by ref), nothing is applied: it is
+    stale, and shown anew. Where four eyes are needed it waits. Raises NotFound `quarantine_unknown`, Conflict
+    `quarantine_decided`, `nothing_to_apply` for what could not be read.
+    """
+    lock_directory(session, now=now)
+    rows = _waiting(session, refs)
+    if any(row.team is None for row in rows):
+        raise Conflict("nothing_to_apply", "the file could not be read: there is nothing to apply")
+    stewards = accounts.stewards(session)
+    teams = _teams(session, [str(row.team) for row in rows])
+    outcomes: dict[str, Outcome] = {}
+    due: list[Held] = []
+    for row in rows:
+        team = teams.get(str(row.team))
+        stands = team.revision if team else None
+        if stands != (seen or {}).get(row.ref, row.revision) or any(it.team == row.team for it in due):
+            outcomes[row.ref] = Outcome(row.ref, row.team, "stale")
+            continue
+        decision = _approved(session, row, team, stewards, note, mail_domain, now, actor)
+        if decision.is_due(now):
+            due.append(row)
+            outcomes[row.ref] = Outcome(row.ref, row.team, "accepted")
+        else:
+            outcomes[row.ref] = Outcome(
+                row.ref, row.team, "waits", decision.missing, decision.effective_at or decision.not_before
+            )
+    _apply(session, due, note, now, actor)
+    stale = [row for row in rows if outcomes[row.ref].became == "stale"]
+    _show_anew(session, stale, outcomes, now)
+    return [outcomes[row.ref] for row in rows]
+
+
+def refuse(
+    session: Session, *, refs: Sequence[str], note: str | None = None, now: dt.datetime, actor: str
+) -> list[Outcome]:
+    """Leave the directory as it is; the same change of the same source is not held again.
+
+    One steward is enough, also for what another has accepted and what still waits. Raises as `accept` does.
+    """
+    lock_directory(session, now=now)
+    rows = _waiting(session, refs)
+    for row in rows:
+        _settle(row, "refused", note, now, actor)
+    append_all(session, [_event("quarantine.refused", row, note, now, actor) for row in rows])
+    session.flush()
+    return [Outcome(row.ref, row.team, "refused") for row in rows]
+
+
+def apply_due(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
+    """Apply what was accepted and whose delay has passed; returns how many rows were settled."""
+    found = session.execute(select(Held).where(Held.state == "held", Held.team.is_not(None))).scalars()
+    rows = [row for row in found if row.approvals]
+    if not rows:
+        return 0
+    lock_directory(session, now=now)
+    stewards = accounts.stewards(session)
+    teams = _teams(session, [str(row.team) for row in rows])
+    due, outcomes = [], {}
+    for row in rows:
+        team = teams.get(str(row.team))
+        if _decision(row, team, stewards, now).is_due(now):
+            fresh = (team.revision if team else None) == row.revision
+            outcomes[row.ref] = Outcome(row.ref, row.team, "accepted" if fresh else "stale")
+            due.append(row)
+    _apply(session, [it for it in due if outcomes[it.ref].became == "accepted"], None, now, "service")
+    _show_anew(session, [it for it in due if outcomes[it.ref].became == "stale"], outcomes, now)
+    return len(due)
+
+
+def doubts_of(row: Any) -> list[Doubt]:
+    """Why a row of the quarantine waits."""
+    return [Doubt(reason["code"], row.team, reason["values"]) for reason in row.reasons]
+
+
+def touched(row: Any) -> set[str]:
+    """What of the entry it touches, as approval.py names it."""
+    return {TOUCHES.get(doubt.code, approval.OTHER) for doubt in doubts_of(row)}
+
+
+def decision_of(row: Any, kind: str, stewards: frozenset[str], now: dt.datetime) -> Decision:
+    """What is missing until it takes effect, from those who have accepted it so far."""
+    given = {who: moment(at) for who, at in row.approvals.items()}
+    return approval.decide(
+        team_kind=kind,
+        what=touched(row),
+        # The operator at the command line is somebody too, without an account.
+        stewards=stewards | {who for who in given if who == OPERATOR},
+        proposer=None,
+        approvals=given,
+        proposed_at=min(given.values(), default=now),
+    )
+
+
+def _decision(row: Held, team: Team | None, stewards: frozenset[str], now: dt.datetime) -> Decision:
+    return decision_of(row, team.kind if team else "other", stewards, now)
+
+
+def _approved(
+    session: Session,
+    row: Held,
+    team: Team | None,
+    stewards: frozenset[str],
+    note: str | None,
+    mail_domain: str,
+    now: dt.datetime,
+    actor: str,
+) -> Decision:
+    """The decision with this steward's word; when it is not the last one needed, it is kept and told."""
+    who = actor.removeprefix(_PERSON)
+    is_new, is_first = who not in row.approvals, not row.approvals
+    row.approvals = {who: isoformat(now)} | row.approvals
+    decision = _decision(row, team, stewards | ({who} if who in stewards else set()), now)
+    if decision.is_due(now) or not is_new:
+        return decision
+    row.note = note or row.note
+    append_all(session, [_event("quarantine.approved", row, note, now, actor)])
+    if is_first and decision.needed.notice and team is not None:
+        notice.send(session, row, team, doubts_of(row), decision, mail_domain=mail_domain, now=now)
+    session.flush()
+    return decision
+
+
+def _waiting(session: Session, refs: Sequence[str]) -> list[Held]:
+    found: dict[str, Held] = {}
+    wanted = list(dict.fromkeys(refs))
+    for start in range(0, len(wanted), BATCH):
+        some = select(Held).where(Held.ref.in_(wanted[start : start + BATCH])).with_for_update()
+        found |= {row.ref: row for row in session.execute(some).scalars()}
+    for ref in wanted:
+        if ref not in found:
+            raise NotFound("quarantine_unknown", "nothing of this name is in the quarantine", where=ref[:40])
+        if found[ref].state != "held":
+            raise Conflict("quarantine_decided", f"this is {found[ref].state} already", where=found[ref].ref)
+    return [found[ref] for ref in wanted]
+
+
+def _teams(session: Session, slugs: Sequence[str]) -> dict[str, Team]:
+    found: dict[str, Team] = {}
+    for start in range(0, len(slugs), BATCH):
+        some = select(Team).where(Team.slug.in_(slugs[start : start + BATCH]))
+        found |= {team.slug: team for team in session.execute(some).scalars()}
+    return found
+
+
+def _apply(session: Session, rows: Sequence[Held], note: str | None, now: dt.datetime, actor: str) -> None:
+    """Write the rows of each source with the same reasons at once; the source's own rows are what was held."""
+    if not rows:
+        return
+    said = said_by(session, sorted({row.source_id for row in rows}))
+    groups: dict[tuple[Any, ...], list[Held]] = {}
+    for row in rows:
+        forced = tuple(str(doubt) for doubt in doubts_of(row))
+        groups.setdefault((row.source_id, row.source.name, row.origin, row.note, forced), []).append(row)
+    for (source_id, source, origin, before, forced), some in groups.items():
+        kept = said.get((source_id, origin), {})
+        change = held.together(held.read(row.changes) for row in some)
+        told = {"forced": list(forced), "evidence": note or before}
+        write(
+            session,
+            [Batch(source_id, source, origin, change, kept)],
+            now=now,
+            actor=actor,
+            claimed_by="steward" if actor != "service" else "service",
+            note={name: value for name, value in told.items() if value},
+        )
+    for row in rows:
+        _settle(row, "accepted", note or row.note, now, actor)
+    append_all(session, [_event("quarantine.accepted", row, note, now, actor) for row in rows])
+    session.flush()
+
+
+def _show_anew(
+    session: Session, rows: Sequence[Held], outcomes: dict[str, Outcome], now: dt.datetime
+) -> None:
+    """What was overtaken begins again, over what stands by now; nobody has accepted that yet."""
+    if not rows:
+        return
+    session.expire_all()
+    said = said_by(session, sorted({row.source_id for row in rows}))
+    teams = _teams(session, [str(row.team) for row in rows])
+    for row in rows:
+        change = _rebased(row, said.get((row.source_id, row.origin), {}))
+        team = teams.get(str(row.team))
+        row.revision, row.approvals = team.revision if team else None, {}
+        if held.kept(change):
+            row.changes = held.kept(change)
+            row.digest = held.digest(row.changes)
+        else:
+            _settle(row, "superseded", None, now, "service")
+            outcomes[row.ref] = Outcome(row.ref, row.team, "superseded")
+    session.flush()
+
+
+def _rebased(row: Held, kept: Mapping[Key, Kept]) -> Diff:
+    """From what the source's rows of these keys are now to what it wants them to be."""
+    wanted = held.read(row.changes)
+    keys = {*wanted.added, *wanted.changed, *wanted.removed}
+    after = dict(wanted.added) | {key: now for key, (_, now) in wanted.changed.items()}
+    return diff({key: kept[key].statement for key in keys if key in kept}, after)
+
+
+def _settle(row: Held, state: str, note: str | None, now: dt.datetime, actor: str) -> None:
+    row.state, row.decided_at, row.decided_by = state, now, actor
+    row.note = note
+
+
+def _event(type: str, row: Held, note: str | None, now: dt.datetime, actor: str) -> Event:
+    return Event(
+        id=new_ref(now),
+        type=type,
+        occurred_at=now,
+        recorded_at=now,
+        claimed_by="steward" if actor != "service" else "service",
+        actor=actor,
+        team=row.team,
+        payload={"item": row.ref, "source": row.source.name, "note": note},
+    )

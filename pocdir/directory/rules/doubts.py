@@ -1,0 +1,257 @@
+"""Why a change that a source brings should wait for a person: one reason each, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any
+
+from pocdir.core.text import Phrase, fold
+from pocdir.directory.placeholders import placeholder
+from pocdir.directory.rules import approval
+from pocdir.directory.rules.lookalike import mixed_word, skeleton
+from pocdir.directory.rules.record import Diff, Key, Statement, diff
+
+MOST_SHRINKING = 0.5  # the share of its rows that a source may lose at once without a person looking
+ONE_TEAMS = frozenset({"email", "signal", "matrix"})  # kinds of address that belong to one team
+NAMES = ("name", "short_name", "names")
+WORDS: Mapping[str, Phrase] = {
+    "format": Phrase("it could not be read: %(message)s"),
+    "shrinks": Phrase("the source shrinks from %(before)s rows to %(after)s"),
+    "vanishes": Phrase("%(value)s, which the team confirmed, would vanish"),
+    "changes": Phrase("%(value)s, which the team confirmed, would change"),
+    "displaced": Phrase("%(value)s would be put before the address that the team confirmed"),
+    "key": Phrase("the OpenPGP key of %(value)s would change"),
+    "kind": Phrase("it would no longer be a national team"),
+    "claimed": Phrase("%(value)s is an address of %(others)s"),
+    "mixed": Phrase("the word %(value)s mixes letters of two scripts"),
+    "looks": Phrase("the name %(value)s looks like that of %(others)s"),
+    "same": Phrase("the name %(value)s is that of %(others)s"),
+    "removed": Phrase("%(value)s stands for an address that was removed or never there"),
+    "desk": Phrase("%(value)s is the desk of a registry, not of the team"),
+    "withheld": Phrase("%(value)s says that the address is withheld"),
+}
+# What of the entry of a confirmed team each of these touches: four eyes look at it where approval.py says so.
+TOUCHES = {
+    "vanishes": approval.ADDRESS,
+    "changes": approval.ADDRESS,
+    "displaced": approval.ADDRESS,
+    "key": approval.KEY,
+    "kind": approval.KIND,
+}
+
+Address = tuple[str, str, str]  # team, kind, value
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One reason; `team` is None where it is about the whole file."""
+
+    code: str
+    team: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def words(self) -> Phrase:
+        return Phrase(WORDS[self.code].pattern, **self.values)
+
+    def __str__(self) -> str:
+        return f"{self.team}: {self.words}" if self.team else str(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A team that stands in the directory."""
+
+    name: str
+    country: str | None = None
+    kind: str = "other"
+    short_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands beside what this source says, of teams that it would change."""
+
+    teams: Mapping[str, Known] = field(default_factory=dict)  # all of them that are not retired, by slug
+    confirmed: AbstractSet[Address] = frozenset()  # that the team itself confirmed
+    elsewhere: AbstractSet[Address] = frozenset()  # that another source gives as well
+    first: Mapping[tuple[str, str], int] = field(
+        default_factory=dict
+    )  # (team, purpose): confirmed preference
+    keys: Mapping[Address, AbstractSet[str]] = field(default_factory=dict)  # fingerprints that stand
+    holders: Mapping[tuple[str, str], AbstractSet[str]] = field(default_factory=dict)  # (kind, value): teams
+
+
+def doubts(
+    before: Mapping[Key, Statement],
+    after: Mapping[Key, Statement],
+    standing: Standing,
+    placeholders: Mapping[str, Iterable[str]] | None = None,
+) -> list[Doubt]:
+    """Why what a source says now (`after`, before it `before`) should wait for a person; empty when it may apply.
+
+    `placeholders` holds by team (slug) what stands where an address should be.
+    """
+    change = diff(before, after)
+    return [
+        *_shrinking(before, after),
+        *_confirmed(change, after, standing),
+        *_keys(change, standing),
+        *_kinds(change, standing),
+        *_claims(change, after, standing),
+        *_names(change, standing),
+        *_placeholders(before, after, placeholders or {}),
+    ]
+
+
+def _shrinking(before: Mapping[Key, Statement], after: Mapping[Key, Statement]) -> Iterator[Doubt]:
+    told, tells = _size(before), _size(after)
+    if told and tells < told * (1 - MOST_SHRINKING):
+        yield Doubt("shrinks", None, {"before": str(told), "after": str(tells)})
+
+
+def _size(statements: Mapping[Key, Statement]) -> int:
+    return len({key[1] for key in statements}) + sum(key[0] != "fact" for key in statements)
+
+
+def _confirmed(change: Diff, after: Mapping[Key, Statement], standing: Standing) -> Iterator[Doubt]:
+    left = {_address(key) for key in after if key[0] == "channel"} if standing.confirmed else set()
+    touched = dict.fromkeys(sorted(_address(key) for key in change.removed if key[0] == "channel"))
+    for address in touched:
+        if address in standing.confirmed and address not in standing.elsewhere:
+            yield _about("changes" if address in left else "vanishes", address)
+    for key, (then, now) in change.changed.items():
+        if key[0] != "channel" or _address(key) not in standing.confirmed or _address(key) in touched:
+            continue
+        if then.values.get("audience") != now.values.get("audience"):
+            yield _about("changes", _address(key))
+    for key, now in _new(change):
+        if key[0] != "channel" or _address(key) in standing.confirmed:
+            continue
+        stands = standing.first.get((key[1], key[4]))
+        if stands is not None and now.values.get("preference", 1) < stands:
+            yield _about("displaced", _address(key))
+
+
+def _keys(change: Diff, standing: Standing) -> Iterator[Doubt]:
+    """Beside a confirmed address, or one whose key is pinned, no source changes the key that stands."""
+    told = set()
+    for key, now in _new(change):
+        stands = standing.keys.get(_address(key)) if key[0] == "channel" else None
+        given = now.values.get("openpgp_fingerprint")
+        then = change.changed[key][0].values.get("openpgp_fingerprint") if key in change.changed else None
+        if stands and given not in stands and (given or then) and _address(key) not in told:
+            told.add(_address(key))
+            yield _about("key", _address(key))
+
+
+def _kinds(change: Diff, standing: Standing) -> Iterator[Doubt]:
+    """The kind decides how many stewards look at an address: no source takes it away."""
+    guarded = {address[0] for address in standing.confirmed}
+    for key, (then, now) in change.changed.items():
+        was, becomes = then.values.get("value"), now.values.get("value")
+        if (
+            key[0] == "fact"
+            and key[2] == "kind"
+            and key[1] in guarded
+            and was == approval.NATIONAL != becomes
+        ):
+            yield Doubt("kind", key[1])
+
+
+def _claims(change: Diff, after: Mapping[Key, Statement], standing: Standing) -> Iterator[Doubt]:
+    """A known team takes an address that is another's, or anybody one that another team confirmed."""
+    others: dict[tuple[str, str], set[str]] = {}
+    new = {_address(key) for key in change.added if key[0] == "channel" and key[2] in ONE_TEAMS}
+    wanted = {address[1:] for address in new if address[0] in standing.teams}
+    for key in after if wanted else ():
+        if key[0] == "channel" and (key[2], key[3]) in wanted:
+            others.setdefault((key[2], key[3]), set()).add(key[1])
+    for team, kind, value in sorted(new):
+        held = standing.holders.get((kind, value), frozenset())
+        if team in held:
+            continue
+        if team in standing.teams:
+            claim = (held | others.get((kind, value), set())) - {team}
+        else:
+            claim = {other for other in held if (other, kind, value) in standing.confirmed}
+        if claim:
+            yield Doubt("claimed", team, {"value": value, "others": ", ".join(sorted(claim)[:5])})
+
+
+def _names(change: Diff, standing: Standing) -> Iterator[Doubt]:
+    """Names that mix scripts, look like another team's, or become another team's."""
+    given = [
+        (key, text) for key, now in _new(change) if _is_name(key) for text in _texts(now.values["value"])
+    ]
+    if not given:
+        return
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for slug, known in standing.teams.items():
+        for name in (known.name, known.short_name):
+            if name:
+                alike.setdefault(skeleton(name), []).append((slug, name))
+    # Of two that come together, the one in plain letters is the one that the other looks like.
+    for key, text in sorted(given, key=lambda item: (not item[1].isascii(), item[0])):
+        team = key[1]
+        if word := mixed_word(text):
+            yield Doubt("mixed", team, {"value": word})
+        others = [(slug, name) for slug, name in alike.get(skeleton(text), ()) if slug != team]
+        like = sorted({slug for slug, name in others if fold(name) != fold(text)})
+        if like:
+            yield Doubt("looks", team, {"value": text, "others": ", ".join(like[:5])})
+        elif (
+            key[2] == "name" and key in change.changed and (same := _namesakes(team, text, others, standing))
+        ):
+            yield Doubt("same", team, {"value": text, "others": ", ".join(same[:5])})
+        alike.setdefault(skeleton(text), []).append((team, text))
+
+
+def _namesakes(team: str, text: str, others: Iterable[tuple[str, str]], standing: Standing) -> list[str]:
+    """Other teams of the same country with this name, which the team would take."""
+    known = standing.teams.get(team)
+    if known is None or fold(known.name) == fold(text):
+        return []
+    there = ((slug, standing.teams[slug]) for slug, _ in others if slug in standing.teams)
+    return sorted({slug for slug, other in there if other.country == known.country})
+
+
+def _placeholders(
+    before: Mapping[Key, Statement], after: Mapping[Key, Statement], placeholders: Mapping[str, Iterable[str]]
+) -> Iterator[Doubt]:
+    """None for a team of which the source said so before and where no channel goes."""
+    if not placeholders:
+        return
+    told = {key[1] for key in before}
+    poorer = {key[1] for key in before if key[0] == "channel" and key not in after}
+    for team, values in sorted(placeholders.items()):
+        for value in values if team not in told or team in poorer else ():
+            why = placeholder(value) or ""
+            code = "desk" if "desk" in why else "withheld" if "withheld" in why else "removed"
+            yield Doubt(code, team, {"value": value})
+
+
+def _new(change: Diff) -> Iterator[tuple[Key, Statement]]:
+    yield from change.added.items()
+    for key, (_, now) in change.changed.items():
+        yield key, now
+
+
+def _is_name(key: Key) -> bool:
+    return key[0] == "fact" and key[2] in NAMES
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [str(item["name"]) for item in value or ()]
+
+
+def _address(key: Key) -> Address:
+    return key[1], key[2], key[3]
+
+
+def _about(code: str, address: Address) -> Doubt:
+    return Doubt(code, address[0], {"value": address[2]})
