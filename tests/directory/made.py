@@ -14,6 +14,7 @@ from pocdir.directory.formats.records import Provenance
 from pocdir.directory.formats.table import FORMATS
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
+PROVENANCE = Provenance("list")
 
 
 def channel(value: str = "cert@cert.example", **more: Any) -> dict[str, Any]:
