@@ -24,13 +24,16 @@ def canonical_json(value: Any) -> bytes:
 
 def _is_simple(value: Any) -> bool:
     kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
     if kind is dict:
-        return all(type(name) is str and name.isascii() for name in value) and all(
-            map(_is_simple, value.values())
-        )
+        for name, item in value.items():
+            if type(name) is not str or not name.isascii() or not _is_simple(item):
+                return False
+        return True
     if kind is list:
         return all(map(_is_simple, value))
-    return kind is str or kind is bool or value is None or (kind is int and -_LARGEST <= value <= _LARGEST)
+    return kind is int and -_LARGEST <= value <= _LARGEST
 
 
 def sha256(data: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -43,7 +44,11 @@ def named(
     found: dict[str, TeamRecord] = {}
     at: dict[str, int] = {}
     for position, record in enumerate(given):
-        slug = record.slug or _slug_of(record, known) or _free(record, known.taken)
+        slug = (
+            record.slug
+            or _slug_of(record, known)
+            or free_slug(record.name, record.facts.get("country"), known.taken)
+        )
         if slug in found:
             where = f"teams[{position}]"
             raise Invalid("record_invalid", f"is the same team as teams[{at[slug]}]", where=where)
@@ -58,12 +63,7 @@ def free_slug(name: str, country: str | None, taken: Collection[str]) -> str:
     """A slug that no team has: of the name, else with its country, else with a number."""
     base = values.slug_of(name)
     tries = [base, *([f"{base}-{country.lower()}"] if country else [])]
-    more = (f"{base}-{n}" for n in range(2, len(taken) + 3))
-    return next(slug for slug in (*tries, *more) if slug not in taken)
-
-
-def _free(record: TeamRecord, taken: Collection[str]) -> str:
-    return free_slug(record.name, record.facts.get("country"), taken)
+    return next(slug for slug in chain(tries, (f"{base}-{n}" for n in count(2))) if slug not in taken)
 
 
 def _slug_of(record: TeamRecord, known: Known) -> str | None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, bindparam, select, update
 
 from pocdir.core.errors import Invalid
 from pocdir.core.text import fold
+from pocdir.db import execute_many
 from pocdir.directory.models import Source, Team, TeamFact
 from pocdir.directory.past import keep
 from pocdir.directory.rules import record as rules
@@ -23,10 +24,10 @@ PROJECTED = (*MISSING, "name", "profile", "folded_name", "lead", "retired_at")
 _TEAM, _FACT, _SOURCE = (cast(Table, model.__table__) for model in (Team, TeamFact, Source))
 
 
-def project(connection: Connection, teams: Mapping[int, str], now: dt.datetime) -> None:
+def project(connection: Connection, teams: Mapping[int, str], now: dt.datetime) -> list[str]:
     """Bring the columns of these teams (row -> slug) up to date; a team that nobody names is retired.
 
-    Raises Invalid `parent_circle` when a team would stand above itself.
+    Returns the slugs of those that changed and have a parent: when all is written, refuse_circles.
     """
     chosen = select(
         *(_FACT.c[name] for name in ("team_id", "field", "value", "origin", "confidence")),
@@ -42,14 +43,15 @@ def project(connection: Connection, teams: Mapping[int, str], now: dt.datetime) 
     keep(connection, _TEAM, list(changed), now)
     if changed:
         new = {name: bindparam(f"new_{name}", type_=_TEAM.c[name].type) for name in PROJECTED}
-        connection.execute(
+        execute_many(
+            connection,
             update(_TEAM).where(_TEAM.c.id == bindparam("row")).values(new),
             [
                 {"row": number, **{f"new_{name}": value for name, value in row.items()}}
                 for number, row in changed.items()
             ],
         )
-    _refuse_circles(connection, [teams[number] for number, row in changed.items() if row["parent"]])
+    return [teams[number] for number, row in changed.items() if row["parent"]]
 
 
 def _stood(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -61,7 +63,8 @@ def _stood(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str
     }
 
 
-def _refuse_circles(connection: Connection, slugs: Sequence[str]) -> None:
+def refuse_circles(connection: Connection, slugs: Sequence[str]) -> None:
+    """Raises Invalid `parent_circle` when one of these teams stands above itself."""
     if not slugs:
         return
     above = select(_TEAM.c.slug, _TEAM.c.parent).where(_TEAM.c.parent.is_not(None))

@@ -62,7 +62,7 @@ def reading_of(as_of: str | None, *, now: dt.datetime) -> Reading:
         raise _no_time("lies in the future")
     kept_from = db.session().connection().execute(select(_V.kept_from)).scalar()
     if kept_from is not None and at < kept_from:
-        since = kept_from.date().isoformat()
+        since = times.isoformat(kept_from.replace(microsecond=0))
         raise _no_time(f"what stood before {since} was not kept; the history tells what was changed")
     return reading_at(min(at, now))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, tuple_, update
@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from pocdir.core.refs import new_ref
-from pocdir.db import change
+from pocdir.db import change, execute_many
 from pocdir.directory import projection
 from pocdir.directory.formats.records import CHANNEL_WORDS, RESPONSIBILITY_WORDS, Provenance
 from pocdir.directory.models import (
@@ -158,13 +158,16 @@ def said_by(session: Session, source_ids: Sequence[int]) -> dict[tuple[int, str]
 def _rows(
     connection: Connection, column: str, numbers: Sequence[int]
 ) -> Iterator[tuple[int, str, Key, Kept]]:
+    # Most rows say the same words under another key: one object stands for all of them.
+    same: dict[Any, Any] = {}
     for kind, table, selected in _stored():
         for some in _batches(numbers):
             for row in connection.execute(selected.where(table.c[column].in_(some))):
                 number, source_id, origin, as_of, confidence, *more = row
                 words = dict(zip(_WORDS[kind], more, strict=False))
-                key: Key = (kind, *more[len(words) :])
-                yield source_id, origin, key, Kept(number, Statement(words, as_of, confidence))
+                key: Key = (kind, *(same.setdefault(word, word) for word in more[len(words) :]))
+                statement = Statement(words, as_of, confidence)
+                yield source_id, origin, key, Kept(number, same.setdefault(repr(statement), statement))
 
 
 def write(
@@ -182,23 +185,55 @@ def write(
     `note` stands in every event: `evidence`, or why it was `forced`. `progress` hears what is done.
     """
     connection = session.connection()
-    new = {key for batch in batches for key in (*batch.diff.added, *batch.diff.changed, *batch.diff.removed)}
-    redated = {key for batch in batches for key in batch.diff.redated}
-    slugs = {key[1] for key in new}
-    teams = _teams(connection, slugs | {key[1] for key in redated}, now)
+    by_team = [_by_team(batch.diff) for batch in batches]
+    slugs = sorted({slug for teams in by_team for slug in teams})
+    parents: list[str] = []
+    for done, some in enumerate(_batches(slugs)):
+        parts = [
+            replace(batch, diff=_part(batch.diff, [key for slug in some for key in teams.get(slug, ())]))
+            for batch, teams in zip(batches, by_team, strict=True)
+        ]
+        parents += _write_some(connection, parts, some, now)
+        append_all(session, list(_events(parts, now, actor, claimed_by, note or {})))
+        if done % 20 == 19:
+            progress(f"wrote {(done + 1) * BATCH} of {len(slugs)} teams")
+    projection.refuse_circles(connection, parents)
+    return bump_version(session, now=now)
+
+
+def _by_team(diff: Diff) -> dict[str, list[Key]]:
+    """Which rows change of each team, so that a large import is written some teams at a time."""
+    found: dict[str, list[Key]] = {}
+    for keys in (diff.added, diff.changed, diff.removed, diff.redated):
+        for key in keys:
+            found.setdefault(key[1], []).append(key)
+    return found
+
+
+def _part(diff: Diff, keys: Sequence[Key]) -> Diff:
+    return Diff(
+        added={key: diff.added[key] for key in keys if key in diff.added},
+        changed={key: diff.changed[key] for key in keys if key in diff.changed},
+        removed={key: diff.removed[key] for key in keys if key in diff.removed},
+        redated={key: diff.redated[key] for key in keys if key in diff.redated},
+    )
+
+
+def _write_some(
+    connection: Connection, batches: Sequence[Batch], slugs: Sequence[str], now: dt.datetime
+) -> list[str]:
+    """The rows of these teams and their own columns; the slugs of those that have another parent now."""
+    teams = _teams(connection, slugs, now)
     wanted = {key[2:4] for batch in batches for key in batch.diff.added if key[0] == "channel"}
     addresses = _addresses(connection, wanted, now)
     for batch in batches:
         _insert(connection, batch, teams, addresses, now)
         _update(connection, batch, now)
         _delete(connection, batch, now)
-    progress(f"wrote the rows of {len(slugs)} teams")
-    projection.project(connection, {number: slug for slug, number in teams.items()}, now)
-    projection.raise_revision(connection, [teams[slug] for slug in slugs], now)
-    progress("brought the teams up to date")
-    append_all(session, list(_events(batches, now, actor, claimed_by, note or {})))
-    progress("appended the events")
-    return bump_version(session, now=now)
+    said = {key[1] for b in batches for key in (*b.diff.added, *b.diff.changed, *b.diff.removed)}
+    parents = projection.project(connection, {number: slug for slug, number in teams.items()}, now)
+    projection.raise_revision(connection, [teams[slug] for slug in slugs if slug in said], now)
+    return parents
 
 
 def _stored() -> Iterator[tuple[str, Table, Any]]:
@@ -224,7 +259,7 @@ def _teams(connection: Connection, slugs: Collection[str], now: dt.datetime) -> 
     first = {**projection.MISSING, "lead": False, "created_at": now, "updated_at": now, "revision": 0}
     first |= {"profile": {}, "recorded_at": now}
     rows = [{**first, "slug": slug, "name": slug, "folded_name": slug} for slug in new]
-    connection.execute(insert(_TEAM), rows)
+    execute_many(connection, insert(_TEAM), rows)
     return known | _team_ids(connection, new)
 
 
@@ -243,7 +278,7 @@ def _addresses(connection: Connection, wanted: Collection[Key], now: dt.datetime
     new = [{"kind": key[0], "value": key[1]} for key in sorted(wanted) if key not in known]
     if not new:
         return known
-    connection.execute(insert(_ADDRESS).values(state="unverified", version=1, recorded_at=now), new)
+    execute_many(connection, insert(_ADDRESS).values(state="unverified", version=1, recorded_at=now), new)
     return known | _address_ids(connection, [(row["kind"], row["value"]) for row in new])
 
 
@@ -282,8 +317,7 @@ def _insert(
             }
         )  # fmt: skip
     for kind, table in _TABLE_OF.items():
-        if rows[kind]:
-            connection.execute(insert(table), rows[kind])
+        execute_many(connection, insert(table), rows[kind])
 
 
 def _update(connection: Connection, batch: Batch, now: dt.datetime) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from pocdir.core.canonical import canonical_json
 from pocdir.core.errors import Invalid
 from pocdir.core.refs import new_ref
-from pocdir.db import table_of
+from pocdir.db import execute_many, table_of
 from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.ledger.rules.events import EVIDENCE, SALT_BYTES, Event, inner_event, keyed_digest, leaf_data
 from pocdir.ledger.rules.payload import DIGEST
@@ -91,10 +91,8 @@ def append_all(session: Session, events: Sequence[Event], *, scope: str | None =
     keyed = rows.pop(0) if rows and rows[0]["idempotency_key"] is not None else None
     if keyed and connection.execute(_ONCE[connection.dialect.name], keyed).first() is None:
         return []
-    if rows:
-        connection.execute(_EVENTS, rows)
-    if values:
-        connection.execute(_VALUES, values)
+    execute_many(connection, _EVENTS, rows)
+    execute_many(connection, _VALUES, values)
     return as_kept
 
 

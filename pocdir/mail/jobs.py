@@ -82,7 +82,12 @@ def tidy(now: dt.datetime) -> int:
 def _claim(relay: Relay) -> Mail | None:
     lease = dt.timedelta(seconds=max(900, _ANSWERS * relay.timeout))
     with transaction() as session:
-        return actions.claim(session, now=clock.now(), lease=lease)
+        mail = actions.claim(session, now=clock.now(), lease=lease)
+        if mail is not None:
+            session.expunge(
+                mail
+            )  # read again, it would tell of another worker's attempt once the lease is lost
+    return mail
 
 
 def _mark(mail: Mail, outcome: Outcome, *, now: dt.datetime) -> None:

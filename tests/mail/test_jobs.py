@@ -17,8 +17,9 @@ from urllib.parse import quote
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import update
 
-from pocdir.db import db
+from pocdir.db import db, transaction
 from pocdir.mail import jobs, queries
 from pocdir.mail.models import Mail
 from pocdir.mail.rules.envelope import ref_of
@@ -254,6 +255,21 @@ def test_a_relay_that_falters_gets_the_letter_again(
     assert (mail(letter.ref).state, mail(letter.ref).last_error) == ("queued", reason)
     assert go(listening, now + HOUR) == 1
     assert [taken.data.count(letter.message_id.encode()) for taken in relay.taken] == [1]
+
+
+def test_who_lost_the_lease_meanwhile_says_nothing_of_the_letter(
+    app: Flask, now: dt.datetime, relay: Relay, listening: str, go: Go
+) -> None:
+    letter = queued(now)
+
+    def another_worker(_server: object) -> None:
+        with app.app_context(), transaction() as session:
+            session.execute(update(Mail).where(Mail.ref == letter.ref).values(attempts=2))
+
+    relay.at_data = [another_worker]
+    assert go(listening) == 0
+    assert (mail(letter.ref).state, mail(letter.ref).attempts) == ("claimed", 2)
+    assert mail(letter.ref).last_error is None
 
 
 def test_what_a_server_echoes_of_the_password_is_not_kept(

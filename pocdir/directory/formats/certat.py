@@ -13,7 +13,7 @@ from pocdir.directory.formats import values
 from pocdir.directory.formats.outside import Contacts, Notes, addresses, day, kind_of
 from pocdir.directory.formats.records import Faults, Parsed, Provenance, ResponsibilityRecord, TeamRecord
 from pocdir.directory.formats.text import decoded, refuse
-from pocdir.directory.rules.record import placeholder
+from pocdir.directory.rules.placeholders import placeholder
 
 NAME = "contacts.cert.at"
 NEEDED = ("iso2", "team_name", "email")

@@ -17,7 +17,7 @@ from pocdir.directory.formats.records import (
     identity,
 )
 from pocdir.directory.formats.text import decoded, refuse, shown
-from pocdir.directory.rules.record import placeholder
+from pocdir.directory.rules.placeholders import placeholder
 
 RIGHT = "CC|Organisation <address>[,Organisation <address>] is right"
 _LINE = re.compile(r"([^|]{1,40})\|((?:[^<>|]+<[^<>|]*>,?)+)")

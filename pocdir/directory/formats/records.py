@@ -223,7 +223,11 @@ def _team(raw: Any, at: str, faults: Faults, also: frozenset[str]) -> TeamRecord
     slug = _given(raw, "slug", values.slug, at, faults)
     if slug is None and raw.get("name") is None:
         faults.add(f"{at}name", "slug or name is needed")
-    said = {name: _given(raw, name, check, at, faults) for name, check in FACTS.items()}
+    said = {
+        name: faults.check(f"{at}{name}", check, raw[name])
+        for name, check in FACTS.items()
+        if raw.get(name) is not None
+    }
     return TeamRecord(
         slug=slug,
         facts={name: value for name, value in said.items() if value is not None and value != []},
@@ -295,7 +299,11 @@ def _row(
     _unknown(raw, frozenset(checks) | {"value"} | also, at, faults)
     if raw.get(first) is None:
         faults.add(f"{at}{first}", "is missing")
-    given = {name: _given(raw, name, check, at, faults) for name, check in checks.items()}
+    given = {
+        name: faults.check(f"{at}{name}", check, raw[name])
+        for name, check in checks.items()
+        if raw.get(name) is not None
+    }
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -312,6 +320,7 @@ def _unknown(raw: Mapping[str, Any], known: frozenset[str], at: str, faults: Fau
 def statements(named: Mapping[str, TeamRecord], source: Provenance) -> dict[Key, Statement]:
     """What `source` says with these records (by slug), row by row."""
     found: dict[Key, Statement] = {}
+    same: dict[str, Statement] = {}  # most rows say the same words under another key
     for slug, record in named.items():
         rows: list[tuple[Key, dict[str, Any], str | None]] = [
             (("fact", slug, name), {"value": value}, record.confidence)
@@ -322,7 +331,8 @@ def statements(named: Mapping[str, TeamRecord], source: Provenance) -> dict[Key,
         for row in record.responsibilities:
             rows.append((_key(slug, row), _words(row, RESPONSIBILITY_WORDS), row.confidence))
         for key, words, confidence in rows:
-            found[key] = Statement(words, record.as_of or source.as_of, confidence or source.confidence)
+            statement = Statement(words, record.as_of or source.as_of, confidence or source.confidence)
+            found[key] = same.setdefault(repr(statement), statement)
     return found
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pocdir.core.text import Phrase, fold
-from pocdir.directory.placeholders import placeholder
 from pocdir.directory.rules import approval
 from pocdir.directory.rules.lookalike import mixed_word, skeleton
+from pocdir.directory.rules.placeholders import placeholder
 from pocdir.directory.rules.record import Diff, Key, Statement, diff
 
 MOST_SHRINKING = 0.5  # the share of its rows that a source may lose at once without a person looking

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pocdir.directory.placeholders import placeholder as placeholder
+from pocdir.directory.rules.placeholders import placeholder as placeholder
 from pocdir.ledger.rules.vocabulary import ADDRESS_STATES as ADDRESS_STATES
 from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS as CHANNEL_KINDS
 from pocdir.ledger.rules.vocabulary import EXPECTED as EXPECTED
