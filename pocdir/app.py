@@ -12,6 +12,7 @@ from pocdir.accounts import pages as accounts_pages
 from pocdir.accounts import security
 from pocdir.config import Settings
 from pocdir.directory import api as directory_api
+from pocdir.directory import downloads
 from pocdir.directory import pages as directory_pages
 from pocdir.incidents import api as incidents_api
 from pocdir.incidents import pages as incidents_pages
@@ -40,6 +41,7 @@ PAGES: tuple[Blueprint, ...] = (
 )
 APIS: tuple[SmorestBlueprint, ...] = (
     directory_api.blueprint,
+    downloads.blueprint,
     incidents_api.blueprint,
     outreach_api.blueprint,
     latency_api.blueprint,

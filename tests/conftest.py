@@ -108,7 +108,7 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
     app.test_client_class = SeparateClient
     with app.app_context():
         (empty_sqlite if request.param == "sqlite" else empty_postgresql)(app)
-        for forget in ("pocdir.index", "pocdir.token_uses"):
+        for forget in ("pocdir.index", "pocdir.token_uses", "pocdir.published"):
             app.extensions.pop(forget, None)
         yield app
         db.session.remove()

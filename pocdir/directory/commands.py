@@ -14,14 +14,15 @@ from typing import Any
 
 import click
 
+from pocdir import config
 from pocdir.accounts import queries as accounts
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Invalid, NotFound
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
-from pocdir.directory import actions, difference, queries
+from pocdir.directory import actions, difference, published, queries
 from pocdir.directory.actions import Given, ImportResult
-from pocdir.directory.formats import pocdir_csv, pocdir_json, text, values
+from pocdir.directory.formats import dump, pocdir_csv, pocdir_json, text, values
 from pocdir.directory.formats.records import Parsed, Provenance, with_team
 from pocdir.directory.formats.table import FORMATS
 from pocdir.directory.quarantine import decide, waiting
@@ -29,7 +30,11 @@ from pocdir.directory.rules import record as rules
 from pocdir.web.terminal import app_context, emit, json_option, plain, table
 
 OPERATOR = "operator"
-EXPORTS = ("pocdir-json", "pocdir-csv")
+EXPORTS: dict[str, Callable[[list[dict[str, Any]], str], bytes]] = {
+    "pocdir-json": pocdir_json.write,
+    "pocdir-csv": lambda teams, _: pocdir_csv.write(teams),
+}
+FOR_ANYBODY = {"certbund": published.certbund_bytes, "ti": published.ti_bytes, "dump": published.dump_bytes}
 MOST_LINES, MOST_TEAMS, MOST_NOTES = 200, 50, 20
 MANY_TEAMS = 2000  # from here on an import says how far it is
 
@@ -203,7 +208,7 @@ def _plain_json(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @directory.command()
-@click.argument("format_", metavar="FORMAT", type=click.Choice(EXPORTS))
+@click.argument("format_", metavar="FORMAT", type=click.Choice((*EXPORTS, *FOR_ANYBODY)))
 @click.option("--out", type=click.Path(path_type=Path), help="A file instead of the terminal.")
 @click.option("--as-of", metavar="DAY", help="As it stood at the end of that day (UTC).")
 def export(format_: str, out: Path | None, as_of: str | None) -> None:
@@ -213,9 +218,58 @@ def export(format_: str, out: Path | None, as_of: str | None) -> None:
     Example:  pocdir directory export pocdir-json --out directory.json
     """
     with app_context():
-        teams, newest = queries.exported(queries.reading_of(as_of, now=clock.now()).at)
-    data = pocdir_json.write(teams, newest) if format_ == "pocdir-json" else pocdir_csv.write(teams)
-    if out is None:
+        if format_ in FOR_ANYBODY:
+            if as_of:
+                raise click.UsageError(f"{format_} is of the directory as it stands; --as-of is not for it")
+            data = FOR_ANYBODY[format_](published.published())
+        else:
+            data = EXPORTS[format_](*queries.exported(queries.reading_of(as_of, now=clock.now()).at))
+    write(data, out)
+
+
+@directory.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--key", metavar="KEY", help="The verifier key, or a file that holds it; default: our own.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write the pocdir-json inside, once it is verified."
+)
+@json_option
+def verify(file: Path, key: str | None, out: Path | None, as_json: bool) -> None:
+    """Check a signed dump, offline: who signed it, and that nothing in it was changed since.
+
+    \b
+    Example:  pocdir directory verify dump.json --key directory.key
+    """
+    manifest, said = dump.verify(read(file), _verifier_key(key))
+    if out is not None:
+        write(pocdir_json.text_of(said), out)
+    if as_json:
+        emit({"genuine": True, **manifest})
+    else:
+        click.echo(
+            f"genuine: version {plain(str(manifest.get('directory_version')))} of "
+            f"{plain(str(manifest.get('directory')))}, {manifest.get('teams')} teams, newest fact of "
+            f"{plain(str(manifest.get('as_of')))}"
+        )
+
+
+def _verifier_key(given: str | None) -> str:
+    """The text of a key: as given, from a file, or that of this service."""
+    if given is None:
+        settings = config.look()
+        key = published.signing_key(settings.data, make=False).public_key().public_bytes_raw()
+        return dump.verifier_key(published.key_name(settings), key)
+    if "+" in given and not Path(given).is_file():
+        return given
+    try:
+        return read(Path(given)).decode("ascii")
+    except UnicodeDecodeError:
+        return ""
+
+
+def write(data: bytes, out: Path | None) -> None:
+    """To a file, or to standard output (None, or -)."""
+    if out is None or str(out) == "-":
         click.echo(data, nl=False)
         return
     try:

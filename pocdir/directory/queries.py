@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, select
@@ -204,20 +204,39 @@ def addresses(spellings: Collection[str]) -> list[Line]:
     return list(db.session().connection().execute(chosen))
 
 
+class Exported(NamedTuple):
+    """Teams in pocdir-json's shape, by slug; the newest date of their sources, of all and of each."""
+
+    teams: list[dict[str, Any]]
+    as_of: str
+    dates: dict[str, str]
+
+
 def exported(at: dt.datetime | None = None) -> tuple[list[dict[str, Any]], str]:
     """Every team in force (at a moment) in pocdir-json's shape, by slug, and the newest date of their sources."""
+    whole = exported_with_dates(at)
+    return whole.teams, whole.as_of
+
+
+def exported_with_dates(
+    at: dt.datetime | None = None,
+    *,
+    audiences: Collection[str] = EVERYBODY,
+    passes: Callable[[Entry], Entry] = lambda it: it,
+) -> Exported:
+    """The same for some audiences, each team as `passes` leaves it."""
     reading = reading_at(at)
     facts: dict[int, list[Line]] = {}
     for fact in db.session().connection().execute(reading.facts):
         facts.setdefault(fact.team_id, []).append(fact)
-    teams, dates = [], [""]
-    for it in entries(reading=reading):
+    teams, dates = [], {}
+    for it in map(passes, entries(audiences=audiences, reading=reading)):
         said = rules.facts_in_force(facts.get(it.team.id, []), _fact_order, _teller).values()
-        for rows in (said, it.channels, it.responsibilities):
-            dates += [row.as_of for row in rows]
+        rows: tuple[Any, ...] = (*said, *it.channels, *it.responsibilities)
+        dates[it.team.slug] = max((row.as_of for row in rows), default="")
         confidence = min((row.confidence for row in said), key=rules.CONFIDENCES.index, default="medium")
         teams.append(_exported(it, confidence))
-    return teams, max(dates)
+    return Exported(teams, max(dates.values(), default=""), dates)
 
 
 def _exported(it: Entry, confidence: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from pocdir.core.errors import Refusal
 from pocdir.db import is_busy
 
-MACHINE_PATHS = ("/api/", "/log/", "/first/", "/ti/", "/intelmq/", "/healthz", "/metrics")
+MACHINE_PATHS = ("/api/", "/log/", "/first/", "/ti/", "/directory/", "/intelmq/", "/healthz", "/metrics")
 CODES = {
     400: "bad_request",
     401: "unauthenticated",

@@ -1,13 +1,15 @@
-"""certbund: CERT-Bund's list of national teams, `CC|Org <mail>[,Org2 <mail2>]` a line."""
+"""certbund: CERT-Bund's list of national teams, `CC|Org <mail>[,Org2 <mail2>]` a line; read and written."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pocdir.core.text import fold
 from pocdir.directory.formats import values
-from pocdir.directory.formats.outside import Contacts, Notes
+from pocdir.directory.formats.outside import Contacts, Notes, contacts_for
 from pocdir.directory.formats.records import (
     Faults,
     Parsed,
@@ -77,3 +79,18 @@ def _checked(mail: str, where: str, faults: Faults) -> str | None:
     """The address, or a fault of its line; a placeholder passes, it is told apart later."""
     given = mail.strip()
     return given if placeholder(given) else faults.check(where, values.email, given)
+
+
+def write(teams: Iterable[Mapping[str, Any]]) -> bytes:
+    """A line for each country: its national teams by rank, each with its first address for incidents."""
+    found: dict[str, list[tuple[int, str, str]]] = {}
+    for team in teams:
+        mails = contacts_for(team, "email", "incident")
+        for row in team["responsibilities"] if mails else ():
+            if (row["key"], row["role"]) == ("country", "national"):
+                name = " ".join(re.sub(r"[<>|]", " ", team["name"]).split())
+                found.setdefault(row["value"], []).append((row["rank"], team["slug"], f"{name} <{mails[0]}>"))
+    lines = (
+        f"{code}|{','.join(text for _, _, text in sorted(rows))}\n" for code, rows in sorted(found.items())
+    )
+    return "".join(lines).encode("utf-8")

@@ -28,6 +28,11 @@ _KINDS = (
     ("provider", {"isp", "provider", "telecommunications"}),
     ("vendor", {"vendor", "psirt", "product"}),
 )
+# The words with which we say a kind in their shapes, so that it is read back as the same.
+KIND_WORDS = {
+    "national": "National", "military": "Military", "governmental": "Government", "academic": "Research & Education",
+    "sectoral": "Sectoral", "provider": "ISP Customer Base", "vendor": "Vendor Customer Base",
+}  # fmt: skip
 _NOTHING = frozenset({"", "-", "--", "n/a", "na", "none", "null", "unknown", "\\n"})
 
 
@@ -165,3 +170,17 @@ def mappings(raw: Any, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def country_of(code: str) -> ResponsibilityRecord:
     """The responsibility of a national team for its country."""
     return ResponsibilityRecord("country", code, "national")
+
+
+def contacts_for(team: Mapping[str, Any], kind: str, purpose: str) -> list[str]:
+    """The values of a team's (pocdir-json) channels of one kind for one purpose, in the order to be tried."""
+    return [it["value"] for it in team["channels"] if (it["kind"], it["purpose"]) == (kind, purpose)]
+
+
+def mails_for(team: Mapping[str, Any], *purposes: str) -> list[Mapping[str, Any]]:
+    """The mail channels for these purposes, those for the first before others.
+
+    These shapes say one key of a team, which is read as that of its first address: no other one's is said.
+    """
+    mails = [it for it in team["channels"] if it["kind"] == "email" and it["purpose"] in purposes]
+    return sorted(mails, key=lambda it: purposes.index(it["purpose"]))

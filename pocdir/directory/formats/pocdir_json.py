@@ -49,6 +49,15 @@ def _source(raw: Any, faults: Faults) -> Provenance | None:
 
 def write(teams: Iterable[Mapping[str, Any]], as_of: str) -> bytes:
     """The file for these teams (dicts of pocdir-json, sorted by slug); same directory, same bytes."""
+    return text_of(whole(teams, as_of))
+
+
+def whole(teams: Iterable[Mapping[str, Any]], as_of: str) -> dict[str, Any]:
+    """The same as a value."""
     source = {"name": EXPORT_NAME, "url": None, "date": as_of or None}
-    whole = {"source": source, "origin": "imported", "teams": list(teams)}
-    return (json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+    return {"source": source, "origin": "imported", "teams": list(teams)}
+
+
+def text_of(value: Any) -> bytes:
+    """JSON as our files have it, for people to read too."""
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode("utf-8")

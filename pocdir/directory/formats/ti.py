@@ -1,23 +1,29 @@
-"""ti: the directory of the Trusted Introducer, its teams.json."""
+"""ti: the directory of the Trusted Introducer, its teams.json; read, and written for the whole directory."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from pocdir.core.codes import name_of
+from pocdir.core.errors import Invalid
 from pocdir.directory.formats import values
 from pocdir.directory.formats.outside import (
+    KIND_WORDS,
     Contacts,
     Notes,
     asns,
+    contacts_for,
     country_of,
     day,
     domain,
     kind_of,
+    mails_for,
     mappings,
     several,
 )
+from pocdir.directory.formats.profile import hours
 from pocdir.directory.formats.records import (
     Faults,
     Parsed,
@@ -74,6 +80,8 @@ def _team(
         ),
         "website": _optional(item, "website", values.url, where, notes),
         "timezone": _optional(item, "business_hours_timezone", values.timezone, where, notes),
+        "business_hours": _hours(item.get("business_hours")),
+        "established": day(item.get("established")),
         "memberships": _level(_object(item, "classification", where)),
     }
     answers_for = {
@@ -97,6 +105,14 @@ def _object(item: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]
 
 def _optional(item: Mapping[str, Any], name: str, check: Any, where: str, notes: Notes) -> Any:
     return notes.usable(f"{where}.{name}", check, item[name]) if item.get(name) else None
+
+
+def _hours(raw: Any) -> str | None:
+    """Theirs are free words; those that are hours in our spelling are taken, and nothing is said of the others."""
+    try:
+        return hours(raw)
+    except Invalid:
+        return None
 
 
 def _level(given: Mapping[str, Any]) -> list[dict[str, str | None]]:
@@ -160,3 +176,61 @@ def _responsibilities(
         for at, given in mappings(constituency.get("countries") or [], f"{where}.countries"):
             if code := notes.usable(f"{at}.code", values.country, given.get("code")):
                 yield country_of(code)
+
+
+_USAGE = {
+    "incident": "contact",
+    "vulnerability": "vulnerability",
+    "emergency": "emergency",
+    "general": "general",
+}
+
+
+def shape(team: Mapping[str, Any]) -> dict[str, Any]:
+    """A team of pocdir-json as the Trusted Introducer tells of one; null or empty where nobody says it."""
+    mails = mails_for(team, *_USAGE)
+    fingerprint = mails[0]["openpgp_fingerprint"] if mails else None
+    phones = [(value, ["voice"]) for value in contacts_for(team, "phone", "incident")]
+    phones += [(value, ["voice", "emergency"]) for value in contacts_for(team, "phone", "emergency")]
+    level = {name: code for code, name in LEVELS.items()}
+    ours = (it for it in team["memberships"] if it["name"] in level)
+    return {
+        "official_name": team["name"],
+        "short_name": team["short_name"],
+        "country": _country(team["country"]) if team["country"] else None,
+        "established": team["established"],
+        "host_organisation": None,
+        "website": team["website"],
+        "classification": next(
+            ({"code": level[it["name"]], "name": it["name"][3:], "since": it["since"]} for it in ours), None
+        ),
+        "constituency": {
+            "types": [KIND_WORDS[team["kind"]]] if team["kind"] in KIND_WORDS else [],
+            "asns": [int(number) for number in _held(team, "asn")],
+            "domains": _held(team, "domain"),
+            "ipranges": _held(team, "prefix"),
+            "countries": [_country(code) for code in _held(team, "country", "national")],
+        },
+        "postal_address": next(iter(contacts_for(team, "postal", "general")), None),
+        "business_hours": team["business_hours"],
+        "business_hours_timezone": team["timezone"],
+        "phones": [{"number": number, "usage": usage} for number, usage in phones],
+        "emails": _emails(mails),
+        "pgp_keys": [{"fingerprint": fingerprint, "expires": None}] if fingerprint else [],
+    }
+
+
+def _country(code: str) -> dict[str, str]:
+    return {"code": code, "name": name_of(code, "en")}
+
+
+def _held(team: Mapping[str, Any], key: str, role: str = "holder") -> list[str]:
+    return [it["value"] for it in team["responsibilities"] if (it["key"], it["role"]) == (key, role)]
+
+
+def _emails(mails: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each address once with all that it is for."""
+    usages: dict[str, list[str]] = {}
+    for it in mails:
+        usages.setdefault(it["value"], []).append(_USAGE[it["purpose"]])
+    return [{"address": address, "usage": usage} for address, usage in usages.items()]

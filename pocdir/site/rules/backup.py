@@ -15,7 +15,7 @@ from pocdir.core.errors import Invalid
 from pocdir.core.times import isoformat, moment
 
 FORMAT = 1
-MANIFEST, SECRET = "manifest.json", "secret_key"
+MANIFEST, SECRET, DIRECTORY_KEY = "manifest.json", "secret_key", "directory_key"
 REGISTRY = re.compile(r"registry/([A-Za-z0-9_-]+)/([A-Za-z0-9_-]+\.(?:npy|json))")
 
 
