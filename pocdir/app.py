@@ -14,6 +14,7 @@ from pocdir.config import Settings
 from pocdir.directory import api as directory_api
 from pocdir.directory import downloads
 from pocdir.directory import pages as directory_pages
+from pocdir.directory.quarantine import pages as quarantine_pages
 from pocdir.incidents import api as incidents_api
 from pocdir.incidents import pages as incidents_pages
 from pocdir.latency import api as latency_api
@@ -35,6 +36,7 @@ PAGES: tuple[Blueprint, ...] = (
     SITE[0].blueprint,
     accounts_pages.blueprint,
     directory_pages.blueprint,
+    quarantine_pages.blueprint,
     incidents_pages.blueprint,
     OUTREACH[0].blueprint,
     latency_pages.blueprint,

@@ -25,6 +25,7 @@ from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Unavailable
 from pocdir.db import db
+from pocdir.directory.quarantine import jobs as quarantine_jobs
 from pocdir.mail import jobs as mail_jobs
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.routing.queries import refresh
@@ -34,6 +35,7 @@ from pocdir.web.terminal import app_context
 
 JOBS: tuple[Callable[..., int], ...] = (
     outreach_jobs.record_lapses,
+    quarantine_jobs.apply_due,
     accounts_jobs.save_token_uses,
     accounts_jobs.forget_what_ended,
     outreach_jobs.forget_old_keys,

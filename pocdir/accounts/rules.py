@@ -60,6 +60,8 @@ MATRIX = MappingProxyType(
         "directory.edit": _STEWARDS,
         "directory.import": _STEWARDS,
         "directory.mark": _STEWARDS,
+        "quarantine.read": _STEWARDS,
+        "quarantine.decide": _STEWARDS,
         "ledger.read": _row(auditor=_ALL),
         "operate.read": _row(admin=_NONE),
         "outbox.read": _row(steward=_NONE, admin=_NONE),

@@ -13,7 +13,7 @@ from pocdir.core.text import fold
 from pocdir.db import db
 from pocdir.directory import queries
 from pocdir.directory.formats.values import domain
-from pocdir.directory.models import Address, Channel, Code, Import, Source, Team
+from pocdir.directory.models import Address, Channel, Code, Held, Import, Source, Team
 from pocdir.directory.queries import PUBLIC
 from pocdir.directory.reading import NOW, Reading
 from pocdir.directory.rules import record as rules
@@ -23,7 +23,7 @@ from pocdir.ledger.rules.events import Event
 SORTS = {"name": "folded_name", "country": "country", "kind": "kind", "confirmed": "confirmed_at"}
 OF_THE_ENTRY = ("contact.confirmed", "contact.marked", "contact.marked_bouncing", "contact.changed")
 
-_T, _A, _C, _S, _I = (model.__table__.c for model in (Team, Address, Channel, Source, Import))
+_T, _A, _C, _S, _I, _H = (model.__table__.c for model in (Team, Address, Channel, Source, Import, Held))
 
 
 def teams_after(
@@ -133,8 +133,7 @@ def needs_a_person() -> dict[str, int]:
     connection = db.session().connection()
     leads = select(func.count()).where(_T.lead.is_(True), _T.retired_at.is_(None))
     bouncing = select(func.count()).where(_A.state == "bouncing")
-    latest = select(func.max(_I.id)).group_by(_I.source_id)
-    held = select(func.count()).where(_I.applied.is_(False), _I.id.in_(latest))
+    held = select(func.count(func.distinct(_H.import_id))).where(_H.state == "held")
     return {
         "national_unreachable": sum(team.kind == "national" for team in dead),
         "unreachable": sum(team.kind != "national" for team in dead),

@@ -100,7 +100,7 @@ def stewardship() -> str:
             "title": title,
             "count": found[name],
             "text": "",
-            "href": url_for("directory.teams", **query) if query else None,
+            "href": url_for("directory.teams", **query) if query else url_for("quarantine.quarantine"),
         }
         for name, title, query in items
         if found[name]
@@ -112,8 +112,8 @@ def stewardship() -> str:
     imports = [
         {
             **row._mapping,
-            "quarantined": 0 if row.applied else row.added + row.changed + row.removed,
-            "href": None,
+            "quarantined": row.held,
+            "href": url_for("quarantine.quarantined", ref=row.ref) if row.held or not row.applied else None,
         }
         for row in listings.last_imports()
     ]

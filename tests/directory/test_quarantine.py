@@ -29,6 +29,7 @@ def exported():
 
 
 def team_of(slug="cert-example"):
+    db.session.rollback()
     return next(team for team in queries.snapshot().teams if team.slug == slug)
 
 
@@ -57,6 +58,7 @@ def refuse(*refs, actor="operator", now=made.NOW + DAY, note=None):
 
 
 def held(**more):
+    db.session.rollback()  # a request in between has its own connection
     return waiting.items(**more)
 
 
@@ -104,7 +106,7 @@ POISONS = {
     ),
     "a name mixes scripts": (
         {"name": "C\u0415RT Example"},
-        "the word C\u0415RT mixes letters of two scripts",
+        "the word C\u0415RT mixes letters of two scripts: \u0415 (Cyrillic)",
     ),
     "a name looks like another": (
         {"name": "\u041e\u0442her CSIRT"},

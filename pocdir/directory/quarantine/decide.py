@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import String, cast, select
 from sqlalchemy.orm import Session
 
 from pocdir.accounts import queries as accounts
@@ -25,6 +25,8 @@ from pocdir.ledger.actions import append_all
 from pocdir.ledger.rules.events import Event
 
 _PERSON = "user:"
+# Accepted by somebody, and not in effect yet.
+_ACCEPTED = select(Held).where(Held.state == "held", cast(Held.approvals, String) != "{}")
 
 
 class Outcome(NamedTuple):
@@ -99,8 +101,7 @@ def refuse(
 
 def apply_due(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
     """Apply what was accepted and whose delay has passed; returns how many rows were settled."""
-    found = session.execute(select(Held).where(Held.state == "held", Held.team.is_not(None))).scalars()
-    rows = [row for row in found if row.approvals]
+    rows = session.execute(_ACCEPTED.with_for_update()).scalars().all()
     if not rows:
         return 0
     lock_directory(session, now=now)
@@ -116,6 +117,11 @@ def apply_due(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
     _apply(session, [it for it in due if outcomes[it.ref].became == "accepted"], None, now, "service")
     _show_anew(session, [it for it in due if outcomes[it.ref].became == "stale"], outcomes, now)
     return len(due)
+
+
+def anything_accepted(session: Session) -> bool:
+    """Whether there is something for `apply_due` to look at."""
+    return session.execute(_ACCEPTED.limit(1)).first() is not None
 
 
 def doubts_of(row: Any) -> list[Doubt]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pocdir.core.text import Phrase, fold
 from pocdir.directory.rules import approval
-from pocdir.directory.rules.lookalike import mixed_word, skeleton
+from pocdir.directory.rules.lookalike import letters, mixed_word, skeleton
 from pocdir.directory.rules.placeholders import placeholder
 from pocdir.directory.rules.record import Diff, Key, Statement, diff
 
@@ -25,7 +25,7 @@ WORDS: Mapping[str, Phrase] = {
     "key": Phrase("the OpenPGP key of %(value)s would change"),
     "kind": Phrase("it would no longer be a national team"),
     "claimed": Phrase("%(value)s is an address of %(others)s"),
-    "mixed": Phrase("the word %(value)s mixes letters of two scripts"),
+    "mixed": Phrase("the word %(value)s mixes letters of two scripts: %(letters)s"),
     "looks": Phrase("the name %(value)s looks like that of %(others)s"),
     "same": Phrase("the name %(value)s is that of %(others)s"),
     "removed": Phrase("%(value)s stands for an address that was removed or never there"),
@@ -197,7 +197,7 @@ def _names(change: Diff, standing: Standing) -> Iterator[Doubt]:
     for key, text in sorted(given, key=lambda item: (not item[1].isascii(), item[0])):
         team = key[1]
         if word := mixed_word(text):
-            yield Doubt("mixed", team, {"value": word})
+            yield Doubt("mixed", team, {"value": word, "letters": letters(word)})
         others = [(slug, name) for slug, name in alike.get(skeleton(text), ()) if slug != team]
         like = sorted({slug for slug, name in others if fold(name) != fold(text)})
         if like:

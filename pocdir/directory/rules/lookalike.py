@@ -45,6 +45,12 @@ def mixed_word(text: str) -> str | None:
     return None
 
 
+def letters(word: str) -> str:
+    """Its letters of other scripts than Latin, each with its script: nobody sees the difference otherwise."""
+    strange = dict.fromkeys(letter for letter in word if _script(letter) in _SCRIPTS - {"LATIN"})
+    return ", ".join(f"{letter} ({_script(letter).title()})" for letter in strange)
+
+
 def _script(letter: str) -> str:
     name = unicodedata.name(letter, "").partition(" ")[0]
     return "LATIN" if name in ("FULLWIDTH", "MATHEMATICAL") else name
