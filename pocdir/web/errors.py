@@ -18,7 +18,10 @@ from werkzeug.exceptions import HTTPException
 from pocdir.core.errors import Refusal
 from pocdir.db import is_busy
 
-MACHINE_PATHS = ("/api/", "/log/", "/first/", "/ti/", "/directory/", "/intelmq/", "/healthz", "/metrics")
+MACHINE_PATHS = (
+    "/api/", "/log/", "/first/", "/ti/", "/directory/certbund.txt", "/directory/dump.json", "/directory/key",
+    "/intelmq/", "/healthz", "/metrics",
+)  # fmt: skip
 CODES = {
     400: "bad_request",
     401: "unauthenticated",
