@@ -24,7 +24,7 @@ from pocdir.outreach.rules.expectations import (
     lapse_key,
     lapse_payload,
 )
-from pocdir.outreach.rules.fold import CLOCK, OUTCOME, RESPONSE, TRANSPORT, state_of
+from pocdir.outreach.rules.fold import CLOCK, OUTCOME, RESPONSE, TRANSPORT, First, state_of
 
 START = dt.datetime(2026, 3, 4, 10, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -152,7 +152,7 @@ def test_a_persons_answer_stops_the_acknowledgement_clock(record, type_, respons
     state = record.state
     assert (state.response, state.clock, state.due) == (response, "stopped", None)
     assert state.expectations[0].stopped_at == START + 5 * HOUR
-    assert state.first.acknowledgement == (START + 5 * HOUR, answer.id, "A3", False)
+    assert state.first.acknowledgement == First(START + 5 * HOUR, answer.id, "A3", False)
     assert (state.first.answer is None) == (response == "acknowledged")
     assert state.verdict.response == "answered"
 
@@ -170,7 +170,8 @@ def test_what_a_machine_may_have_clicked_is_marked_and_a_sure_acknowledgement_go
     assert record.state.first.acknowledgement.may_be_automatic
     assert record.state.sent_level == "P0"
     record.add("ack.given", 9, by="recipient", assurance="A3")
-    assert record.state.first.acknowledgement[0::2] == (START + 9 * HOUR, "A3")
+    first = record.state.first.acknowledgement
+    assert (first.at, first.assurance) == (START + 9 * HOUR, "A3")
     assert [each.assurance for each in record.state.acknowledgements] == ["A2", "A3"]
 
 
