@@ -14,6 +14,9 @@ from pocdir.config import Settings
 from pocdir.directory import api as directory_api
 from pocdir.directory import downloads
 from pocdir.directory import pages as directory_pages
+from pocdir.directory.claims import pages as claims_pages
+from pocdir.directory.proposals import api as proposals_api
+from pocdir.directory.proposals import pages as proposals_pages
 from pocdir.directory.quarantine import pages as quarantine_pages
 from pocdir.incidents import api as incidents_api
 from pocdir.incidents import pages as incidents_pages
@@ -37,6 +40,8 @@ PAGES: tuple[Blueprint, ...] = (
     accounts_pages.blueprint,
     directory_pages.blueprint,
     quarantine_pages.blueprint,
+    proposals_pages.blueprint,
+    claims_pages.blueprint,
     incidents_pages.blueprint,
     OUTREACH[0].blueprint,
     latency_pages.blueprint,
@@ -44,6 +49,7 @@ PAGES: tuple[Blueprint, ...] = (
 APIS: tuple[SmorestBlueprint, ...] = (
     directory_api.blueprint,
     downloads.blueprint,
+    proposals_api.blueprint,
     incidents_api.blueprint,
     outreach_api.blueprint,
     latency_api.blueprint,

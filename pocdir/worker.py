@@ -25,6 +25,7 @@ from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Unavailable
 from pocdir.db import db
+from pocdir.directory.proposals import jobs as proposals_jobs
 from pocdir.directory.quarantine import jobs as quarantine_jobs
 from pocdir.mail import jobs as mail_jobs
 from pocdir.outreach import jobs as outreach_jobs
@@ -40,6 +41,8 @@ JOBS: tuple[Callable[..., int], ...] = (
     accounts_jobs.forget_what_ended,
     outreach_jobs.forget_old_keys,
     mail_jobs.tidy,
+    proposals_jobs.enter_due,
+    proposals_jobs.lapse,
 )
 THREADS = 8
 REFRESH_SECONDS = 2.0

@@ -22,6 +22,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 SIGN_IN = "sign_in"  # the session's key for the reference of the sign-in
 USES = "pocdir.token_uses"  # {token id: moment}, written by accounts.jobs.save_token_uses
 UNCHANGING = ("GET", "HEAD", "OPTIONS")
+BY_LINK = frozenset({"recipient.answer", "entry.answer"})  # openings are counted against guessing
 ASKING = frozenset({"lookup.ask"})  # posted, so that no log keeps the question; changes nothing
 
 READS = limits.Limit("reads", most=600, seconds=60)
@@ -192,7 +193,7 @@ def _require(action: str, principal: Principal) -> None:
 
 def _count(action: str, principal: Principal, now: dt.datetime) -> None:
     asked = request._get_current_object()  # type: ignore[attr-defined]
-    if action == "recipient.answer":
+    if action in BY_LINK:
         _glance(GUESSES, asked.remote_addr, now)
         limits.spend(LINKS, asked.path, now)
     elif asked.method in UNCHANGING or action in ASKING or principal.kind == "anonymous":

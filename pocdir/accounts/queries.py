@@ -244,3 +244,34 @@ def workspace_or_only(slug: str | None) -> Workspace:
         known = ", ".join(each.slug for each in found) or "none yet: pocdir user create EMAIL --workspace W"
         raise Invalid("workspace_needed", f"say which with --workspace ({known})")
     return found[0]
+
+
+def steward_refs(session: Session) -> frozenset[str]:
+    """The people who are stewards now and can sign in."""
+    statement = (
+        select(User.ref)
+        .join(User.roles)
+        .where(Role.name == "steward", User.active, User.password.is_not(None))
+    )
+    return frozenset(session.scalars(statement))
+
+
+def person_behind(session: Session, actor: str) -> str | None:
+    """The ref of the person who acts as `user:<ref>`, or who made the `token:<prefix>`; None: the operator's."""
+    if actor.startswith("token:"):
+        made_by = session.scalar(
+            select(ApiToken.created_by).where(ApiToken.prefix == actor.removeprefix("token:"))
+        )
+        actor = made_by or ""
+    return actor.removeprefix("user:") if actor.startswith("user:") else None
+
+
+def team_contacts(session: Session, team_id: int) -> Sequence[User]:
+    """The people who answer for a team, the first one first."""
+    statement = (
+        select(User)
+        .join(TeamContact, TeamContact.user_id == User.id)
+        .where(TeamContact.team_id == team_id)
+        .order_by(TeamContact.created_at, User.id)
+    )
+    return session.scalars(statement).all()

@@ -62,6 +62,11 @@ MATRIX = MappingProxyType(
         "directory.mark": _STEWARDS,
         "quarantine.read": _STEWARDS,
         "quarantine.decide": _STEWARDS,
+        "entry.claim": _PUBLIC,  # ask to be let in as a team's own staff
+        "entry.answer": _PUBLIC,  # whoever holds a link that went to an address of the entry
+        "proposal.read": _row(steward=_ALL, team_contact=_OWN),
+        "proposal.make": _row(steward=_ALL, team_contact=_OWN),
+        "proposal.decide": _STEWARDS,
         "ledger.read": _row(auditor=_ALL),
         "operate.read": _row(admin=_NONE),
         "outbox.read": _row(steward=_NONE, admin=_NONE),

@@ -23,7 +23,7 @@ from pocdir.web import limits
 from pocdir.web.errors import MACHINE_PATHS
 
 # No session there that a foreign page could use; a lookup is a question, which needs no cookie to be answered.
-NO_FORMS = (*MACHINE_PATHS, "/r/", "/lookup")
+NO_FORMS = (*MACHINE_PATHS, "/r/", "/proposed/", "/lookup")
 
 
 class Datastore(SQLAlchemySessionUserDatastore):

@@ -160,7 +160,7 @@ def note_unread(
 
 
 def _check_source(source: Provenance) -> None:
-    if not source.source or source.source == rules.STEWARD:
+    if not source.source or source.source in rules.OWN_SOURCES:
         raise Invalid(
             "source_invalid", "name the source (--source); it may not be called steward", where="source"
         )

@@ -9,10 +9,12 @@ from flask import Response, g, url_for
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.codes import alpha2
-from pocdir.core.errors import Invalid
+from pocdir.core.errors import Conflict, Invalid
 from pocdir.db import transaction
 from pocdir.directory import actions, dates, listings, queries, schemas
 from pocdir.directory.formats import records
+from pocdir.directory.proposals.actions import must_be_proposed
+from pocdir.directory.proposals.queries import wanted
 from pocdir.directory.queries import Entry
 from pocdir.directory.reading import NOW, Reading
 from pocdir.directory.rules import record as rules
@@ -88,12 +90,17 @@ def change_team(given: dict[str, Any], slug: str) -> Any:
     with transaction() as session:
         revision = queries.team_by_slug(slug, session).revision
         require_match(revision)
+        channels = _rows(lists, "channels", records.channel)
+        responsibilities = _rows(lists, "responsibilities", records.responsibility)
+        entry = queries.entry(slug, audiences=queries.EVERYBODY)
+        if must_be_proposed(session, entry, wanted(entry, facts, channels, responsibilities)):
+            raise Conflict("approval_needed", "this address or key takes two stewards: propose the change")
         actions.edit_team(
             session,
             slug=slug,
             facts=facts,
-            channels=_rows(lists, "channels", records.channel),
-            responsibilities=_rows(lists, "responsibilities", records.responsibility),
+            channels=channels,
+            responsibilities=responsibilities,
             revision=revision,
             now=clock.now(),
             actor=g.principal.actor,

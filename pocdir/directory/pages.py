@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
-from pocdir.core import clock, tlp
+from pocdir.core import clock
 from pocdir.core.codes import alpha2, name_of
 from pocdir.core.errors import Invalid, Refusal, Stale
 from pocdir.db import transaction
 from pocdir.directory import actions, boxes, listings, presentation, queries, schemas
+from pocdir.directory.entry_form import edit_page, refuse, rows_of, stale_page
 from pocdir.directory.formats import records
-from pocdir.directory.formats.records import ChannelRecord, ResponsibilityRecord
+from pocdir.directory.office import office
+from pocdir.directory.proposals.actions import must_be_proposed, propose
+from pocdir.directory.proposals.queries import wanted
+from pocdir.directory.proposals.rules import STEWARD
 from pocdir.directory.queries import Entry
 from pocdir.directory.reading import Reading
 from pocdir.directory.rules import record as rules
-from pocdir.web.forms import NOT_DATA, Form, differing, form
-
-Record = TypeVar("Record", ChannelRecord, ResponsibilityRecord)
+from pocdir.web.forms import Form, form
 
 blueprint = Blueprint("directory", __name__)
 ON_A_PAGE = 50
@@ -124,7 +126,7 @@ def stewardship() -> str:
 @guard("directory.edit")
 def new_team() -> str:
     """An empty form."""
-    return _edit(None, Form(), 0, 0)
+    return edit_page(None, Form(), 0, 0)
 
 
 @blueprint.post("/teams/new")
@@ -132,8 +134,8 @@ def new_team() -> str:
 def create_team() -> Any:
     """Enter a team on a steward's word."""
     typed = form(schemas.TeamForm(), request.form)
-    channels = _rows(typed, "channels", [], records.channel)
-    answers_for = _rows(typed, "responsibilities", [], records.responsibility)
+    channels = rows_of(typed, "channels", [], records.channel)
+    answers_for = rows_of(typed, "responsibilities", [], records.responsibility)
     if typed.valid:
         raw = {
             "slug": typed.data.get("slug"),
@@ -154,8 +156,8 @@ def create_team() -> Any:
             flash(_("The team is in the directory."), "success")
             return redirect(url_for("site.team", slug=slug))
         except Refusal as refusal:
-            _refuse(typed, refusal)
-    return _edit(None, typed, 0, 0), 422
+            refuse(typed, refusal)
+    return edit_page(None, typed, 0, 0), 422
 
 
 @blueprint.get("/teams/<slug>/edit")
@@ -163,7 +165,7 @@ def create_team() -> Any:
 def edit_team(slug: str) -> str:
     """The form with what is in force."""
     entry = queries.entry(slug, audiences=queries.EVERYBODY)
-    return _edit(entry, Form(values=boxes.typed(entry)), len(entry.channels), len(entry.responsibilities))
+    return edit_page(entry, Form(values=boxes.typed(entry)), len(entry.channels), len(entry.responsibilities))
 
 
 @blueprint.post("/teams/<slug>/edit")
@@ -173,40 +175,49 @@ def change_team(slug: str) -> Any:
     entry = queries.entry(slug, audiences=queries.EVERYBODY)
     typed = form(schemas.TeamForm(), request.form)
     rows = {
-        "channels": _rows(typed, "channels", entry.channels, records.channel),
-        "responsibilities": _rows(typed, "responsibilities", entry.responsibilities, records.responsibility),
+        "channels": rows_of(typed, "channels", entry.channels, records.channel),
+        "responsibilities": rows_of(
+            typed, "responsibilities", entry.responsibilities, records.responsibility
+        ),
     }
     if typed.valid:
         try:
-            with transaction() as session:
-                actions.edit_team(
-                    session,
-                    slug=slug,
-                    facts=boxes.changed(entry, records.facts(boxes.facts(typed.data, request.form))),
-                    channels=[records.channel(row) for row in rows["channels"]],
-                    responsibilities=[records.responsibility(row) for row in rows["responsibilities"]],
-                    evidence=typed.data["evidence"],
-                    revision=typed.data["revision"] or 0,
-                    now=clock.now(),
-                    actor=g.principal.actor,
-                )
+            return _entered(
+                entry,
+                facts=boxes.changed(entry, records.facts(boxes.facts(typed.data, request.form))),
+                channels=[records.channel(row) for row in rows["channels"]],
+                responsibilities=[records.responsibility(row) for row in rows["responsibilities"]],
+                evidence=typed.data["evidence"],
+                revision=typed.data["revision"] or 0,
+            )
+        except Stale:
+            return stale_page(slug), 409
+        except Refusal as refusal:
+            refuse(typed, refusal)
+    return edit_page(entry, typed, len(entry.channels), len(entry.responsibilities)), 422
+
+
+def _entered(entry: Entry, *, evidence: str, revision: int, **said: Any) -> Any:
+    """Enter it, or where the approval rule asks for another steward, propose it."""
+    slug, now, actor = entry.team.slug, clock.now(), g.principal.actor
+    asked = wanted(entry, **said)
+    with transaction() as session:
+        stands = queries.entry(slug, audiences=queries.EVERYBODY)
+        if not must_be_proposed(session, stands, asked):
+            actions.edit_team(
+                session, slug=slug, **said, evidence=evidence, revision=revision, now=now, actor=actor
+            )
             flash(_("Saved, with your evidence."), "success")
             return redirect(url_for("site.team", slug=slug))
-        except Stale:
-            return _stale(slug), 409
-        except Refusal as refusal:
-            _refuse(typed, refusal)
-    return _edit(entry, typed, len(entry.channels), len(entry.responsibilities)), 422
-
-
-def _stale(slug: str) -> str:
-    """The form with what stands now, beside what was typed over an older state: row N may be another row by now."""
-    entry = queries.entry(slug, audiences=queries.EVERYBODY)
-    standing = boxes.typed(entry)
-    named = [name for name in request.form if name not in (*NOT_DATA, *boxes.TICKED, "revision", "evidence")]
-    shown = Form(values=standing | {"evidence": request.form.get("evidence", "")})
-    yours = differing(request.form, standing, named)
-    return _edit(entry, shown, len(entry.channels), len(entry.responsibilities), yours)
+        if stands.team.revision != revision:
+            raise Stale("stale", "it was changed since you read it; read it again")
+        person = g.principal.user_ref
+        kept = propose(
+            session, slug=slug, wanted=asked, by=STEWARD, actor=actor, person=person, note=evidence,
+            office=office(), now=now,
+        )  # fmt: skip
+    flash(_("Proposed: a national point of contact’s address or key is nobody’s to change alone."), "success")
+    return redirect(url_for("proposals.proposal", ref=kept.ref))
 
 
 @blueprint.post("/teams/<slug>/mark")
@@ -256,61 +267,3 @@ def _page(found: listings.TeamPage, number: int) -> dict[str, Any]:
         "previous": number - 1 if number > 1 else None,
         "next": number + 1 if first + len(found.rows) < found.total else None,
     }
-
-
-def _edit(
-    entry: Entry | None,
-    typed: Form,
-    channels: int,
-    responsibilities: int,
-    yours: Mapping[str, str] | None = None,
-) -> str:
-    ticked = {name: [it] for name in boxes.TICKED if isinstance(it := typed.values.get(name, []), str)}
-    typed.values = {**typed.values, **ticked}
-    return render_template(
-        "directory/team_edit.html",
-        yours=yours,
-        team=entry.team._mapping if entry else None,
-        form=typed,
-        channels=min(channels, boxes.MOST_ROWS) + 2,
-        responsibilities=min(responsibilities, boxes.MOST_ROWS) + 2,
-        kinds=rules.TEAM_KINDS,
-        channel_kinds=rules.CHANNEL_KINDS,
-        purposes=rules.PURPOSES,
-        keys=rules.RESPONSIBILITY_KEYS,
-        roles=rules.ROLES,
-        audiences=rules.AUDIENCES,
-        host_kinds=rules.HOST_KINDS,
-        law_enforcement=rules.LAW_ENFORCEMENT,
-        lines=rules.LINES,
-        labels=tlp.LABELS,
-        intake=rules.INTAKE,
-        promises=rules.PROMISES,
-    )
-
-
-def _rows(typed: Form, name: str, stood: list[Any], check: Callable[[Any], Record]) -> list[dict[str, Any]]:
-    """The rows to be in force: the Nth box stands for the Nth row shown, further boxes for new rows."""
-    rows = [{column: getattr(row, column) for column in boxes.COLUMNS[name]} for row in stood]
-    given_rows, shown = typed.data.get(name, ()), min(len(rows), boxes.MOST_ROWS)
-    wanted = rows[min(len(given_rows), shown) :]
-    for n, box in enumerate(given_rows):
-        old = rows[n] if n < shown else {}
-        given = {column: value for column, value in box.items() if column != "remove"}
-        if box["remove"] or not box["value"]:
-            continue
-        row = {**old, **given}
-        try:
-            check(row)
-            wanted.append(row)
-        except Refusal as refusal:
-            for where, words in refusal.errors.items():
-                typed.errors[f"{name}.{n}.{where}"] = words
-    return wanted
-
-
-def _refuse(typed: Form, refusal: Refusal) -> None:
-    """Beside the box that it names, else above the form."""
-    for where, words in (refusal.errors or {"form": [refusal.message]}).items():
-        box = where.replace("[", ".").replace("]", "")
-        typed.errors.setdefault("form" if box[-1].isdigit() else box, []).extend(words)

@@ -25,6 +25,7 @@ LANGUAGES = {
 # What is translated whole: every page; and what a recipient sees, who never chose to come here.
 COMPLETE = ("en",)
 RECIPIENT = ("en", "ar")
+RECIPIENT_PATHS = ("/r/", "/claim/", "/proposed/")
 COOKIE = "pocdir_lang"
 
 
@@ -55,7 +56,7 @@ def chosen_language() -> str:
 
 
 def _offered() -> tuple[str, ...]:
-    return RECIPIENT if request.path.startswith("/r/") else COMPLETE
+    return RECIPIENT if request.path.startswith(RECIPIENT_PATHS) else COMPLETE
 
 
 def _counting(ngettext: Callable[..., str]) -> Callable[..., str]:

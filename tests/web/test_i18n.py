@@ -23,6 +23,9 @@ from jinja2 import Environment, nodes
 from jinja2.ext import extract_from_ast
 
 from pocdir.config import PACKAGE
+from pocdir.directory.claims import letter as claims
+from pocdir.directory.proposals import letter as proposed
+from pocdir.directory.rules.approval import DELAY, Approval
 from pocdir.outreach.rules import letter as letters
 from tests.conftest import ROOT, Api
 from tests.outreach import made
@@ -114,6 +117,47 @@ def test_every_text_of_the_recipients_pages_is_there_in_arabic(name: str, catalo
     texts = set(texts_of(f"outreach/{name}.html", None, set()))
     assert len(texts) > 20
     assert [text for text in texts if text not in catalogue or not said(catalogue, text)] == []
+
+
+@pytest.mark.parametrize("name", ["proposed", "claim_link"])
+def test_every_text_of_the_pages_behind_a_teams_link_is_there_in_arabic(
+    name: str, catalogue: Catalog
+) -> None:
+    texts = set(texts_of(f"directory/{name}.html", None, set()))
+    assert len(texts) > 20
+    assert [text for text in texts if not said(catalogue, text)] == []
+
+
+def test_every_word_of_a_teams_own_letters_is_there_in_arabic(now: dt.datetime, catalogue: Catalog) -> None:
+    asked: list[str] = []
+
+    def note(text: str) -> str:
+        asked.append(text)
+        return text
+
+    channel = {"field": "channel", "of": ["email", "a@b.example", "incident"]}
+    changes = [
+        channel | {"before": None, "after": {"preference": 1}},
+        channel | {"before": {"preference": 1}, "after": None},
+        channel | {"before": {"preference": 1}, "after": {"preference": 2}},
+        {"field": "website", "of": [], "before": None, "after": {"value": "https://b.example/"}},
+    ]
+    for needed in (Approval(2, notice=True), Approval(1, DELAY, notice=True)):
+        for by_team in (True, False):
+            proposed.notice(
+                team="t",
+                url="u",
+                changes=changes,
+                by_team=by_team,
+                needed=needed,
+                not_before=now,
+                link="l",
+                _=note,
+            )
+    claims.link(team="t", url="u", link="l", expires=now, _=note)
+    claims.again(team="t", url="u", when=now, _=note)
+    assert len(set(asked)) > 20
+    assert [text for text in set(asked) if not said(catalogue, text)] == []
 
 
 def test_every_text_of_the_error_page_is_there_in_arabic(catalogue: Catalog) -> None:

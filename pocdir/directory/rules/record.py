@@ -38,6 +38,9 @@ SOURCE_KINDS = (
 )  # fmt: skip
 MEMBERS = frozenset({"researcher", "owner", "team_contact"})  # roles that see channels for members
 STEWARD = "steward"  # the source whose rows people enter here
+# The sources of what a team's own staff enter: by themselves, or with the approval of the directory's rule.
+TEAM_ITSELF, TEAM_APPROVED = "the team itself", "the team itself, approved by a steward"
+OWN_SOURCES = frozenset({STEWARD, TEAM_ITSELF, TEAM_APPROVED})  # no file may speak in their name
 LIST_FACTS = frozenset({"languages", "memberships", "names", "tlp", "opt_outs", "intake"})
 # Facts that qualify another one: they count only beside it, from the source that says it or from a person.
 QUALIFIES = {
@@ -267,7 +270,7 @@ def edited(
     after = dict(ours)
     for key, statement in wanted.items():
         beneath = others.get(key)
-        if (beneath is None and _says_nothing(statement)) or (
+        if (beneath is None and says_nothing(statement)) or (
             beneath is not None and beneath.values == statement.values
         ):
             after.pop(key, None)
@@ -276,7 +279,8 @@ def edited(
     return diff(ours, after)
 
 
-def _says_nothing(statement: Statement) -> bool:
+def says_nothing(statement: Statement) -> bool:
+    """Whether it only takes away what others say: a row withdrawn, a fact that is none."""
     return bool(statement.values.get("withdrawn")) or statement.values.get("value", True) in (None, [])
 
 

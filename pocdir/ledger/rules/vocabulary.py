@@ -101,6 +101,10 @@ _ADDRESS = {
 }  # fmt: skip
 _QUARANTINED = {"source": _required(_line), "items": _required(_many), "reasons": Name(TEXTS)}
 _DECIDED = {"item": _required(_ref), "source": _required(_line), "note": _text}
+_PROPOSAL = {"proposal": _required(_ref)}
+_CHANGES = _PROPOSAL | {
+    "fields": _required(_choices(*TEAM_FACTS, "channel", "responsibility")), "changes": _required(Name(OBJECTS)),
+}  # fmt: skip
 _REVISION = {"revision": _required(_many)}  # which the act led to: their order, whatever a clock does
 # What bears TLP:RED leaves its label and the flag alone: nothing of its content stands in the ledger.
 _INCIDENT = {
@@ -244,7 +248,7 @@ VOCABULARY: Mapping[str, EventType] = {
             "origin": _required(_choice(*ORIGINS)),
             "fields": _required(_choices(*TEAM_FACTS, "channel", "responsibility")),
             "source": _required(_line), "changes": _required(Name(OBJECTS)), "evidence": _text,
-            "forced": Name(TEXTS),
+            "forced": Name(TEXTS), "proposal": _ref,
         },
     ),
     "quarantine.held": EventType("the import", _service, _QUARANTINED),
@@ -252,6 +256,29 @@ VOCABULARY: Mapping[str, EventType] = {
     "quarantine.approved": EventType("the act", ("steward",), _DECIDED),
     "quarantine.accepted": EventType("the act", ("steward", "service"), _DECIDED),
     "quarantine.refused": EventType("the act", ("steward",), _DECIDED),
+    "contact.proposed": EventType(
+        "the act",
+        ("team", "steward"),
+        _CHANGES | {"note": _text, "told": _many, "not_before": _time},
+    ),
+    "contact.approved": EventType("the act", ("steward",), _PROPOSAL),
+    "contact.refused": EventType(
+        "the act", ("steward", "service"), _PROPOSAL | {"reason": _required(_text)}
+    ),
+    "contact.retracted": EventType(
+        "the act",
+        _keepers,
+        _PROPOSAL | {"because": _required(_choice("taken_back", "stands_already", "nobody_decided"))},
+    ),
+    "contact.cancelled": EventType("the act", ("team",), _PROPOSAL | {"address": _line}),
+    "contact.renewed": EventType("the entry had changed", _service, _CHANGES),
+    "contact.claim_asked": EventType("the act", _service, {"address": _required(_line)}),
+    "contact.claimed": EventType(
+        "the act",
+        ("team",),
+        {"proof": _required(_choice("mail", "key")), "again": _flag, "address": _line, "fingerprint": _line},
+    ),
+    "contact.released": EventType("the act", ("team", "steward"), {"note": _text}),
     "incident.created": EventType("the act", _sender, _REVISION | {"tlp": _required(_label)} | _INCIDENT),
     "incident.changed": EventType(
         "the act",

@@ -1,0 +1,372 @@
+"""Proposing a change of an entry, agreeing, refusing, calling off, and entering it once it takes effect."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from pocdir.accounts.queries import steward_refs, team_contacts
+from pocdir.core.errors import Conflict, Forbidden, Invalid, Stale
+from pocdir.core.refs import new_ref
+from pocdir.directory import queries as directory
+from pocdir.directory.models import Team
+from pocdir.directory.proposals import letter, queries
+from pocdir.directory.proposals.entering import enter
+from pocdir.directory.proposals.models import Proposal, ProposalApproval
+from pocdir.directory.proposals.rules import (
+    APPLIED,
+    CANCELLED,
+    LAPSED,
+    LINK_LASTS,
+    MOST_GUARDED,
+    MOST_OPEN,
+    OPEN,
+    REFUSED,
+    SUPERSEDED,
+    TEAM,
+    WITHDRAWN,
+    Identity,
+    Item,
+    Words,
+    cancel_token,
+    check_token,
+    claimed_by_token,
+    concerned,
+    is_own_words,
+    items,
+    items_of,
+    link_unknown,
+    renewed,
+)
+from pocdir.directory.queries import EVERYBODY
+from pocdir.directory.rows import lock_directory
+from pocdir.directory.rules.approval import Decision, decide, is_guarded
+from pocdir.directory.rules.office import Office, language_for
+from pocdir.ledger.actions import append
+from pocdir.mail.actions import enqueue
+
+SERVICE = "service"
+RECIPIENT = "recipient"  # whoever holds the link that went to an address on record
+
+
+def propose(
+    session: Session,
+    *,
+    slug: str,
+    wanted: Mapping[Identity, Words | None],
+    by: str,
+    actor: str,
+    person: str | None,
+    note: str | None,
+    office: Office,
+    now: dt.datetime,
+) -> Proposal:
+    """Ask for a change of an entry: it waits for whom the approval rule names.
+
+    What a team says of itself (rules.OWN_WORDS) takes effect at once where it stands alone. Raises NotFound
+    `team_unknown`, Invalid `proposal_empty` when all of it stands already, Conflict `proposals_open`.
+    """
+    lock_directory(session, now=now)
+    team = directory.team_by_slug(slug, session, lock=True)
+    entry = directory.entry(slug, audiences=EVERYBODY)
+    changes = items(queries.standing(entry), wanted)
+    if not changes:
+        raise Invalid("proposal_empty", "nothing of it differs from what stands")
+    _refuse_too_many(session, team, changes)
+    proposal = Proposal(
+        ref=new_ref(now), team_id=team.id, team=team, by=by, proposer=actor, person=person,
+        changes=[item.as_dict() for item in changes], note=note, state=OPEN, revision=1,
+        proposed_at=now, noticed_at=now,
+    )  # fmt: skip
+    session.add(proposal)
+    session.flush()
+    decision = _decided(session, proposal)
+    told = _tell(session, proposal, entry, decision, office, now)
+    payload = _shown(proposal) | {"note": note, "told": told, "not_before": decision.not_before.isoformat()}
+    _record(session, "contact.proposed", proposal, payload=payload, claimed_by=by, actor=actor, now=now)
+    if by == TEAM and is_own_words(changes):
+        _enter(session, proposal, actor=actor, now=now)
+    else:
+        _settle_if_due(session, proposal, decision, actor=actor, now=now)
+    return proposal
+
+
+def must_be_proposed(
+    session: Session, entry: directory.Entry, wanted: Mapping[Identity, Words | None]
+) -> bool:
+    """Whether a steward may not enter this alone: a guarded change of an entry that its team has confirmed or claimed.
+
+    Of a lead that no team has answered for, a steward corrects the address alone: four eyes protect what stands firm.
+    """
+    changes = items(queries.standing(entry), wanted)
+    if not changes or not is_guarded(entry.team.kind, concerned(changes)):
+        return False
+    confirmed = entry.team.confirmed_at is not None or any(it.state == "verified" for it in entry.channels)
+    return confirmed or bool(team_contacts(session, entry.team.id))
+
+
+def approve(
+    session: Session,
+    *,
+    ref: str,
+    revision: int,
+    actor: str,
+    person: str | None,
+    office: Office,
+    now: dt.datetime,
+) -> Proposal:
+    """A steward agrees with a proposal as it was read; it is entered once all who are needed have.
+
+    Where the entry has changed meanwhile, nothing is approved: the proposal is returned with a higher revision
+    than `revision`, shown anew, and its approvals begin anew. Agreeing twice is agreeing once. Raises NotFound
+    `proposal_unknown`, Conflict `proposal_settled`, Forbidden `approval_personal` or `own_proposal`, Stale.
+    """
+    proposal = _open(session, ref, now)
+    if person is None or person not in steward_refs(session):
+        raise Forbidden(
+            "approval_personal", "a steward agrees in person: sign in, or use a token of your own"
+        )
+    if person == proposal.person:
+        raise Forbidden("own_proposal", "another steward agrees with what you proposed yourself")
+    if proposal.revision != revision:
+        raise Stale("stale", "it was changed since you read it; read it again")
+    if _renew(session, proposal, office, now):
+        return proposal
+    if person not in {each.person for each in proposal.approvals}:
+        proposal.approvals.append(ProposalApproval(person=person, at=now))
+        session.flush()
+        _record(session, "contact.approved", proposal, claimed_by="steward", actor=actor, now=now)
+    _settle_if_due(session, proposal, _decided(session, proposal), actor=actor, now=now)
+    return proposal
+
+
+def refuse(session: Session, *, ref: str, reason: str, actor: str, now: dt.datetime) -> Proposal:
+    """One steward's no is enough; raises NotFound `proposal_unknown`, Conflict `proposal_settled`."""
+    proposal = _open(session, ref, now)
+    _settle(proposal, REFUSED, by=actor, reason=reason, now=now)
+    claimed_by = SERVICE if actor == SERVICE else "steward"
+    payload = {"reason": reason}
+    _record(
+        session, "contact.refused", proposal, payload=payload, claimed_by=claimed_by, actor=actor, now=now
+    )
+    return proposal
+
+
+def withdraw(
+    session: Session, *, ref: str, team_id: int | None, actor: str, person: str | None, now: dt.datetime
+) -> Proposal:
+    """Whoever proposed it (or another contact of the same team) takes it back.
+
+    Raises NotFound `proposal_unknown`, also for one of another team, Conflict `proposal_settled`, Forbidden
+    `not_proposer`.
+    """
+    proposal = _open(session, ref, now)
+    own_team = proposal.by == TEAM and proposal.team_id == team_id
+    if not own_team and actor != proposal.proposer and (person is None or person != proposal.person):
+        raise Forbidden("not_proposer", "who proposed it takes it back; a steward may refuse it")
+    _settle(proposal, WITHDRAWN, by=actor, now=now)
+    payload = {"because": "taken_back"}
+    _record(
+        session, "contact.retracted", proposal, payload=payload, claimed_by=proposal.by, actor=actor, now=now
+    )
+    return proposal
+
+
+def lapse(session: Session, *, ref: str, now: dt.datetime) -> bool:
+    """Nobody decided for LAPSES_AFTER: it can be proposed again. False when it was decided meanwhile."""
+    proposal = queries.proposal(ref, session=session, lock=True)
+    if proposal.state != OPEN or proposal.due_at is not None:
+        return False
+    _end(session, proposal, LAPSED, "nobody_decided", now)
+    return True
+
+
+def addressed(
+    session: Session | None, token: str, *, office: Office, now: dt.datetime
+) -> tuple[Proposal, str]:
+    """The proposal of a notice's link and the address that it went to.
+
+    Raises NotFound `link_unknown`: forged, or the address was withdrawn or is not in the entry any more.
+    """
+    ref, address_id = claimed_by_token(token)
+    address = queries.address(address_id, session)
+    if address is None:
+        raise link_unknown()
+    check_token(office.secret, token, address=(address.kind, address.value, address.version), now=now)
+    proposal = queries.proposal(ref, session=session)
+    entry = directory.entry(proposal.team.slug, audiences=EVERYBODY)
+    if proposal.state == OPEN and address.value not in {it.value for it in entry.channels}:
+        raise link_unknown()
+    return proposal, address.value
+
+
+def cancel(session: Session, *, token: str, office: Office, now: dt.datetime) -> Proposal:
+    """Whoever reads an address on record calls a change off; raises what `addressed` does, `proposal_settled`."""
+    lock_directory(session, now=now)
+    named, address = addressed(session, token, office=office, now=now)
+    proposal = _open(session, named.ref, now)
+    _settle(proposal, CANCELLED, by=RECIPIENT, now=now)
+    payload = {"address": address}
+    _record(
+        session, "contact.cancelled", proposal, payload=payload, claimed_by="team", actor=RECIPIENT, now=now
+    )
+    return proposal
+
+
+def enter_due(session: Session, *, ref: str, office: Office, now: dt.datetime) -> bool:
+    """Enter what everybody needed has approved and whose time has come; False when it is no longer so."""
+    lock_directory(session, now=now)
+    proposal = queries.proposal(ref, session=session, lock=True)
+    if proposal.state != OPEN or _renew(session, proposal, office, now):
+        return False
+    _settle_if_due(session, proposal, _decided(session, proposal), actor=SERVICE, now=now)
+    return proposal.state == APPLIED
+
+
+def _open(session: Session, ref: str, now: dt.datetime) -> Proposal:
+    # The directory first: an approval enters what it approves, and importers take the same way round.
+    lock_directory(session, now=now)
+    proposal = queries.proposal(ref, session=session, lock=True)
+    if proposal.state != OPEN:
+        raise Conflict("proposal_settled", "this proposal is settled already")
+    return proposal
+
+
+def _refuse_too_many(session: Session, team: Team, changes: Sequence[Item]) -> None:
+    waiting = queries.open_of(team.id, session)
+    guarded = [it for it in waiting if is_guarded(team.kind, concerned(items_of(it.changes)))]
+    if len(waiting) >= MOST_OPEN or (
+        is_guarded(team.kind, concerned(changes)) and len(guarded) >= MOST_GUARDED
+    ):
+        raise Conflict(
+            "proposals_open", "other proposals wait for this team; withdraw one or let it be settled"
+        )
+
+
+def _decided(session: Session, proposal: Proposal) -> Decision:
+    return decide(
+        team_kind=proposal.team.kind,
+        what=concerned(items_of(proposal.changes)),
+        stewards=steward_refs(session),
+        proposer=proposal.person,
+        approvals={each.person: each.at for each in proposal.approvals},
+        proposed_at=proposal.noticed_at,
+    )
+
+
+def _settle_if_due(
+    session: Session, proposal: Proposal, decision: Decision, *, actor: str, now: dt.datetime
+) -> None:
+    proposal.due_at = decision.effective_at
+    if decision.is_due(now):
+        _enter(session, proposal, actor=actor, now=now)
+
+
+def _enter(session: Session, proposal: Proposal, *, actor: str, now: dt.datetime) -> None:
+    enter(session, proposal, actor=actor, now=now)
+    _settle(proposal, APPLIED, by=actor, now=now)
+
+
+def _settle(proposal: Proposal, state: str, *, by: str, now: dt.datetime, reason: str | None = None) -> None:
+    proposal.state, proposal.settled_at, proposal.settled_by, proposal.reason = state, now, by, reason
+
+
+def _end(session: Session, proposal: Proposal, state: str, because: str, now: dt.datetime) -> None:
+    """It comes to its end by itself."""
+    _settle(proposal, state, by=SERVICE, now=now)
+    payload = {"because": because}
+    _record(
+        session, "contact.retracted", proposal, payload=payload, claimed_by=SERVICE, actor=SERVICE, now=now
+    )
+
+
+def _renew(session: Session, proposal: Proposal, office: Office, now: dt.datetime) -> bool:
+    """Show it anew where the entry has changed in what it touches: who approved it approved something else."""
+    entry = directory.entry(proposal.team.slug, audiences=EVERYBODY)
+    standing, changes = queries.standing(entry), items_of(proposal.changes)
+    if all(standing.get(item.of) == item.before for item in changes):
+        return False
+    left = renewed(changes, standing)
+    proposal.revision += 1
+    proposal.approvals.clear()
+    proposal.due_at = None
+    if not left:
+        _end(session, proposal, SUPERSEDED, "stands_already", now)
+        return True
+    proposal.changes, proposal.noticed_at = [item.as_dict() for item in left], now
+    session.flush()
+    _tell(session, proposal, entry, _decided(session, proposal), office, now)
+    _record(
+        session,
+        "contact.renewed",
+        proposal,
+        payload=_shown(proposal),
+        claimed_by=SERVICE,
+        actor=SERVICE,
+        now=now,
+    )
+    return True
+
+
+def _tell(
+    session: Session,
+    proposal: Proposal,
+    entry: directory.Entry,
+    decision: Decision,
+    office: Office,
+    now: dt.datetime,
+) -> int:
+    """The notice to every address on record, where the rule asks for one; returns to how many."""
+    if not decision.needed.notice:
+        return 0
+    addresses = queries.addresses_on_record(entry, session)
+    language = language_for(entry.team.languages)
+    expires = now + LINK_LASTS
+    for address in addresses:
+        bound = (address.kind, address.value, address.version)
+        token = cancel_token(
+            office.secret, proposal.ref, address_id=address.id, address=bound, expires=expires
+        )
+        with force_locale(language):
+            text = letter.notice(
+                team=entry.team.name,
+                url=f"{office.url}/teams/{entry.team.slug}",
+                changes=proposal.changes,
+                by_team=proposal.by == TEAM,
+                needed=decision.needed,
+                not_before=decision.not_before,
+                link=f"{office.url}/proposed/{token}",
+                _=_,
+            )
+        enqueue(
+            session, kind="proposal_notice", to=address.value, subject=text.subject, body=text.body,
+            key=f"proposal:{proposal.ref}:{proposal.revision}:{address.id}", domain=office.mail_domain,
+            now=now, team=entry.team.slug, language=language, confidential=True, expires_at=expires,
+        )  # fmt: skip
+    return len(addresses)
+
+
+def _shown(proposal: Proposal) -> dict[str, object]:
+    fields = sorted({change["field"] for change in proposal.changes})
+    return {"fields": fields, "changes": proposal.changes}
+
+
+def _record(
+    session: Session,
+    type_: str,
+    proposal: Proposal,
+    *,
+    claimed_by: str,
+    actor: str,
+    now: dt.datetime,
+    payload: Mapping[str, object] | None = None,
+) -> None:
+    told = {name: value for name, value in (payload or {}).items() if value is not None}
+    append(
+        session, type=type_, now=now, actor=actor, claimed_by=claimed_by, team=proposal.team.slug,
+        payload={"proposal": proposal.ref, **told},
+    )  # fmt: skip

@@ -1,0 +1,76 @@
+"""The notice to every address on record that a guarded change was proposed, in plain text."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from pocdir.directory.rules.approval import Approval
+
+Translate = Callable[[str], str]
+
+
+class Letter(NamedTuple):
+    subject: str
+    body: str
+
+
+def notice(
+    *,
+    team: str,
+    url: str,
+    changes: Iterable[Mapping[str, Any]],
+    by_team: bool,
+    needed: Approval,
+    not_before: dt.datetime,
+    link: str,
+    _: Translate = str,
+) -> Letter:
+    """What would change, when, and the link that calls it off; `_` is a gettext function."""
+    who = (
+        _("Somebody who is known to us as the team's own contact has proposed it.")
+        if by_team
+        else _("A steward of the directory has proposed it.")
+    )
+    when = (
+        _("It takes effect as soon as two stewards have approved it.")
+        if needed.eyes > 1
+        else _("It takes effect not before %(time)s UTC, and after a steward's approval where one is needed.")
+        % {"time": not_before.strftime("%Y-%m-%d %H:%M")}
+    )
+    paragraphs = (
+        _("Dear colleagues,"),
+        _("a change of the entry of %(team)s in this directory of points of contact was proposed:")
+        % {"team": team}
+        + f"\n{url}",
+        "\n".join(f"- {line(each, _)}" for each in changes),
+        f"{who} {when}",
+        _("If it is right, nothing is asked of you. If it is not, this link calls the change off:")
+        + f"\n{link}",
+        _("Opening the link changes nothing. This letter goes to every address on record for the team."),
+    )
+    return Letter(_("A change of your entry was proposed"), "\n\n".join(paragraphs) + "\n")
+
+
+def line(change: Mapping[str, Any], _: Translate = str) -> str:
+    """One change: `cert@example.org (incident): added`, `website: old -> new`."""
+    before, after = change["before"], change["after"]
+    if change["field"] not in ("channel", "responsibility"):
+        return f"{change['field']}: {_said(before, _)} -> {_said(after, _)}"
+    done = _("added") if before is None else _("removed") if after is None else _("changed")
+    kind, value, of = change["of"]
+    named = f"{value} ({kind}, {of})" if change["field"] == "channel" else f"{kind} {value} ({of})"
+    if before is None or after is None:
+        return f"{named}: {done}"
+    words = (
+        f"{name}: {before.get(name)} -> {after[name]}" for name in after if after[name] != before.get(name)
+    )
+    return f"{named}: {done} ({', '.join(words)})"
+
+
+def _said(words: Mapping[str, Any] | None, _: Translate) -> str:
+    value = words["value"] if words else None
+    if value in (None, []):
+        return _("none")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

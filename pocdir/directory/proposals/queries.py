@@ -1,0 +1,152 @@
+"""Which proposals there are, and what stands that they would change."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from pocdir.core.errors import NotFound
+from pocdir.db import db
+from pocdir.directory import queries
+from pocdir.directory.formats.records import (
+    CHANNEL_WORDS,
+    RESPONSIBILITY_WORDS,
+    ChannelRecord,
+    ResponsibilityRecord,
+    identity,
+)
+from pocdir.directory.models import Address, Team
+from pocdir.directory.proposals.models import Proposal
+from pocdir.directory.proposals.rules import OPEN, Identity, Words, concerned, items_of
+from pocdir.directory.queries import Entry
+from pocdir.directory.rules.approval import is_guarded
+from pocdir.directory.rules.record import DEAD_STATES
+from pocdir.directory.rules.steward import KINDS, Waiting
+from pocdir.directory.rules.steward import waiting as desk
+
+MOST_ADDRESSES = 20  # that one notice goes to
+
+
+def standing(entry: Entry) -> dict[Identity, Words]:
+    """What is in force in an entry (as its reader may see it), by identity."""
+    told: dict[Identity, Words] = {
+        ("fact", name): {"value": value}
+        for name, value in queries.said(entry.team).items()
+        if value not in (None, [])
+    }
+    for it in entry.channels:
+        words = {name: getattr(it, name) for name in CHANNEL_WORDS}
+        told["channel", it.kind, it.value, it.purpose] = words
+    for row in entry.responsibilities:
+        words = {name: getattr(row, name) for name in RESPONSIBILITY_WORDS}
+        told["responsibility", row.key, row.value, row.role] = words
+    return told
+
+
+def wanted(
+    seen: Entry,
+    facts: Mapping[str, Any],
+    channels: Iterable[ChannelRecord] | None,
+    responsibilities: Iterable[ResponsibilityRecord] | None,
+) -> dict[Identity, Words | None]:
+    """What is to stand; a list that is given is the whole list of what its sender may see (`seen`)."""
+    asked: dict[Identity, Words | None] = {("fact", name): {"value": value} for name, value in facts.items()}
+    lists: tuple[tuple[str, Iterable[Any] | None, tuple[str, ...]], ...] = (
+        ("channel", channels, CHANNEL_WORDS),
+        ("responsibility", responsibilities, RESPONSIBILITY_WORDS),
+    )
+    for kind, rows, names in lists:
+        if rows is not None:
+            asked |= {of: None for of in standing(seen) if of[0] == kind}
+            asked |= {identity(row): {name: getattr(row, name) for name in names} for row in rows}
+    return asked
+
+
+def proposal(
+    ref: str, *, team_id: int | None = None, session: Session | None = None, lock: bool = False
+) -> Proposal:
+    """One proposal (of this team only, where one is named); raises NotFound `proposal_unknown`."""
+    statement = select(Proposal).where(Proposal.ref == ref)
+    if team_id is not None:
+        statement = statement.where(Proposal.team_id == team_id)
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    found = (session or db.session()).scalar(statement)
+    if found is None:
+        raise NotFound("proposal_unknown", "there is no such proposal")
+    return found
+
+
+def proposals(
+    *, team_id: int | None = None, is_open: bool = False, after: str | None = None, limit: int = 100
+) -> Sequence[Proposal]:
+    """Proposals (of one team) after the one with the ref `after`, oldest first."""
+    statement = select(Proposal).options(selectinload(Proposal.approvals), selectinload(Proposal.team))
+    if team_id is not None:
+        statement = statement.where(Proposal.team_id == team_id)
+    if is_open:
+        statement = statement.where(Proposal.state == OPEN)
+    if after:
+        statement = statement.where(
+            Proposal.id > select(Proposal.id).where(Proposal.ref == after).scalar_subquery()
+        )
+    return db.session().scalars(statement.order_by(Proposal.id).limit(limit)).all()
+
+
+def open_of(team_id: int, session: Session) -> Sequence[Proposal]:
+    """What waits in the entry of one team."""
+    return session.scalars(select(Proposal).where(Proposal.team_id == team_id, Proposal.state == OPEN)).all()
+
+
+def due(now: dt.datetime) -> list[str]:
+    """The refs of proposals that everybody needed has approved and whose time has come."""
+    statement = select(Proposal.ref).where(Proposal.state == OPEN, Proposal.due_at <= now)
+    return list(db.session().scalars(statement.order_by(Proposal.due_at, Proposal.id)))
+
+
+def undecided(now: dt.datetime) -> list[str]:
+    """The refs of proposals that nobody has decided for so long that they lapse."""
+    over = Proposal.proposed_at <= now - (KINDS["proposal"].after or dt.timedelta.max)
+    statement = select(Proposal.ref).where(Proposal.state == OPEN, Proposal.due_at.is_(None), over)
+    return list(db.session().scalars(statement.order_by(Proposal.id)))
+
+
+def waiting(now: dt.datetime) -> list[Waiting]:
+    """What asks for a steward: a national point of contact's address or key before all else."""
+    statement = (
+        select(Proposal)
+        .options(selectinload(Proposal.team))
+        .where(Proposal.state == OPEN, Proposal.due_at.is_(None))
+    )
+    return [
+        desk(
+            "proposal_national" if is_guarded(it.team.kind, concerned(items_of(it.changes))) else "proposal",
+            slug=it.team.slug,
+            since=it.proposed_at,
+            where=f"/proposals/{it.ref}",
+        )
+        for it in db.session().scalars(statement.order_by(Proposal.id))
+    ]
+
+
+def addresses_on_record(entry: Entry, session: Session) -> list[Address]:
+    """The mail addresses in force that a letter reaches, each once, in the order to be tried."""
+    live = [c.value for c in entry.channels if c.kind == "email" and c.state not in DEAD_STATES]
+    values = list(dict.fromkeys(live))[:MOST_ADDRESSES]
+    rows = session.scalars(select(Address).where(Address.kind == "email", Address.value.in_(values)))
+    return sorted(rows, key=lambda row: values.index(row.value))
+
+
+def address(address_id: int, session: Session | None = None) -> Address | None:
+    """An address by its row."""
+    return (session or db.session()).get(Address, address_id)
+
+
+def team_slugs(ids: Collection[int]) -> dict[int, str]:
+    """The slugs of these teams."""
+    rows = db.session().execute(select(Team.id, Team.slug).where(Team.id.in_(ids)))
+    return {row.id: row.slug for row in rows}

@@ -1,0 +1,445 @@
+"""Changes of an entry: proposed by the team, agreed by stewards, entered once, called off by who reads the mailbox."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+
+from pocdir.accounts.actions import create_token
+from pocdir.accounts.models import User
+from pocdir.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound, Stale
+from pocdir.db import db, transaction
+from pocdir.directory import actions as directory_actions
+from pocdir.directory import queries as directory
+from pocdir.directory.formats import records
+from pocdir.directory.office import office
+from pocdir.directory.proposals import actions, jobs, queries
+from pocdir.directory.proposals.models import Proposal
+from pocdir.directory.queries import EVERYBODY
+from pocdir.ledger.queries import events_of_team
+from pocdir.mail.models import Mail
+from tests.accounts.made import every, person
+from tests.conftest import NOW, Api
+from tests.directory import made
+
+HOUR = dt.timedelta(hours=1)
+NEW = "desk@cert.example"
+
+
+@pytest.fixture
+def anna(app: Flask) -> User:
+    return person("anna@example.org", now=NOW, site_role="steward")
+
+
+@pytest.fixture
+def ben(app: Flask) -> User:
+    return person("ben@example.org", now=NOW, site_role="steward")
+
+
+@pytest.fixture
+def slug(app: Flask) -> str:
+    """A national team with one address."""
+    made.imported(made.file(made.team_json()))
+    return "cert-example"
+
+
+def contact(slug: str, email: str = "staff@cert.example") -> User:
+    return person(email, now=NOW, team_id=directory.team_by_slug(slug).id)
+
+
+def proposed(
+    slug: str,
+    by: User | None = None,
+    *,
+    facts: dict[str, Any] | None = None,
+    channels: list[dict[str, Any]] | None = None,
+    steward: bool = False,
+    now: dt.datetime = NOW,
+) -> str:
+    """The ref of a proposal."""
+    seen = directory.entry(slug, audiences=EVERYBODY)
+    rows = None if channels is None else [records.channel(row) for row in channels]
+    wanted = queries.wanted(seen, records.facts(facts or {}), rows, None)
+    ref = by.ref if by else "0"
+    with transaction() as session:
+        return actions.propose(
+            session,
+            slug=slug,
+            wanted=wanted,
+            by="steward" if steward else "team",
+            actor=f"user:{ref}",
+            person=by.ref if by else None,
+            note="we have moved",
+            office=office(),
+            now=now,
+        ).ref
+
+
+def agreed(ref: str, steward: User, revision: int = 1, now: dt.datetime = NOW) -> Proposal:
+    with transaction() as session:
+        return actions.approve(
+            session,
+            ref=ref,
+            revision=revision,
+            actor=f"user:{steward.ref}",
+            person=steward.ref,
+            office=office(),
+            now=now,
+        )
+
+
+def edited(slug: str, **more: Any) -> None:
+    """A steward's own edit of the entry."""
+    with transaction() as session:
+        directory_actions.edit_team(session, slug=slug, now=NOW, actor="user:x", **more)
+
+
+def kept(ref: str) -> Proposal:
+    db.session.rollback()
+    db.session.expire_all()
+    return queries.proposal(ref)
+
+
+def addresses(slug: str) -> list[str]:
+    db.session.rollback()
+    return [it.value for it in directory.entry(slug, audiences=EVERYBODY).channels]
+
+
+def types(slug: str) -> list[str]:
+    db.session.rollback()
+    found = events_of_team(slug)
+    return [each.type for each in found]
+
+
+def letters(kind: str = "proposal_notice") -> list[Mail]:
+    return [mail for mail in every(Mail) if mail.kind == kind]
+
+
+def link_in(mail: Mail) -> str:
+    found = re.search(r"/proposed/([\w-]+)", mail.body or "")
+    assert found
+    return found[1]
+
+
+def test_a_fact_waits_for_one_steward_and_then_stands_as_the_teams_own_word(slug: str, anna: User) -> None:
+    ref = proposed(slug, contact(slug), facts={"website": "https://new.example/"})
+    assert kept(ref).state == "open"
+    assert letters() == []
+    assert agreed(ref, anna).state == "applied"
+    fact = next(it for it in directory.facts_of(slug) if it["field"] == "website" and it["in_force"])
+    assert (fact["value"], fact["source"]) == (
+        "https://new.example/", "the team itself, approved by a steward",
+    )  # fmt: skip
+    assert (fact["origin"], fact["as_of"]) == ("manual", NOW.date().isoformat())
+    told = ["contact.approved", "contact.changed", "contact.changed", "contact.proposed"]
+    assert sorted(types(slug)) == told, "the import, and these"
+
+
+def test_it_stands_over_what_a_steward_had_entered_before(slug: str, anna: User) -> None:
+    edited(slug, facts={"website": "https://old.example/"})
+    agreed(proposed(slug, contact(slug), facts={"website": "https://new.example/"}), anna)
+    db.session.rollback()
+    assert directory.entry(slug).team.website == "https://new.example/"
+
+
+def test_what_a_team_publishes_of_itself_stands_at_once(slug: str) -> None:
+    ref = proposed(slug, contact(slug), facts={"intake": ["evidence"], "promise": {"answer": "P3D"}})
+    assert kept(ref).state == "applied"
+    fact = next(it for it in directory.facts_of(slug) if it["field"] == "intake")
+    assert fact["source"] == "the team itself"
+
+
+def test_own_words_beside_others_wait_with_them(slug: str) -> None:
+    ref = proposed(slug, contact(slug), facts={"intake": ["evidence"], "website": "https://new.example/"})
+    assert kept(ref).state == "open"
+
+
+def test_a_steward_proposes_no_words_of_the_team_at_once(slug: str, anna: User, ben: User) -> None:
+    assert kept(proposed(slug, anna, facts={"intake": ["evidence"]}, steward=True)).state == "open"
+
+
+def test_a_national_address_takes_two_stewards_and_tells_every_address_on_record(
+    slug: str, anna: User, ben: User
+) -> None:
+    ref = proposed(slug, contact(slug), channels=[made.channel(NEW)])
+    assert [mail.to for mail in letters()] == ["cert@cert.example"]
+    assert "two stewards" in (letters()[0].body or "")
+    assert agreed(ref, anna).state == "open"
+    assert agreed(ref, anna).state == "open", "agreeing twice is agreeing once"
+    assert addresses(slug) == ["cert@cert.example"]
+    assert agreed(ref, ben).state == "applied"
+    assert addresses(slug) == [NEW]
+
+
+def test_one_steward_alone_waits_72_hours_and_the_worker_enters_it_once(slug: str, anna: User) -> None:
+    ref = proposed(slug, contact(slug), channels=[made.channel(NEW)])
+    assert agreed(ref, anna).state == "open"
+    assert jobs.enter_due(NOW + 71 * HOUR) == 0
+    assert addresses(slug) == ["cert@cert.example"]
+    assert jobs.enter_due(NOW + 72 * HOUR) == 1
+    assert addresses(slug) == [NEW]
+    assert jobs.enter_due(NOW + 73 * HOUR) == 0
+    assert types(slug).count("contact.changed") == 2, "the import, and this"
+
+
+def test_the_only_steward_proposes_and_every_address_hears_of_it_first(slug: str, anna: User) -> None:
+    ref = proposed(slug, anna, channels=[made.channel(NEW)], steward=True)
+    assert len(letters()) == 1
+    assert kept(ref).due_at == NOW + 72 * HOUR
+    assert jobs.enter_due(NOW + 72 * HOUR) == 1
+    assert directory.entry(slug).channels[0].source == "steward"
+
+
+def test_a_second_steward_who_comes_later_is_asked_too(slug: str, anna: User) -> None:
+    ref = proposed(slug, contact(slug), channels=[made.channel(NEW)])
+    agreed(ref, anna)
+    ben = person("ben@example.org", now=NOW, site_role="steward")
+    assert jobs.enter_due(NOW + 72 * HOUR) == 0
+    assert kept(ref).due_at is None
+    assert agreed(ref, ben).state == "applied"
+
+
+def test_who_proposed_it_does_not_approve_it(slug: str, anna: User, ben: User) -> None:
+    ref = proposed(slug, anna, facts={"website": "https://new.example/"}, steward=True)
+    with pytest.raises(Forbidden) as refused:
+        agreed(ref, anna)
+    assert refused.value.code == "own_proposal"
+
+
+def test_who_is_no_steward_does_not_approve(slug: str, anna: User) -> None:
+    staff = contact(slug)
+    ref = proposed(slug, staff, facts={"website": "https://new.example/"})
+    with pytest.raises(Forbidden) as refused:
+        agreed(ref, staff)
+    assert refused.value.code == "approval_personal"
+
+
+def test_an_entry_that_changed_meanwhile_is_shown_anew_and_approvals_begin_anew(
+    slug: str, anna: User, ben: User
+) -> None:
+    ref = proposed(
+        slug, contact(slug), channels=[made.channel(NEW), made.channel(openpgp_fingerprint="A" * 40)]
+    )
+    agreed(ref, anna)
+    edited(slug, channels=[records.channel(made.channel(preference=3))])
+    renewed = agreed(ref, ben)
+    assert (renewed.state, renewed.revision, len(renewed.approvals)) == ("open", 2, 0)
+    assert len(letters()) == 2, "the notice goes out anew"
+    standing = next(it for it in renewed.changes if it["of"][1] == "cert@cert.example")
+    assert standing["before"]["preference"] == 3
+    with pytest.raises(Stale):
+        agreed(ref, anna, revision=1)
+    agreed(ref, anna, revision=2)
+    assert agreed(ref, ben, revision=2).state == "applied"
+    assert "contact.renewed" in types(slug)
+
+
+def test_the_worker_enters_nothing_over_an_entry_that_changed_meanwhile(slug: str, anna: User) -> None:
+    ref = proposed(slug, contact(slug), channels=[made.channel(preference=2), made.channel(NEW)])
+    agreed(ref, anna)
+    edited(slug, channels=[records.channel(made.channel(preference=3))])
+    assert jobs.enter_due(NOW + 72 * HOUR) == 0
+    again = kept(ref)
+    assert (again.state, again.revision, again.due_at) == ("open", 2, None)
+    assert again.noticed_at == NOW + 72 * HOUR
+
+
+def test_an_entry_that_changed_elsewhere_does_not_hold_it_up(slug: str, anna: User) -> None:
+    ref = proposed(slug, contact(slug), facts={"website": "https://new.example/"})
+    edited(slug, facts={"timezone": "Europe/Vienna"})
+    assert agreed(ref, anna).state == "applied"
+
+
+def test_what_stands_already_by_other_ways_is_settled(slug: str, anna: User) -> None:
+    ref = proposed(slug, contact(slug), facts={"website": "https://new.example/"})
+    edited(slug, facts={"website": "https://new.example/"})
+    assert agreed(ref, anna).state == "superseded"
+
+
+def test_what_nobody_decides_lapses_and_stands_on_the_desk_until_then(slug: str, anna: User) -> None:
+    ref = proposed(slug, contact(slug), channels=[made.channel(NEW)])
+    proposed(slug, None, facts={"website": "https://new.example/"})
+    assert [it.kind for it in queries.waiting(NOW)] == ["proposal_national", "proposal"]
+    assert jobs.lapse(NOW + dt.timedelta(days=89)) == 0
+    assert jobs.lapse(NOW + dt.timedelta(days=90)) == 2
+    assert kept(ref).state == "lapsed"
+    assert queries.waiting(NOW) == []
+
+
+def test_a_refusal_has_its_reason_and_is_the_end(slug: str, anna: User) -> None:
+    ref = proposed(slug, contact(slug), facts={"website": "https://new.example/"})
+    with transaction() as session:
+        actions.refuse(session, ref=ref, reason="the page is not theirs", actor="user:x", now=NOW)
+    assert (kept(ref).state, kept(ref).reason) == ("refused", "the page is not theirs")
+    with pytest.raises(Conflict) as refused:
+        agreed(ref, anna)
+    assert refused.value.code == "proposal_settled"
+    assert "contact.refused" in types(slug)
+
+
+def test_whoever_reads_the_mailbox_calls_it_off_and_the_worker_enters_nothing(slug: str, anna: User) -> None:
+    ref = proposed(slug, contact(slug), channels=[made.channel(NEW)])
+    agreed(ref, anna)
+    token = link_in(letters()[0])
+    with transaction() as session:
+        actions.cancel(session, token=token, office=office(), now=NOW + HOUR)
+    assert kept(ref).state == "cancelled"
+    assert jobs.enter_due(NOW + 72 * HOUR) == 0
+    assert "contact.cancelled" in types(slug)
+
+
+def test_the_link_dies_with_its_address_and_with_time(slug: str, anna: User) -> None:
+    proposed(slug, contact(slug), channels=[made.channel(), made.channel(NEW)])
+    token = link_in(letters()[0])
+    with pytest.raises(Gone):
+        actions.addressed(None, token, office=office(), now=NOW + dt.timedelta(days=91))
+    with pytest.raises(NotFound):
+        actions.addressed(None, token[:-2] + "AA", office=office(), now=NOW)
+    with transaction() as session:
+        directory_actions.mark_address(
+            session, kind="email", value="cert@cert.example", state="withdrawn", evidence="a call", now=NOW,
+            actor="user:x",
+        )  # fmt: skip
+    with pytest.raises(NotFound):
+        actions.addressed(None, token, office=office(), now=NOW)
+
+
+def test_the_proposer_takes_it_back_and_nobody_else(slug: str, anna: User) -> None:
+    staff = contact(slug)
+    ref = proposed(slug, staff, facts={"website": "https://new.example/"})
+    with pytest.raises(Forbidden), transaction() as session:
+        actions.withdraw(session, ref=ref, team_id=None, actor="user:x", person=anna.ref, now=NOW)
+    with transaction() as session:
+        actions.withdraw(session, ref=ref, team_id=None, actor=f"user:{staff.ref}", person=staff.ref, now=NOW)
+    assert kept(ref).state == "withdrawn"
+
+
+def test_a_proposal_that_changes_nothing_is_refused(slug: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        proposed(slug, contact(slug), facts={"country": "AT", "website": None})
+    assert refused.value.code == "proposal_empty"
+
+
+def test_one_guarded_change_at_a_time_waits_for_a_team(slug: str, anna: User) -> None:
+    staff = contact(slug)
+    proposed(slug, staff, channels=[made.channel(NEW)])
+    with pytest.raises(Conflict) as refused:
+        proposed(slug, staff, channels=[made.channel("other@cert.example")])
+    assert refused.value.code == "proposals_open"
+    assert len(letters()) == 1
+
+
+def test_taking_the_kind_away_from_a_national_team_is_guarded_as_its_address_is(
+    slug: str, anna: User, ben: User
+) -> None:
+    ref = proposed(slug, contact(slug), facts={"kind": "academic"})
+    assert agreed(ref, anna).state == "open"
+
+
+def test_a_withdrawn_channel_stays_away_though_the_list_still_has_it(
+    slug: str, anna: User, ben: User
+) -> None:
+    ref = proposed(slug, contact(slug), channels=[made.channel(NEW)])
+    agreed(ref, anna)
+    agreed(ref, ben)
+    made.imported(made.file(made.team_json()))
+    assert addresses(slug) == [NEW]
+
+
+def test_a_letter_to_a_team_that_speaks_arabic_is_in_arabic(slug: str, anna: User) -> None:
+    edited(slug, facts={"languages": ["ar", "en"]})
+    proposed(slug, contact(slug), channels=[made.channel(NEW)])
+    assert letters()[0].language == "ar"
+
+
+# over HTTP
+
+
+def token_of(app: Flask, slug: str) -> Api:
+    with transaction() as session:
+        text = create_token(
+            session, workspace_id=None, team_id=directory.team_by_slug(slug).id, now=NOW, actor="operator"
+        )[1]
+    return Api(app, text)
+
+
+def token_for(app: Flask, steward: User, *scopes: str) -> Api:
+    with transaction() as session:
+        lab = directory_lab(session)
+        text = create_token(session, workspace_id=lab, scopes=scopes, now=NOW, actor=f"user:{steward.ref}")[1]
+    return Api(app, text)
+
+
+def directory_lab(session: Any) -> int:
+    from pocdir.accounts import actions as accounts
+    from pocdir.accounts import queries as people
+
+    kept = people.find_workspace(session, "desk")
+    return (kept or accounts.create_workspace(session, name="desk", now=NOW, actor="operator")).id
+
+
+def test_a_team_proposes_by_its_token_and_two_stewards_agree_by_theirs(
+    app: Flask, slug: str, anna: User, ben: User
+) -> None:
+    with time_machine.travel(NOW, tick=False):
+        ours = token_of(app, slug)
+        body = {"channels": [made.channel(NEW)], "note": "we have moved"}
+        told = ours.post(f"/api/v1/teams/{slug}/proposals", body)
+        assert told.status_code == 201, told.text
+        assert told.json["missing"] == 2 and told.json["by"] == "team"
+        where = told.headers["Location"]
+        assert ours.get(where).json["changes"] == told.json["changes"]
+        assert ours.get("/api/v1/proposals").json["items"][0]["ref"] == told.json["ref"]
+        assert ours.post(f"{where}/approvals", {}).status_code == 403
+        for steward, missing in ((anna, 1), (ben, 0)):
+            one = token_for(app, steward, "proposal.read", "proposal.decide")
+            assert one.post(f"{where}/approvals", {}).json["code"] == "revision_needed"
+            answer = one.post(f"{where}/approvals", {}, **{"If-Match": '"1"'})
+            assert (answer.status_code, answer.json["missing"]) == (200, missing), answer.text
+            second = token_for(app, steward, "proposal.decide")
+            if missing:
+                assert second.post(f"{where}/approvals", {"revision": 1}).json["missing"] == 1, "one person"
+        assert ours.get(where).json["state"] == "applied"
+        assert token_for(app, anna, "proposal.decide").post(
+            f"{where}/refusals", {"reason": "late"}
+        ).json["code"] == "proposal_settled"  # fmt: skip
+
+
+def test_a_team_touches_no_other_team(app: Flask, slug: str, anna: User) -> None:
+    other = made.team("cert-other")
+    ref = proposed(slug, contact(slug), facts={"website": "https://new.example/"})
+    with time_machine.travel(NOW, tick=False):
+        theirs = token_of(app, other)
+        missing = theirs.post("/api/v1/teams/nobody/proposals", {"website": "https://x.example/"})
+        answer = theirs.post(f"/api/v1/teams/{slug}/proposals", {"website": "https://x.example/"})
+        assert (answer.status_code, answer.json["code"]) == (404, "team_unknown")
+        assert answer.json["detail"] == missing.json["detail"]
+        for path, method in (
+            (f"/api/v1/proposals/{ref}", "get"),
+            (f"/api/v1/proposals/{ref}/withdrawals", "post"),
+        ):
+            told = getattr(theirs, method)(path)
+            assert (told.status_code, told.json["code"]) == (404, "proposal_unknown")
+        assert theirs.get("/api/v1/proposals").json["items"] == []
+        assert theirs.get(f"/api/v1/teams/{slug}/proposals").status_code == 404
+        assert Api(app, None).get("/api/v1/proposals").status_code == 401
+
+
+def test_an_operators_token_does_not_agree_in_a_stewards_place(app: Flask, slug: str, anna: User) -> None:
+    ref = proposed(slug, contact(slug), facts={"website": "https://new.example/"})
+    with time_machine.travel(NOW, tick=False):
+        with transaction() as session:
+            text = create_token(
+                session,
+                workspace_id=directory_lab(session),
+                scopes=["proposal.decide"],
+                now=NOW,
+                actor="operator",
+            )[1]
+        answer = Api(app, text).post(f"/api/v1/proposals/{ref}/approvals", {"revision": 1})
+        assert (answer.status_code, answer.json["code"]) == (403, "approval_personal")
