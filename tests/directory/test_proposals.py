@@ -80,14 +80,15 @@ def proposed(
         ).ref
 
 
-def agreed(ref: str, steward: User, revision: int = 1, now: dt.datetime = NOW) -> Proposal:
+def agreed(ref: str, steward: User | str, revision: int = 1, now: dt.datetime = NOW) -> Proposal:
+    who = steward if isinstance(steward, str) else steward.ref
     with transaction() as session:
         return actions.approve(
             session,
             ref=ref,
             revision=revision,
-            actor=f"user:{steward.ref}",
-            person=steward.ref,
+            actor=f"user:{who}",
+            person=who,
             office=office(),
             now=now,
         )

@@ -160,7 +160,7 @@ def cancel(token: str) -> Any:
     """Call the change off, once it was asked again."""
     kept, _address = actions.addressed(None, token, office=office(), now=clock.now())
     if request.form.get("confirmed") != "yes":
-        return render_template("directory/proposed.html", **_told(kept, token), asked=True)
+        return render_template("directory/proposed.html", **(_told(kept, token) | {"asked": True}))
     with transaction() as session:
         kept = actions.cancel(session, token=token, office=office(), now=clock.now())
     return render_template("directory/proposed.html", **_told(queries.proposal(kept.ref), token))
