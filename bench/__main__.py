@@ -7,7 +7,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from bench import lookup, notify, start
+from bench import directory_import, lookup, notify, start
 from pocdir import config
 from pocdir.app import create_app
 from pocdir.core import clock
@@ -29,6 +29,7 @@ def main() -> None:
         report_lookup(lookup.measure(app))
         report_start(start.measure(environment), start.heavy_modules(environment))
         report_notify(notify.measure(app, folder, told))
+        report_import(directory_import.measure())
         with app.app_context():
             db.engine.dispose()
 
@@ -65,6 +66,14 @@ def report_notify(rates: dict[str, float]) -> None:
         print(f"  {name:26} {value:8.0f} a second")
     verdict("ledger append / raw INSERT", rates["ledger append"] / rates["raw INSERT"], at_least=0.4)
     verdict("POST / raw INSERT", rates["POST /notifications"] / rates["raw INSERT again"], at_least=0.08)
+
+
+def report_import(found: dict[str, dict[str, float]]) -> None:
+    print(f"\nImporting {directory_import.RECORDS} records into an embedded database")
+    for name, each in found.items():
+        print(f"  {name:26} {each['seconds']:8.1f} s {each['megabytes']:6.0f} MB")
+    verdict("slowest import, seconds", max(each["seconds"] for each in found.values()), at_most=60)
+    verdict("largest import, MB", max(each["megabytes"] for each in found.values()), at_most=500)
 
 
 def verdict(name: str, value: float, *, at_most: float | None = None, at_least: float | None = None) -> None:

@@ -14,8 +14,11 @@ from pocdir.core.text import fold
 from pocdir.directory.formats import values
 from pocdir.directory.formats.outside import registrable
 from pocdir.directory.formats.records import TeamRecord
-from pocdir.directory.models import Responsibility, Team
+from pocdir.directory.models import Responsibility, Team, TeamFact
 from pocdir.directory.rules.record import Key, Statement
+
+# What a team is called by somebody who keeps a register of teams: it stays when the name changes.
+IDS = ("first_id", "ripe_org", "misp_uuid")
 
 
 @dataclass(slots=True)
@@ -25,6 +28,7 @@ class Known:
     taken: set[str] = field(default_factory=set)
     by_name: dict[str, list[tuple[str | None, str]]] = field(default_factory=dict)
     by_domain: dict[str, set[str]] = field(default_factory=dict)
+    by_id: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     called: dict[tuple[str, str | None], str] = field(default_factory=dict)  # by this source, the last time
     told: frozenset[str] = frozenset()  # whose facts this source gave the last time
 
@@ -34,12 +38,14 @@ def named(
 ) -> dict[str, TeamRecord]:
     """Each record by the slug of its team.
 
-    Without a slug it is the team that this source called so last, else the one of this name and country (a
-    record without a country: the only one of this name), else the one whose website or domain it names, else a
-    new one. A lead says nothing of a team that others know but its channels. Raises Invalid
-    `record_invalid` for two records of one team, `team_ambiguous` for a domain of several.
+    Without a slug it is the team with one of its ids elsewhere (IDS), else the one that this source called so
+    last, else the one of this name and country (a record without a country: the only one of this name), else the
+    one whose website or domain it names, else a new one. A lead says nothing of a team that others know but its
+    channels. Raises Invalid `record_invalid` for two records of one team, `team_ambiguous` for a domain of several.
     """
     known = _known(session, before, domains=any(record.domain for record in given))
+    if any(it in record.facts for record in given for it in IDS):
+        _by_id(session, known)
     there = frozenset(known.taken)
     found: dict[str, TeamRecord] = {}
     at: dict[str, int] = {}
@@ -68,6 +74,9 @@ def free_slug(name: str, country: str | None, taken: Collection[str]) -> str:
 
 def _slug_of(record: TeamRecord, known: Known) -> str | None:
     name, country = fold(record.name), record.facts.get("country")
+    theirs = {slug for it in IDS for slug in known.by_id.get((it, str(record.facts.get(it))), ())}
+    if len(theirs) == 1:
+        return next(iter(theirs))
     if (slug := known.called.get((name, country))) is not None:
         return slug
     same = [slug for code, slug in known.by_name.get(name, ()) if country in (None, code)]
@@ -99,6 +108,13 @@ def _known(session: Session, before: Mapping[Key, Statement], *, domains: bool) 
             country = said.values["value"] if said else None
             known.called[fold(str(statement.values["value"])), country] = key[1]
     return known
+
+
+def _by_id(session: Session, known: Known) -> None:
+    chosen = select(Team.slug, TeamFact.field, TeamFact.value).join(Team, TeamFact.team_id == Team.id)
+    stands = (TeamFact.field.in_(IDS), Team.retired_at.is_(None))
+    for slug, name, value in session.connection().execute(chosen.where(*stands)):
+        known.by_id.setdefault((name, str(value)), set()).add(slug)
 
 
 def _domains(session: Session) -> Iterable[tuple[str, str]]:

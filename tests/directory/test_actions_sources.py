@@ -109,6 +109,15 @@ class TestWhichTeam:
         imported(answer.encode(), name="rdap", source="other")
         assert {slug for slug, _ in said("other")} == {"by-domain"}
 
+    def test_an_id_elsewhere_finds_a_team_that_changed_its_name(self):
+        imported(json.dumps(made.first_page(made.first_team(id="example"))).encode(), name="first")
+        renamed = made.first_page(made.first_team(id="example", **{"team-full": "Another name"}))
+        result = imported(json.dumps(renamed).encode(), name="first")
+        assert [key[1:] for key in result.diff.changed] == [
+            ("example-computer-emergency-response-team", "name")
+        ]
+        assert not result.diff.added
+
 
 @pytest.mark.usefixtures("app")
 class TestPlaceholders:

@@ -119,6 +119,7 @@ def test_the_teams_of_the_trusted_introducer(shared_data: Path):
     ]
     assert held(energy) == []  # it serves a country without answering for it
     assert held(national) == [("country", "AT", "national")]
+    assert national.facts["misp_uuid"] == "5694da62-6314-4565-9c4d-1298538826be"
     assert ("email", "team@cert.at", "incident") in channels(national)
     assert not any(each.openpgp_fingerprint for team in parsed.teams for each in team.channels)  # all expired
 

@@ -83,6 +83,9 @@ def _team(item: Mapping[str, Any], where: str, faults: Faults, notes: Notes) -> 
         if website and "website" not in facts:
             facts["website"] = notes.usable(f"{where}.website{end}", values.url, website)
     if item.get("membership", FULL) is not None:  # only a directory in FIRST's shape says that it is none
+        facts["first_id"] = (
+            notes.usable(f"{where}.id", values.text(100), item["id"]) if item.get("id") else None
+        )
         facts["memberships"] = [{"name": MEMBERSHIP, "since": day(item.get("member-since"))}]
     contacts = _contacts(item, where, notes)
     return TeamRecord(

@@ -13,6 +13,7 @@ from pocdir.core.errors import Invalid
 from pocdir.directory.formats import values
 from pocdir.directory.formats.jcard import Card, card
 from pocdir.directory.formats.outside import Contacts, Notes, asns, day, mappings, registrable
+from pocdir.directory.formats.profile import FACTS
 from pocdir.directory.formats.records import Parsed, Provenance, ResponsibilityRecord, TeamRecord
 from pocdir.directory.formats.text import json_value, refuse, shown
 
@@ -71,10 +72,13 @@ def parse(data: bytes, now: dt.datetime) -> Parsed:
     if name is None:
         refuse("neither a handle nor a name says whose this is", team.where or "handle")
     facts = {"name": name, "short_name": team.handle, "country": team.card.country or _country(raw)}
+    facts["ripe_org"] = _org_of_ripe(team.handle)
     mails = [channel.value for channel in contacts.channels() if channel.kind == "email"]
     record = TeamRecord(
         slug=None,
-        facts={key: value for key, value in facts.items() if value and (key == "name" or value != name)},
+        facts={
+            key: value for key, value in facts.items() if value and (key != "short_name" or value != name)
+        },
         channels=contacts.channels(),
         responsibilities=tuple(held),
         confidence="low",
@@ -85,6 +89,13 @@ def parse(data: bytes, now: dt.datetime) -> Parsed:
     label = _text(raw.get("handle")) or _text(raw.get("ldhName")) or name
     source = Provenance(f"RDAP {label}"[:200], _self(raw), "registry", _changed(raw))
     return Parsed(source, "imported", (record,), notes.told())
+
+
+def _org_of_ripe(handle: str | None) -> str | None:
+    try:
+        return FACTS["ripe_org"](handle) if handle and handle.upper().endswith("-RIPE") else None
+    except Invalid:
+        return None
 
 
 def _what_else(raw: Any) -> str:

@@ -23,7 +23,7 @@ from pocdir.directory.formats.outside import (
     mappings,
     several,
 )
-from pocdir.directory.formats.profile import hours
+from pocdir.directory.formats.profile import FACTS, hours
 from pocdir.directory.formats.records import (
     Faults,
     Parsed,
@@ -82,6 +82,9 @@ def _team(
         "timezone": _optional(item, "business_hours_timezone", values.timezone, where, notes),
         "business_hours": _hours(item.get("business_hours")),
         "established": day(item.get("established")),
+        "misp_uuid": _optional(
+            _object(item, "misp", where), "org_uuid", FACTS["misp_uuid"], f"{where}.misp", notes
+        ),
         "memberships": _level(_object(item, "classification", where)),
     }
     answers_for = {
