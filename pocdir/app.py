@@ -14,6 +14,7 @@ from pocdir.config import Settings
 from pocdir.directory import api as directory_api
 from pocdir.directory import downloads
 from pocdir.directory import pages as directory_pages
+from pocdir.directory.checks import pages as checks_pages
 from pocdir.directory.claims import pages as claims_pages
 from pocdir.directory.proposals import api as proposals_api
 from pocdir.directory.proposals import pages as proposals_pages
@@ -42,6 +43,7 @@ PAGES: tuple[Blueprint, ...] = (
     quarantine_pages.blueprint,
     proposals_pages.blueprint,
     claims_pages.blueprint,
+    checks_pages.blueprint,
     incidents_pages.blueprint,
     OUTREACH[0].blueprint,
     latency_pages.blueprint,

@@ -39,6 +39,9 @@ class Settings:
     log_interval: float = 3600.0  # seconds
     log_level: str = "info"
     registry_country: str = "registered"
+    confirmations: bool = False
+    confirm_after: float = 180 * 86400.0  # seconds
+    pings: int = 0  # a year and team
     demo: bool = False
 
     @property
@@ -244,5 +247,8 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "log_interval": _seconds,
     "log_level": _one_of(*LOG_LEVELS),
     "registry_country": _one_of("registered", "located"),
+    "confirmations": lambda text: _one_of("0", "1")(text) == "1",
+    "confirm_after": _seconds,
+    "pings": _whole(0, 2),
     "demo": lambda text: _one_of("0", "1")(text) == "1",
 }

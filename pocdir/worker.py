@@ -25,6 +25,7 @@ from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Unavailable
 from pocdir.db import db
+from pocdir.directory.checks import jobs as checks_jobs
 from pocdir.directory.proposals import jobs as proposals_jobs
 from pocdir.directory.quarantine import jobs as quarantine_jobs
 from pocdir.mail import jobs as mail_jobs
@@ -43,6 +44,8 @@ JOBS: tuple[Callable[..., int], ...] = (
     mail_jobs.tidy,
     proposals_jobs.enter_due,
     proposals_jobs.lapse,
+    checks_jobs.note_letters,
+    checks_jobs.keep_true,
 )
 THREADS = 8
 REFRESH_SECONDS = 2.0

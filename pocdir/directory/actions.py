@@ -11,10 +11,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pocdir.core.errors import Conflict, Invalid, NotFound, Refusal, Stale
+from pocdir.core.errors import Conflict, Invalid, Refusal, Stale
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
-from pocdir.db import table_of
 from pocdir.directory import naming, queries
 from pocdir.directory.formats import seed
 from pocdir.directory.formats.records import (
@@ -25,15 +24,14 @@ from pocdir.directory.formats.records import (
     statements,
     without_placeholders,
 )
-from pocdir.directory.models import Address, Channel, Import, Team
-from pocdir.directory.past import keep
+from pocdir.directory.marking import mark_address as mark_address
+from pocdir.directory.models import Import, Team
 from pocdir.directory.quarantine import hold
 from pocdir.directory.quarantine.sort_out import Sorted, sort_out
 from pocdir.directory.rows import (
     Batch,
     Kept,
     Said,
-    bump_version,
     lock_directory,
     replace_codes,
     said_by,
@@ -43,7 +41,6 @@ from pocdir.directory.rows import (
 )
 from pocdir.directory.rules import record as rules
 from pocdir.directory.rules.record import Diff, Key, Statement
-from pocdir.ledger.actions import append
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +243,7 @@ def edit_team(
     revision: int | None = None,
     now: dt.datetime,
     actor: str,
+    claimed_by: str = "steward",
 ) -> int:
     """What a steward says is in force afterwards; returns the team's revision.
 
@@ -273,65 +271,9 @@ def edit_team(
     )
     if not change:
         return team.revision
-    _write_manual(session, change, ours, evidence=evidence, now=now, actor=actor)
+    _write_manual(session, change, ours, evidence=evidence, now=now, actor=actor, claimed_by=claimed_by)
     session.refresh(team)
     return team.revision
-
-
-def mark_address(
-    session: Session,
-    *,
-    kind: str,
-    value: str,
-    state: str,
-    evidence: str,
-    now: dt.datetime,
-    actor: str,
-    claimed_by: str = "steward",
-    occurred_at: dt.datetime | None = None,
-    evidence_digest: str | None = None,
-) -> list[str]:
-    """Put an address into a state since `occurred_at` (now); returns the slugs of the teams that use it.
-
-    The state is the address's own, so every channel that uses it shares it. Marking it again with the same
-    evidence changes nothing. Raises NotFound `address_unknown`, Invalid `state_invalid`.
-    """
-    if state not in rules.ADDRESS_STATES:
-        raise Invalid("state_invalid", f"one of {', '.join(rules.ADDRESS_STATES)} is right", where="state")
-    lock_directory(session, now=now)
-    address = session.execute(
-        select(Address).where(Address.kind == kind, Address.value == value).with_for_update()
-    ).scalar()
-    if address is None:
-        raise NotFound("address_unknown", "no team has this address here", where="value")
-    teams = (
-        select(Team.slug).join(Channel, Channel.team_id == Team.id).where(Channel.address_id == address.id)
-    )
-    slugs = sorted(set(session.execute(teams).scalars()))
-    if address.state == state and address.evidence == evidence:
-        return slugs
-    keep(session.connection(), table_of(Address), [address.id], now)
-    before, address.state = address.state, state
-    address.state_since = occurred_at or now
-    address.evidence = evidence
-    if state == "withdrawn":
-        address.version += 1  # links sent to it die
-    for slug in slugs:
-        event = append(
-            session,
-            type="contact.marked_bouncing" if state == "bouncing" else "contact.marked",
-            occurred_at=occurred_at,
-            now=now,
-            actor=actor,
-            claimed_by=claimed_by,
-            team=slug,
-            payload={"kind": kind, "value": value, "state": state, "before": before, "evidence": evidence},
-            evidence_digest=evidence_digest,
-        )
-        address.evidence_event = address.evidence_event if event is None else event.id
-    session.flush()
-    bump_version(session, now=now)
-    return slugs
 
 
 def _steward(now: dt.datetime) -> Provenance:
@@ -354,11 +296,12 @@ def _write_manual(
     evidence: str | None,
     now: dt.datetime,
     actor: str,
+    claimed_by: str = "steward",
 ) -> None:
     source = source_ids(session, [_steward(now)], make=True, now=now)[rules.STEWARD]
     batch = Batch(source, rules.STEWARD, "manual", change, kept)
     note = {"evidence": evidence} if evidence else None
-    write(session, [batch], now=now, actor=actor, claimed_by="steward", note=note)
+    write(session, [batch], now=now, actor=actor, claimed_by=claimed_by, note=note)
 
 
 def load_seeds(session: Session, *, folder: Path, now: dt.datetime) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from marshmallow import fields, validate
 from pocdir.core import tlp
 from pocdir.core.errors import Invalid
 from pocdir.directory.rules import record as rules
+from pocdir.ledger.rules.vocabulary import VIA
 from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
 
 T = TypeVar("T")
@@ -333,6 +334,15 @@ class TeamForm(ProfileForm):
     revision = fields.Integer(load_default=None)
     channels = fields.List(fields.Nested(ChannelRow), load_default=list)
     responsibilities = fields.List(fields.Nested(ResponsibilityRow), load_default=list)
+
+
+class ConfirmForm(Schema):
+    """Where, how and to whom the team said that its entry is right."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(rules.CHANNEL_KINDS))
+    value = Text(min=1, max=MOST_VALUE, required=True)
+    via = fields.String(required=True, validate=validate.OneOf(VIA))
+    evidence = Text(min=1, max=2000, lines=True, required=True)
 
 
 class MarkForm(Schema):

@@ -230,7 +230,8 @@ def test_a_stale_form_shows_what_stands_and_may_be_sent_again(steward):
 def test_a_steward_marks_an_address(steward):
     made.imported(made.file(made.team_json()))
     typed = {"kind": "email", "value": "cert@cert.example", "state": "bouncing", "evidence": "5.1.1"}
-    response = send(steward, "/teams/cert-example/mark", read="/teams/cert-example", **typed)
+    csrf = form_of(steward, "/teams/cert-example")["csrf_token"]
+    response = steward.post("/teams/cert-example/mark", data=typed | {"csrf_token": csrf})
     assert response.status_code == 302
     assert "mail bounces" in steward.get("/teams/cert-example").text
     assert "National teams without a working address" in steward.get("/stewardship").text

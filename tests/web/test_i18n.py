@@ -160,6 +160,22 @@ def test_every_word_of_a_teams_own_letters_is_there_in_arabic(now: dt.datetime, 
     assert [text for text in set(asked) if not said(catalogue, text)] == []
 
 
+ENTRY_PAGES = (
+    "check.html",
+    "check_confirm.html",
+    "check_done.html",
+    "letter_confirmation.txt",
+    "letter_ping.txt",
+)
+
+
+@pytest.mark.parametrize("name", ENTRY_PAGES)
+def test_every_text_to_a_team_about_its_own_entry_is_there_in_arabic(name: str, catalogue: Catalog) -> None:
+    texts = set(texts_of(f"directory/{name}", None, set()))
+    assert len(texts) > 5
+    assert [text for text in texts if text not in catalogue or not said(catalogue, text)] == []
+
+
 def test_every_text_of_the_error_page_is_there_in_arabic(catalogue: Catalog) -> None:
     texts = set(texts_of("error.html", None, set()))
     assert [text for text in texts if text not in catalogue or not said(catalogue, text)] == []

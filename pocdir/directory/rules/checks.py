@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from pocdir.directory.rules.record import DEAD_STATES, Channel
 
 CONFIRMATION, PING = KINDS = ("confirmation", "ping")
-# How a check ends. `confirmed` and `answered` are a person's word; the last two are ours and count for nothing.
-CONFIRMED, ANSWERED, UNANSWERED, UNDELIVERABLE, UNSENT = RESULTS = (
-    "confirmed", "answered", "unanswered", "undeliverable", "unsent",
+# How a check ends. The first two are a person's word; the last three are no word of the team's and count for nothing:
+# its mail bounces, our letter did not leave, we ended it.
+CONFIRMED, ANSWERED, UNANSWERED, UNDELIVERABLE, UNSENT, ENDED = RESULTS = (
+    "confirmed", "answered", "unanswered", "undeliverable", "unsent", "ended",
 )  # fmt: skip
 BY_A_PERSON = (CONFIRMED, ANSWERED)
 
@@ -42,6 +43,7 @@ HOURS = range(9, 16)  # in the team's zone
 SPREAD = 2  # weeks over which those due on one day are asked; after a first import of everybody:
 FIRST_SPREAD = 8
 PING_EVERY = {1: 54 * WEEK, 2: 27 * WEEK}  # by tests a year: whole weeks, so that no 365 days see a third
+PING_APART = 26 * WEEK  # a moment that a team's new zone has moved does not bring a test too soon
 _EPOCH = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)  # a Monday; where every period of tests is counted from
 _PURPOSES = ("incident", "general", "emergency", "vulnerability", "sample")
 
@@ -108,6 +110,14 @@ def working_days_after(at: dt.datetime, days: int, zone: str | None) -> dt.datet
         moment += DAY
         days -= moment.weekday() in WORKING
     return moment.astimezone(dt.UTC)
+
+
+DECLINED = "test/test"  # among the kinds of report that a team does not take (RSIT)
+
+
+def declines_tests(opt_outs: Iterable[str]) -> bool:
+    """Whether a team wants no reachability tests."""
+    return not {"test", DECLINED}.isdisjoint(opt_outs)
 
 
 @dataclass(frozen=True, slots=True)

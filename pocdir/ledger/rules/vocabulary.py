@@ -97,7 +97,7 @@ _STEP = {
 }  # fmt: skip
 _ADDRESS = {
     "kind": _required(_kind), "value": _required(_line), "state": _required(_state), "before": _required(_state),
-    "evidence": _text,
+    "evidence": _text, "reachability": _count(1, 5),
 }  # fmt: skip
 _QUARANTINED = {"source": _required(_line), "items": _required(_many), "reasons": Name(TEXTS)}
 _DECIDED = {"item": _required(_ref), "source": _required(_line), "note": _text}
@@ -238,6 +238,7 @@ VOCABULARY: Mapping[str, EventType] = {
         "our server's 250", _service, _MESSAGE | {"to": _choice("sender", "recipient")}
     ),
     "ping.sent": EventType("our server's 250", _service, _MESSAGE),
+    "contact.asked": EventType("our server's 250", _service, _MESSAGE),
     "contact.confirmed": EventType("the evidence", _keepers, _ADDRESS | {"via": _via}),
     "contact.marked": EventType("the evidence", _keepers, _ADDRESS),
     "contact.marked_bouncing": EventType("the evidence", _keepers, _ADDRESS),

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from pocdir.db import db
+from pocdir.directory.checks.models import Check
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.queries import events_of_notifications
 from pocdir.outreach.models import Expectation, Notification
@@ -39,6 +40,7 @@ def differences(batch: int = 500) -> Iterator[str]:
 _WITHOUT_ROW = (
     select(LedgerEvent.notification)
     .where(LedgerEvent.notification.is_not(None), LedgerEvent.notification.not_in(select(_N.ref)))
+    .where(LedgerEvent.notification.not_in(select(Check.ref)))  # of a team's own entry
     .distinct()
     .order_by(LedgerEvent.notification)
 )

@@ -1,0 +1,197 @@
+"""Reading the checks: whose turn it is, what is under way, what came of them, and what of it waits for a steward."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from pocdir.db import Line, db, table_of
+from pocdir.directory import queries
+from pocdir.directory.checks.models import Check
+from pocdir.directory.models import Address, Channel, Team
+from pocdir.directory.rules import checks as rules
+from pocdir.directory.rules import steward
+from pocdir.directory.rules.record import DEAD_STATES
+from pocdir.directory.rules.steward import Waiting
+
+_T, _A, _C, _K = (table_of(model).c for model in (Team, Address, Channel, Check))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a team has said last, and what it was asked last."""
+
+    id: int
+    slug: str
+    zone: str | None
+    opted_out: bool
+    first_seen: dt.datetime
+    confirmed_at: dt.datetime | None
+    answered_at: dt.datetime | None  # a test
+    asked_at: dt.datetime | None  # the last confirmation that was asked for and came to a word or to none
+    pinged_at: dt.datetime | None
+    unsent_at: dt.datetime | None  # when a letter last did not leave
+    is_asked: bool  # something is under way
+
+    @property
+    def heard_at(self) -> dt.datetime | None:
+        """When a person of the team last spoke to us about its entry."""
+        return max((at for at in (self.confirmed_at, self.answered_at) if at), default=None)
+
+
+def standings() -> Iterator[Standing]:
+    """Every team that is not retired."""
+    connection = db.session().connection()
+    counted = [rules.CONFIRMED, rules.ANSWERED, rules.UNANSWERED]
+    last = select(
+        _K.team_id,
+        func.max(_K.closed_at).filter(_K.result == rules.ANSWERED).label("answered_at"),
+        func.max(_K.queued_at)
+        .filter(_K.kind == rules.CONFIRMATION, _K.result.in_(counted))
+        .label("asked_at"),
+        func.max(_K.queued_at).filter(_K.kind == rules.PING).label("pinged_at"),
+        func.max(_K.closed_at).filter(_K.result == rules.UNSENT).label("unsent_at"),
+        func.count().filter(_K.closed_at.is_(None)).label("open"),
+    ).group_by(_K.team_id)
+    known = {row.team_id: row for row in connection.execute(last)}
+    teams = select(_T.id, _T.slug, _T.timezone, _T.confirmed_at, _T.created_at, _T.profile)
+    for team in connection.execute(teams.where(_T.retired_at.is_(None)).order_by(_T.id)):
+        row = known.get(team.id)
+        yield Standing(
+            id=team.id,
+            slug=team.slug,
+            zone=team.timezone,
+            opted_out=rules.declines_tests(team.profile.get("opt_outs", ())),
+            first_seen=team.created_at,
+            confirmed_at=team.confirmed_at,
+            answered_at=row.answered_at if row else None,
+            asked_at=row.asked_at if row else None,
+            pinged_at=row.pinged_at if row else None,
+            unsent_at=row.unsent_at if row else None,
+            is_asked=bool(row and row.open),
+        )
+
+
+def to_ask(now: dt.datetime, confirm_after: dt.timedelta) -> list[str]:
+    """The slugs of the teams whose confirmation is due and whose moment to be asked has come."""
+    found = []
+    for team in standings():
+        if team.is_asked or (team.unsent_at and now - team.unsent_at < rules.UNSENT_AGAIN):
+            continue
+        last = max(at for at in (team.heard_at, team.asked_at, team.first_seen) if at)
+        due = rules.due_at(last, confirm_after)
+        first = team.heard_at is None and team.asked_at is None
+        if due <= now and rules.ask_at(team.slug, due, first=first, zone=team.zone) <= now:
+            found.append(team.slug)
+    return found
+
+
+def to_ping(now: dt.datetime, a_year: int) -> list[str]:
+    """The slugs of the teams whose reachability is to be tested now."""
+    found = []
+    for team in standings():
+        if team.is_asked or team.opted_out or (team.pinged_at and now - team.pinged_at < rules.PING_APART):
+            continue
+        if rules.is_ping_time(team.slug, now, a_year=a_year, zone=team.zone, answered_at=team.heard_at):
+            found.append(team.slug)
+    return found
+
+
+def grown_old(now: dt.datetime, confirm_after: dt.timedelta) -> list[Line]:
+    """Verified addresses none of whose teams has spoken within that time: kind, value and since when."""
+    cutoff = now - confirm_after
+    fresh = {
+        team.id for team in standings() if max(team.heard_at or team.first_seen, team.first_seen) > cutoff
+    }
+    rows = db.session().connection().execute(
+        select(_A.id, _A.kind, _A.value, _A.state_since, _C.team_id)
+        .join(table_of(Channel), _C.address_id == _A.id)
+        .where(_A.state == "verified", or_(_A.state_since.is_(None), _A.state_since <= cutoff))
+        .order_by(_A.id)
+    )  # fmt: skip
+    by_address: dict[int, list[Line]] = {}
+    for row in rows:
+        by_address.setdefault(row.id, []).append(row)
+    return [users[0] for users in by_address.values() if not any(it.team_id in fresh for it in users)]
+
+
+_WHOLE = select(Check).options(joinedload(Check.team), joinedload(Check.address))
+
+
+def under_way(session: Session | None = None, *, team_id: int | None = None) -> Sequence[Check]:
+    """Checks that are not closed, oldest first."""
+    statement = _WHOLE.where(Check.closed_at.is_(None)).order_by(Check.id)
+    if team_id is not None:
+        statement = statement.where(Check.team_id == team_id)
+    return (session or db.session()).scalars(statement).all()
+
+
+def unsettled(session: Session | None = None) -> Sequence[Check]:
+    """Checks that came to their end without an answer, and have not yet counted against the address."""
+    statement = _WHOLE.where(Check.result == rules.UNANSWERED, Check.settled_at.is_(None))
+    return (session or db.session()).scalars(statement.order_by(Check.id)).all()
+
+
+def check_by_ref(ref: str, session: Session | None = None, *, lock: bool = False) -> Check | None:
+    """One check, or None."""
+    statement = select(Check).where(Check.ref == ref)
+    return (session or db.session()).scalar(statement.with_for_update() if lock else statement)
+
+
+def of_team(team_id: int, limit: int = 10) -> Sequence[Check]:
+    """The last checks of a team, newest first: for the team itself and stewards."""
+    statement = select(Check).where(Check.team_id == team_id).order_by(Check.id.desc()).limit(limit)
+    return db.session().scalars(statement).all()
+
+
+def waiting(now: dt.datetime) -> list[Waiting]:
+    """What of addresses and confirmations needs a steward."""
+    return [*_unreachable(), *_not_confirmed()]
+
+
+def _unreachable() -> Iterator[Waiting]:
+    """National teams with a bouncing address; other teams only where no address is left to write to."""
+    slugs = _slugs_with(["bouncing"])
+    named = queries.entries([_T.slug.in_(slugs)]) if slugs else []
+    for entry in named:
+        team, bouncing = entry.team, [it for it in entry.channels if it.state == "bouncing"]
+        alive = any(it.state not in DEAD_STATES for it in entry.channels)
+        if team.retired_at is not None or not bouncing or (team.kind != "national" and alive):
+            continue
+        yield steward.waiting(
+            "bouncing_national" if team.kind == "national" else "unreachable",
+            slug=team.slug,
+            since=min(_at(it.state_since) for it in bouncing),
+            what=bouncing[0].value,
+            where=f"/teams/{team.slug}",
+        )
+
+
+def _not_confirmed() -> Iterator[Waiting]:
+    """National teams whose check came to its end without an answer, until that counts."""
+    asked = (
+        select(_T.slug, _A.value, _K.closed_at)
+        .join(table_of(Team), _K.team_id == _T.id)
+        .join(table_of(Address), _K.address_id == _A.id)
+        .where(_K.result == rules.UNANSWERED, _K.settled_at.is_(None))
+        .where(_T.kind == "national", _T.retired_at.is_(None))
+    )
+    for slug, value, closed in db.session().connection().execute(asked):
+        ends = closed + rules.GRACE
+        yield steward.waiting(
+            "not_confirmed", slug=slug, since=closed, default_at=ends, what=value, where=f"/teams/{slug}"
+        )
+
+
+def _slugs_with(states: Collection[str]) -> list[str]:
+    channel = and_(_C.team_id == _T.id, _C.withdrawn.is_(False), _C.address_id == _A.id)
+    chosen = select(_T.slug).where(_T.retired_at.is_(None), exists().where(channel, _A.state.in_(states)))
+    return list(db.session().connection().execute(chosen).scalars())
+
+
+def _at(day: str | None) -> dt.datetime:
+    return dt.datetime.fromisoformat(day or "1970-01-01").replace(tzinfo=dt.UTC)

@@ -1,0 +1,99 @@
+"""Putting an address into a state: its own, so that every channel of every team that uses it shares it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pocdir.core.errors import Invalid, NotFound
+from pocdir.db import table_of
+from pocdir.directory.models import Address, Channel, Team
+from pocdir.directory.past import keep
+from pocdir.directory.rows import bump_version, lock_directory
+from pocdir.directory.rules import record as rules
+from pocdir.ledger.actions import append
+
+
+def mark_address(
+    session: Session,
+    *,
+    kind: str,
+    value: str,
+    state: str,
+    evidence: str,
+    now: dt.datetime,
+    actor: str,
+    claimed_by: str = "steward",
+    occurred_at: dt.datetime | None = None,
+    evidence_digest: str | None = None,
+) -> list[str]:
+    """Put an address into a state since `occurred_at` (now); returns the slugs of the teams that use it.
+
+    The state is the address's own, so every channel that uses it shares it. Marking it again with the same
+    evidence changes nothing. Raises NotFound `address_unknown`, Invalid `state_invalid`.
+    """
+    if state not in rules.ADDRESS_STATES:
+        raise Invalid("state_invalid", f"one of {', '.join(rules.ADDRESS_STATES)} is right", where="state")
+    lock_directory(session, now=now)
+    address = session.execute(
+        select(Address).where(Address.kind == kind, Address.value == value).with_for_update()
+    ).scalar()
+    if address is None:
+        raise NotFound("address_unknown", "no team has this address here", where="value")
+    return put_address(
+        session, address, state=state, evidence=evidence, now=now, actor=actor, claimed_by=claimed_by,
+        occurred_at=occurred_at, evidence_digest=evidence_digest,
+    )  # fmt: skip
+
+
+def put_address(
+    session: Session,
+    address: Address,
+    *,
+    state: str,
+    evidence: str,
+    now: dt.datetime,
+    actor: str,
+    claimed_by: str,
+    occurred_at: dt.datetime | None = None,
+    evidence_digest: str | None = None,
+    level: int | None = None,
+    event: tuple[str, str] | None = None,
+) -> list[str]:
+    """The same for an address found under the directory's lock; `level` is the reachability that it showed.
+
+    `event`: (a team, the event that says this of it already), so that it is not said of that team twice.
+    """
+    teams = (
+        select(Team.slug).join(Channel, Channel.team_id == Team.id).where(Channel.address_id == address.id)
+    )
+    slugs = sorted(set(session.execute(teams).scalars()))
+    if address.state == state and address.evidence == evidence:
+        return slugs
+    keep(session.connection(), table_of(Address), [address.id], now)
+    before, address.state = address.state, state
+    address.state_since = occurred_at or now
+    address.evidence = evidence
+    address.reachability = level or address.reachability
+    if state == "withdrawn":
+        address.version += 1  # links sent to it die
+    said, address.evidence_event = event or ("", address.evidence_event)
+    payload = {"kind": address.kind, "value": address.value, "state": state, "before": before}
+    for slug in (it for it in slugs if it != said):
+        marked = append(
+            session,
+            type="contact.marked_bouncing" if state == "bouncing" else "contact.marked",
+            occurred_at=occurred_at,
+            now=now,
+            actor=actor,
+            claimed_by=claimed_by,
+            team=slug,
+            payload={**payload, "evidence": evidence, "reachability": level},
+            evidence_digest=evidence_digest,
+        )
+        address.evidence_event = marked.id if marked and not event else address.evidence_event
+    session.flush()
+    bump_version(session, now=now)
+    return slugs

@@ -1,0 +1,381 @@
+"""An entry that is kept true: asked about, confirmed, tested, and what was asked comes to its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import itertools
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from pocdir.core.errors import NotFound, Stale
+from pocdir.db import db, transaction
+from pocdir.directory import actions as directory
+from pocdir.directory import dates, queries
+from pocdir.directory.checks import actions, jobs
+from pocdir.directory.checks import queries as checks
+from pocdir.directory.checks.letters import link_token, post
+from pocdir.directory.checks.models import Check
+from pocdir.directory.models import Address
+from pocdir.ledger.queries import events_of_notification, events_of_team
+from pocdir.mail import actions as outbox
+from pocdir.mail.models import Mail
+from pocdir.site.queries.ledger import verdict
+from tests.directory import made
+
+NOW, DAY = made.NOW, dt.timedelta(days=1)
+SECRET = b"k" * 43
+
+
+class Anybody:
+    site_roles: tuple[str, ...] = ()
+    team_id = None
+
+
+@pytest.fixture
+def asking(app):
+    """The operator has switched confirmations on."""
+    yield from switched(app, confirmations=True)
+
+
+@pytest.fixture
+def testing(app):
+    """The operator has switched two tests a year on."""
+    yield from switched(app, pings=2)
+
+
+def switched(app, **settings: Any):
+    kept = app.extensions["pocdir"]
+    app.extensions["pocdir"] = dataclasses.replace(kept, **settings)
+    yield app
+    app.extensions["pocdir"] = kept
+
+
+@pytest.fixture(autouse=True)
+def _from_the_beginning(app):
+    app.extensions.pop("pocdir.checks_looked_at", None)
+
+
+def work(now: dt.datetime) -> int:
+    return jobs.note_letters(now) + jobs.keep_true(now)
+
+
+def days(start: int, end: int, step: int = 1) -> None:
+    """Go round once a day; letters leave on the day they are queued."""
+    for day in range(start, end, step):
+        now = NOW + day * DAY
+        if work(now):
+            send(now)
+            jobs.note_letters(now)
+
+
+def send(now: dt.datetime) -> None:
+    with transaction() as session:
+        for mail in session.scalars(select(Mail).where(Mail.state == "queued")):
+            outbox.mark_sent_by_hand(session, ref=mail.ref, now=now, actor="operator")
+
+
+def letters(kind: str | None = None) -> list[Mail]:
+    statement = select(Mail).order_by(Mail.id)
+    return list(db.session.scalars(statement.where(Mail.kind == kind) if kind else statement))
+
+
+def the_check() -> Check:
+    return db.session.scalars(select(Check).order_by(Check.id.desc()).limit(1)).one()
+
+
+def state(value: str = "cert@cert.example") -> str:
+    return db.session.scalars(select(Address.state).where(Address.value == value)).one()
+
+
+def asked(kind: str = "confirmation", now: dt.datetime = NOW) -> Check:
+    """A check whose letter was sent."""
+    with transaction() as session:
+        check = actions.ask(session, slug="cert-example", kind=kind, post=post(), now=now)
+        assert check is not None
+    send(now)
+    jobs.note_letters(now)
+    return check
+
+
+def confirmed(now: dt.datetime, **more: Any):
+    with transaction() as session:
+        return actions.confirm(
+            session, slug="cert-example", kind="email", value="cert@cert.example", via="page", now=now,
+            actor="recipient", **more,
+        )  # fmt: skip
+
+
+def test_nobody_is_written_to_before_the_operator_says_so(app):
+    made.imported(made.file(made.team_json()))
+    days(0, 400, 10)
+    assert letters() == []
+
+
+def test_a_team_is_asked_half_a_year_after_its_first_import(asking):
+    made.imported(made.file(made.team_json()))
+    days(0, 180, 20)
+    assert letters() == []
+    days(180, 250, 2)
+    first = letters("confirmation")[0]
+    assert first.to == "cert@cert.example"
+    assert NOW + 180 * DAY <= first.created_at <= NOW + 245 * DAY
+    assert "Name: CERT Example" in first.body
+    assert "E-mail (incident reports): cert@cert.example" in first.body
+    assert "Responsible for: country AT" in first.body
+    assert (
+        first.body.rstrip().rsplit("\n", 1)[-1] == f"http://localhost:8000/r/entry/{link_token(the_check())}"
+    )
+
+
+def test_it_is_reminded_once_then_closed_then_the_address_counts_as_unresponsive(app):
+    made.imported(made.file(made.team_json()))
+    asked()
+    assert state() == "in-check"
+    days(1, 14)
+    assert not letters("confirmation_reminder")
+    days(14, 28)
+    assert len(letters("confirmation_reminder")) == 1
+    assert the_check().result is None
+    days(28, 42)
+    assert the_check().result == "unanswered"
+    assert state() == "in-check"
+    days(42, 60)
+    assert state() == "unresponsive"
+    assert len(letters()) == 2
+
+
+def test_a_word_by_the_link_confirms_the_entry_and_everything_that_was_asked(app):
+    made.imported(
+        made.file(
+            made.team_json(channels=[made.channel(), made.channel("other@cert.example", purpose="general")])
+        )
+    )
+    check = asked()
+    event = confirmed(NOW + DAY, check=check, assurance="A2")
+    assert event.type == "contact.confirmed"
+    assert event.payload["before"] == "in-check"
+    assert event.claimed_by == "team"
+    assert state() == state("other@cert.example") == "verified"
+    assert the_check().result == "confirmed"
+    entry = queries.entry("cert-example")
+    assert entry.team.confirmed_at == NOW + DAY
+    shown = dates.of_teams([entry.team], Anybody())["cert-example"]
+    assert shown["confirmed"] == shown["reachable"] == NOW + DAY
+    mine = [it.type for it in events_of_team("cert-example")]
+    assert mine.count("contact.confirmed") == 1
+    assert mine.count("contact.marked") == 2  # asked; the other address
+    assert verdict().faults == ()
+
+
+def test_saying_it_twice_is_the_same_event(app):
+    made.imported(made.file(made.team_json()))
+    check = asked()
+    first = confirmed(NOW + DAY, check=check)
+    assert confirmed(NOW + 2 * DAY, check=check).id == first.id
+    assert queries.entry("cert-example").team.confirmed_at == NOW + DAY
+
+
+def test_an_answer_takes_the_letter_back_that_has_not_left(app):
+    made.imported(made.file(made.team_json()))
+    asked()
+    work(NOW + 14 * DAY)  # queues the reminder
+    confirmed(NOW + 14 * DAY)
+    assert [mail.state for mail in letters("confirmation_reminder")] == ["withdrawn"]
+
+
+def test_a_late_answer_is_welcome(app):
+    made.imported(made.file(made.team_json()))
+    check = asked()
+    days(1, 60)
+    assert state() == "unresponsive"
+    confirmed(NOW + 90 * DAY, check=the_check())
+    assert state() == "verified"
+    assert the_check().id == check.id
+    assert the_check().result == "confirmed"
+
+
+def test_what_was_read_before_a_change_does_not_confirm_what_stands(app):
+    made.imported(made.file(made.team_json()))
+    with pytest.raises(Stale):
+        confirmed(NOW, revision=queries.entry("cert-example").team.revision + 1)
+
+
+def test_an_address_of_another_team_confirms_nothing(app):
+    made.imported(
+        made.file(made.team_json(), made.team_json("other", channels=[made.channel("o@other.example")]))
+    )
+    with transaction() as session, pytest.raises(NotFound) as refused:
+        actions.confirm(
+            session, slug="other", kind="email", value="cert@cert.example", via="page", now=NOW, actor="x"
+        )
+    assert refused.value.code == "address_unknown"
+
+
+def test_a_confirmation_grows_old_and_is_asked_for_again(asking):
+    made.imported(made.file(made.team_json()))
+    confirmed(NOW)
+    days(0, 180, 20)
+    assert state() == "verified"
+    days(180, 200, 2)
+    assert state() in ("due", "in-check")
+    days(200, 215, 5)
+    assert state() == "in-check" or the_check().reminded_at
+
+
+def test_an_address_that_another_team_has_confirmed_of_late_does_not_grow_old(app):
+    made.imported(made.file(made.team_json(), made.team_json("other")))
+    confirmed(NOW)
+    with transaction() as session:
+        actions.confirm(
+            session, slug="other", kind="email", value="cert@cert.example", via="phone", now=NOW + 100 * DAY,
+            actor="user:x", claimed_by="steward", evidence="they called",
+        )  # fmt: skip
+    days(180, 270, 10)
+    assert state() == "verified"
+    days(280, 282)
+    assert state() == "due"
+
+
+def test_a_letter_that_does_not_leave_counts_for_nothing(asking):
+    made.imported(made.file(made.team_json()))
+    with transaction() as session:
+        actions.ask(session, slug="cert-example", kind="confirmation", post=post(), now=NOW)
+    later = NOW + 14 * DAY
+    with transaction() as session:
+        assert outbox.expire(session, now=later) == 1
+    work(later)
+    assert the_check().result == "unsent"
+    assert state() == "unverified"
+
+
+def test_who_bounces_is_asked_at_the_next_address(asking):
+    made.imported(
+        made.file(made.team_json(channels=[made.channel(), made.channel("b@cert.example", preference=2)]))
+    )
+    asked(now=NOW + 300 * DAY)
+    with transaction() as session:
+        directory.mark_address(
+            session, kind="email", value="cert@cert.example", state="bouncing", evidence="5.1.1",
+            now=NOW + 301 * DAY, actor="service", claimed_by="service",
+        )  # fmt: skip
+    days(301, 320, 2)
+    assert [check.result for check in checks.of_team(1)] == [None, "undeliverable"]
+    assert letters("confirmation")[-1].to == "b@cert.example"
+
+
+def test_four_letters_a_year_and_no_fifth(asking):
+    made.imported(made.file(made.team_json()))
+    for number in range(4):
+        with transaction() as session:
+            outbox.enqueue(
+                session, kind="key_expiry", to="cert@cert.example", subject="key", body="key", key=f"k{number}",
+                domain="pocdir.example", team="cert-example", now=NOW + 170 * DAY,
+            )  # fmt: skip
+    days(180, 500, 20)
+    assert len(letters("confirmation")) == 0
+    days(535, 605, 3)
+    assert len(letters("confirmation")) == 1
+
+
+def test_a_test_is_sent_twice_a_year_at_most_and_leaves_room_for_the_confirmation(testing):
+    made.imported(made.file(made.team_json(timezone="Europe/Vienna")))
+    days(0, 730, 3)
+    sent = [mail.sent_at for mail in letters("ping")]
+    assert 2 <= len(sent) <= 4
+    assert all(second - first >= 180 * DAY for first, second in itertools.pairwise(sent))
+    assert all(mail.subject.startswith("TEST") for mail in letters())
+    assert "test/test" in letters()[0].body
+
+
+def test_a_person_who_answers_a_test_shows_how_far_it_reaches(testing):
+    made.imported(made.file(made.team_json()))
+    check = asked("ping")
+    assert state() == "unverified"  # a test takes nothing away before it has come to its end
+    with transaction() as session:
+        event = actions.answer_test(session, check, level=5, now=NOW + DAY)
+    assert (event.type, event.notification, event.assurance) == ("ack.given", check.ref, "A2")
+    address = db.session.scalars(select(Address)).one()
+    assert (address.state, address.reachability) == ("verified", 5)
+    team = queries.entry("cert-example").team
+    assert team.confirmed_at is None
+    shown = dates.of_teams([team], Anybody())["cert-example"]
+    assert shown == {"confirmed": None, "reachable": NOW + DAY, "outcome": None}
+    assert [it.type for it in events_of_notification(check.ref)] == ["ping.sent", "ack.given"]
+    assert verdict().faults == ()
+
+
+def test_an_answered_test_counts_as_a_word_about_the_entry(asking):
+    made.imported(made.file(made.team_json()))
+    check = asked("ping", NOW + 170 * DAY)
+    with transaction() as session:
+        actions.answer_test(session, check, level=3, now=NOW + 171 * DAY)
+    days(180, 350, 5)
+    assert letters("confirmation") == []
+
+
+def test_who_wants_no_tests_gets_none(testing):
+    made.imported(made.file(made.team_json(opt_outs=["abusive-content/spam"])))
+    check = asked("ping")
+    with transaction() as session:
+        actions.choose_tests(session, checks.check_by_ref(check.ref, session), wanted=False, now=NOW + DAY)
+    said = queries.said(queries.entry("cert-example").team)
+    assert said["opt_outs"] == ["abusive-content/spam", "test/test"]
+    days(20, 400, 5)
+    assert len(letters("ping")) == 1
+    with transaction() as session:
+        actions.choose_tests(
+            session, checks.check_by_ref(check.ref, session), wanted=True, now=NOW + 400 * DAY
+        )
+    assert queries.said(queries.entry("cert-example").team)["opt_outs"] == ["abusive-content/spam"]
+
+
+def test_going_round_again_changes_nothing(asking):
+    made.imported(made.file(made.team_json()))
+    days(180, 261, 3)
+    before = verdict().events, len(letters())
+    for _again in range(3):
+        asking.extensions.pop("pocdir.checks_looked_at")
+        assert work(NOW + 258 * DAY) == 0
+    assert (verdict().events, len(letters())) == before
+
+
+def test_the_link_ends_with_the_address(app):
+    made.imported(made.file(made.team_json()))
+    check = asked()
+    token = link_token(check)
+    found = actions.addressed(None, token, secret=SECRET, now=NOW)
+    assert found.ref == check.ref
+    with transaction() as session:
+        directory.mark_address(
+            session, kind="email", value="cert@cert.example", state="withdrawn", evidence="gone", now=NOW,
+            actor="x",
+        )  # fmt: skip
+    with pytest.raises(NotFound):
+        actions.addressed(None, token, secret=SECRET, now=NOW)
+
+
+def test_a_national_team_that_does_not_answer_waits_on_the_desk_until_that_counts(app):
+    made.imported(made.file(made.team_json()))
+    asked()
+    days(1, 30)
+    (item,) = checks.waiting(NOW + 29 * DAY)
+    assert (item.kind, item.slug, item.default) == ("not_confirmed", "cert-example", "unresponsive")
+    assert item.default_at == NOW + 42 * DAY
+    days(30, 44)
+    assert checks.waiting(NOW + 44 * DAY) == []
+
+
+def test_only_what_needs_a_person_waits(app):
+    two = [made.channel("a@isp.example"), made.channel("b@isp.example", preference=2)]
+    made.imported(
+        made.file(made.team_json(), made.team_json("isp", kind="provider", country=None, channels=two))
+    )
+    for value in ("cert@cert.example", "a@isp.example"):
+        with transaction() as session:
+            directory.mark_address(
+                session, kind="email", value=value, state="bouncing", evidence="5.1.1", now=NOW, actor="x"
+            )
+    assert [(it.kind, it.what) for it in checks.waiting(NOW)] == [("bouncing_national", "cert@cert.example")]
