@@ -18,6 +18,7 @@ from pocdir.directory.checks import pages as checks_pages
 from pocdir.directory.claims import pages as claims_pages
 from pocdir.directory.proposals import api as proposals_api
 from pocdir.directory.proposals import pages as proposals_pages
+from pocdir.directory.quarantine import api as quarantine_api
 from pocdir.directory.quarantine import pages as quarantine_pages
 from pocdir.incidents import api as incidents_api
 from pocdir.incidents import pages as incidents_pages
@@ -50,6 +51,7 @@ PAGES: tuple[Blueprint, ...] = (
 )
 APIS: tuple[SmorestBlueprint, ...] = (
     directory_api.blueprint,
+    quarantine_api.blueprint,
     downloads.blueprint,
     proposals_api.blueprint,
     incidents_api.blueprint,

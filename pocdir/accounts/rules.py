@@ -81,8 +81,10 @@ UNGUARDED = frozenset({"static", "api-docs.openapi_json"})
 # The strictest label a role may see where an answer speaks of rows that are not its own.
 CEILINGS = MappingProxyType({("auditor", "ledger.read"): tlp.GREEN})
 
-# What only a person does, so that a stolen token cannot make further tokens or let people in.
-PERSONAL = frozenset({"account.enter", "account.own", "workspace.manage", "token.manage"})
+# What only a person does, so that a stolen token cannot make further tokens, let people in or be a second pair of eyes.
+PERSONAL = frozenset(
+    {"account.enter", "account.own", "workspace.manage", "token.manage", "quarantine.decide"}
+)
 SCOPES = tuple(
     action
     for action, row in MATRIX.items()
@@ -93,7 +95,7 @@ SCOPES = tuple(
 STEWARD_SCOPES = tuple(
     action
     for action, row in MATRIX.items()
-    if row["steward"] and row["anonymous"] != _ALL and action not in SCOPES
+    if row["steward"] and row["anonymous"] != _ALL and action not in SCOPES and action not in PERSONAL
 )
 ALL_SCOPES = SCOPES + STEWARD_SCOPES
 OPERATOR = "operator"  # who acts on the command line

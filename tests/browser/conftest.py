@@ -23,6 +23,7 @@ from pocdir.directory.actions import load_seeds
 from pocdir.routing.actions import load_seed_registry
 from pocdir.site.actions.database import upgrade
 from tests.accounts import made as people
+from tests.directory import made as listed
 from tests.outreach import made
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -68,6 +69,10 @@ def serving(data: Path, url: str) -> Iterator[Service]:
         with transaction() as session:
             load_seeds(session, folder=folder("seeds"), now=now)
         made.teams(now)
+        borrowed = listed.team_json(
+            "borrowed", name="C\u0415RT Example", channels=[]
+        )  # waits in the quarantine
+        listed.imported(listed.file(borrowed), now=now)
         people.person(now=now, workspace="lab", role="owner")
         people.person("steward@example.org", now=now, site_role="steward")
         db.session.remove()

@@ -34,7 +34,7 @@ MEMBERS = (
     "/account",
     "/workspace",
 )
-STEWARDS = ("/stewardship", "/teams/new", "/teams/isp/edit", "/teams/isp")
+STEWARDS = ("/stewardship", "/directory/quarantine", "/teams/new", "/teams/isp/edit", "/teams/isp")
 DAYS = itertools.count(1)  # a row that was brought before is known, and not logged again
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 ORDINARY = [("light", DESKTOP, "en"), ("dark", PHONE, "en")]
@@ -79,6 +79,8 @@ def pages_of(chromium: Browser, service: Service, scheme: str, size: dict, langu
     sign_in(page, "steward@example.org", service.password)
     for path in STEWARDS:
         yield from look(page, path + query)
+    page.goto("/directory/quarantine?lang=en")
+    yield from look(page, str(page.locator("tbody th a").first.get_attribute("href")) + query)
     context.close()
 
 

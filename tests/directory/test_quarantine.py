@@ -112,6 +112,10 @@ POISONS = {
         {"name": "\u041e\u0442her CSIRT"},
         "the name \u041e\u0442her CSIRT looks like that of other",
     ),
+    "a name holds a sign that nobody sees": (
+        {"name": "CERT\u200b Example"},
+        "the name CERT\u200b Example holds a sign that nobody sees: U+200B",
+    ),
     "a name becomes that of another": ({"name": "Other CSIRT"}, "the name Other CSIRT is that of other"),
 }
 

@@ -9,10 +9,12 @@ import pytest
 import time_machine
 
 from pocdir import cli
+from pocdir.accounts.actions import create_token
 from pocdir.db import db, transaction
 from pocdir.directory import actions, queries
 from pocdir.directory.quarantine import waiting
 from tests.accounts import made as people
+from tests.conftest import Api
 from tests.directory import made
 from tests.directory.test_quarantine import base, held, mark, other, poisoned, values_of
 
@@ -231,3 +233,21 @@ def test_the_command_says_what_was_overtaken(pocdir, app):
 @pytest.mark.parametrize("arguments", [("accept",), ("refuse",), ("burn", "x")])
 def test_wrong_usage_exits_2(pocdir, arguments):
     assert pocdir(*COMMAND, *arguments)[0] == 2
+
+
+def program(app, lab, scope):
+    with transaction() as session:
+        made_token = create_token(session, workspace_id=lab.id, scopes=[scope], now=LATER, actor="operator")
+    return Api(app, made_token[1])
+
+
+def test_a_program_reads_what_waits(app, lab):
+    base()
+    (ref,) = poisoned().held.values()
+    reader = program(app, lab, "quarantine.read")
+    (it,) = reader.get("/api/v1/quarantine").json["items"]
+    assert (it["id"], it["team"], it["reasons"][0]["code"]) == (ref, "cert-example", "vanishes")
+    assert {change["change"] for change in it["changes"]} == {"added", "removed"}
+    assert reader.get("/api/v1/quarantine", state="refused").json == {"items": [], "next": None}
+    assert reader.get("/api/v1/quarantine", cursor="nobody").status_code == 422
+    assert program(app, lab, "directory.edit").get("/api/v1/quarantine").status_code == 403

@@ -9,7 +9,7 @@ from typing import Any
 
 from pocdir.core.text import Phrase, fold
 from pocdir.directory.rules import approval
-from pocdir.directory.rules.lookalike import letters, mixed_word, skeleton
+from pocdir.directory.rules.lookalike import letters, mixed_word, skeleton, unseen
 from pocdir.directory.rules.placeholders import placeholder
 from pocdir.directory.rules.record import Diff, Key, Statement, diff
 
@@ -26,6 +26,7 @@ WORDS: Mapping[str, Phrase] = {
     "kind": Phrase("it would no longer be a national team"),
     "claimed": Phrase("%(value)s is an address of %(others)s"),
     "mixed": Phrase("the word %(value)s mixes letters of two scripts: %(letters)s"),
+    "unseen": Phrase("the name %(value)s holds a sign that nobody sees: %(sign)s"),
     "looks": Phrase("the name %(value)s looks like that of %(others)s"),
     "same": Phrase("the name %(value)s is that of %(others)s"),
     "removed": Phrase("%(value)s stands for an address that was removed or never there"),
@@ -196,6 +197,8 @@ def _names(change: Diff, standing: Standing) -> Iterator[Doubt]:
     # Of two that come together, the one in plain letters is the one that the other looks like.
     for key, text in sorted(given, key=lambda item: (not item[1].isascii(), item[0])):
         team = key[1]
+        if sign := unseen(text):
+            yield Doubt("unseen", team, {"value": text, "sign": sign})
         if word := mixed_word(text):
             yield Doubt("mixed", team, {"value": word, "letters": letters(word)})
         others = [(slug, name) for slug, name in alike.get(skeleton(text), ()) if slug != team]

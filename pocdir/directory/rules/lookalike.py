@@ -20,6 +20,10 @@ _DRAWN_LIKE = {
 _SKELETON = {ord(drawn): latin for latin, drawings in _DRAWN_LIKE.items() for drawn in drawings}
 # Scripts whose letters are mistaken for one another; those of East Asia are mixed by everybody.
 _SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
+_JOINERS = "\u200c\u200d"
+_JOINED = frozenset(
+    {"ARABIC", "DEVANAGARI", "BENGALI", "SINHALA", "MALAYALAM", "KANNADA", "TELUGU", "TAMIL", "KHMER"}
+)
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -42,6 +46,14 @@ def mixed_word(text: str) -> str | None:
     for word in _WORD.findall(unicodedata.normalize("NFC", text)):
         if len({_script(letter) for letter in word} & _SCRIPTS) > 1:
             return str(word)
+    return None
+
+
+def unseen(text: str) -> str | None:
+    """The first sign in a text that nobody sees, as U+200B; joiners are part of how some scripts are written."""
+    for before, sign in zip(" " + text, text, strict=False):
+        if unicodedata.category(sign) == "Cf" and not (sign in _JOINERS and _script(before) in _JOINED):
+            return f"U+{ord(sign):04X}"
     return None
 
 
