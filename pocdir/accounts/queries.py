@@ -84,12 +84,6 @@ _STEWARD = (
     .join(_roles, _roles.c.id == _roles_users.c.role_id)
     .where(_users.c.ref == bindparam("ref"), _users.c.active == sql_true(), _roles.c.name == "steward")
 )
-_STEWARDS = (
-    select(_users.c.ref)
-    .join(_roles_users, _roles_users.c.user_id == _users.c.id)
-    .join(_roles, _roles.c.id == _roles_users.c.role_id)
-    .where(_users.c.active == sql_true(), _roles.c.name == "steward")
-)
 _CREDENTIALS = select(_users.c.id, _users.c.ref, _users.c.password, _users.c.active).where(
     _users.c.email == bindparam("email")
 )
@@ -105,11 +99,6 @@ def is_steward(user_ref: str) -> bool:
     """Whether this person is a steward now."""
     with looking_up() as connection:
         return connection.execute(_STEWARD, {"ref": user_ref}).first() is not None
-
-
-def stewards(session: Session) -> frozenset[str]:
-    """The refs of all who are stewards now."""
-    return frozenset(session.connection().execute(_STEWARDS).scalars())
 
 
 def person_rows(sign_in: str, uniquifier: str, now: dt.datetime) -> Sequence[AnyRow]:

@@ -81,7 +81,7 @@ def quarantine(query: dict[str, Any]) -> Any:
             raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor") from None
     of = {name: query[name] for name in ("state", "source", "team")}
     found = waiting.items(**of, after=cursor, limit=limit + 1)
-    stewards, now = accounts.stewards(db.session()), clock.now()
+    stewards, now = accounts.steward_refs(db.session()), clock.now()
     listed = page(found, limit, lambda it: str(it.row.ref))
     items = [
         waiting.as_dict(it, it.decision(stewards, now))

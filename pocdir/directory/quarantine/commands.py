@@ -40,7 +40,7 @@ def list_quarantine(source: str | None, team: str | None, decided: bool, as_json
     """
     with app_context():
         found = waiting.items(state=None if decided else "held", source=source, team=team)
-        stewards = accounts.stewards(db.session())
+        stewards = accounts.steward_refs(db.session())
     now = clock.now()
     for it in found:
         if as_json:

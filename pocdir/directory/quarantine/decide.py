@@ -24,7 +24,6 @@ from pocdir.directory.rules.record import Diff, Key, diff
 from pocdir.ledger.actions import append_all
 from pocdir.ledger.rules.events import Event
 
-_PERSON = "user:"
 # Accepted by somebody, and not in effect yet.
 _ACCEPTED = select(Held).where(Held.state == "held", cast(Held.approvals, String) != "{}")
 
@@ -59,7 +58,7 @@ def accept(
     rows = _waiting(session, refs)
     if any(row.team is None for row in rows):
         raise Conflict("nothing_to_apply", "the file could not be read: there is nothing to apply")
-    stewards = accounts.stewards(session)
+    stewards = accounts.steward_refs(session)
     teams = _teams(session, [str(row.team) for row in rows])
     outcomes: dict[str, Outcome] = {}
     due: list[Held] = []
@@ -105,7 +104,7 @@ def apply_due(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
     if not rows:
         return 0
     lock_directory(session, now=now)
-    stewards = accounts.stewards(session)
+    stewards = accounts.steward_refs(session)
     teams = _teams(session, [str(row.team) for row in rows])
     due, outcomes = [], {}
     for row in rows:
@@ -163,10 +162,10 @@ def _approved(
     actor: str,
 ) -> Decision:
     """The decision with this steward's word; when it is not the last one needed, it is kept and told."""
-    who = actor.removeprefix(_PERSON)
+    who = accounts.person_behind(session, actor) or OPERATOR
     is_new, is_first = who not in row.approvals, not row.approvals
     row.approvals = {who: isoformat(now)} | row.approvals
-    decision = _decision(row, team, stewards | ({who} if who in stewards else set()), now)
+    decision = _decision(row, team, stewards, now)
     if decision.is_due(now) or not is_new:
         return decision
     row.note = note or row.note

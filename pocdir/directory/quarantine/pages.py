@@ -56,7 +56,7 @@ def quarantined(ref: str) -> str:
     """One import: why it waits, and what it would change, team by team."""
     number = _page_number()
     first, counts = (number - 1) * TEAMS_ON_A_PAGE, waiting.counts(ref)
-    stewards, now = accounts.stewards(db.session()), clock.now()
+    stewards, now = accounts.steward_refs(db.session()), clock.now()
     rows = waiting.items(state=None, import_ref=ref, offset=first, limit=TEAMS_ON_A_PAGE)
     return render_template(
         "directory/quarantined.html",
