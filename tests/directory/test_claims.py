@@ -15,7 +15,7 @@ from pocdir.accounts.models import TeamContact, User
 from pocdir.core.errors import Conflict, Gone, Invalid, NotFound
 from pocdir.db import transaction
 from pocdir.directory import actions as directory_actions
-from pocdir.directory.claims import actions, rules
+from pocdir.directory.claims import actions, queries, rules
 from pocdir.directory.claims.models import Claim
 from pocdir.directory.models import Address
 from pocdir.directory.office import office
@@ -166,6 +166,13 @@ def test_a_person_answers_for_one_team(slug: str) -> None:
     with pytest.raises(Conflict):
         proven(token_in(second), anna)
     assert {it.proven_at for it in every(Claim)} == {NOW, None}
+
+
+def test_an_old_lists_address_is_offered_only_where_nothing_surer_is_known(slug: str) -> None:
+    made.imported(made.file(made.team_json(channels=[made.channel("old@cert.example", confidence="low")])))
+    assert "old@cert.example" not in {it["value"] for it in queries.on_record(slug)}
+    lead = made.team("lead", channels=[made.channel("old@lead.example", confidence="low")])
+    assert [it["value"] for it in queries.on_record(lead)] == ["old@lead.example"]
 
 
 # in the browser

@@ -28,13 +28,15 @@ def claim(ref: str, session: Session | None = None, *, lock: bool = False) -> Cl
 def on_record(slug: str) -> list[dict[str, Any]]:
     """The mail addresses of a team's entry that work, each once: value, and whether everybody may see it.
 
-    Raises NotFound `team_unknown`.
+    What only low confidence speaks for is left out beside what is surer: an old list's domain may be another's by
+    now. Raises NotFound `team_unknown`.
     """
     entry = directory.entry(slug, audiences=EVERYBODY)
+    live = [it for it in entry.channels if it.kind == "email" and it.state not in DEAD_STATES]
+    surer = [it for it in live if it.confidence != "low"]
     seen: dict[str, bool] = {}
-    for it in entry.channels:
-        if it.kind == "email" and it.state not in DEAD_STATES:
-            seen[it.value] = seen.get(it.value, False) or it.audience == "public"
+    for it in surer or live:
+        seen[it.value] = seen.get(it.value, False) or it.audience == "public"
     return [{"value": value, "public": public} for value, public in seen.items()]
 
 

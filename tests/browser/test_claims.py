@@ -1,0 +1,91 @@
+"""A team comes to its entry and proposes a change, a steward decides: in a browser, for everybody."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from pocdir.db import db
+from pocdir.mail.models import Mail
+from tests.browser.conftest import Service, sign_in
+from tests.browser.test_accessibility import DESKTOP, PHONE, judged, look
+
+pytestmark = pytest.mark.browser
+
+NUMBERS = itertools.count(1)
+TEAMS = {"light": "isp", "dark": "cert-at"}
+
+
+def link_to(service: Service, kind: str, path: str) -> str:
+    """The link in the newest letter of this kind."""
+    with service.app.app_context():
+        mails = db.session.scalars(db.select(Mail).where(Mail.kind == kind).order_by(Mail.id.desc()))
+        body = mails.first().body
+        db.session.remove()
+    return re.search(rf"/{path}/[\w-]+", body)[0]
+
+
+def walked_through(page: Page, service: Service, slug: str) -> Iterator[str]:
+    yield from look(page, f"/teams/{slug}/claim")
+    page.locator("input[name=address]").first.check()
+    page.get_by_role("button", name="Send the link").click()
+    yield from judged(page, "the link is on its way")
+    link = link_to(service, "claim", "claim")
+    yield from look(page, link + "?lang=ar")
+    yield from look(page, link + "?lang=en")
+    page.get_by_label("Your e-mail address").fill(f"staff{next(NUMBERS)}@{slug}.example")
+    page.get_by_label("New password").fill(service.password)
+    page.get_by_label("The same once more").fill(service.password)
+    page.get_by_role("button", name="Yes, make the account").click()
+    yield from judged(page, "the team's own page")
+    page.get_by_role("link", name="Who answers for it").click()
+    yield from judged(page, "who answers")
+    yield from look(page, f"/teams/{slug}/propose")
+    page.get_by_label("Website").fill("https://moved.example/")
+    page.locator("input[name='channels.0.value']").fill(f"desk@{slug}.example")
+    page.get_by_role("button", name="Propose").click()
+    yield from judged(page, "the proposal as its team sees it")
+
+
+@pytest.mark.parametrize(("scheme", "size"), [("light", DESKTOP), ("dark", PHONE)])
+def test_a_team_claims_its_entry_and_a_steward_decides(
+    chromium: Browser, service: Service, scheme: str, size: dict
+) -> None:
+    def opened() -> Page:
+        context = chromium.new_context(
+            base_url=service.url, color_scheme=scheme, viewport=size, locale="en-GB"
+        )
+        return context.new_page()
+
+    staff, steward = opened(), opened()
+    wrong = list(walked_through(staff, service, TEAMS[scheme]))
+    where = staff.url
+    sign_in(steward, "steward@example.org", service.password)
+    wrong += [*look(steward, "/proposals"), *look(steward, where)]
+    if TEAMS[scheme] == "cert-at":  # a national team: every address on record was told
+        notice = link_to(service, "proposal_notice", "proposed")
+        wrong += [*look(staff, notice + "?lang=ar"), *look(staff, notice + "?lang=en")]
+        staff.get_by_role("button", name="call it off").click()
+        wrong += judged(staff, "asked once more")
+        staff.get_by_role("button", name="Yes, call it off").click()
+        wrong += judged(staff, "called off")
+    else:
+        steward.get_by_role("button", name="Approve").click()
+        steward.get_by_text("Approved, and entered.").wait_for()
+        wrong += judged(steward, "approved")
+    assert wrong == []
+
+
+def test_it_works_without_javascript(chromium: Browser, service: Service) -> None:
+    context = chromium.new_context(base_url=service.url, java_script_enabled=False, locale="en-GB")
+    page = context.new_page()
+    page.goto("/teams/cert-at")
+    page.get_by_role("link", name="Is this your team?").click()
+    page.locator("input[name=address]").last.check()
+    page.get_by_role("button", name="Send the link").click()
+    page.get_by_role("heading", name="Look into that mailbox").wait_for()
+    context.close()
