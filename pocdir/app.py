@@ -16,6 +16,8 @@ from pocdir.directory import downloads
 from pocdir.directory import pages as directory_pages
 from pocdir.directory.checks import pages as checks_pages
 from pocdir.directory.claims import pages as claims_pages
+from pocdir.directory.keys import api as keys_api
+from pocdir.directory.keys import pages as keys_pages
 from pocdir.directory.proposals import api as proposals_api
 from pocdir.directory.proposals import pages as proposals_pages
 from pocdir.directory.quarantine import api as quarantine_api
@@ -45,6 +47,7 @@ PAGES: tuple[Blueprint, ...] = (
     proposals_pages.blueprint,
     claims_pages.blueprint,
     checks_pages.blueprint,
+    keys_pages.blueprint,
     incidents_pages.blueprint,
     OUTREACH[0].blueprint,
     latency_pages.blueprint,
@@ -54,6 +57,7 @@ APIS: tuple[SmorestBlueprint, ...] = (
     quarantine_api.blueprint,
     downloads.blueprint,
     proposals_api.blueprint,
+    keys_api.blueprint,
     incidents_api.blueprint,
     outreach_api.blueprint,
     latency_api.blueprint,

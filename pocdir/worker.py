@@ -26,6 +26,7 @@ from pocdir.core import clock
 from pocdir.core.errors import Conflict, Unavailable
 from pocdir.db import db
 from pocdir.directory.checks import jobs as checks_jobs
+from pocdir.directory.keys import jobs as keys_jobs
 from pocdir.directory.proposals import jobs as proposals_jobs
 from pocdir.directory.quarantine import jobs as quarantine_jobs
 from pocdir.mail import jobs as mail_jobs
@@ -46,6 +47,7 @@ JOBS: tuple[Callable[..., int], ...] = (
     proposals_jobs.lapse,
     checks_jobs.note_letters,
     checks_jobs.keep_true,
+    keys_jobs.look_after_keys,
 )
 THREADS = 8
 REFRESH_SECONDS = 2.0

@@ -67,6 +67,7 @@ MATRIX = MappingProxyType(
         "proposal.read": _row(steward=_ALL, team_contact=_OWN),
         "proposal.make": _row(steward=_ALL, team_contact=_OWN),
         "proposal.decide": _STEWARDS,
+        "key.manage": _STEWARDS,  # OpenPGP keys of teams: bring, agree, refuse, retire
         "ledger.read": _row(auditor=_ALL),
         "operate.read": _row(admin=_NONE),
         "outbox.read": _row(steward=_NONE, admin=_NONE),

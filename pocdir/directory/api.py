@@ -45,6 +45,7 @@ def teams(query: dict[str, Any]) -> Any:
         audiences=rules.audiences(g.principal.roles),
         reading=reading,
     )
+    found = found if reading.at else queries.with_keys(found)
     told = dates.of_teams([it.team for it in found], g.principal, reading=reading)
     listed = page(found, query["limit"], lambda entry: str(entry.team.slug))
     return listed | {"items": [shown(it, told[it.team.slug]) for it in listed["items"]]}
@@ -115,7 +116,7 @@ def change_team(given: dict[str, Any], slug: str) -> Any:
 def channels(query: dict[str, Any], slug: str) -> Any:
     """The ways to reach a team, in the order to be tried."""
     audiences, reading = rules.audiences(g.principal.roles), _reading(query["as_of"])
-    return {"items": queries.entry(slug, audiences=audiences, reading=reading).channels, "next": None}
+    return {"items": _entry(slug, audiences, reading).channels, "next": None}
 
 
 @blueprint.route("/teams/<slug>/history")
@@ -139,9 +140,14 @@ def shown(entry: Entry, told: dict[str, Any]) -> dict[str, Any]:
 
 def whole(slug: str, reading: Reading = NOW) -> dict[str, Any]:
     """A team's answer with every fact."""
-    entry = queries.entry(slug, audiences=rules.audiences(g.principal.roles), reading=reading)
+    entry = _entry(slug, rules.audiences(g.principal.roles), reading)
     told = dates.of_teams([entry.team], g.principal, reading=reading)[slug]
     return shown(entry, told) | {"facts": queries.facts_of(slug, reading=reading)}
+
+
+def _entry(slug: str, audiences: frozenset[str], reading: Reading) -> Entry:
+    entry = queries.entry(slug, audiences=audiences, reading=reading)
+    return entry if reading.at else queries.with_keys([entry])[0]
 
 
 def _reading(as_of: str | None) -> Reading:

@@ -23,6 +23,7 @@ from pocdir.directory.actions import Given, ImportResult
 from pocdir.directory.formats import dump, pocdir_csv, pocdir_json, text, values
 from pocdir.directory.formats.records import Parsed, Provenance, with_team
 from pocdir.directory.formats.table import FORMATS
+from pocdir.directory.keys.commands import key
 from pocdir.directory.quarantine.commands import quarantine
 from pocdir.directory.rules import record as rules
 from pocdir.web.terminal import app_context, emit, json_option, plain, table
@@ -40,6 +41,9 @@ MANY_TEAMS = 2000  # from here on an import says how far it is
 @click.group()
 def directory() -> None:
     """Import, export and correct the directory."""
+
+
+directory.add_command(key)
 
 
 @directory.command("import")

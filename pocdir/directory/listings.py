@@ -21,7 +21,10 @@ from pocdir.ledger import queries as ledger
 from pocdir.ledger.rules.events import Event
 
 SORTS = {"name": "folded_name", "country": "country", "kind": "kind", "confirmed": "confirmed_at"}
-OF_THE_ENTRY = ("contact.confirmed", "contact.marked", "contact.marked_bouncing", "contact.changed")
+OF_THE_ENTRY = (
+    "contact.confirmed", "contact.marked", "contact.marked_bouncing", "contact.changed",
+    "key.pinned", "key.refreshed", "key.retired", "key.expired",
+)  # fmt: skip
 
 _T, _A, _C, _S, _I, _H = (model.__table__.c for model in (Team, Address, Channel, Source, Import, Held))
 

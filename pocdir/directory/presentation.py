@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pocdir.directory import dates, listings, queries
+from pocdir.directory.keys import queries as keys
 from pocdir.directory.queries import Entry, Line
 from pocdir.directory.reading import Reading
 from pocdir.directory.rules import record as rules
@@ -36,6 +37,7 @@ def team_page(
     urls, known = queries.source_urls(), viewer.kind != "anonymous"
     said = queries.tellers(team.id, reading=reading)
     told = _told(queries.facts_of(team.slug, reading=reading))
+    pinned = keys.pinned([team.id]).get(team.id, {}) if reading.at is None else {}
     above, below = queries.family(team, reading=reading)
     return {
         "team": team._mapping,
@@ -47,6 +49,7 @@ def team_page(
             {
                 **asdict(channel),
                 "evidence": channel.state_evidence if known else None,
+                "pinned": pinned.get(channel.value) if channel.kind == "email" else None,
                 "url": urls.get(channel.source),
                 "others": _others(said, channel, (channel.kind, channel.value, channel.purpose), audiences),
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, select
@@ -13,6 +13,8 @@ from pocdir.core import times
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db
 from pocdir.directory.formats.profile import FACTS
+from pocdir.directory.keys import queries as keys
+from pocdir.directory.keys.rules import pinned_on
 from pocdir.directory.models import Address, DirectoryVersion, Team
 from pocdir.directory.projection import MISSING
 from pocdir.directory.reading import NOW, Reading
@@ -78,7 +80,14 @@ def _no_time(message: str) -> Invalid:
 def snapshot() -> rules.Directory:
     """The whole directory in force, immutable: teams by slug, their channels in the order to be tried."""
     version = directory_version()  # before the rows: what changes meanwhile has a higher number
-    return rules.Directory(version, tuple(_team(it) for it in entries()))
+    return rules.Directory(version, tuple(_team(it) for it in with_keys(entries(), keys.pinned())))
+
+
+def with_keys(found: Iterable[Entry], pinned: Mapping[int, Mapping[str, str]] | None = None) -> list[Entry]:
+    """The same with the fingerprints that are pinned here ({team: {address: fingerprint}}) on their mail addresses."""
+    some = list(found)
+    standing = keys.pinned([it.team.id for it in some]) if pinned is None else pinned
+    return [it._replace(channels=pinned_on(it.channels, standing.get(it.team.id, {}))) for it in some]
 
 
 def _team(it: Entry) -> rules.Team:

@@ -77,6 +77,7 @@ class TeamChannel(Schema):
 class TeamChannelAnswer(TeamChannel):
     """A channel with the state of its address and who says so."""
 
+    openpgp_pinned = fields.Boolean()
     state = fields.String()
     state_since = fields.String(allow_none=True)
     origin = fields.String()

@@ -111,6 +111,7 @@ class LookupChannel(Schema):
     purpose = fields.String(required=True)
     state = fields.String(required=True)
     openpgp_fingerprint = fields.String(required=True, allow_none=True)
+    openpgp_pinned = fields.Boolean(required=True)
 
 
 class LookupBasis(Schema):

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import Service, sign_in
+from tests.mail import keys
 
 pytestmark = pytest.mark.browser
 
@@ -81,7 +82,20 @@ def pages_of(chromium: Browser, service: Service, scheme: str, size: dict, langu
         yield from look(page, path + query)
     page.goto("/directory/quarantine?lang=en")
     yield from look(page, str(page.locator("tbody th a").first.get_attribute("href")) + query)
+    yield from keyed(page, query)
     context.close()
+
+
+def keyed(page: Page, query: str) -> Iterator[str]:
+    """A team's keys: one that stands, one that waits, one that is refused."""
+    for team, key in (("isp", keys.key()), ("cert-at", keys.key(seed="at")), ("isp", keys.key(revoked=True))):
+        page.goto(f"/teams/{team}/keys?lang=en")
+        page.get_by_label("The key as text").fill(key.text)
+        page.get_by_label("For which address").select_option(index=1)
+        page.get_by_role("button", name="Bring this key").click()
+        yield from judged(page, f"a key of {team}")
+        yield from look(page, f"/teams/{team}/keys{query}")
+        yield from look(page, f"/teams/{team}{query}")
 
 
 def worked_through(page: Page, query: str) -> Iterator[str]:

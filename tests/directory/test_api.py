@@ -77,6 +77,7 @@ def test_a_team_says_who_says_what(anybody, two):
             "purpose": "incident",
             "preference": 1,
             "openpgp_fingerprint": None,
+            "openpgp_pinned": False,
             "hours": None,
             "audience": "public",
             "state": "unverified",

@@ -292,6 +292,7 @@ def test_the_answer_has_every_key_of_the_published_shape() -> None:
                     "purpose": "incident",
                     "state": "unverified",
                     "openpgp_fingerprint": None,
+                    "openpgp_pinned": False,
                 },
                 "basis": {
                     "key": "country",

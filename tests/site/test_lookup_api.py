@@ -36,7 +36,7 @@ ANSWER = {
 }
 CONTACT = {"rank", "role", "team", "channel", "basis", "reasons", "responsiveness"}
 TEAM = {"slug", "name", "kind", "country"}
-CHANNEL = {"kind", "value", "purpose", "state", "openpgp_fingerprint"}
+CHANNEL = {"kind", "value", "purpose", "state", "openpgp_fingerprint", "openpgp_pinned"}
 BASIS = {"key", "value", "origin", "source", "as_of"}
 NATIONALS = {
     "UK": "cert-gb",

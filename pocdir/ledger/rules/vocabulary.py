@@ -99,6 +99,10 @@ _ADDRESS = {
     "kind": _required(_kind), "value": _required(_line), "state": _required(_state), "before": _required(_state),
     "evidence": _text, "reachability": _count(1, 5),
 }  # fmt: skip
+_KEY = {
+    "key": _required(_ref), "fingerprint": _required(_line), "addresses": Name(TEXTS), "expires_at": _time,
+    "note": _text,
+}  # fmt: skip
 _QUARANTINED = {"source": _required(_line), "items": _required(_many), "reasons": Name(TEXTS)}
 _DECIDED = {"item": _required(_ref), "source": _required(_line), "note": _text}
 _PROPOSAL = {"proposal": _required(_ref)}
@@ -251,6 +255,18 @@ VOCABULARY: Mapping[str, EventType] = {
             "source": _required(_line), "changes": _required(Name(OBJECTS)), "evidence": _text,
             "forced": Name(TEXTS), "proposal": _ref,
         },
+    ),
+    "key.proposed": EventType("the act", _keepers, _KEY),
+    "key.approved": EventType("the act", ("steward",), _KEY),
+    "key.pinned": EventType("the act", _keepers, _KEY),
+    "key.refused": EventType("the act", _keepers, _KEY),
+    "key.refreshed": EventType("the act", _keepers, _KEY),
+    "key.retired": EventType(
+        "the act", _keepers, _KEY | {"reason": _required(_choice("replaced", "revoked", "withdrawn"))}
+    ),
+    "key.expired": EventType("the key's own end", _service, _KEY),
+    "key.expiry_told": EventType(
+        "the letter was queued", _service, _KEY | {"days": _required(_choice("60", "30", "7"))}
     ),
     "quarantine.held": EventType("the import", _service, _QUARANTINED),
     "quarantine.superseded": EventType("the import", _service, _QUARANTINED),

@@ -86,6 +86,7 @@ def channel_json(channel: Channel) -> dict[str, Any]:
         "purpose": channel.purpose,
         "state": channel.state,
         "openpgp_fingerprint": channel.openpgp_fingerprint,
+        "openpgp_pinned": channel.openpgp_pinned,
     }
 
 

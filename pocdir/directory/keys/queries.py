@@ -1,0 +1,147 @@
+"""Which keys teams have, which is pinned for which address, and what waits for a steward."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from pocdir.core.errors import NotFound
+from pocdir.db import db, table_of
+from pocdir.directory.keys.models import TeamKey
+from pocdir.directory.keys.rules import PINNED, PROPOSED, WARN_DAYS, in_words
+from pocdir.directory.models import Address, Channel, Team
+from pocdir.directory.rules import steward
+from pocdir.directory.rules.approval import NATIONAL
+from pocdir.directory.rules.record import DEAD_STATES, audiences
+from pocdir.directory.rules.steward import Waiting
+from pocdir.mail.rules import openpgp
+
+_KEY, _TEAM, _CHANNEL, _ADDRESS = (table_of(it).c for it in (TeamKey, Team, Channel, Address))
+
+
+def emails(session: Session, team_id: int) -> list[str]:
+    """Every mail address that anybody gives of a team and nobody has withdrawn, in the order to be tried."""
+    chosen = (
+        select(_ADDRESS.value)
+        .join(table_of(Channel), _CHANNEL.address_id == _ADDRESS.id)
+        .where(_CHANNEL.team_id == team_id, _CHANNEL.withdrawn.is_(False))
+        .where(_ADDRESS.kind == "email", _ADDRESS.state.not_in(DEAD_STATES))
+        .order_by(_CHANNEL.preference, _ADDRESS.value)
+    )
+    return list(dict.fromkeys(session.connection().execute(chosen).scalars()))
+
+
+def examined(slug: str, data: bytes, *, now: dt.datetime) -> openpgp.Key:
+    """What the guard says of these bytes as a key of the team; raises as it does, and NotFound `team_unknown`.
+
+    Before the transaction: nobody else can write while one lasts, and this computes.
+    """
+    session = db.session()
+    team_id = session.connection().execute(select(_TEAM.id).where(_TEAM.slug == slug)).scalar()
+    if team_id is None:
+        raise NotFound("team_unknown", "no team has this name here")
+    return openpgp.read(data, now=now, addresses=[email.lower() for email in emails(session, team_id)])
+
+
+def key(ref: str, session: Session | None = None, *, lock: bool = False) -> TeamKey:
+    """One key; raises NotFound `key_unknown`."""
+    statement = select(TeamKey).where(TeamKey.ref == ref)
+    found = (session or db.session()).scalar(statement.with_for_update() if lock else statement)
+    if found is None:
+        raise NotFound("key_unknown", "there is no such key here")
+    return found
+
+
+def of_team(slug: str, *, states: Collection[str] = (), session: Session | None = None) -> Sequence[TeamKey]:
+    """The keys of a team, the newest first."""
+    chosen = select(TeamKey).join(TeamKey.team).where(Team.slug == slug)
+    if states:
+        chosen = chosen.where(TeamKey.state.in_(states))
+    return (session or db.session()).scalars(chosen.order_by(TeamKey.id.desc())).all()
+
+
+def pinned(team_ids: Sequence[int] | None = None) -> dict[int, dict[str, str]]:
+    """{team: {address: fingerprint}} of what is pinned; each address has one at most."""
+    chosen = select(_KEY.team_id, _KEY.addresses, _KEY.fingerprint).where(_KEY.state == PINNED)
+    if team_ids is not None:
+        chosen = chosen.where(_KEY.team_id.in_(team_ids))
+    found: dict[int, dict[str, str]] = {}
+    for team_id, addresses, fingerprint in db.session().connection().execute(chosen.order_by(_KEY.pinned_at)):
+        found.setdefault(team_id, {}).update(dict.fromkeys(addresses, fingerprint))
+    return found
+
+
+def usable(row: TeamKey, now: dt.datetime) -> tuple[str, ...]:
+    """Why this key must not be used at `now` (of openpgp.REASONS); empty when it is pinned and the guard agrees."""
+    found = openpgp.usable(row.public, fingerprint=row.fingerprint, now=now)
+    late = row.expires_at is not None and row.expires_at <= now
+    return ("expired", *found) if late and "expired" not in found else found
+
+
+def key_for(slug: str, address: str, *, now: dt.datetime) -> tuple[TeamKey | None, tuple[str, ...]]:
+    """(the key to encrypt to when writing to this address, why it must not be used); (None, ()): none is pinned."""
+    for row in of_team(slug, states=(PINNED,)):
+        if address in row.addresses:
+            return row, usable(row, now)
+    return None, ()
+
+
+def told(row: TeamKey, *, now: dt.datetime) -> dict[str, Any]:
+    """What the API, the pages and the command say of a key; `reasons` in words."""
+    reasons = usable(row, now)
+    return {
+        "ref": row.ref, "team": row.team.slug, "fingerprint": row.fingerprint, "algorithm": row.algorithm,
+        "bits": row.bits, "addresses": row.addresses, "stated": row.stated, "state": row.state,
+        "uploaded_at": row.uploaded_at, "effective_at": row.effective_at, "pinned_at": row.pinned_at,
+        "expires_at": row.expires_at, "settled_at": row.settled_at, "approvals": len(row.approvals),
+        "usable": row.state == PINNED and not reasons, "reasons": in_words(reasons),
+        "codes": list(reasons), "public": row.public, "revision": row.revision,
+    }  # fmt: skip
+
+
+def listed(slug: str, *, roles: Collection[str], now: dt.datetime) -> list[dict[str, Any]]:
+    """The keys of a team for somebody with these roles, the newest first: for stewards all, for others those that
+    stand and name no address that is kept from them. Raises NotFound `team_unknown`.
+    """
+    session = db.session()
+    team_id = session.connection().execute(select(_TEAM.id).where(_TEAM.slug == slug)).scalar()
+    if team_id is None:
+        raise NotFound("team_unknown", "no team has this name here")
+    if "steward" in roles:
+        return [told(row, now=now) for row in of_team(slug)]
+    chosen = select(_ADDRESS.value).join(table_of(Channel), _CHANNEL.address_id == _ADDRESS.id)
+    chosen = chosen.where(_CHANNEL.team_id == team_id, _CHANNEL.audience.not_in(audiences(roles)))
+    kept = set(session.connection().execute(chosen).scalars())
+    return [told(row, now=now) for row in of_team(slug, states=(PINNED,)) if not kept & set(row.addresses)]
+
+
+def waiting(now: dt.datetime) -> list[Waiting]:
+    """What of keys needs a steward: proposals on which somebody has to agree, and keys that end within days."""
+    asked = or_(
+        (_KEY.state == PROPOSED) & _KEY.effective_at.is_(None),
+        (_KEY.state == PINNED) & (_KEY.expires_at <= now + dt.timedelta(days=WARN_DAYS[-1])),
+    )
+    chosen = select(*_KEY, _TEAM.slug, _TEAM.kind).join(table_of(Team), _KEY.team_id == _TEAM.id).where(asked)
+    return [
+        steward.waiting(
+            _kind(row),
+            slug=row.slug,
+            since=row.uploaded_at
+            if row.state == PROPOSED
+            else row.expires_at - dt.timedelta(days=WARN_DAYS[-1]),
+            where=f"/teams/{row.slug}/keys",
+            what=row.addresses[0],
+            default_at=row.expires_at if row.state == PINNED else None,
+        )
+        for row in db.session().connection().execute(chosen.order_by(_KEY.id))
+    ]
+
+
+def _kind(row: Any) -> str:
+    if row.state == PINNED:
+        return "key_expiring"
+    return "key_national" if row.kind == NATIONAL else "key"
