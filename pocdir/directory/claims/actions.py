@@ -22,6 +22,7 @@ from pocdir.directory import queries as directory
 from pocdir.directory.claims import letter, queries
 from pocdir.directory.claims.models import Claim
 from pocdir.directory.claims.rules import (
+    CHALLENGE_LASTS,
     KEY,
     LINK_LASTS,
     MAIL,
@@ -92,6 +93,26 @@ def ask(session: Session, *, slug: str, choice: str, office: Office, now: dt.dat
     return True
 
 
+def ask_by_key(
+    session: Session, *, slug: str, fingerprint: str, nonce: str, office: Office, now: dt.datetime
+) -> str:
+    """A claim proven by a signature of the pinned key; returns the address of the page that lets one person in.
+
+    Raises NotFound `team_unknown`, Gone `link_used` for a line that was signed and brought before.
+    """
+    lock_directory(session, now=now)
+    team = directory.team_by_slug(slug, session)
+    if queries.claim(nonce, session) is not None:
+        raise link_used()
+    claim = Claim(
+        ref=nonce, team_id=team.id, team=team, method=KEY, fingerprint=fingerprint, asked_at=now,
+        expires_at=now + CHALLENGE_LASTS,
+    )  # fmt: skip
+    session.add(claim)
+    session.flush()
+    return link_of(claim, office)
+
+
 def link_of(claim: Claim, office: Office) -> str:
     """The address of the page that lets one person in."""
     token = link_token(office.secret, claim.ref, claim.expires_at, _bound(claim))
@@ -111,7 +132,7 @@ def claimed(
     check_link(office.secret, token, bound=_bound(claim), expires=claim.expires_at, now=now)
     if claim.proven_at is not None:
         raise link_used()
-    if not _stands(claim):
+    if not _stands(claim, now):
         raise link_unknown()
     return claim
 
@@ -191,11 +212,11 @@ def _bound(claim: Claim) -> Sequence[Any]:
     return (KEY, claim.fingerprint)
 
 
-def _stands(claim: Claim) -> bool:
+def _stands(claim: Claim, now: dt.datetime) -> bool:
     """Whether what the claim rests on is still in the entry."""
-    channels = directory.entry(claim.team.slug, audiences=EVERYBODY).channels
     if claim.address is None:
-        return claim.fingerprint in {it.openpgp_fingerprint for it in channels}
+        return claim.fingerprint in queries.pinned(claim.team.slug, now)
+    channels = directory.entry(claim.team.slug, audiences=EVERYBODY).channels
     live = {it.value for it in channels if it.kind == "email" and it.state not in DEAD_STATES}
     return claim.address.value in live
 

@@ -14,12 +14,14 @@ from pocdir.accounts.models import User
 from pocdir.accounts.queries import team_contacts
 from pocdir.core import clock
 from pocdir.core.errors import NotFound, Refusal
+from pocdir.core.refs import new_ref
 from pocdir.db import db, transaction
 from pocdir.directory import queries as directory
 from pocdir.directory.claims import actions, queries, schemas
-from pocdir.directory.claims.rules import choice_of, masked
+from pocdir.directory.claims.rules import answered, challenge, choice_of, masked
 from pocdir.directory.office import office
 from pocdir.directory.proposals.api import own_team
+from pocdir.mail.rules.signature import signer
 from pocdir.web import limits
 from pocdir.web.forms import Form, form
 
@@ -60,6 +62,30 @@ def ask(slug: str) -> Any:
     return render_template(
         "directory/claim.html", team=team, addresses=[], form=typed, sent=True, is_new=is_new
     )
+
+
+@blueprint.post("/teams/<slug>/claim/key")
+@guard("entry.claim")
+def ask_by_key(slug: str) -> Any:
+    """The line of the page, signed by the team's pinned key, leads on at once."""
+    now, typed = clock.now(), form(schemas.SignedLine(), request.form)
+    team = directory.team_by_slug(slug)
+    if not typed.valid:
+        return _choose(slug, typed), 422
+    for limit, key in ((BY_NETWORK, limits.network(request.remote_addr)), (BY_TEAM, str(team.id))):
+        limits.spend(limit, key, now)
+    here = office()
+    try:
+        fingerprint, text = signer(typed.data["signed"], list(queries.pinned(slug, now).values()))
+        nonce = answered(here.secret, slug, here.url, text, now)
+        with transaction() as session:
+            link = actions.ask_by_key(
+                session, slug=slug, fingerprint=fingerprint, nonce=nonce, office=here, now=now
+            )
+    except Refusal as refusal:
+        typed.refuse(refusal)
+        return _choose(slug, typed), refusal.status
+    return redirect(link.removeprefix(here.url))
 
 
 @blueprint.get("/claim/<token>")
@@ -152,8 +178,17 @@ def _choose(slug: str, typed: Form) -> str:
         (choice_of(secret, slug, it["value"]), it["value"] if it["public"] or known else masked(it["value"]))
         for it in queries.on_record(slug)
     ]
-    team = directory.team_by_slug(slug)
-    return render_template("directory/claim.html", team=team, addresses=addresses, form=typed, sent=False)
+    here, now = office(), clock.now()
+    keys = queries.pinned(slug, now)
+    return render_template(
+        "directory/claim.html",
+        team=directory.team_by_slug(slug),
+        addresses=addresses,
+        fingerprints=list(keys),
+        line=challenge(here.secret, slug, here.url, new_ref(now), now) if keys else None,
+        form=typed,
+        sent=False,
+    )
 
 
 def _claim(token: str, typed: Form) -> str:

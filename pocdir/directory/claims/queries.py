@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from pocdir.db import db
 from pocdir.directory import queries as directory
 from pocdir.directory.claims.models import Claim
+from pocdir.directory.keys import queries as keys
+from pocdir.directory.keys.rules import PINNED
 from pocdir.directory.models import Address
 from pocdir.directory.queries import EVERYBODY
 from pocdir.directory.rules.record import DEAD_STATES
@@ -38,6 +40,12 @@ def on_record(slug: str) -> list[dict[str, Any]]:
     for it in surer or live:
         seen[it.value] = seen.get(it.value, False) or it.audience == "public"
     return [{"value": value, "public": public} for value, public in seen.items()]
+
+
+def pinned(slug: str, now: dt.datetime, session: Session | None = None) -> dict[str, str]:
+    """The team's pinned OpenPGP keys that may be used now, armoured, by fingerprint."""
+    rows = keys.of_team(slug, states=(PINNED,), session=session)
+    return {row.fingerprint: row.public for row in rows if not keys.usable(row, now)}
 
 
 def address(value: str, session: Session, *, lock: bool = False) -> Address | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pocdir.core import tokens
 from pocdir.core.canonical import canonical_json
-from pocdir.core.errors import Gone, NotFound
+from pocdir.core.errors import Gone, Invalid, NotFound
 
 MAIL, KEY = METHODS = ("mail", "key")
 PURPOSE, CHOICE, CHALLENGE = "claim", "claim address", "claim key"
@@ -35,6 +35,31 @@ def link_token(secret: bytes, ref: str, expires: dt.datetime, bound: Sequence[An
     """The token of a claim's link; `bound` is the address's (kind, value, version) or what stands for a key."""
     payload = uuid.UUID(ref).bytes + int(expires.timestamp()).to_bytes(4, "big")
     return tokens.sign(secret, PURPOSE, payload, canonical_json(list(bound)).decode())
+
+
+def challenge(secret: bytes, slug: str, url: str, nonce: str, now: dt.datetime) -> str:
+    """The one line that the team's staff signs; `nonce` (a new ref) makes it good once, for a day."""
+    expires = int((now + CHALLENGE_LASTS).timestamp())
+    payload = uuid.UUID(nonce).bytes + expires.to_bytes(4, "big")
+    return f"I answer for {slug} in the directory at {url}. {tokens.sign(secret, CHALLENGE, payload, slug)}"
+
+
+def answered(secret: bytes, slug: str, url: str, text: str, now: dt.datetime) -> str:
+    """The nonce of a signed line that we gave for this team; raises Invalid `signature_invalid`."""
+    said, _, token = " ".join(text.split()).rpartition(" ")
+    payload = tokens.payload_of(token)
+    ours = (
+        said == f"I answer for {slug} in the directory at {url}."
+        and payload is not None
+        and len(payload) == 20
+    )
+    if not ours or payload is None or not tokens.is_signed(secret, CHALLENGE, token, slug):
+        raise Invalid("signature_invalid", "sign the line of this page as it stands", where="signed")
+    if now.timestamp() >= int.from_bytes(payload[16:], "big"):
+        raise Invalid(
+            "signature_invalid", "this line is over a day old; sign the one of today", where="signed"
+        )
+    return str(uuid.UUID(bytes=payload[:16]))
 
 
 def claimed_ref(token: str) -> str:

@@ -12,6 +12,12 @@ class ChosenAddress(Schema):
     address = Text(max=64, required=True)
 
 
+class SignedLine(Schema):
+    """The line of the page, signed."""
+
+    signed = Text(min=1, max=70_000, lines=True, required=True)
+
+
 class NewContact(NewPassword):
     """The account of a person who is new here."""
 
