@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import re
 from collections.abc import Iterator
 
+import pysequoia
 import pytest
 import time_machine
 from flask import Flask
@@ -13,10 +15,14 @@ from flask.testing import FlaskClient
 
 from pocdir.accounts.models import TeamContact, User
 from pocdir.core.errors import Conflict, Gone, Invalid, NotFound
+from pocdir.core.refs import new_ref
 from pocdir.db import transaction
 from pocdir.directory import actions as directory_actions
+from pocdir.directory import queries as directory
 from pocdir.directory.claims import actions, queries, rules
 from pocdir.directory.claims.models import Claim
+from pocdir.directory.keys.models import TeamKey
+from pocdir.directory.keys.rules import PINNED
 from pocdir.directory.models import Address
 from pocdir.directory.office import office
 from pocdir.ledger.queries import events_of_team
@@ -260,3 +266,77 @@ def test_the_page_of_the_link_comes_in_arabic(client: FlaskClient, slug: str) ->
 def test_nobody_is_asked_for_a_team_that_is_not_there(client: FlaskClient) -> None:
     assert client.get("/teams/nobody/claim").status_code == 404
     assert client.post("/teams/nobody/claim", data={"address": "x"}).status_code == 404
+
+
+# by the team's pinned key
+
+
+def pinned_key(slug: str) -> pysequoia.Tsk:
+    """A key that is pinned for the team, with its secret part."""
+    secret = pysequoia.Tsk.generate("Desk <cert@cert.example>")
+    public = secret.extract_certificate()
+    with transaction() as session:
+        session.add(
+            TeamKey(
+                ref=new_ref(NOW), team_id=directory.team_by_slug(slug, session).id,
+                fingerprint=str(public.fingerprint).upper(), algorithm="EdDSA", public=str(public),
+                addresses=["cert@cert.example"], uploaded_by="user:x", uploaded_at=NOW, state=PINNED, pinned_at=NOW,
+            )
+        )  # fmt: skip
+    return secret
+
+
+def signed(by: pysequoia.Tsk, text: str) -> str:
+    return pysequoia.sign(by.signer(), text.encode(), mode=pysequoia.SignatureMode.CLEAR).decode()
+
+
+def line_on(client: FlaskClient, slug: str) -> str:
+    found = re.search(r"I answer for [^<]+", client.get(f"/teams/{slug}/claim").text)
+    assert found
+    return html.unescape(found[0])
+
+
+@pytest.fixture
+def today(monkeypatch: pytest.MonkeyPatch) -> Iterator[dt.datetime]:
+    """The library reads the machine's clock: the key must be valid by ours too."""
+    now = time_machine.escape_hatch.datetime.datetime.now(dt.UTC)
+    with time_machine.travel(now, tick=True):
+        yield now
+
+
+def test_a_line_signed_by_the_pinned_key_lets_a_person_in_once(
+    client: FlaskClient, slug: str, today: dt.datetime
+) -> None:
+    key = pinned_key(slug)
+    message = signed(key, line_on(client, slug))
+    answer = client.post(f"/teams/{slug}/claim/key", data={"signed": message})
+    assert answer.status_code == 302, answer.text
+    typed = {"email": "anna@cert.example", "password": PASSWORD, "again": PASSWORD}
+    assert client.post(answer.headers["Location"], data=typed).status_code == 302
+    claimed = events_of_team(slug, types=["contact.claimed"])[0]
+    assert claimed.payload["proof"] == "key"
+    assert claimed.sealed["fingerprint"] == str(key.extract_certificate().fingerprint).upper()
+    assert client.post(f"/teams/{slug}/claim/key", data={"signed": message}).status_code == 410
+
+
+def test_another_key_another_line_and_another_teams_line_are_refused(
+    client: FlaskClient, slug: str, today: dt.datetime
+) -> None:
+    key, other = pinned_key(slug), made.team("cert-other")
+    theirs = pinned_key(other)
+    line = line_on(client, slug)
+    for message in (
+        signed(theirs, line),
+        signed(key, "I answer for everybody."),
+        signed(key, line_on(client, other)),
+        signed(key, line[:-2] + "AA"),
+        line,
+    ):
+        answer = client.post(f"/teams/{slug}/claim/key", data={"signed": message})
+        assert answer.status_code == 422
+        limits.init_app(client.application)
+    assert every(Claim) == []
+
+
+def test_no_line_is_shown_where_no_key_is_pinned(client: FlaskClient, slug: str) -> None:
+    assert "I answer for" not in client.get(f"/teams/{slug}/claim").text
