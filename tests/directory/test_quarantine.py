@@ -12,6 +12,8 @@ from pocdir.core.errors import Conflict, Invalid, NotFound
 from pocdir.db import db, transaction
 from pocdir.directory import actions, listings, queries
 from pocdir.directory.formats import pocdir_json
+from pocdir.directory.keys import actions as key_actions
+from pocdir.directory.keys import queries as key_queries
 from pocdir.directory.quarantine import decide, waiting
 from pocdir.directory.rows import said_by, source_ids
 from pocdir.ledger import queries as ledger
@@ -19,6 +21,7 @@ from pocdir.mail.models import Mail
 from tests.accounts import made as people
 from tests.conftest import empty_sqlite
 from tests.directory import made
+from tests.mail import keys
 
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
@@ -167,6 +170,24 @@ def test_a_doubtful_team_waits_and_the_rest_applies(app):
     assert values_of() == {"cert@cert.example"}
     assert team_of("other").website == "https://other.example/"
     assert team_of("fresh").name == "Fresh"
+
+
+def test_a_pinned_key_is_not_changed_by_a_source(app):
+    made.imported(made.file(made.team_json(kind="provider")))
+    found = key_queries.examined("cert-example", keys.key().data, now=made.NOW)
+    steward = people.person("one@example.org", now=made.NOW, site_role="steward")
+    with transaction() as session:
+        key_actions.propose(
+            session, slug="cert-example", key=found, claimed_by="steward", mail_domain="pocdir.example",
+            now=made.NOW, actor=f"user:{steward.ref}",
+        )  # fmt: skip
+    says = made.team_json(kind="provider", channels=[made.channel(openpgp_fingerprint=OTHER_KEY)])
+    result = made.imported(made.file(says))
+    assert result.reasons == ("cert-example: the OpenPGP key of cert@cert.example would change",)
+    same = made.team_json(
+        kind="provider", channels=[made.channel(openpgp_fingerprint=keys.key().fingerprint)]
+    )
+    assert made.imported(made.file(same)).status == "applied"
 
 
 def test_a_first_import_of_an_unknown_team_applies(app):

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, not_, select, tuple_
 from sqlalchemy.orm import Session
 
 from pocdir.db import table_of
+from pocdir.directory.keys import queries as keys
 from pocdir.directory.models import Address, Channel, Held, Team
 from pocdir.directory.rules import held
 from pocdir.directory.rules.doubts import ONE_TEAMS, Doubt, Known, Standing, doubts
@@ -87,15 +88,20 @@ def _refused(
 
 def _standing(connection: Connection, source_id: int, origin: str, parts: Mapping[str, Diff]) -> Standing:
     rows = connection.execute(
-        select(_T.slug, _T.name, _T.country, _T.kind, _T.short_name).where(_T.retired_at.is_(None))
-    )
-    teams = {slug: Known(*words) for slug, *words in rows}
+        select(_T.id, _T.slug, _T.name, _T.country, _T.kind, _T.short_name).where(_T.retired_at.is_(None))
+    ).all()
+    teams = {slug: Known(*words) for _, slug, *words in rows}
     if not teams:
         return Standing()
     added = (key for part in parts.values() for key in part.added)
     wanted = sorted({(key[2], key[3]) for key in added if key[0] == "channel" and key[2] in ONE_TEAMS})
     ours = and_(_C.source_id == source_id, _C.origin == origin)
-    return Standing(teams=teams, holders=_holders(connection, ours, wanted), **_confirmed(connection, ours))
+    stands = _confirmed(connection, ours)
+    pinned = keys.pinned()
+    for number, slug, *_ in rows if pinned else ():
+        for value, fingerprint in pinned.get(number, {}).items():
+            stands["keys"][slug, "email", value] = {fingerprint}
+    return Standing(teams=teams, holders=_holders(connection, ours, wanted), **stands)
 
 
 def _confirmed(connection: Connection, ours: ColumnElement[bool]) -> dict[str, Any]:
@@ -110,7 +116,7 @@ def _confirmed(connection: Connection, ours: ColumnElement[bool]) -> dict[str, A
     )
     confirmed, elsewhere = set(), set()
     first: dict[tuple[str, str], int] = {}
-    keys: dict[Any, set[str]] = {}
+    given: dict[Any, set[str]] = {}
     for slug, kind, value, purpose, preference, fingerprint, is_ours in connection.execute(chosen):
         address = (slug, kind, value)
         confirmed.add(address)
@@ -118,8 +124,8 @@ def _confirmed(connection: Connection, ours: ColumnElement[bool]) -> dict[str, A
             elsewhere.add(address)
         first[slug, purpose] = min(preference, first.get((slug, purpose), preference))
         if fingerprint:
-            keys.setdefault(address, set()).add(fingerprint)
-    return {"confirmed": confirmed, "elsewhere": elsewhere, "first": first, "keys": keys}
+            given.setdefault(address, set()).add(fingerprint)
+    return {"confirmed": confirmed, "elsewhere": elsewhere, "first": first, "keys": given}
 
 
 def _holders(

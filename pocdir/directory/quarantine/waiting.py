@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
@@ -12,11 +12,10 @@ from pocdir.core.errors import NotFound
 from pocdir.db import Line, db, table_of
 from pocdir.directory.models import Held, Import, Source, Team
 from pocdir.directory.quarantine.decide import decision_of
-from pocdir.directory.rules import held, steward
+from pocdir.directory.rules import held
 from pocdir.directory.rules.approval import NATIONAL, Decision
 from pocdir.directory.rules.doubts import Doubt
 from pocdir.directory.rules.record import Diff
-from pocdir.directory.rules.steward import Waiting
 
 _H, _I, _S, _T = (table_of(model).c for model in (Held, Import, Source, Team))
 _ITEM = (
@@ -122,23 +121,6 @@ def counts(import_ref: str) -> dict[str, int]:
         .group_by(_H.state)
     )
     return {row[0]: row[1] for row in db.session().connection().execute(statement)}
-
-
-def on_the_desk(where: Callable[[str], str]) -> list[Waiting]:
-    """Imports of which something waits, as the steward's desk shows them; `where` makes a path of an import's ref."""
-    statement = (
-        select(_I.ref, _S.name, func.min(_H.since), func.count())
-        .select_from(table_of(Held))
-        .join(table_of(Source), _H.source_id == _S.id)
-        .join(table_of(Import), _H.import_id == _I.id)
-        .where(_H.state == "held")
-        .group_by(_I.ref, _S.name)
-    )
-    rows = db.session().connection().execute(statement)
-    return [
-        steward.waiting("quarantine", slug=None, since=since, where=where(ref), what=f"{name} ({count})")
-        for ref, name, since, count in rows
-    ]
 
 
 def refs_of(import_ref: str, states: Sequence[str] = ("held",), *, changes: bool = True) -> list[str]:
