@@ -152,8 +152,12 @@ def described(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def timeline(events: Sequence[Event], snapshots: Sequence[Snapshot]) -> list[dict[str, Any]]:
-    """Events oldest first, each with its notification, and whether it was taken back or may be."""
+def timeline(
+    events: Sequence[Event], snapshots: Sequence[Snapshot], *, as_contact: bool = False
+) -> list[dict[str, Any]]:
+    """Events oldest first, each with its notification, and whether it was taken back or may be by who reads."""
+    own = "recipient" if as_contact else "sender"
+    may_take_back = CORRECTABLE["contact" if as_contact else "member"]
     by_ref = {
         each.row.ref: {"ref": each.row.ref, "team": {"slug": each.row.team_slug, "name": each.row.team_name}}
         for each in snapshots
@@ -163,24 +167,23 @@ def timeline(events: Sequence[Event], snapshots: Sequence[Snapshot]) -> list[dic
     for event in sorted(events, key=lambda each: (each.occurred_at, each.id)):
         about = by_ref.get(event.notification or "")
         told.append(
-            shown_event(event)
+            shown_event(event, as_contact=as_contact)
             | {
                 "corrected": event.id not in kept,
-                "may_correct": event.id in kept
-                and event.claimed_by == "sender"
-                and event.type in CORRECTABLE,
+                "may_correct": event.id in kept and event.claimed_by == own and event.type in may_take_back,
                 "notification": about,
             }
         )
     return told
 
 
-CORRECTABLE = frozenset(
-    type_
-    for type_, posters in POSTED_BY.items()
-    if "member" in posters
-    and type_ not in ("event.corrected", "classification.corrected", "ack.retracted", "expectation.set")
-)
+_FINAL = ("event.corrected", "classification.corrected", "ack.retracted", "expectation.set")
+CORRECTABLE = {
+    poster: frozenset(
+        type_ for type_, posters in POSTED_BY.items() if poster in posters and type_ not in _FINAL
+    )
+    for poster in ("member", "contact")
+}
 
 
 def counted(snapshots: Sequence[Snapshot]) -> dict[str, int]:

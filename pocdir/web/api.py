@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from flask import Flask
 from flask_smorest import Api
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import UnsupportedMediaType
 
 from pocdir.core.errors import Invalid
 from pocdir.core.version import VERSION
@@ -25,11 +27,29 @@ class Parser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": ma.RAISE}
 
     def load_json(self, req: Any, schema: ma.Schema) -> Any:
-        """The body; raises Invalid `body_invalid` where Python's reader gives up on JSON that is well formed."""
+        """The body; raises Invalid `body_invalid` where Python's reader gives up on JSON that is well formed, and for
+        a name that stands there twice. A body that is no JSON is 415, not an empty object.
+        """
+        if not req.is_json and req.get_data(cache=True):
+            raise UnsupportedMediaType("send the body as application/json")
         try:
             return super().load_json(req, schema)
         except (RecursionError, ValueError):  # nested too deep; a number of thousands of digits
             raise Invalid("body_invalid", "the JSON is nested too deep or has too long a number") from None
+
+    def _raw_load_json(self, req: Any) -> Any:
+        if not req.is_json:
+            return ma.missing
+        return json.loads(req.get_data(cache=True), object_pairs_hook=_named_once)
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Invalid("body_invalid", f"{twice[:60]!r} stands there twice", where=twice[:60])
+    return named
 
 
 class Blueprint(SmorestBlueprint):

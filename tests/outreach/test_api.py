@@ -273,6 +273,37 @@ def test_a_mistake_is_withdrawn_and_counts_no_longer(api: Api, now: dt.datetime)
     assert record_lapses(now + 9 * DAY) == 0
 
 
+def test_what_was_withdrawn_asks_nobody_for_a_word(api: Api, app: Flask, now: dt.datetime) -> None:
+    ref = logged(api)["ref"]
+    path = f"/api/v1/notifications/{ref}/events"
+    with transaction() as session:
+        team = team_id_of(session, "cert-at")
+        token = create_token(session, workspace_id=None, team_id=team, now=now, actor="operator")[1]
+    assert api.post(path, {"type": "notification.withdrawn"}).status_code == 201
+    again = api.post(path, {"type": "notification.withdrawn"})
+    assert (again.status_code, again.json["code"]) == (422, "event_final")
+    refused = Api(app, token).post(path, {"type": "ack.given"})
+    assert (refused.status_code, refused.json["code"]) == (410, "withdrawn")
+    assert api.post(path, {"type": "delivery.failed"}).status_code == 201
+
+
+@pytest.mark.parametrize("type", ["text/plain", "application/xml", "multipart/form-data", ""])
+def test_a_body_that_is_no_json_is_refused_and_not_passed_over(api: Api, type: str) -> None:
+    ref = api.post("/api/v1/incidents", {"title": "Case"}).json["ref"]
+    headers = api.headers | {"Content-Type": type}
+    for method, path in (("PATCH", f"/api/v1/incidents/{ref}"), ("POST", "/api/v1/notifications")):
+        answer = api.client.open(path, method=method, data=b'{"closed": true}', headers=headers)
+        assert (answer.status_code, answer.json["code"]) == (415, "unsupported_media_type")
+
+
+def test_a_name_that_stands_there_twice_is_refused(api: Api) -> None:
+    headers = api.headers | {"Content-Type": "application/json"}
+    body = b'{"team": "cert-at", "team": "isp"}'
+    answer = api.client.post("/api/v1/notifications", data=body, headers=headers)
+    assert (answer.status_code, answer.json["code"]) == (422, "body_invalid")
+    assert "team" in answer.json["detail"]
+
+
 def test_a_corrected_event_counts_no_longer_and_stays_in_the_record(api: Api) -> None:
     ref = logged(api)["ref"]
     path = f"/api/v1/notifications/{ref}/events"

@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
 from pocdir.core import tlp as tlp_labels
-from pocdir.core.errors import Conflict, Invalid
+from pocdir.core.errors import Conflict, Gone, Invalid
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
 from pocdir.db import table_of
@@ -252,8 +252,11 @@ def record_event(
     """Add a fact to a notification and bring its state up to date; the same key gives the event that stands.
 
     Raises Invalid `event_unknown`, `payload_invalid`, `event_before_sending`, `event_in_future`,
-    `event_not_found`, `event_final`; Forbidden `event_not_yours` (taking back another's word).
+    `event_not_found`, `event_final`; Forbidden `event_not_yours` (taking back another's word); Gone `withdrawn`
+    for the recipient's word on what was taken back.
     """
+    if notification.withdrawn_at is not None:
+        _check_withdrawn(type, claimed_by)
     at = occurred(occurred_at or now, precision, sent_at=notification.sent_at)
     team = queries.teams_by_id([notification.team_id], session)[notification.team_id]
     events = events_of_notification(notification.ref, session)
@@ -274,6 +277,14 @@ def record_event(
         corrections.check_correction(event, named)
     project(session, notification, events)
     return event
+
+
+def _check_withdrawn(type_: str, claimed_by: str) -> None:
+    """The sender may still record what it learns; nothing is asked of the recipient any more."""
+    if type_ == "notification.withdrawn":
+        raise Invalid("event_final", "it is withdrawn already", where="type")
+    if claimed_by == "recipient" and type_ != "event.corrected":
+        raise Gone("withdrawn", "the sender has taken this report back; there is nothing to answer")
 
 
 def _check_named_expectation(event: Event, events: Sequence[Event]) -> None:

@@ -23,7 +23,7 @@ from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.plans import routed
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
-from pocdir.outreach.rules.posting import claim_of
+from pocdir.outreach.rules.posting import POSTED_BY, claim_of
 from pocdir.routing.queries import index
 from pocdir.web.forms import Form, form, utc_moments
 from pocdir.web.i18n import LANGUAGES
@@ -129,14 +129,15 @@ def take_back_event(ref: str, id: str) -> Any:
 
 
 def _correct(ref: str, event_id: str, typed: Form) -> str:
-    shown = presentation.described(snapshot(ref, g.principal))
+    found = snapshot(ref, g.principal)
+    shown = presentation.described(found)
     event = next((it for it in ledger_queries.events_of_notification(ref) if it.id == event_id), None)
     if event is None:
         raise NotFound("event_not_found", _("This notification has no such event."))
     return render_template(
         "outreach/correct.html",
         notification=shown,
-        event=presentation.shown_event(event),
+        event=presentation.shown_event(event, as_contact=_poster(found) == "contact"),
         form=typed,
     )
 
@@ -220,13 +221,18 @@ def _record(ref: str, given: Mapping[str, Any]) -> None:
         )
 
 
+def _poster(found: Snapshot) -> str:
+    return queries.poster_of(g.principal, found.row) or ""
+
+
 def _notification(found: Snapshot, typed: Form) -> str:
+    poster = _poster(found)
     events = ledger_queries.events_of_notification(found.row.ref)
     return render_template(
         "outreach/notification.html",
         notification=presentation.described(found),
-        events=presentation.timeline(events, [found]),
+        events=presentation.timeline(events, [found], as_contact=poster == "contact"),
         letter=None if found.row.withdrawn_at else presentation.letter(found),
         event_form=typed,
-        event_types=FACTS,
+        event_types=[type_ for type_ in FACTS if poster in POSTED_BY[type_]],
     )
