@@ -32,11 +32,11 @@ from pocdir.site.api import health
 from pocdir.site.api import lookup as lookup_api
 from pocdir.site.pages import lookup as lookup_pages
 from pocdir.site.pages import outbox as outbox_pages
-from pocdir.site.pages import published, team
+from pocdir.site.pages import published, steward, team
 from pocdir.web import api, errors, headers, i18n, logs
 
 MEGABYTE = 1024 * 1024
-SITE = (lookup_pages, published, team, outbox_pages)  # one blueprint, a file for each subject
+SITE = (lookup_pages, published, team, steward, outbox_pages)  # one blueprint, a file for each subject
 OUTREACH = (incident, notifications, recipient, spreadsheet)
 PAGES: tuple[Blueprint, ...] = (
     health.blueprint,

@@ -243,7 +243,6 @@ def edit_team(
     revision: int | None = None,
     now: dt.datetime,
     actor: str,
-    claimed_by: str = "steward",
 ) -> int:
     """What a steward says is in force afterwards; returns the team's revision.
 
@@ -271,7 +270,7 @@ def edit_team(
     )
     if not change:
         return team.revision
-    _write_manual(session, change, ours, evidence=evidence, now=now, actor=actor, claimed_by=claimed_by)
+    _write_manual(session, change, ours, evidence=evidence, now=now, actor=actor)
     session.refresh(team)
     return team.revision
 
@@ -296,12 +295,11 @@ def _write_manual(
     evidence: str | None,
     now: dt.datetime,
     actor: str,
-    claimed_by: str = "steward",
 ) -> None:
     source = source_ids(session, [_steward(now)], make=True, now=now)[rules.STEWARD]
     batch = Batch(source, rules.STEWARD, "manual", change, kept)
     note = {"evidence": evidence} if evidence else None
-    write(session, [batch], now=now, actor=actor, claimed_by=claimed_by, note=note)
+    write(session, [batch], now=now, actor=actor, claimed_by="steward", note=note)
 
 
 def load_seeds(session: Session, *, folder: Path, now: dt.datetime) -> dict[str, Any]:

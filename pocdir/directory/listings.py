@@ -129,20 +129,14 @@ def coverage() -> list[dict[str, Any]]:
     return found
 
 
-def needs_a_person() -> dict[str, int]:
-    """How many national teams cannot be written to, addresses bounce, imports wait, teams are mere leads."""
-    snapshot = queries.snapshot()
-    dead = [team for team in snapshot.teams if team.channels and not _live(team)]
+def looked_at_without_haste() -> dict[str, int]:
+    """How many teams are mere leads, addresses bounce, codes have no address: nobody has to come for one of them."""
     connection = db.session().connection()
     leads = select(func.count()).where(_T.lead.is_(True), _T.retired_at.is_(None))
     bouncing = select(func.count()).where(_A.state == "bouncing")
-    held = select(func.count(func.distinct(_H.import_id))).where(_H.state == "held")
     return {
-        "national_unreachable": sum(team.kind == "national" for team in dead),
-        "unreachable": sum(team.kind != "national" for team in dead),
-        "bouncing": connection.execute(bouncing).scalar_one(),
-        "quarantined": connection.execute(held).scalar_one(),
         "leads": connection.execute(leads).scalar_one(),
+        "bouncing": connection.execute(bouncing).scalar_one(),
         "codes_without_address": sum(row["status"] != "contact" for row in coverage()),
     }
 

@@ -85,43 +85,6 @@ def coverage() -> str:
     )
 
 
-@blueprint.get("/stewardship")
-@guard("directory.edit")
-def stewardship() -> str:
-    """What needs a person, the most harmful first."""
-    found = listings.needs_a_person()
-    items = (
-        ("national_unreachable", _("National teams without a working address"), {"state": "bouncing"}),
-        ("quarantined", _("Imports that wait for a person"), None),
-        ("unreachable", _("Other teams without a working address"), {"state": "bouncing"}),
-        ("bouncing", _("Addresses whose mail bounces"), {"state": "bouncing"}),
-        ("leads", _("Teams that are unverified leads"), {"lead": 1}),
-    )
-    counts = [
-        {
-            "title": title,
-            "count": found[name],
-            "text": "",
-            "href": url_for("directory.teams", **query) if query else url_for("quarantine.quarantine"),
-        }
-        for name, title, query in items
-        if found[name]
-    ]
-    if found["codes_without_address"]:
-        title = _("Codes without an address")
-        href = url_for("directory.coverage", status="known_no_address")
-        counts.append({"title": title, "count": found["codes_without_address"], "text": "", "href": href})
-    imports = [
-        {
-            **row._mapping,
-            "quarantined": row.held,
-            "href": url_for("quarantine.quarantined", ref=row.ref) if row.held or not row.applied else None,
-        }
-        for row in listings.last_imports()
-    ]
-    return render_template("directory/stewardship.html", counts=counts, imports=imports)
-
-
 @blueprint.get("/teams/new")
 @guard("directory.edit")
 def new_team() -> str:

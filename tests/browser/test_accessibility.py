@@ -9,6 +9,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from pocdir.core import clock
+from pocdir.db import transaction
+from pocdir.directory.checks import actions
+from pocdir.directory.checks import queries as checks
+from pocdir.directory.checks.letters import link_token, post
+from pocdir.directory.queries import team_by_slug
 from tests.browser.conftest import Service, sign_in
 from tests.mail import keys
 
@@ -35,7 +41,7 @@ MEMBERS = (
     "/account",
     "/workspace",
 )
-STEWARDS = ("/stewardship", "/directory/quarantine", "/teams/new", "/teams/isp/edit", "/teams/isp")
+STEWARDS = ("/steward", "/directory/quarantine", "/teams/new", "/teams/isp/edit", "/teams/isp")
 DAYS = itertools.count(1)  # a row that was brought before is known, and not logged again
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 ORDINARY = [("light", DESKTOP, "en"), ("dark", PHONE, "en")]
@@ -84,6 +90,32 @@ def pages_of(chromium: Browser, service: Service, scheme: str, size: dict, langu
     yield from look(page, str(page.locator("tbody th a").first.get_attribute("href")) + query)
     yield from keyed(page, query)
     context.close()
+    context = chromium.new_context(base_url=service.url, color_scheme=scheme, viewport=size, locale="en-GB")
+    yield from asked_about_the_entry(context.new_page(), entry_link(service), query)
+    context.close()
+
+
+def entry_link(service: Service) -> str:
+    """The link of a letter to a team about its own entry."""
+    with service.app.app_context():
+        team = team_by_slug("isp")
+        check = next(iter(checks.of_team(team.id)), None)
+        if check is None:
+            with transaction() as session:
+                check = actions.ask(session, slug="isp", kind="ping", post=post(), now=clock.now())
+        assert check is not None
+        return f"/r/entry/{link_token(check)}"
+
+
+def asked_about_the_entry(page: Page, link: str, query: str) -> Iterator[str]:
+    """The pages of a reachability test, which has both its own answer and the entry's confirmation."""
+    yield from look(page, link + query)
+    for action in ("reached", "confirm"):
+        page.goto(link + query)
+        page.locator(f"button[value={action}]").click()
+        yield from judged(page, f"entry: {action}, asked again")
+    page.get_by_role("main").locator("form button").click()
+    yield from judged(page, "entry: confirmed")
 
 
 def keyed(page: Page, query: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ from pocdir.directory.checks import queries as checks
 from pocdir.directory.checks.letters import link_token, post
 from pocdir.directory.checks.models import Check
 from pocdir.directory.models import Address
+from pocdir.directory.office import office
 from pocdir.ledger.queries import events_of_notification, events_of_team
 from pocdir.mail import actions as outbox
 from pocdir.mail.models import Mail
@@ -320,14 +321,20 @@ def test_who_wants_no_tests_gets_none(testing):
     made.imported(made.file(made.team_json(opt_outs=["abusive-content/spam"])))
     check = asked("ping")
     with transaction() as session:
-        actions.choose_tests(session, checks.check_by_ref(check.ref, session), wanted=False, now=NOW + DAY)
+        actions.choose_tests(
+            session, checks.check_by_ref(check.ref, session), wanted=False, office=office(), now=NOW + DAY
+        )
     said = queries.said(queries.entry("cert-example").team)
     assert said["opt_outs"] == ["abusive-content/spam", "test/test"]
     days(20, 400, 5)
     assert len(letters("ping")) == 1
     with transaction() as session:
         actions.choose_tests(
-            session, checks.check_by_ref(check.ref, session), wanted=True, now=NOW + 400 * DAY
+            session,
+            checks.check_by_ref(check.ref, session),
+            wanted=True,
+            office=office(),
+            now=NOW + 400 * DAY,
         )
     assert queries.said(queries.entry("cert-example").team)["opt_outs"] == ["abusive-content/spam"]
 

@@ -234,14 +234,14 @@ def test_a_steward_marks_an_address(steward):
     response = steward.post("/teams/cert-example/mark", data=typed | {"csrf_token": csrf})
     assert response.status_code == 302
     assert "mail bounces" in steward.get("/teams/cert-example").text
-    assert "National teams without a working address" in steward.get("/stewardship").text
+    assert "Mail to a national team bounces" in steward.get("/steward").text
 
 
 def test_nothing_needs_a_person_in_an_empty_directory(steward):
-    assert steward.get("/stewardship").status_code == 200
+    assert steward.get("/steward").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/teams/new", "/teams/cert-example/edit", "/stewardship"])
+@pytest.mark.parametrize("path", ["/teams/new", "/teams/cert-example/edit", "/steward"])
 def test_others_do_not_get_the_stewards_pages(client, researcher, path):
     made.imported(made.file(made.team_json()))
     assert client.get(path).status_code == 302

@@ -52,7 +52,7 @@ def one(**more):
 def test_a_steward_sees_what_waits_and_why(steward):
     base()
     poisoned()
-    assert f'href="{PAGE}"' in steward.get("/stewardship").text
+    assert f'href="{PAGE}"' in steward.get("/steward").text
     assert import_page() in steward.get(PAGE).text
     page = steward.get(import_page()).text
     for said in (

@@ -14,17 +14,19 @@ from pocdir.core.errors import Conflict, Invalid, NotFound, Stale
 from pocdir.core.refs import new_ref
 from pocdir.db import table_of
 from pocdir.directory import queries
-from pocdir.directory.actions import edit_team
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.checks.models import Check
 from pocdir.directory.marking import put_address
 from pocdir.directory.models import Address, Team
 from pocdir.directory.past import keep
+from pocdir.directory.proposals.actions import propose
+from pocdir.directory.proposals.models import Proposal
 from pocdir.directory.queries import Entry
 from pocdir.directory.rows import bump_version, lock_directory
 from pocdir.directory.rules import address_state as states
 from pocdir.directory.rules import checks as rules
 from pocdir.directory.rules.check_link import claimed_ref, prove, unknown
+from pocdir.directory.rules.office import Office
 from pocdir.ledger.actions import append
 from pocdir.ledger.queries import event_by_key
 from pocdir.ledger.rules.events import Event
@@ -260,18 +262,28 @@ def answer_test(session: Session, check: Check, *, level: int, now: dt.datetime)
     return event
 
 
-def choose_tests(session: Session, check: Check, *, wanted: bool, now: dt.datetime) -> int:
-    """The team wants no reachability tests any more, or wants them again; returns the entry's revision."""
+def choose_tests(
+    session: Session, check: Check, *, wanted: bool, office: Office, now: dt.datetime
+) -> Proposal | None:
+    """The team wants no reachability tests any more, or wants them again: its own word, which takes effect at once.
+
+    None when that stands already.
+    """
     team = queries.team_by_slug(check.team.slug, session, lock=True)
+    if wanted != rules.declines_tests(team.profile.get("opt_outs", ())):
+        return None
     said = [it for it in team.profile.get("opt_outs", ()) if it not in ("test", rules.DECLINED)]
-    return edit_team(
+    said += [] if wanted else [rules.DECLINED]
+    return propose(
         session,
         slug=team.slug,
-        facts={"opt_outs": said if wanted else [*said, rules.DECLINED]},
-        evidence="said through the link of a letter to the team",
-        now=now,
+        wanted={("fact", "opt_outs"): {"value": said}},
+        by="team",
         actor=TEAM,
-        claimed_by="team",
+        person=None,
+        note="said through the link of a letter to the team",
+        office=office,
+        now=now,
     )
 
 

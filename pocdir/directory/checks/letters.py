@@ -8,16 +8,15 @@ from typing import Any
 from flask import current_app
 from flask_babel import force_locale
 
-from pocdir.config import Settings
 from pocdir.directory import queries
 from pocdir.directory.checks.actions import Letter, Post
 from pocdir.directory.checks.models import Check
+from pocdir.directory.office import office
 from pocdir.directory.queries import Entry
 from pocdir.directory.rules import check_link
 from pocdir.directory.rules import checks as rules
+from pocdir.directory.rules.office import language_for
 from pocdir.directory.rules.record import QUALIFIES
-
-LANGUAGES = ("en", "ar")  # in which the letters are there
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +33,12 @@ class _Words:
 
 def post() -> Post:
     """How the running application writes."""
-    settings: Settings = current_app.extensions["pocdir"]
-    return Post(settings.mail_domain, compose)
+    return Post(office().mail_domain, compose)
 
 
 def compose(entry: Entry, check: Check, reminder: bool) -> Letter:
     """A confirmation's letter or a test's, for the first or for a second time."""
-    settings: Settings = current_app.extensions["pocdir"]
+    url = office().url
     values = {
         "team": entry.team,
         "said": said(entry),
@@ -49,11 +47,11 @@ def compose(entry: Entry, check: Check, reminder: bool) -> Letter:
         "last": entry.team.confirmed_at,
         "sent_at": check.sent_at,
         "reminder": reminder,
-        "link": f"{settings.external_url}/r/entry/{link_token(check)}",
-        "service": settings.external_url,
+        "link": f"{url}/r/entry/{link_token(check)}",
+        "service": url,
         "most": rules.MOST_A_YEAR,
     }
-    language = "ar" if "ar" in entry.team.languages else "en"
+    language = language_for(entry.team.languages)
     words = _Words(f"directory/letter_{check.kind}.txt")
     with force_locale(language):
         return Letter(
@@ -65,8 +63,9 @@ def link_token(check: Check) -> str:
     """The token of the link in a check's letters."""
     address = check.address
     expires = check.queued_at.replace(microsecond=0) + check_link.LIFE
-    secret = str(current_app.config["SECRET_KEY"]).encode()
-    return check_link.check_token(secret, check.ref, address.kind, address.value, address.version, expires)
+    return check_link.check_token(
+        office().secret, check.ref, address.kind, address.value, address.version, expires
+    )
 
 
 def said(entry: Entry) -> dict[str, Any]:

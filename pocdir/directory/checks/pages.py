@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
@@ -15,6 +15,7 @@ from pocdir.directory import queries, schemas
 from pocdir.directory.checks import actions
 from pocdir.directory.checks.letters import said
 from pocdir.directory.checks.models import Check
+from pocdir.directory.office import office
 from pocdir.directory.rules import checks as rules
 from pocdir.web.forms import Form, form
 
@@ -26,7 +27,7 @@ CHOICES = ("confirm", "reached", "no_tests", "tests")
 @guard("recipient.answer")
 def entry(token: str) -> str:
     """What the entry says, and what can be said to it."""
-    check = actions.addressed(None, token, secret=_secret(), now=clock.now())
+    check = actions.addressed(None, token, secret=office().secret, now=clock.now())
     return render_template("directory/check.html", **_about(check, token))
 
 
@@ -37,13 +38,13 @@ def answer(token: str) -> Any:
     now, choice = clock.now(), request.form.get("action", "")
     if choice not in CHOICES:
         raise Invalid("action_unknown", f"one of {', '.join(CHOICES)} is needed", where="action")
-    about = _about(actions.addressed(None, token, secret=_secret(), now=now), token)
+    about = _about(actions.addressed(None, token, secret=office().secret, now=now), token)
     typed = Form(values=request.form)
     if request.form.get("confirmed") != "yes":
         return _ask_again(about, choice, typed)
     try:
         with transaction() as session:
-            check = actions.addressed(session, token, secret=_secret(), now=now)
+            check = actions.addressed(session, token, secret=office().secret, now=now)
             actions.refuse_machines(check, now)
             if choice == "confirm":
                 actions.confirm(
@@ -61,10 +62,10 @@ def answer(token: str) -> Any:
             elif choice == "reached":
                 actions.answer_test(session, check, level=_number("level"), now=now)
             else:
-                actions.choose_tests(session, check, wanted=choice == "tests", now=now)
+                actions.choose_tests(session, check, wanted=choice == "tests", office=office(), now=now)
     except (Conflict, Stale) as refusal:  # what is shown again is the entry as it stands now
         typed.errors = {"form": [_(refusal.message)]}
-        fresh = actions.addressed(None, token, secret=_secret(), now=now)
+        fresh = actions.addressed(None, token, secret=office().secret, now=now)
         return _ask_again(_about(fresh, token), choice, typed), 409
     return render_template("directory/check_done.html", **_about(check, token), action=choice)
 
@@ -106,7 +107,3 @@ def _about(check: Check, token: str) -> dict[str, Any]:
 def _number(name: str) -> int:
     text = request.form.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else -1
-
-
-def _secret() -> bytes:
-    return str(current_app.config["SECRET_KEY"]).encode()

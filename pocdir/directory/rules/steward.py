@@ -16,12 +16,12 @@ class Kind:
     after: dt.timedelta | None = None
 
 
-STAYS = "stays"
+STAYS, PASSED_BY = "stays", "passed_by"  # neither ends by itself
 DAY = dt.timedelta(days=1)
 # The one table. A kind that needs no person has no row: what is not here does not stand on the desk.
 KINDS: Mapping[str, Kind] = {
     # A report about a country goes nowhere: routing falls to the next contact until somebody finds an address.
-    "bouncing_national": Kind(100, STAYS),
+    "bouncing_national": Kind(100, PASSED_BY),
     "key_national": Kind(90, STAYS),  # a national team's new key: two stewards, or one and 72 hours
     "claim_national": Kind(85, "lapses", 90 * DAY),
     "proposal_national": Kind(80, "lapses", 90 * DAY),
