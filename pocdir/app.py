@@ -71,6 +71,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.init(settings.log_level)
     app = Flask("pocdir", template_folder=str(config.folder("templates")), static_folder="web/static")
     app.extensions["pocdir"] = settings
+    # A redirect by the routing would name whatever Host was sent; `//` in a path is a path that is not there.
+    app.url_map.merge_slashes = False
     app.config.update(
         SECRET_KEY=settings.secret_key,
         MAX_CONTENT_LENGTH=16 * MEGABYTE,

@@ -80,25 +80,32 @@ def token() -> None:
 
 
 @token.command("create")
-@click.option("--workspace", metavar="W", required=True)
-@click.option("--team", metavar="SLUG", help="It also answers for this team.")
+@click.option("--workspace", metavar="W", help="It acts for an owner of it.")
+@click.option("--team", metavar="SLUG", help="It answers for this team.")
 @click.option("--scope", "scopes", metavar="S", multiple=True, type=click.Choice(rules.ALL_SCOPES))
 @click.option("--name", default="", help="What it is for.")
 @json_option
-def create_token(workspace: str, team: str | None, scopes: tuple[str, ...], name: str, as_json: bool) -> None:
-    """Create a token; it is shown once. Without --scope it may do all that an owner of the workspace may.
+def create_token(
+    workspace: str | None, team: str | None, scopes: tuple[str, ...], name: str, as_json: bool
+) -> None:
+    """Create a token of a workspace, of a team, or of both; it is shown once.
+
+    Without --scope it may do all that an owner of the workspace (a contact of the team) may. With both it lists
+    the workspace's notifications, and answers those to the team.
 
     A steward's scope (directory.edit, directory.import, directory.mark) has to be named.
 
     \b
     Example: pocdir token create --workspace lab --scope incident.read
     """
+    if workspace is None and team is None:
+        raise click.UsageError("name its --workspace or its --team")
     now = clock.now()
     with app_context(), transaction() as session:
-        kept = queries.workspace_by_slug(session, workspace)
+        kept = queries.workspace_by_slug(session, workspace) if workspace is not None else None
         made, text = actions.create_token(
             session,
-            workspace_id=kept.id,
+            workspace_id=kept.id if kept else None,
             team_id=queries.team_id_of(session, team) if team is not None else None,
             scopes=scopes,
             name=name,
@@ -108,7 +115,8 @@ def create_token(workspace: str, team: str | None, scopes: tuple[str, ...], name
         shown = {
             "token": text,
             "id": made.ref,
-            "workspace": kept.slug,
+            "workspace": kept.slug if kept else None,
+            "team": team,
             "scopes": made.scopes,
             "expires_at": isoformat(made.expires_at),
         }
@@ -119,19 +127,26 @@ def create_token(workspace: str, team: str | None, scopes: tuple[str, ...], name
 
 
 @token.command("list")
-@click.option("--workspace", metavar="W", required=True)
+@click.option("--workspace", metavar="W")
+@click.option("--team", metavar="SLUG", help="Those that answer for this team.")
 @json_option
-def list_tokens(workspace: str, as_json: bool) -> None:
-    """List the tokens of a workspace, also those that no longer count.
+def list_tokens(workspace: str | None, team: str | None, as_json: bool) -> None:
+    """List the tokens of a workspace or of a team, also those that no longer count.
 
     \b
     Example: pocdir token list --workspace lab
     """
+    if workspace is None and team is None:
+        raise click.UsageError("name a --workspace or a --team")
     with app_context():
         session = db.session()
-        kept = queries.api_tokens(session, queries.workspace_by_slug(session, workspace).id)
+        kept = queries.api_tokens(
+            session,
+            queries.workspace_by_slug(session, workspace).id if workspace is not None else None,
+            queries.team_id_of(session, team) if team is not None else None,
+        )
         teams = queries.team_slugs(session, {one.team_id for one in kept if one.team_id})
-        shown = [_token(one, workspace, teams) for one in kept]
+        shown = [_token(one, one.workspace.slug if one.workspace else None, teams) for one in kept]
     if as_json:
         for row in shown:
             emit(row)

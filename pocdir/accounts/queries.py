@@ -183,9 +183,13 @@ def live_sign_ins(session: Session, user_id: int, now: dt.datetime) -> Sequence[
     return session.scalars(statement).all()
 
 
-def api_tokens(session: Session, workspace_id: int) -> Sequence[ApiToken]:
-    """The tokens of a workspace, also those that no longer count, newest first."""
-    statement = select(ApiToken).where(ApiToken.workspace_id == workspace_id).order_by(ApiToken.id.desc())
+def api_tokens(session: Session, workspace_id: int | None, team_id: int | None = None) -> Sequence[ApiToken]:
+    """The tokens of a workspace, of a team, or of both, also those that no longer count, newest first."""
+    statement = select(ApiToken).order_by(ApiToken.id.desc())
+    if workspace_id is not None:
+        statement = statement.where(ApiToken.workspace_id == workspace_id)
+    if team_id is not None:
+        statement = statement.where(ApiToken.team_id == team_id)
     return session.scalars(statement).all()
 
 

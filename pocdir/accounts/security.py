@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import flask_security
 from flask import Flask, current_app, g, request, session
@@ -17,7 +18,7 @@ from pocdir.accounts import guards, rules
 from pocdir.accounts.models import Role, User, WebAuthn
 from pocdir.config import Settings
 from pocdir.core import clock
-from pocdir.core.errors import Invalid
+from pocdir.core.errors import Forbidden, Invalid
 from pocdir.db import db, transaction
 from pocdir.web import limits
 from pocdir.web.errors import MACHINE_PATHS
@@ -132,11 +133,24 @@ def _remove_eager_hooks(app: Flask, security: Any) -> None:
 def _check_form() -> None:
     if request.method in guards.UNCHANGING or request.path.startswith(NO_FORMS):
         return
+    if _is_foreign(current_app.extensions["pocdir"]):
+        raise Forbidden("cross_site", "another site sent this form; open the page here and send it again")
     if current_app.config["WTF_CSRF_ENABLED"]:
         try:
             current_app.extensions["csrf"].protect()
         except CSRFError:
             raise Invalid("form_expired", "this form is from another session; load the page again") from None
+
+
+def _is_foreign(settings: Settings) -> bool:
+    """Whether the browser says that another site's page sent this: a second line, behind the form's token."""
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        return True
+    origin = request.headers.get("Origin", "null")
+    if origin == "null":  # what our own forms send, under our no-referrer policy
+        return False
+    ours = (request.host, urlsplit(settings.external_url).netloc)
+    return origin.partition("://")[2].lower() not in [host.lower() for host in ours]
 
 
 def _user_of_session(_uniquifier: str) -> User | None:

@@ -7,10 +7,11 @@ from typing import Any
 from flask import Response, g, url_for
 
 from pocdir.accounts.guards import guard
+from pocdir.accounts.queries import team_id_of
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.core.times import duration
-from pocdir.db import transaction
+from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import presentation, schemas
@@ -146,6 +147,8 @@ def letter(ref: str) -> Any:
 @blueprint.response(200, schemas.NotificationPage)
 def unanswered(query: dict[str, Any]) -> Any:
     """Notifications with a recorded lapse that still stands: no answer recorded here by its time."""
+    if query["team"] is not None:
+        team_id_of(db.session(), query["team"])
     found = snapshots.waiting(
         g.principal,
         now=clock.now(),

@@ -12,6 +12,7 @@ import click
 from marshmallow import ValidationError
 
 from pocdir.accounts.guards import Principal, operator_for
+from pocdir.accounts.queries import team_id_of
 from pocdir.core import clock, tlp
 from pocdir.core.errors import Invalid
 from pocdir.core.times import duration, isoformat
@@ -199,6 +200,8 @@ def unanswered(older_than: str | None, team: str | None, workspace: str | None, 
             age = duration(older_than) if older_than else None
         except Invalid as error:
             raise click.UsageError(f"--older-than: {error.message}") from None
+        if team is not None:
+            team_id_of(db.session(), team)
         now = clock.now()
         found = snapshots.waiting(operator_for(workspace), now=now, limit=100_000, older_than=age, team=team)
         shown = [presentation.shown(each) for each in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import marshmallow as ma
@@ -16,6 +17,15 @@ from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS, EXPECTED, NOTIFICATION
 from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
 
 MOST_PARCEL = 10_000
+DIGEST = re.compile(r"(sha256:)?[0-9a-fA-F]{64}\Z")
+
+
+class Digest(Text):
+    """The SHA-256 of something that its sender keeps, with or without `sha256:`; kept as it was written."""
+
+    def __init__(self) -> None:
+        shape = validate.Regexp(DIGEST, error="Write a digest as sha256: and its 64 hexadecimal digits.")
+        super().__init__(max=71, validate=shape, load_default=None, allow_none=True)
 
 
 class ChannelSchema(Schema):
@@ -57,7 +67,7 @@ class NotificationSchema(Schema):
     send = fields.Boolean(load_default=False)
     subject = Text(max=300, load_default=None, allow_none=True)
     body = Text(max=100_000, lines=True, load_default=None, allow_none=True)
-    body_digest = Text(max=100, load_default=None, allow_none=True)
+    body_digest = Digest()
     language = Text(min=2, max=20, load_default="en")
     tlp = fields.String(
         load_default=None, allow_none=True, validate=validate.OneOf((*tlp.LABELS, "TLP:WHITE"))
@@ -136,7 +146,7 @@ class EventSchema(Schema):
     occurred_at = Moment(load_default=None, allow_none=True)
     precision = fields.String(load_default="exact", validate=validate.OneOf(PRECISIONS))
     payload = fields.Dict(keys=fields.String(), load_default=dict)
-    evidence_digest = Text(max=100, load_default=None, allow_none=True)
+    evidence_digest = Digest()
 
 
 class EventAnswer(Schema):

@@ -78,6 +78,8 @@ def test_a_contact_of_a_team_is_made(
         (("token", "create"), 2),
         (("token", "create", "--workspace", "nowhere"), 1),
         (("token", "create", "--workspace", "nowhere", "--scope", "operate.read"), 2),
+        (("token", "create", "--team", "nobody"), 1),
+        (("token", "list"), 2),
         (("token", "list", "--workspace", "nowhere"), 1),
         (("token", "revoke", "nothing"), 1),
     ],
@@ -115,11 +117,25 @@ def test_a_token_is_made_and_opens_the_api(
     made.person(now=now, workspace="lab")
     code, (shown,), _ = run(capsys, "token", "create", "--workspace", "lab")
     assert code == 0
-    assert list(shown) == ["token", "id", "workspace", "scopes", "expires_at"]
+    assert list(shown) == ["token", "id", "workspace", "team", "scopes", "expires_at"]
     assert (shown["workspace"], shown["scopes"]) == ("lab", [])
     assert shown["expires_at"] == "2027-11-22T12:00:00Z"
     headers = {"Authorization": f"Bearer {shown['token']}"}
     assert app.test_client().get("/api/v1/incidents", headers=headers).status_code == 200
+
+
+def test_a_token_of_a_team_needs_no_workspace(
+    app: Flask, capsys: pytest.CaptureFixture[str], now: dt.datetime
+) -> None:
+    made.team(now=now)
+    code, (shown,), _ = run(capsys, "token", "create", "--team", "cert-at")
+    assert (code, shown["workspace"], shown["team"]) == (0, None, "cert-at")
+    headers = {"Authorization": f"Bearer {shown['token']}"}
+    client = app.test_client()
+    assert client.get("/api/v1/notifications", headers=headers).json == {"items": [], "next": None}
+    assert client.get("/api/v1/incidents", headers=headers).status_code == 403
+    _, (listed,), _ = run(capsys, "token", "list", "--team", "cert-at")
+    assert (listed["id"], listed["workspace"], listed["team"]) == (shown["id"], None, "cert-at")
 
 
 def test_a_token_gets_the_scopes_that_were_named(

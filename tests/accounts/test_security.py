@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 from pathlib import Path
 
 import flask_security
 import pytest
 from flask import Flask, session
+from flask.testing import FlaskClient
 from flask_login import current_user
 
 from pocdir.accounts import guards, security
@@ -144,3 +146,35 @@ def test_without_https_the_cookie_works_on_loopback(settings: Settings) -> None:
     app = create_app(settings)
     assert app.config["SESSION_COOKIE_NAME"] == "pocdir"
     assert not app.config["SESSION_COOKIE_SECURE"]
+
+
+SENT_FROM = [
+    ({}, True),
+    ({"Origin": "null"}, True),  # our own forms, under our no-referrer policy
+    ({"Origin": "http://localhost:8000", "Sec-Fetch-Site": "same-origin"}, True),
+    ({"Origin": "http://LOCALHOST"}, True),  # the host that was asked
+    ({"Origin": "https://evil.example"}, False),
+    ({"Origin": "evil"}, False),
+    ({"Origin": "null", "Sec-Fetch-Site": "cross-site"}, False),
+]
+
+
+@pytest.mark.parametrize(("headers", "is_taken"), SENT_FROM)
+def test_a_form_of_another_site_is_refused_with_a_valid_token_too(
+    client: FlaskClient, headers: dict[str, str], is_taken: bool
+) -> None:
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/login").text)
+    assert token
+    typed = {"csrf_token": token[1], "email": "nobody@example.org", "password": "nothing at all"}
+    answer = client.post("/login", data=typed, headers=headers)
+    assert (answer.status_code != 403) is is_taken, answer.text
+    assert ("cross_site" in answer.text) is not is_taken
+
+
+@pytest.mark.parametrize("path", ["/r/nothing", "/api/v1/lookup"])
+def test_where_no_session_counts_it_is_not_asked_where_a_request_came_from(
+    client: FlaskClient, path: str
+) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    answer = client.post(path, json={"q": ["192.0.2.1"]}, headers=headers)
+    assert "cross_site" not in answer.text

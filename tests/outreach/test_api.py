@@ -350,3 +350,26 @@ def test_a_digest_is_answered_as_it_was_sent_and_kept_keyed_in_the_ledger(api: A
     assert re.fullmatch(r"hmac-sha256:[0-9a-f]{64}", kept.evidence_digest)
     assert sent.encode() not in kept.inner
     assert verified().faults == ()
+
+
+@pytest.mark.parametrize("name", ["body_digest", "evidence_digest"])
+@pytest.mark.parametrize(
+    "text", ["zzz", "sha256:" + "0" * 63, "md5:" + "0" * 64, "0" * 65, "sha256:" + "g" * 64]
+)
+def test_what_is_no_digest_is_refused(api: Api, name: str, text: str) -> None:
+    path, more = "/api/v1/notifications", {"team": "cert-at"}
+    if name == "evidence_digest":
+        path, more = f"{path}/{logged(api)['ref']}/events", {"type": "ack.given"}
+    refused = api.post(path, {**more, name: text})
+    assert (refused.status_code, list(refused.json["errors"])) == (422, [name])
+
+
+def test_a_digest_may_be_its_digits_alone(api: Api) -> None:
+    answer = api.post("/api/v1/notifications", {"team": "cert-at", "body_digest": "aB" * 32})
+    assert (answer.status_code, answer.json["body_digest"]) == (201, "aB" * 32)
+
+
+def test_the_unanswered_of_a_team_that_is_not_there_are_refused(api: Api) -> None:
+    assert api.get("/api/v1/unanswered", team="cert-at").json["items"] == []
+    refused = api.get("/api/v1/unanswered", team="nope")
+    assert (refused.status_code, refused.json["code"]) == (404, "team_unknown")

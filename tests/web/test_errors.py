@@ -53,3 +53,15 @@ def test_a_key_is_of_one_request_with_its_query(api: Api) -> None:
     assert api.post("/api/v1/incidents", {"title": "one"}, **key).get_json()["ref"] == first.get_json()["ref"]
     other = api.post("/api/v1/incidents?x=1", {"title": "one"}, **key)
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_mismatch")
+
+
+@pytest.mark.parametrize("path", ["/teams//cert-at", "/teams//", "/api/v1//lookup"])
+def test_a_path_with_two_slashes_is_not_there_rather_than_elsewhere(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers={"Host": "evil.example"})
+    assert answer.status_code == 404
+    assert "evil.example" not in answer.text + str(answer.headers)
+
+
+def test_an_empty_path_is_the_first_page_rather_than_a_redirect_to_any_host(app: Flask) -> None:
+    answer = app.test_client().get("http://evil.example")
+    assert answer.status_code == 200

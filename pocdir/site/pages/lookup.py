@@ -25,7 +25,7 @@ MOST_LINES = 1000
 NARROWING = ("sector", "kind_of_report", "exclude_team", "exclude_country")
 
 
-@blueprint.get("/")
+@blueprint.get("/", strict_slashes=False)  # else an empty path is redirected to the Host that was sent
 @guard("page.read")
 def home() -> str:
     known = index()
