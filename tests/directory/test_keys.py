@@ -224,6 +224,18 @@ def test_a_copy_that_is_revoked_retires_the_key(app):
     assert state(row) == "retired"
     assert on_lookup() == (None, False)
     assert events()[-1] == "key.retired"
+    assert queries.told(queries.key(row.ref), now=NOW)["codes"] == ["revoked"]
+    with pytest.raises(Invalid) as refused:
+        bring(keys.key(), one, now=NOW + 2 * HOUR)
+    assert refused.value.code == "key_unusable"
+
+
+def test_a_copy_that_is_revoked_ends_a_proposal(app):
+    made.team()
+    row = bring(keys.key(), steward("one"))
+    bring(keys.key(revoked=True), steward("two"), now=NOW + HOUR)
+    assert work(NOW + 100 * HOUR) == 0
+    assert state(row) == "refused"
 
 
 def test_a_new_key_replaces_the_one_that_served_its_address(app):

@@ -66,11 +66,10 @@ def propose(
         ),
         None,
     )
-    if known is not None and known.state == PINNED and "revoked" in key.reasons:
-        _settle(session, known, RETIRED, "revoked", openpgp.REASONS["revoked"], now, actor, claimed_by)
-        return known
-    if key.reasons:
-        words = in_words(key.reasons)
+    if known is not None and "revoked" in key.reasons:
+        return _revoke(session, known, key, now, actor, claimed_by)
+    if key.reasons or queries.was_revoked(session, key.fingerprint, now=now):
+        words = in_words(key.reasons or ("revoked",))
         raise Invalid(
             "key_unusable",
             f"this key must not be used: {'; '.join(words)}",
@@ -186,6 +185,19 @@ def warn(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
             told += 1
     session.flush()
     return told
+
+
+def _revoke(
+    session: Session, row: TeamKey, key: openpgp.Key, now: dt.datetime, actor: str, claimed_by: str
+) -> TeamKey:
+    """Its owner took it back: the revocation is kept, so that no older copy brings it again."""
+    row.public = openpgp.armoured(key.public)
+    words = openpgp.REASONS["revoked"]
+    if row.state == PROPOSED:
+        _settle(session, row, REFUSED, None, words, now, actor, claimed_by)
+    else:
+        _settle(session, row, RETIRED, "revoked", words, now, actor, claimed_by)
+    return row
 
 
 def _refresh(

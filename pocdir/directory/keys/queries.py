@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from pocdir.core.errors import NotFound
 from pocdir.db import db, table_of
 from pocdir.directory.keys.models import TeamKey
-from pocdir.directory.keys.rules import PINNED, PROPOSED, WARN_DAYS, in_words
+from pocdir.directory.keys.rules import PINNED, PROPOSED, REFUSED, RETIRED, WARN_DAYS, in_words
 from pocdir.directory.models import Address, Channel, Team
 from pocdir.directory.rules import steward
 from pocdir.directory.rules.approval import NATIONAL
@@ -62,6 +62,13 @@ def of_team(slug: str, *, states: Collection[str] = (), session: Session | None 
     if states:
         chosen = chosen.where(TeamKey.state.in_(states))
     return (session or db.session()).scalars(chosen.order_by(TeamKey.id.desc())).all()
+
+
+def was_revoked(session: Session, fingerprint: str, *, now: dt.datetime) -> bool:
+    """Whether a copy with a revocation was brought once, to whichever team."""
+    chosen = select(_KEY.public).where(_KEY.fingerprint == fingerprint, _KEY.state.in_((RETIRED, REFUSED)))
+    found = session.connection().execute(chosen).scalars()
+    return any("revoked" in openpgp.usable(public, fingerprint=fingerprint, now=now) for public in found)
 
 
 def pinned(team_ids: Sequence[int] | None = None) -> dict[int, dict[str, str]]:

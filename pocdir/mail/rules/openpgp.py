@@ -113,7 +113,8 @@ class _Reading:
         self.key = packets.public_key(given.primary.packet.body)
         self.head = bytes(given.primary.packet)
         # Any revocation counts, also one that cannot be checked here: made by another key, or over a weak hash.
-        self.is_revoked = any(it.type == packets.KEY_REVOKED for it in _signatures(given.primary))
+        revoked = [it for it in _signatures(given.primary) if it.type == packets.KEY_REVOKED]
+        self.revocations = b"".join(bytes(it.packet) for it in revoked[:MOST_TRIES])
         self.users = [part for part in given.parts if part.packet.tag == packets.USER_ID]
         self.subkeys = [
             (packets.public_key(part.packet.body), part)
@@ -125,10 +126,10 @@ class _Reading:
         self.bound = list(self._users())
         self.body = self.built(self.bound)
 
-    def built(self, parts: Sequence[_Bound]) -> bytes:
+    def built(self, parts: Sequence[_Bound], revoked: bytes = b"") -> bytes:
         """The key with these parts alone."""
         direct = bytes(self.direct.packet) if self.direct else b""
-        return self.head + direct + b"".join(map(bytes, parts))
+        return self.head + revoked + direct + b"".join(map(bytes, parts))
 
     def newest(self, part: Part, types: Collection[int]) -> list[Signature]:
         """Its owner's signatures of these types that count at `now`, the newest first."""
@@ -183,7 +184,9 @@ def _judged(it: _Reading, wanted: frozenset[str]) -> Key:
     kept = [user for user in it.bound if _address(user.packet) in wanted]
     if not kept and it.direct is None:
         kept = it.bound[:1]
-    public = it.built([*kept, *(bound for subkey, bound in found if subkey in alive), *others])
+    public = it.built(
+        [*kept, *(bound for subkey, bound in found if subkey in alive), *others], it.revocations
+    )
     # Without the other user ids it may last longer than with them: the shorter counts.
     ends = [end for end in (_expiration(it.body), _expiration(public)) if end is not None]
     reasons = _of_the_key(it, min(ends, default=None), public)
@@ -209,7 +212,7 @@ def _judged(it: _Reading, wanted: frozenset[str]) -> Key:
 def _of_the_key(it: _Reading, expires: dt.datetime | None, public: bytes) -> set[str]:
     """Why the key itself must not be used, whatever its subkeys are."""
     found = {
-        "revoked": it.is_revoked,
+        "revoked": bool(it.revocations),
         "expired": expires is not None and expires <= it.now,
         "future": it.key.created > it.now + SKEW,
         "weak": _is_weak(it.key),
