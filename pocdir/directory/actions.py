@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from pocdir.directory.rows import (
     said_by,
     said_of,
     source_ids,
+    told_by,
     write,
 )
 from pocdir.directory.rules import record as rules
@@ -86,7 +87,7 @@ class ImportResult:
 def import_records(
     session: Session,
     *,
-    records: Sequence[TeamRecord],
+    records: Iterable[TeamRecord],
     source: Provenance,
     origin: str,
     now: dt.datetime,
@@ -107,10 +108,11 @@ def import_records(
     if apply:
         lock_directory(session, now=now)
     source_id = source_ids(session, [source], make=apply, now=now).get(source.source, 0)
-    kept = said_by(session, [source_id]).get((source_id, origin), {})
-    before = {key: row.statement for key, row in kept.items()}
+    before = told_by(session, source_id, origin)
     teams = naming.named(session, [without_placeholders(record) for record in records], before)
-    says = statements(teams, source)
+    says = statements(teams, source, before)
+    placeholders = {slug: record.placeholders for slug, record in teams.items() if record.placeholders}
+    del teams, records  # a large import has no room for them any more
     change = rules.diff(before, says)
     progress(f"compared {len(says)} rows with {len(before)} before")
     found = sort_out(
@@ -119,7 +121,7 @@ def import_records(
         origin=origin,
         before=before,
         after=says,
-        placeholders={slug: record.placeholders for slug, record in teams.items() if record.placeholders},
+        placeholders=placeholders,
     )
     reasons = tuple(str(doubt) for doubt in found.doubts)
     if not apply:
@@ -134,7 +136,7 @@ def import_records(
     if found.applies:
         version = write(
             session,
-            [Batch(source_id, source.source, origin, found.applies, kept)],
+            [Batch(source_id, source.source, origin, found.applies)],
             now=now,
             actor=actor,
             claimed_by="steward",

@@ -79,8 +79,9 @@ def import_(
         parsed = with_team(parsed, _slug(team))
     say = _progress(len(parsed.teams))
     say(f"read {len(parsed.teams)} teams")
+    notes = parsed.notes
     given: dict[str, Any] = {
-        "records": parsed.teams,
+        "records": iter(parsed.teams),
         "source": _source(parsed, source, file),
         "origin": parsed.origin,
         "now": now,
@@ -88,6 +89,7 @@ def import_(
         "given": bytes_,
         "progress": say,
     }
+    del parsed, data  # a large file is not kept while it is imported
     with app_context():
         if dry_run:
             result = actions.import_records(db.session(), apply=False, **given)
@@ -96,9 +98,9 @@ def import_(
                 result = actions.import_records(session, force=force, **given)
     if as_json:
         shown = difference.changes(result.diff) if result.status in ("dry-run", "quarantined") else []
-        emit(result.as_dict() | {"notes": parsed.notes, "changes": [change.as_dict() for change in shown]})
+        emit(result.as_dict() | {"notes": notes, "changes": [change.as_dict() for change in shown]})
     else:
-        _tell(result, parsed.notes)
+        _tell(result, notes)
     return 1 if result.status == "quarantined" else 0
 
 

@@ -150,13 +150,17 @@ def team_record(raw: Any, *, where: str = "", also: frozenset[str] = frozenset()
 
 
 def team_records(raw: Any, faults: Faults, where: str = "teams") -> Iterator[TeamRecord]:
-    """Every team of a list that has no fault; the faults of the others are collected."""
+    """Every team of a list that has no fault; the faults of the others are collected.
+
+    What has been read is let go, item by item: a large file is never there twice.
+    """
     if not isinstance(raw, list):
         faults.add(where, "a list of teams is right")
         return
     for position, item in enumerate(raw):
         before = len(faults.found)
         record = _team(item, f"{where}[{position}].", faults, frozenset())
+        raw[position] = item = None
         if len(faults.found) == before:
             yield record
         if len(faults.found) >= MOST_FAULTS:
@@ -317,8 +321,11 @@ def _unknown(raw: Mapping[str, Any], known: frozenset[str], at: str, faults: Fau
             faults.add(f"{at}{shown(name)}", "is not a key that pocdir-json knows")
 
 
-def statements(named: Mapping[str, TeamRecord], source: Provenance) -> dict[Key, Statement]:
-    """What `source` says with these records (by slug), row by row."""
+def statements(
+    named: Mapping[str, TeamRecord], source: Provenance, before: Mapping[Key, Statement] | None = None
+) -> dict[Key, Statement]:
+    """What `source` says with these records (by slug), row by row; in the objects of `before` where it said so then."""
+    then = before or {}
     found: dict[Key, Statement] = {}
     same: dict[str, Statement] = {}  # most rows say the same words under another key
     for slug, record in named.items():
@@ -332,7 +339,10 @@ def statements(named: Mapping[str, TeamRecord], source: Provenance) -> dict[Key,
             rows.append((_key(slug, row), _words(row, RESPONSIBILITY_WORDS), row.confidence))
         for key, words, confidence in rows:
             statement = Statement(words, record.as_of or source.as_of, confidence or source.confidence)
-            found[key] = same.setdefault(repr(statement), statement)
+            if (told := then.get(key)) == statement:
+                found[key] = told
+            else:
+                found[key] = statement if key[2] == "name" else same.setdefault(repr(statement), statement)
     return found
 
 

@@ -251,16 +251,18 @@ class Diff:
 
 def diff(before: Mapping[Key, Statement], after: Mapping[Key, Statement]) -> Diff:
     """What has to happen so that `before` becomes `after`."""
-    both = {key: (before[key], now) for key, now in after.items() if key in before}
-    changed = {key: pair for key, pair in both.items() if _words(pair[0]) != _words(pair[1])}
-    return Diff(
-        added={key: now for key, now in after.items() if key not in before},
-        changed=changed,
-        removed={key: then for key, then in before.items() if key not in after},
-        redated={
-            key: now for key, (then, now) in both.items() if key not in changed and then.as_of != now.as_of
-        },
-    )
+    added: dict[Key, Statement] = {}
+    changed: dict[Key, tuple[Statement, Statement]] = {}
+    redated: dict[Key, Statement] = {}
+    for key, now in after.items():
+        then = before.get(key)
+        if then is None:
+            added[key] = now
+        elif _words(then) != _words(now):
+            changed[key] = (then, now)
+        elif then.as_of != now.as_of:
+            redated[key] = now
+    return Diff(added, changed, {key: then for key, then in before.items() if key not in after}, redated)
 
 
 def edited(
