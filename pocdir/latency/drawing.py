@@ -33,7 +33,7 @@ def chart(found: Sequence[Case], by: str | None, level: str) -> Markup:
 def _line(label: str, curve: Curve, undated: bool) -> Line:
     median = time_answered(curve, 0.5)
     if median is None and undated:
-        return Line(label, curve, None, _("not known"))
+        return Line(label, curve, None, _("half answered within: not known"))
     if median is None:
         return Line(label, curve, None, _("fewer than half answered so far"))
     return Line(label, curve, median, _("half within %(time)s", time=_length(median)))
@@ -53,7 +53,7 @@ def _words(lines: Sequence[Line], level: str) -> Words:
         still_open=_("Still open"),
         hours=_("hours since sending"),
         days=_("days since sending"),
-        still_waiting=_("Still waiting"),
+        still_waiting=_("Still followed"),
     )
 
 

@@ -22,7 +22,7 @@ from pocdir.web.forms import form
 blueprint = Blueprint("latency", __name__)
 
 HOUR, DAY = 3600, rules.DAY
-TABLE_AT = (HOUR, 6 * HOUR, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY)
+TABLE_AT = (0, HOUR, 6 * HOUR, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY)
 
 
 @blueprint.get("/responsiveness")

@@ -32,7 +32,7 @@ from pocdir.ledger.rules.vocabulary import SENT_LEVELS
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import Viewer, seen_by
 from pocdir.outreach.rules.corrections import counting
-from pocdir.outreach.rules.fold import First, Firsts, State, Verdict, state_of
+from pocdir.outreach.rules.fold import First, Firsts, State, Verdict, is_undated, state_of
 
 LEVELS = {
     "delivered": "delivered",
@@ -68,8 +68,9 @@ class Record(NamedTuple):
 class Case:
     """One notification in a figure: `seconds` from the clock's start to its end.
 
-    `end`: `answered` (it reached the level), `undated` (it did, nobody knows when: it is followed from the start
-    to the start, the last moment at which it surely was open), one of `OTHER_ENDS`, or None: still open.
+    `end`: `answered` (it reached the level), `undated` (it did, nobody knows when, or the recipient alone says so
+    of a past time: it is followed from the start to the start, the last moment at which it surely was open), one of
+    `OTHER_ENDS`, or None: still open.
     """
 
     ref: str
@@ -170,7 +171,7 @@ def _ended(sent: Event, events: list[Event], state: State) -> dict[str, dt.datet
     if not failed and not misdirected:  # most: what counts need not be sorted out again
         return found
     for event in counting(events):
-        at = sent.occurred_at if event.precision == "bounded" else event.occurred_at
+        at = sent.occurred_at if is_undated(event) else event.occurred_at
         if event.type == "delivery.failed" and failed:
             found["undeliverable"] = at
         elif (
@@ -280,15 +281,15 @@ def _known(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> d
 def _events(refs: Sequence[str], now: dt.datetime) -> dict[str, list[Event]]:
     """By notification: only what the fold reads, and no sealed value; no figure rests on a person's words."""
     columns = (
-        _E.notification, _E.incident, _E.id, _E.type, _E.occurred_at, _E.precision, _E.claimed_by, _E.assurance,
-        _E.payload,
+        _E.notification, _E.incident, _E.id, _E.type, _E.occurred_at, _E.recorded_at, _E.precision, _E.claimed_by,
+        _E.assurance, _E.payload,
     )  # fmt: skip
     found: dict[str, list[Event]] = {}
     for start in range(0, len(refs), BATCH):
         batch = refs[start : start + BATCH]
         statement = select(*columns).where(_E.notification.in_(batch), _E.recorded_at <= now)
         for row in db.session.execute(statement):
-            event = Event(**row._mapping, recorded_at=now, actor="")
+            event = Event(**row._mapping, actor="")
             found.setdefault(row.notification, []).append(event)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -30,21 +31,23 @@ _ROUNDING = 1e-9
 
 
 class Point(NamedTuple):
-    """The curve from `t` seconds on: share still open with its 95 % band; open just before t: `at_risk`."""
+    """The curve from `t` seconds on: share still open with its 95 % band, None where there is none (see
+    `survival_curve`); open just before t: `at_risk`.
+    """
 
     t: float
     s: float
-    lo: float
-    hi: float
+    lo: float | None
+    hi: float | None
     at_risk: int
 
 
 class Share(NamedTuple):
-    """A share answered, with its 95 % band."""
+    """A share answered, with its 95 % band; None where there is none."""
 
     share: float
-    lo: float
-    hi: float
+    lo: float | None
+    hi: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +55,7 @@ class Curve:
     """A survival curve as columns: one row at 0 and one at every distinct duration, answered or not.
 
     Rows where nothing was answered keep the number at risk exact between answers, and say how far the curve
-    is known. Without durations (n = 0) all columns are empty.
+    is known. Without durations (n = 0) all columns are empty. `lo` and `hi` are NaN where there is no band.
     """
 
     t: Numbers
@@ -68,8 +71,8 @@ class Curve:
     @property
     def points(self) -> tuple[Point, ...]:
         """The same as rows of plain Python numbers."""
-        columns = (self.t, self.s, self.lo, self.hi, self.at_risk)
-        return tuple(map(Point, *(column.tolist() for column in columns)))
+        t, s, at_risk = (column.tolist() for column in (self.t, self.s, self.at_risk))
+        return tuple(map(Point, t, s, _known(self.lo), _known(self.hi), at_risk))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +121,9 @@ def survival_curve(durations: ArrayLike, observed: ArrayLike) -> Curve:
 
     At equal times answers come before censorings. Kaplan & Meier, JASA 53 (1958) 457-481. The 95 % band is
     Greenwood's exponential (log-log) one, Kalbfleisch & Prentice, The Statistical Analysis of Failure Time
-    Data (2nd ed. 2002): 1..1 before the first answer, 0..0 once nothing is left open. Raises ValueError on
-    negative or non-finite durations and on columns of unequal length.
+    Data (2nd ed. 2002). It is defined for 0 < S < 1 alone: before the first answer and once nothing is left
+    open there is none, and none is made up. Raises ValueError on negative or non-finite durations and on
+    columns of unequal length.
     """
     lengths = _lengths(durations)
     happened = np.asarray(observed, dtype=np.bool_).reshape(-1)
@@ -142,9 +146,11 @@ def time_answered(curve: Curve, share: float) -> float | None:
 def median_band(curve: Curve) -> tuple[float | None, float | None]:
     """95 % band of the median: where the curve's own band crosses one half, None = not reached.
 
-    Brookmeyer & Crowley, Biometrics 38 (1982) 29-41, with the log-log band.
+    Brookmeyer & Crowley, Biometrics 38 (1982) 29-41, with the log-log band. (None, None) where there is too
+    little for one: a single answer, or both edges cross with one step, which would leave it no width.
     """
-    return _first(curve.t, curve.lo, 0.5), _first(curve.t, curve.hi, 0.5)
+    lo, hi = _first(curve.t, curve.lo, 0.5), _first(curve.t, curve.hi, 0.5)
+    return (None, None) if curve.events < 2 or lo == hi else (lo, hi)
 
 
 def answered_by(curve: Curve, seconds: float) -> Share | None:
@@ -155,7 +161,8 @@ def answered_by(curve: Curve, seconds: float) -> Share | None:
     at = int(np.searchsorted(curve.t, seconds, side="right")) - 1
     if at < 0 or (curve.t[-1] < seconds and curve.s[-1] > 0):
         return None
-    return Share(*(round(1 - float(column[at]), 12) for column in (curve.s, curve.hi, curve.lo)))
+    share, lo, hi = (round(1 - float(column[at]), 12) for column in (curve.s, curve.hi, curve.lo))
+    return Share(share, *(None if math.isnan(end) else end for end in (lo, hi)))
 
 
 def group(key: str, label: str, curve: Curve, ends: Iterable[str | None] = ()) -> Group:
@@ -185,13 +192,13 @@ def still_open_at(curve: Curve, moments: Iterable[float]) -> tuple[Point, ...]:
     """The curve read at these seconds, as far as somebody was followed so long: `t` is the moment asked for,
     `at_risk` who was followed at least so long without an answer.
     """
-    points = []
+    points, rows = [], curve.points
     at_risk = np.append(curve.at_risk, 0)
     for moment in moments:
         row = int(np.searchsorted(curve.t, moment, side="right")) - 1
         if row >= 0 and moment <= curve.t[-1]:
-            s, lo, hi = (float(column[row]) for column in (curve.s, curve.lo, curve.hi))
-            points.append(Point(moment, s, lo, hi, int(at_risk[np.searchsorted(curve.t, moment)])))
+            followed = int(at_risk[np.searchsorted(curve.t, moment)])
+            points.append(rows[row]._replace(t=moment, at_risk=followed))
     return tuple(points)
 
 
@@ -273,10 +280,16 @@ def _greenwood_sum(answered: Counts, at_risk: Counts) -> Numbers:
 
 
 def _log_log_band(survival: Numbers, answered: Counts, at_risk: Counts) -> tuple[Numbers, Numbers]:
+    """NaN where S is 0 or 1: log(-log S) is not defined there."""
     started = (survival < 1) & (survival > 0)
     log_s = np.log(survival, out=np.full_like(survival, -1.0), where=started)
     width = np.where(started, _Z * np.sqrt(_greenwood_sum(answered, at_risk)) / -log_s, 0.0)
-    return survival ** np.exp(width), survival ** np.exp(-width)
+    lo, hi = (np.where(started, survival ** np.exp(side), np.nan) for side in (width, -width))
+    return lo, hi
+
+
+def _known(column: Numbers) -> list[float | None]:
+    return [None if math.isnan(number) else number for number in column.tolist()]
 
 
 def _first(times: Numbers, column: Numbers, share: float) -> float | None:

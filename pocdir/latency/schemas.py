@@ -50,7 +50,7 @@ class PageQuery(LatencyQuery):
 
 
 class GroupAnswer(Schema):
-    """One group's figures, in seconds; null: not reached.
+    """One group's figures, in seconds; null: not reached, and of both ends of `band`: no band can be given.
 
     n = events + censored (still open, or followed no longer) + those that ended otherwise. Of the events
     `undated` came at a time that is not known: no time and no share has them.
@@ -80,12 +80,12 @@ class LatencyAnswer(Schema):
 
 
 class PointAnswer(Schema):
-    """From `t` seconds on, the share `s` is still open, with its 95 % band."""
+    """From `t` seconds on, the share `s` is still open, with its 95 % band; null: there is none."""
 
     t = fields.Float()
     s = fields.Float()
-    lo = fields.Float()
-    hi = fields.Float()
+    lo = fields.Float(allow_none=True)
+    hi = fields.Float(allow_none=True)
     at_risk = fields.Integer()
 
 

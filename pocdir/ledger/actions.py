@@ -17,11 +17,17 @@ from pocdir.core.errors import Invalid
 from pocdir.core.refs import new_ref
 from pocdir.db import execute_many, table_of
 from pocdir.ledger.models import EventValue, LedgerEvent
-from pocdir.ledger.rules.events import EVIDENCE, SALT_BYTES, Event, inner_event, keyed_digest, leaf_data
+from pocdir.ledger.rules.events import (
+    CLOCK_SKEW,
+    EVIDENCE,
+    SALT_BYTES,
+    Event,
+    inner_event,
+    keyed_digest,
+    leaf_data,
+)
 from pocdir.ledger.rules.payload import DIGEST
 from pocdir.ledger.rules.vocabulary import check_event, event_type
-
-CLOCK_SKEW = dt.timedelta(minutes=5)
 
 _EVENTS = insert(table_of(LedgerEvent))
 _VALUES = insert(table_of(EventValue))

@@ -125,7 +125,7 @@ class LookupBasis(Schema):
 
 
 class Responsiveness(Schema):
-    """How the team answered the workspace that asks."""
+    """How the team answered the workspace that asks; null in `band`: not reached, both: no band can be given."""
 
     n = fields.Integer(required=True)
     acknowledged = fields.Integer(required=True)

@@ -27,7 +27,7 @@ _DASHES = ("none", "7 4", "2 3", "12 4 2 4", "16 5", "6 3 1 3 1 3")
 
 
 class Steps(Protocol):
-    """Columns of a step curve: from t[i] seconds on s[i] is open, within lo[i]..hi[i]; t ascends from 0."""
+    """Columns of a step curve: from t[i] seconds on s[i] is open, within lo[i]..hi[i] (NaN: none); t ascends from 0."""
 
     @property
     def t(self) -> ArrayLike: ...
@@ -149,8 +149,10 @@ def _drawn(frame: _Frame, place: int, line: Line) -> Markup:
         return Markup("")
     end = frame.x(min(float(t[-1]), frame.end))
     x, last = _cells(frame.x(t[: np.searchsorted(t, frame.end, side="right")]), frame.fine)
-    columns = (line.curve.s, line.curve.lo, line.curve.hi)
-    s, lo, hi = (_thin(x, frame.y(_column(column)[last]), frame.fine) for column in columns)
+    share = _column(line.curve.s)
+    # Where there is no band its edges lie on the line, so that nothing is shaded there.
+    edges = [np.where(np.isnan(edge), share, edge) for edge in map(_column, (line.curve.lo, line.curve.hi))]
+    s, lo, hi = (_thin(x, frame.y(column[last]), frame.fine) for column in (share, *edges))
     return mark(
         '<g class="g{place}"><title>{title}</title><path class="band" d="{band}"/>'
         '<path class="line" fill="none" stroke-dasharray="{dash}" d="{line}"/>{median}</g>',
@@ -205,11 +207,11 @@ def _steps(x: Numbers, y: Numbers) -> str:
 
 
 def _median_note(frame: _Frame, lines: Sequence[Line]) -> list[Markup]:
-    """Beside the median's mark, else in the lower corner, which a curve above one half leaves free."""
+    """Beside the median's mark, else above the plot, where no line and no number is."""
     base = _BOTTOM - 9
     for line in lines:
         if line.median is None or line.median > frame.end:
-            return [words("medt", frame.right - 4, base, line.note, "end")]
+            return [words("medt", frame.right, 14, line.note, "end")]
         at = frame.x(line.median)
         if at > (_LEFT + frame.right) / 2:
             return [words("medt", at - 7, base, line.note, "end")]

@@ -88,7 +88,10 @@ def test_the_curve_steps_down_with_each_answer(api: Api, year: None) -> None:
         (864_000, 1),
     ]
     assert [each["s"] for each in items] == pytest.approx([1, 2 / 3, 1 / 3, 1 / 3])
-    assert all(each["lo"] <= each["s"] <= each["hi"] for each in items)
+    with_band = [each for each in items if 0 < each["s"] < 1]
+    assert with_band
+    assert all(each["lo"] < each["s"] < each["hi"] for each in with_band)
+    assert all(each["lo"] is each["hi"] is None for each in items if each not in with_band)
 
 
 def test_figures_as_they_were_known_then(api: Api, year: None, now: dt.datetime) -> None:

@@ -58,6 +58,28 @@ def test_the_page_shows_the_median_the_curve_and_its_table(browser: FlaskClient,
     assert "<script>" not in page.text
 
 
+def test_one_answer_makes_no_band(browser: FlaskClient, lab: Workspace, now: dt.datetime) -> None:
+    event(lab, told(lab, at=now - 20 * DAY), "ack.given", at=now - 10 * DAY)
+    db.session.remove()
+    page = browser.get("/responsiveness").text
+    assert "10 d" in page
+    assert "too few for a band" in page
+    assert "100\xa0% – 100\xa0%" not in page
+    assert "10 d – 10 d" not in page
+    (group,) = browser.get("/responsiveness.json").json["groups"]
+    assert (group["median_seconds"], group["band"]) == (10 * 86_400, [None, None])
+
+
+def test_picture_and_table_count_the_same_as_still_followed(browser: FlaskClient, year: None) -> None:
+    page = browser.get("/responsiveness").text
+    assert "Still waiting" not in page
+    picture, table = page.split("</svg>")[0], page.split("</svg>")[1].split("</table>")[0]
+    assert re.findall(r'class="risk"[^>]*>(\d+)<', picture)[0] == "3"
+    cells = re.findall(r'data-l="Still followed">(\d+)<', table)
+    assert cells[0] == "3"
+    assert "the start" in table
+
+
 def test_without_cases_it_says_what_to_do_next(browser: FlaskClient) -> None:
     page = browser.get("/responsiveness")
     assert page.status_code == 200
@@ -171,7 +193,7 @@ def test_no_cell_of_the_csv_starts_a_formula(browser: FlaskClient, year: None) -
 def test_the_json_has_groups_curve_and_matrix(browser: FlaskClient, year: None) -> None:
     answer = json.loads(browser.get("/responsiveness.json").text)
     assert answer["groups"][0]["n"] == 3
-    assert answer["curve"][0] == {"t": 0.0, "s": 1.0, "lo": 1.0, "hi": 1.0, "at_risk": 3}
+    assert answer["curve"][0] == {"t": 0.0, "s": 1.0, "lo": None, "hi": None, "at_risk": 3}
     assert answer["matrix"]["no_answer"]["observed"] == 1
     assert len(answer["not_shown"]) == 4
 

@@ -374,6 +374,37 @@ def test_an_answer_without_a_date_is_an_answer_and_no_time(
     assert (became.answered, became.still_open) == pytest.approx((0.5, 0.5))
 
 
+def test_a_team_cannot_back_date_its_own_answer(lab: Workspace, now: dt.datetime, start: dt.datetime) -> None:
+    second = dt.timedelta(seconds=1)
+    for _ in range(3):
+        event(lab, told(lab, at=start), "ack.given", at=start + 9 * DAY)
+    honest = figures(figure(lab, now), None)[0]
+    ref = told(lab, at=start)
+    event(lab, ref, "ack.given", at=start + second, recorded=now, by=("recipient", "A5"))
+    found = figure(lab, now)
+    assert [(each.end, each.seconds) for each in found[3:]] == [("undated", 0)]
+    (all_,) = figures(found, None)
+    assert (all_.n, all_.events, all_.undated) == (4, 4, 1)
+    assert (all_.median_seconds, all_.quartiles) == (honest.median_seconds, honest.quartiles)
+    assert (all_.band, all_.within) == (honest.band, honest.within)
+    assert sum(verdict_matrix(each.verdict for each in found)["answered"].values()) == 4
+
+
+def test_nor_the_word_that_it_is_not_for_them(lab: Workspace, now: dt.datetime, start: dt.datetime) -> None:
+    ref = told(lab, at=start)
+    event(lab, ref, "response.misdirected", at=start + DAY, recorded=now, by=("recipient", "A5"))
+    assert [(each.end, each.seconds) for each in figure(lab, now, "remediation_claimed")] == [
+        ("misdirected", 0)
+    ]
+
+
+def test_what_the_sender_says_of_a_past_time_is_a_time(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    event(lab, told(lab, at=start), "ack.given", at=start + DAY, recorded=now)
+    assert days(figure(lab, now)) == [(1, True)]
+
+
 def test_answers_without_dates_alone_make_no_median(
     lab: Workspace, now: dt.datetime, start: dt.datetime
 ) -> None:

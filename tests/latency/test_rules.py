@@ -46,6 +46,12 @@ def lifelines_fit(durations, observed):
         return KaplanMeierFitter().fit(np.asarray(durations, float), np.asarray(observed, bool))
 
 
+def banded(fit):
+    """The band where it is defined; lifelines closes it to the estimate at 0 and 1, and we give none there."""
+    share = fit.survival_function_.iloc[:, 0]
+    return fit.confidence_interval_[(share > EXACT) & (share < 1)].reindex(share.index)
+
+
 def lifelines_time(column, share):
     """First time at or below the share; 12 digits, since lifelines' 0.5 may be 0.5000000000000001."""
     below = column.index[column.round(12) <= share]
@@ -63,7 +69,7 @@ def test_median_quartiles_and_shares_of_five_answers():
         "undated": 0,
         "ended_otherwise": {"undeliverable": 0, "misdirected": 0},
         "median_seconds": 3 * DAY,
-        "band": [1 * DAY, 5 * DAY],
+        "band": [1 * DAY, None],
         "quartiles": [2 * DAY, 4 * DAY],
         "within": {"P1D": 0.2, "P3D": 0.6, "P7D": 1.0, "P30D": 1.0},
         "suppressed": False,
@@ -124,8 +130,20 @@ def test_one_answer_is_its_own_median():
     assert (shape["median_seconds"], shape["quartiles"]) == (5.5, [5.5, 5.5])
 
 
+def test_too_few_for_a_band_have_none():
+    one = figures([9.8 * DAY], [True])
+    assert (one["median_seconds"], one["band"]) == (9.8 * DAY, [None, None])
+    curve = rules.survival_curve([9.8 * DAY], [True])
+    assert [(p.s, p.lo, p.hi) for p in curve.points] == [(1, None, None), (0, None, None)]
+    assert rules.answered_by(curve, 30 * DAY) == (1, None, None)
+    assert [p[2:4] for p in rules.still_open_at(curve, [0, DAY, 9.8 * DAY])] == [(None, None)] * 3
+    assert figures([1, 2], [True, False])["band"] == [None, None]
+    assert figures([5] * 10, [True] * 10)["band"] == [None, None]
+    assert figures([5] * 10 + [6], [True] * 10 + [False])["band"] == [None, None]
+
+
 def test_one_open_notification_says_nothing_but_that_it_is_open():
-    assert rules.survival_curve([9], [False]).points == ((0, 1, 1, 1, 1), (9, 1, 1, 1, 1))
+    assert rules.survival_curve([9], [False]).points == ((0, 1, None, None, 1), (9, 1, None, None, 1))
     assert figures([9], [False])["median_seconds"] is None
 
 
@@ -163,9 +181,25 @@ def test_curve_falls_from_one_within_its_band(cohort):
     curve = curve_of(cohort)
     assert (np.diff(curve.s) <= 0).all()
     assert (np.diff(curve.at_risk) <= 0).all()
-    assert ((curve.lo <= curve.s) & (curve.s <= curve.hi)).all()
-    assert ((curve.lo >= 0) & (curve.hi <= 1)).all()
+    known = (curve.s > 0) & (curve.s < 1)
+    for edge in (curve.lo, curve.hi):
+        assert (np.isnan(edge) == ~known).all()
+    s, lo, hi = (column[known] for column in (curve.s, curve.lo, curve.hi))
+    assert ((lo >= 0) & (lo <= s) & (s <= hi) & (hi <= 1) & (lo < hi)).all()
     assert curve.n == curve.events + curve.censored == curve.at_risk[0]
+
+
+@given(cohorts)
+def test_a_band_contains_its_estimate_and_has_a_width(cohort):
+    curve = curve_of(cohort)
+    bands = [(rules.time_answered(curve, 0.5), *rules.median_band(curve))]
+    bands += [known for t in range(14) if (known := rules.answered_by(curve, t)) is not None]
+    bands += [(p.s, p.lo, p.hi) for p in rules.still_open_at(curve, range(14))]
+    for estimate, lo, hi in bands:
+        assert lo is None or estimate is None or lo <= estimate
+        assert hi is None or lo < hi
+        assert hi is None or estimate is not None
+        assert hi is None or estimate <= hi
 
 
 @given(cohorts, st.randoms())
@@ -181,14 +215,16 @@ def test_curve_equals_lifelines(cohort):
     fit = lifelines_fit(*zip(*cohort, strict=True))
     assert curve.t.tolist() == fit.survival_function_.index.tolist()
     assert curve.s == pytest.approx(fit.survival_function_.iloc[:, 0].to_numpy(), abs=EXACT)
-    assert curve.lo == pytest.approx(fit.confidence_interval_.iloc[:, 0].to_numpy(), abs=EXACT)
-    assert curve.hi == pytest.approx(fit.confidence_interval_.iloc[:, 1].to_numpy(), abs=EXACT)
+    lower, upper = (banded(fit).iloc[:, column] for column in (0, 1))
+    assert curve.lo == pytest.approx(lower.to_numpy(), abs=EXACT, nan_ok=True)
+    assert curve.hi == pytest.approx(upper.to_numpy(), abs=EXACT, nan_ok=True)
     assert curve.at_risk.tolist() == fit.event_table["at_risk"].tolist()
     for share in (0.25, 0.5, 0.75):
         expected = lifelines_time(fit.survival_function_.iloc[:, 0], 1 - share)
         assert rules.time_answered(curve, share) == expected
-    bounds = (lifelines_time(fit.confidence_interval_.iloc[:, column], 0.5) for column in (0, 1))
-    assert rules.median_band(curve) == tuple(bounds)
+    lo, hi = lifelines_time(lower, 0.5), lifelines_time(upper, 0.5)
+    too_few = curve.events < 2 or lo == hi
+    assert rules.median_band(curve) == ((None, None) if too_few else (lo, hi))
 
 
 def test_large_cohort_equals_lifelines():
@@ -196,7 +232,7 @@ def test_large_cohort_equals_lifelines():
     durations, observed = random.exponential(3 * DAY, 10_000), random.random(10_000) < 0.6
     curve, fit = rules.survival_curve(durations, observed), lifelines_fit(durations, observed)
     assert curve.s == pytest.approx(fit.survival_function_.iloc[:, 0].to_numpy(), abs=EXACT)
-    assert curve.hi == pytest.approx(fit.confidence_interval_.iloc[:, 1].to_numpy(), abs=EXACT)
+    assert curve.hi == pytest.approx(banded(fit).iloc[:, 1].to_numpy(), abs=EXACT, nan_ok=True)
     assert rules.time_answered(curve, 0.5) == pytest.approx(fit.median_survival_time_, abs=EXACT)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pocdir.core.errors import Forbidden, Invalid
 from pocdir.core.times import isoformat
-from pocdir.ledger.rules.events import Event
+from pocdir.ledger.rules.events import PRECISIONS, Event
 from pocdir.ledger.rules.vocabulary import SENT_LEVELS, VOCABULARY, check_event
 from pocdir.outreach.rules.corrections import check_correction, counting
 from pocdir.outreach.rules.expectations import (
@@ -36,13 +36,13 @@ class Record:
     def __init__(self):
         self.events = []
 
-    def add(self, type_, hours=0.0, by="sender", assurance=None, **payload):
+    def add(self, type_, hours=0.0, by="sender", assurance=None, recorded=None, **payload):
         plain, sealed = check_event(type_, {key.rstrip("_"): value for key, value in payload.items()})
         event = Event(
             id=str(uuid.UUID(int=len(self.events) + 1)),
             type=type_,
             occurred_at=START + hours * HOUR,
-            recorded_at=START + dt.timedelta(days=400),
+            recorded_at=START + (hours if recorded is None else recorded) * HOUR,
             claimed_by=by,
             actor="user:1",
             assurance=assurance or ("S" if by == "sender" else None),
@@ -381,7 +381,7 @@ def test_the_same_asked_for_twice_by_the_same_time_falls_due_once(record):
 def test_a_back_dated_acknowledgement_leaves_the_lapse_as_what_was_known_then(record):
     asked = record.expect()
     record.lapse(asked, 48)
-    record.add("ack.given", 40)
+    record.add("ack.given", 40, recorded=50)
     (expectation,) = record.state.expectations
     assert (record.state.response, record.state.clock, expectation.state) == (
         "acknowledged",
@@ -389,6 +389,49 @@ def test_a_back_dated_acknowledgement_leaves_the_lapse_as_what_was_known_then(re
         "stopped",
     )
     assert (expectation.lapsed_at, expectation.stopped_at) == (START + 48 * HOUR, START + 40 * HOUR)
+
+
+@pytest.mark.parametrize("type_", ["ack.given", "response.accepted", "outcome.remediation_claimed"])
+def test_a_recipients_word_alone_for_a_past_time_is_known_since_it_was_recorded(record, type_):
+    asked = record.expect()
+    record.lapse(asked, 48)
+    said = record.add(type_, 0.001, by="recipient", assurance="A5", recorded=500)
+    assert record.state.acknowledgements == (First(START + 500 * HOUR, said.id, "A5", False, True),)
+    (expectation,) = record.state.expectations
+    assert (record.state.clock, expectation.state) == ("stopped", "stopped")
+    assert expectation.stopped_at == said.occurred_at
+    assert expectation.lapsed_at == START + 48 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("by", "assurance", "minutes", "undated"),
+    [
+        ("recipient", "A5", 5, False),
+        ("recipient", "A5", 6, True),
+        ("recipient", "A2", 6, True),
+        ("recipient", "S", 6, False),
+        ("sender", "S", 60 * 24 * 30, False),
+    ],
+)
+def test_five_minutes_are_the_clocks_and_the_senders_word_keeps_its_time(
+    record, by, assurance, minutes, undated
+):
+    record.add("ack.given", 1, by=by, assurance=assurance, recorded=1 + minutes / 60)
+    assert record.state.first.acknowledgement.is_bounded == undated
+
+
+def test_no_precision_that_the_recipient_chooses_makes_a_past_time_its_own(record):
+    said = record.add("ack.given", 1, by="recipient", assurance="A5", recorded=9)
+    for precision in PRECISIONS:
+        assert state_of(
+            [record.events[0], replace(said, precision=precision)]
+        ).first.acknowledgement.is_bounded
+
+
+def test_a_back_dated_word_does_not_hide_the_time_that_was_known_before_it(record):
+    known = record.add("ack.given", 300)
+    record.add("ack.given", 0.001, by="recipient", assurance="A5", recorded=500)
+    assert record.state.first.acknowledgement == First(START + 300 * HOUR, known.id, "S", False)
 
 
 def test_each_expectation_has_its_own_clock(record):

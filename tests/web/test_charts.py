@@ -109,6 +109,18 @@ def test_median_that_is_not_reached_has_its_words_and_no_mark():
     chart = charts.survival_chart([line(median=None, note="fewer than half answered so far")], WORDS)
     assert list(parsed(chart).iter(f"{SVG}circle")) == []
     assert texts(chart, "medt") == ["fewer than half answered so far"]
+    (note,) = (text for text in parsed(chart).iter(f"{SVG}text") if text.get("class") == "medt")
+    assert float(note.get("y")) < PLOT_TOP
+    assert (note.get("x"), note.get("text-anchor")) == ("464.0", "end")
+
+
+def test_nothing_is_shaded_where_there_is_no_band():
+    none = float("nan")
+    curve = Columns([0, DAY, 2 * DAY], [1, 0.5, 0], [none, 0.1, none], [none, 0.9, none], [2, 2, 1])
+    chart = charts.survival_chart([line(curve=curve)], WORDS)
+    assert "nan" not in str(chart)
+    band = next(p.get("d") for p in parsed(chart).iter(f"{SVG}path") if p.get("class") == "band")
+    assert band.startswith("M54 30H259V52H464V250") and band.endswith("V250H464V228H259V30Z")
 
 
 def test_short_times_are_counted_in_hours():

@@ -17,6 +17,7 @@ PRECISIONS = ("exact", "minute", "day", "bounded")
 CLAIMANTS = ("service", "sender", "recipient", "clock", "remote_mta", "steward", "team")
 ASSURANCES = ("S", "A0", "A1", "A2", "A3", "A4", "A5")
 SALT_BYTES = 16
+CLOCK_SKEW = dt.timedelta(minutes=5)  # by which the clocks of two honest parties may differ
 EVIDENCE = "evidence_digest"  # the sealed value that holds the digest as it was sent; the event has it keyed
 # What the triggers of each table refuse; on PostgreSQL TRUNCATE besides.
 GUARDED = {"events": ("update", "delete"), "event_values": ("update",)}

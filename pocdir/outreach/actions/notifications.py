@@ -18,9 +18,9 @@ from pocdir.core.times import isoformat
 from pocdir.db import table_of
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Incident
-from pocdir.ledger.actions import CLOCK_SKEW, append, append_all
+from pocdir.ledger.actions import append, append_all
 from pocdir.ledger.queries import event_by_key, events_of_notification
-from pocdir.ledger.rules.events import Event
+from pocdir.ledger.rules.events import CLOCK_SKEW, Event
 from pocdir.ledger.rules.vocabulary import POLICIES
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 from pocdir.outreach.queries import notifications as queries

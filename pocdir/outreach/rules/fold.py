@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pocdir.core.times import duration, moment
-from pocdir.ledger.rules.events import Event
+from pocdir.ledger.rules.events import CLOCK_SKEW, Event
 from pocdir.ledger.rules.vocabulary import SENT_LEVELS
 from pocdir.outreach.rules.corrections import counting
 from pocdir.outreach.rules.expectations import ExpectationState
@@ -138,7 +138,7 @@ def state_of(events: Iterable[Event]) -> State:
     expectations = tuple(
         _expectation(event, order, withdrawn_at) for event in order if event.type == "expectation.set"
     )
-    acknowledgements = tuple(_mark(event) for event in order if event.type in _ACKNOWLEDGING)
+    acknowledgements = tuple(_marks(event for event in order if event.type in _ACKNOWLEDGING))
     return State(
         transport=_transport(order),
         response=_response(order),
@@ -202,9 +202,9 @@ def _sent_level(event: Event) -> int:
 
 
 def _firsts(order: Sequence[Event], acknowledgements: Sequence[First]) -> Firsts:
-    answers = [_mark(event) for event in order if event.type in _ANSWERS]
-    claims = [_mark(event) for event in order if event.type == "outcome.remediation_claimed"]
-    receipts = [_mark(event) for event in order if _is_receipt(event)]
+    answers = _marks(event for event in order if event.type in _ANSWERS)
+    claims = _marks(event for event in order if event.type == "outcome.remediation_claimed")
+    receipts = _marks(event for event in order if _is_receipt(event))
     return Firsts(
         handed_over=_handed_over(order, acknowledgements),
         delivered=_first(order, "delivery.delivered"),
@@ -351,13 +351,29 @@ def _may_be_automatic(event: Event) -> bool:
     return bool(event.payload.get("may_be_automatic", False))
 
 
+def is_undated(event: Event) -> bool:
+    """Whether no time may be taken from it: none was known, or it is the recipient's word alone for a past time."""
+    return event.precision == "bounded" or _is_backdated(event)
+
+
+def _is_backdated(event: Event) -> bool:
+    """A coarser precision excuses nothing here: it is the recipient who chooses it."""
+    by_recipient_alone = event.claimed_by == "recipient" and event.assurance != "S"
+    return by_recipient_alone and event.recorded_at - event.occurred_at > CLOCK_SKEW
+
+
 def _mark(event: Event) -> First:
-    bounded = event.precision == "bounded"
-    return First(event.occurred_at, event.id, event.assurance, _may_be_automatic(event), bounded)
+    at = event.recorded_at if _is_backdated(event) else event.occurred_at
+    return First(at, event.id, event.assurance, _may_be_automatic(event), is_undated(event))
+
+
+def _marks(events: Iterable[Event]) -> list[First]:
+    """The earliest first; of two known by the same moment the one that has a time."""
+    return sorted(map(_mark, events), key=lambda mark: (mark.at, mark.is_bounded))
 
 
 def _first(order: Sequence[Event], type_: str) -> First | None:
-    return next((_mark(event) for event in order if event.type == type_), None)
+    return next(iter(_marks(event for event in order if event.type == type_)), None)
 
 
 def _at(first: First | None) -> dt.datetime | None:

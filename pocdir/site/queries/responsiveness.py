@@ -17,7 +17,8 @@ def responsiveness(
     principal: Principal, teams: Iterable[str], *, now: dt.datetime
 ) -> dict[str, dict[str, Any]]:
     """By slug, for each of the teams: notifications, how many a person acknowledged, the median in seconds
-    with its 95 % band (None = not reached). Empty for whoever has no workspace or may not read its figures.
+    with its 95 % band (None = not reached; both None: too few for one). Empty for whoever has no workspace or may
+    not read its figures.
     """
     wanted = frozenset(teams)
     if not wanted or principal.workspace_id is None or not principal.may("latency.read"):
