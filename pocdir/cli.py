@@ -19,6 +19,8 @@ UNDEFINED_TABLE = "42P01"  # PostgreSQL's
 if TYPE_CHECKING:
     from flask import Flask
 
+    from pocdir.config import Settings
+
 # command -> where it lives, and one line for `pocdir --help` (which loads none of them)
 COMMANDS = {
     "up": ("pocdir.worker:up", "Migrate, seed when empty, serve web, API and worker."),
@@ -67,12 +69,12 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-def create() -> Flask:
-    """The application of the environment's settings."""
+def create(settings: Settings) -> Flask:
+    """The application of these settings."""
     from pocdir.app import create_app  # takes a third of a second: not for --help
     from pocdir.web import logs
 
-    app = create_app()
+    app = create_app(settings)
     logs.init("warning")  # a command answers on standard output; `up` and its halves say more
     return app
 

@@ -13,11 +13,12 @@ import platformdirs
 
 from pocdir.core.errors import Invalid
 from pocdir.core.mailboxes import domain_of, needs_smtputf8, parse_mailbox
-from pocdir.core.relays import Relay, parse_relay
+from pocdir.core.relays import Relay, is_loopback, parse_relay
 from pocdir.core.times import duration
 
 PACKAGE = Path(__file__).resolve().parent
 _SECRET = ("secret_key", "smtp_url")  # their values are never repeated
+SERVED = "served"  # in the data folder: the address that `up` or `serve` took last
 DEMO_MARK = "demo.json"  # beside a database that `pocdir demo` made, and may make anew
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -52,6 +53,11 @@ class Settings:
         return self.base_url or f"http://{host}:{self.port}"
 
     @property
+    def is_only_here(self) -> bool:
+        """Whether no other machine can open what `external_url` leads to."""
+        return is_loopback(urlsplit(self.external_url).hostname or "")
+
+    @property
     def https(self) -> bool:
         return self.external_url.startswith("https://")
 
@@ -81,15 +87,16 @@ def folder(name: str) -> Path:
     raise Invalid("installation_broken", f"folder {name!r} is missing; reinstall pocdir")
 
 
-def load(environ: Mapping[str, str] | None = None) -> Settings:
+def load(environ: Mapping[str, str] | None = None, *, beside: bool = False) -> Settings:
     """Settings from the environment; the secret is made when there is none. Raises what `look` raises."""
-    settings = look(environ)
+    settings = look(environ, beside=beside)
     return replace(settings, secret_key=settings.secret_key or _kept_secret(settings.data))
 
 
-def look(environ: Mapping[str, str] | None = None) -> Settings:
+def look(environ: Mapping[str, str] | None = None, *, beside: bool = False) -> Settings:
     """The same, and nothing is made: `secret_key` is empty before the first start.
 
+    `beside` a service: where the environment names no address, links lead to the one that was served last.
     Raises Invalid `setting_invalid` or `setting_unknown` that names the variable.
     """
     given = _read_files(dict(os.environ if environ is None else environ))
@@ -106,10 +113,29 @@ def look(environ: Mapping[str, str] | None = None) -> Settings:
     values["secret_key"] = given.get("secret_key") or (
         _kept_secret(data) if _is_there(data / "secret_key") else ""
     )
+    if beside and not given.keys() & {"base_url", "host", "port"}:
+        values["base_url"] = _served(data)
     settings = Settings(**values)  # type: ignore[arg-type]
     path = settings.sqlite_path
     # Whoever starts it by hand and leaves POCDIR_DEMO out still sees what it is.
     return replace(settings, demo=True) if path and _is_there(path.parent / DEMO_MARK) else settings
+
+
+def keep_served(settings: Settings) -> None:
+    """Remember the address of this start for the commands of another shell."""
+    made = settings.data / f"{SERVED}.{os.getpid()}"
+    try:
+        made.write_text(settings.external_url, "utf-8")
+        made.replace(settings.data / SERVED)  # whole or not at all
+    except OSError:  # a full disk; nothing but a link of a later command hangs on it
+        made.unlink(missing_ok=True)
+
+
+def _served(data: Path) -> str:
+    try:
+        return _http_url((data / SERVED).read_text("utf-8"))
+    except (OSError, ValueError):
+        return ""
 
 
 def _read_files(environ: dict[str, str]) -> dict[str, str]:

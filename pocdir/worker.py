@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -63,17 +62,14 @@ def up() -> None:
     Example:  POCDIR_PORT=8080 pocdir up
     """
     listener = bound(config.look())
-    with app_context(before=require_possible) as app:
+    with app_context(before=require_possible, serving=True) as app:
         stop, settings = stopping(), on(app, listener)
-        if not sys.stderr.isatty():  # a person who starts it reads sentences until it is ready
-            logs.init(settings.log_level)
         for line in prepare(settings, now=clock.now()):
             click.echo(line)
         with only_worker(settings) as alone:
             if not alone:
                 click.echo("Another process works on this folder already; this one only serves.")
             link = way_in(settings, now=clock.now())
-            logs.init(settings.log_level)
             run(app, stop, listener=listener, worker=alone, last_words=link)
 
 
@@ -84,11 +80,11 @@ def serve() -> None:
     \b
     Example:  pocdir serve
     """
-    with app_context() as app:
+    with app_context(serving=True) as app:
         require_current()
         listener = bound(app.extensions["pocdir"])
         stop = stopping()
-        logs.init(on(app, listener).log_level)
+        on(app, listener)
         run(app, stop, listener=listener, worker=False)
 
 
@@ -210,7 +206,9 @@ def _serve(app: Flask, listener: socket.socket, last_words: str | None) -> None:
         )
     except OSError as error:  # bound by two, listened on by one
         raise _port_taken(settings, error) from None
+    config.keep_served(settings)
     click.echo("\n\n".join(filter(None, (f"pocdir is ready at {settings.external_url}", last_words))))
+    logs.init(settings.log_level)  # until it is ready a person reads sentences
     server.run()
 
 

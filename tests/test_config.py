@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pocdir import config
 from pocdir.config import load, look
 from pocdir.core.errors import Invalid
 
@@ -105,3 +106,28 @@ def test_looking_makes_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     kept = load({"POCDIR_DATA": str(tmp_path / "data")}).secret_key
     assert look({"POCDIR_DATA": str(tmp_path / "data")}).secret_key == kept
+
+
+def test_a_command_beside_a_service_takes_the_address_that_was_served(tmp_path: Path) -> None:
+    bare = {"POCDIR_DATA": str(tmp_path)}
+    assert load(bare, beside=True).external_url == "http://127.0.0.1:8000"
+    config.keep_served(load({**bare, "POCDIR_PORT": "8123"}))
+    assert load(bare, beside=True).external_url == "http://127.0.0.1:8123"
+    assert load(bare).external_url == "http://127.0.0.1:8000"
+    config.keep_served(load({**bare, "POCDIR_BASE_URL": "https://pocdir.example.org"}))
+    assert load(bare, beside=True).external_url == "https://pocdir.example.org"
+
+
+@pytest.mark.parametrize("name", ["BASE_URL=http://localhost:9", "PORT=9", "HOST=::1"])
+def test_what_the_environment_names_is_surer_than_what_was_served(tmp_path: Path, name: str) -> None:
+    config.keep_served(load({"POCDIR_DATA": str(tmp_path), "POCDIR_PORT": "8123"}))
+    variable, _, value = name.partition("=")
+    environ = {"POCDIR_DATA": str(tmp_path), f"POCDIR_{variable}": value}
+    assert load(environ, beside=True) == load(environ)
+
+
+@pytest.mark.parametrize("text", [b"", b"nowhere", b"\xff"])
+def test_a_damaged_note_of_what_was_served_counts_for_nothing(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / config.SERVED).write_bytes(text)
+    environ = {"POCDIR_DATA": str(tmp_path)}
+    assert load(environ, beside=True) == load(environ)

@@ -56,7 +56,7 @@ def parse_relay(text: str) -> Relay:
     words = _query(parts.query)
     security = _security(parts.scheme, words.get("starttls"), host)
     user, password = _login(parts.username, parts.password)
-    if user and security == NONE and not _is_loopback(host):
+    if user and security == NONE and not is_loopback(host):
         raise ValueError("with starttls=none the password would travel readable; leave one of them out")
     return Relay(
         host=host,
@@ -81,7 +81,8 @@ def _is_plain(text: str) -> bool:
     return text.isascii() and text.replace("-", "").replace("_", "").isalnum() and not text.isdigit()
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host or address is the machine that reads it."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -109,7 +110,7 @@ def _security(scheme: str, starttls: str | None, host: str) -> str:
     if starttls not in (None, "required", "none"):
         raise ValueError("starttls is required or none")
     if starttls is None:
-        return NONE if _is_loopback(host) else STARTTLS
+        return NONE if is_loopback(host) else STARTTLS
     return STARTTLS if starttls == "required" else NONE
 
 

@@ -23,7 +23,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One compact 
 class ApplicationFactory:
     """How a command gets its application: the toolkit stands left of it and may not import it."""
 
-    create: Callable[[], Flask]
+    create: Callable[[Settings], Flask]
 
 
 def require_kept(settings: Settings) -> None:
@@ -37,16 +37,20 @@ def require_kept(settings: Settings) -> None:
 
 
 @contextmanager
-def app_context(*, before: Callable[[Settings], None] = require_kept) -> Iterator[Flask]:
+def app_context(
+    *, before: Callable[[Settings], None] = require_kept, serving: bool = False
+) -> Iterator[Flask]:
     """The application of the environment's settings (the one in use already, in tests).
 
     `before` looks at the settings and refuses while nothing is made yet, no folder and no secret.
+    `serving`: it takes an address itself; another command's links lead to the one that was served last.
     """
     if has_app_context():
         yield current_app._get_current_object()  # type: ignore[attr-defined]
         return
     before(config.look())
-    app = click.get_current_context().find_object(ApplicationFactory).create()  # type: ignore[union-attr]
+    settings = config.load(beside=not serving)
+    app = click.get_current_context().find_object(ApplicationFactory).create(settings)  # type: ignore[union-attr]
     with app.app_context():
         yield app
 
@@ -57,7 +61,7 @@ def database_context() -> Iterator[Flask]:
     if has_app_context():
         yield current_app._get_current_object()  # type: ignore[attr-defined]
         return
-    settings = config.look()
+    settings = config.look(beside=True)
     require_kept(settings)
     app = Flask("pocdir", static_folder=None)
     app.extensions["pocdir"] = settings

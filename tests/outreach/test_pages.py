@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime as dt
 import html
 import re
@@ -75,6 +76,18 @@ def test_a_notification_is_logged_and_its_letter_shown(browser: FlaskClient) -> 
     assert "203.0.113.70" in page
     assert "mailto:reports@cert.example" in page
     assert "[TLP:AMBER] [pocdir " in page
+
+
+@pytest.mark.parametrize(
+    ("base_url", "is_said"), [("http://127.0.0.1:8000", True), ("https://pocdir.example.org", False)]
+)
+def test_beside_a_letter_whose_link_nobody_else_can_open_it_is_said(
+    app: Flask, browser: FlaskClient, monkeypatch: pytest.MonkeyPatch, base_url: str, is_said: bool
+) -> None:
+    path = logged(browser)
+    settings = dataclasses.replace(app.extensions["pocdir"], base_url=base_url)
+    monkeypatch.setitem(app.extensions, "pocdir", settings)
+    assert ("set POCDIR_BASE_URL" in browser.get(path).text) is is_said
 
 
 @pytest.mark.parametrize(

@@ -254,8 +254,9 @@ def test_a_line_that_cannot_be_logged_says_where_and_why(cells, column, reason):
 
 @pytest.mark.parametrize(
     ("header", "cell"),
-    [("note", "x" * 2_001), ("note", "a\x1b[2Jb"), ("title", "x" * 301), ("team", "x" * 201)],
-)
+    [("note", "x" * 2_001), ("note", "a\x1b[2Jb"), ("title", "x" * 301), ("team", "x" * 201),
+     ("title", "Botnet\x1b[31m"), ("team", "a\x07b"), ("country", "A\x07T")],
+)  # fmt: skip
 def test_a_text_that_does_not_fit_is_refused(header, cell):
     assert only(f"a@b.example,2026-03-04,{cell}", f"contact,date,{header}").column == header
 

@@ -43,7 +43,9 @@ def test_a_fresh_installation_has_warnings_but_only_postgresql_without_fsync_fai
     found = levels(settings, now)
     durable = settings.sqlite_path is not None
     assert found.pop("database") == ("ok" if durable else "fail")
-    assert {name for name, level in found.items() if level == "warn"} == {"registry", "directory", "worker"}
+    assert {name for name, level in found.items() if level == "warn"} == {
+        "links", "registry", "directory", "worker"
+    }  # fmt: skip
     assert "fail" not in found.values()
 
 
@@ -107,6 +109,10 @@ def test_a_database_behind_or_beyond_fails(settings: Settings, now: dt.datetime)
         ({"base_url": "", "host": "0.0.0.0"}, "address", "warn"),
         ({"base_url": "", "host": "127.0.0.1"}, "address", "ok"),
         ({"base_url": "", "host": "::1"}, "address", "ok"),
+        ({"base_url": "", "host": "::1"}, "links", "warn"),
+        ({"base_url": "", "host": "0.0.0.0"}, "links", "warn"),
+        ({"base_url": "", "host": "192.0.2.7"}, "links", "ok"),
+        ({"base_url": "https://pocdir.example.org"}, "links", "ok"),
     ],
 )
 def test_settings_that_endanger_are_named(

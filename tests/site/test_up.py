@@ -86,6 +86,10 @@ def test_the_first_start_migrates_seeds_and_prints_a_link_for_the_first_admin(fi
 
 def test_the_second_start_repeats_nothing_but_the_link(filled: Place, tmp_path: Path) -> None:
     with running(tmp_path, "up", environ=filled.environ()) as service:
+        assert service.logged == "", "sentences alone until it is ready"
+        elsewhere = {name: value for name, value in filled.environ().items() if name != "POCDIR_PORT"}
+        shown = pocdir("user", "link", "admin@localhost", environ=elsewhere)
+        assert shown.stdout.startswith(service.url), "a command beside it leads to the address that is served"
         assert "Migrated" not in service.said
         assert "Loading" not in service.said
         link = urllib.parse.urlsplit(WELCOME.findall(service.said)[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import flash, g, redirect, render_template, request, url_for
+from flask import current_app, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
@@ -233,6 +233,7 @@ def _notification(found: Snapshot, typed: Form) -> str:
         notification=presentation.described(found),
         events=presentation.timeline(events, [found], as_contact=poster == "contact"),
         letter=None if found.row.withdrawn_at else presentation.letter(found),
+        only_here=current_app.extensions["pocdir"].is_only_here,
         event_form=typed,
         event_types=[type_ for type_ in FACTS if poster in POSTED_BY[type_]],
     )

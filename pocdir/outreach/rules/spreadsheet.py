@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -303,6 +304,8 @@ def _contact(column: str | None, text: str) -> str:
 
 
 def _short(column: str | None, text: str, longest: int) -> str | None:
+    if any(unicodedata.category(sign) == "Cc" and not sign.isspace() for sign in text):
+        raise CellError(column, Phrase("control characters are not allowed"))
     shown = one_line(text)
     if len(shown) > longest:
         raise CellError(column, Phrase("at most %(longest)s characters", longest=str(longest)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import platform
 import shutil
 import stat
@@ -17,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pocdir.config import Settings
 from pocdir.core.errors import Refusal
-from pocdir.core.relays import NONE
+from pocdir.core.relays import NONE, is_loopback
 from pocdir.core.times import isoformat
 from pocdir.core.version import VERSION
 from pocdir.db import db
@@ -65,6 +64,7 @@ def checks(settings: Settings, now: dt.datetime) -> Iterator[Check]:
     yield _disk(settings.data)
     yield _secret(settings)
     yield _address(settings)
+    yield _links(settings)
     yield _mail(settings)
     yield _registry(settings.data / "registry", now)
     try:
@@ -110,9 +110,16 @@ def _secret(settings: Settings) -> Check:
 
 def _address(settings: Settings) -> Check:
     url = settings.external_url
-    if settings.https or (_is_loopback(settings.host) and _is_loopback(urlsplit(url).hostname or "")):
+    if settings.https or (is_loopback(settings.host) and is_loopback(urlsplit(url).hostname or "")):
         return Check("address", OK, url)
     return Check("address", WARN, f"{url}: passwords and links travel readable; put TLS before it (https://)")
+
+
+def _links(settings: Settings) -> Check:
+    if settings.is_only_here:
+        words = "a letter's link opens on this machine alone; set POCDIR_BASE_URL before you send one"
+        return Check("links", WARN, words)
+    return Check("links", OK, f"to {settings.external_url}")
 
 
 def _mail(settings: Settings) -> Check:
@@ -122,7 +129,7 @@ def _mail(settings: Settings) -> Check:
             return Check("mail", FAIL, "POCDIR_SMTP_URL is set, POCDIR_MAIL_FROM is not: nothing is sent")
         return Check("mail", OK, "no relay (POCDIR_SMTP_URL): letters wait in the outbox for a person")
     found = f"from {settings.mail_from} by {relay.shown}"
-    if relay.security == NONE and not _is_loopback(relay.host):
+    if relay.security == NONE and not is_loopback(relay.host):
         return Check("mail", WARN, f"{found}: starttls=none lets everybody on the way read along")
     if len((settings.mail_from or "").rpartition("@")[0]) > LONGEST_NAME:
         return Check(
@@ -131,13 +138,6 @@ def _mail(settings: Settings) -> Check:
             f"{found}: no bounce names its letter, over {LONGEST_NAME} characters stand before the @",
         )
     return Check("mail", OK, found)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _registry(folder: Path, now: dt.datetime) -> Check:
