@@ -18,6 +18,7 @@ from pocdir.directory.checks import pages as checks_pages
 from pocdir.directory.claims import pages as claims_pages
 from pocdir.directory.keys import api as keys_api
 from pocdir.directory.keys import pages as keys_pages
+from pocdir.directory.merging import pages as merging_pages
 from pocdir.directory.proposals import api as proposals_api
 from pocdir.directory.proposals import pages as proposals_pages
 from pocdir.directory.quarantine import api as quarantine_api
@@ -43,6 +44,7 @@ PAGES: tuple[Blueprint, ...] = (
     SITE[0].blueprint,
     accounts_pages.blueprint,
     directory_pages.blueprint,
+    merging_pages.blueprint,
     quarantine_pages.blueprint,
     proposals_pages.blueprint,
     claims_pages.blueprint,

@@ -26,6 +26,7 @@ from pocdir.core.errors import Conflict, Unavailable
 from pocdir.db import db
 from pocdir.directory.checks import jobs as checks_jobs
 from pocdir.directory.keys import jobs as keys_jobs
+from pocdir.directory.merging import jobs as merging_jobs
 from pocdir.directory.proposals import jobs as proposals_jobs
 from pocdir.directory.quarantine import jobs as quarantine_jobs
 from pocdir.mail import jobs as mail_jobs
@@ -38,6 +39,7 @@ from pocdir.web.terminal import app_context
 JOBS: tuple[Callable[..., int], ...] = (
     outreach_jobs.record_lapses,
     quarantine_jobs.apply_due,
+    merging_jobs.apply_due,
     accounts_jobs.save_token_uses,
     accounts_jobs.forget_what_ended,
     outreach_jobs.forget_old_keys,

@@ -28,7 +28,15 @@ AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 _users, _sign_ins, _workspaces = User.__table__, SignIn.__table__, Workspace.__table__
 _members, _contacts, _tokens = Membership.__table__, TeamContact.__table__, ApiToken.__table__
 _roles, _roles_users = Role.__table__, Base.metadata.tables["roles_users"]
-_teams = table("teams", column("id"), column("slug"))  # the directory's table: it stands right of this room
+# The directory's table: it stands right of this room.
+_teams = table("teams", column("id"), column("slug"), column("merged_into_id"))
+
+
+def _answers_for(team_id: Any) -> Any:
+    """The team that a contact's or a token's entry is read as, also after it was merged into another."""
+    whole = select(func.coalesce(_teams.c.merged_into_id, _teams.c.id)).where(_teams.c.id == team_id)
+    return whole.scalar_subquery().label("team_id")
+
 
 # Built once: these two run before every view that asks who is there.
 _TOKEN = (
@@ -37,7 +45,7 @@ _TOKEN = (
         _tokens.c.prefix,
         _tokens.c.digest,
         _tokens.c.workspace_id,
-        _tokens.c.team_id,
+        _answers_for(_tokens.c.team_id),
         _tokens.c.scopes,
         _tokens.c.expires_at,
         _tokens.c.revoked_at,
@@ -58,7 +66,7 @@ _PERSON = (
         _members.c.role,
         _workspaces.c.slug.label("workspace"),
         _workspaces.c.name.label("workspace_name"),
-        _contacts.c.team_id,
+        _answers_for(_contacts.c.team_id),
         _roles.c.name.label("site_role"),
     )
     .select_from(

@@ -60,6 +60,7 @@ MATRIX = MappingProxyType(
         "directory.edit": _STEWARDS,
         "directory.import": _STEWARDS,
         "directory.mark": _STEWARDS,
+        "directory.merge": _STEWARDS,  # say that two entries are of one team, or are not
         "quarantine.read": _STEWARDS,
         "quarantine.decide": _STEWARDS,
         "entry.claim": _PUBLIC,  # ask to be let in as a team's own staff

@@ -15,6 +15,7 @@ from pocdir.core.errors import Conflict, Invalid, Refusal, Stale
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
 from pocdir.directory import naming, queries
+from pocdir.directory.codes import replace_codes
 from pocdir.directory.formats import seed
 from pocdir.directory.formats.records import (
     ChannelRecord,
@@ -28,20 +29,10 @@ from pocdir.directory.marking import mark_address as mark_address
 from pocdir.directory.models import Import, Team
 from pocdir.directory.quarantine import hold
 from pocdir.directory.quarantine.sort_out import Sorted, sort_out
-from pocdir.directory.rows import (
-    Batch,
-    Kept,
-    Said,
-    lock_directory,
-    replace_codes,
-    said_by,
-    said_of,
-    source_ids,
-    told_by,
-    write,
-)
+from pocdir.directory.rows import Batch, Kept, lock_directory, said_by, source_ids, told_by, write
 from pocdir.directory.rules import record as rules
 from pocdir.directory.rules.record import Diff, Key, Statement
+from pocdir.directory.said import Said, said_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +245,12 @@ def edit_team(
     """
     lock_directory(session, now=now)
     team = queries.team_by_slug(slug, session, lock=True)
+    slug = team.slug
     if revision is not None and team.revision != revision:
         raise Stale("stale", "it was changed since you read it; read it again")
     record = TeamRecord(slug, facts or {}, tuple(channels or ()), tuple(responsibilities or ()))
     wanted = statements({slug: record}, _steward(now))
-    rows = said_of(session, team.id)
+    rows = said_of(session, team.id, slug)
     whole = {"channel": channels is not None, "responsibility": responsibilities is not None}
     for row in rows:
         if whole.get(row.key[0]) and row.key not in wanted:
@@ -286,7 +278,7 @@ def _withdrawn(statement: Statement, now: dt.datetime) -> Statement:
 
 
 def _is_stewards(row: Said) -> bool:
-    return row.source == rules.STEWARD and row.origin == "manual"
+    return row.source == rules.STEWARD and row.origin == "manual" and row.is_own
 
 
 def _write_manual(

@@ -127,7 +127,7 @@ def history(query: dict[str, Any], slug: str) -> Any:
     """What was changed in the team's own entry."""
     audiences = rules.audiences(g.principal.roles)
     seen = queries.entry(slug, audiences=audiences)
-    found = listings.history(slug, after=query["cursor"], limit=query["limit"] + 1)
+    found = listings.history(seen.team.slug, after=query["cursor"], limit=query["limit"] + 1)
     listed = page(found, query["limit"], lambda event: event.id)
     return listed | {"items": listings.happened(listed["items"], seen, audiences)}
 
@@ -141,8 +141,8 @@ def shown(entry: Entry, told: dict[str, Any]) -> dict[str, Any]:
 def whole(slug: str, reading: Reading = NOW) -> dict[str, Any]:
     """A team's answer with every fact."""
     entry = _entry(slug, rules.audiences(g.principal.roles), reading)
-    told = dates.of_teams([entry.team], g.principal, reading=reading)[slug]
-    return shown(entry, told) | {"facts": queries.facts_of(slug, reading=reading)}
+    told = dates.of_teams([entry.team], g.principal, reading=reading)[entry.team.slug]
+    return shown(entry, told) | {"facts": queries.facts_of(entry.team.slug, reading=reading)}
 
 
 def _entry(slug: str, audiences: frozenset[str], reading: Reading) -> Entry:

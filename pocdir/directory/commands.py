@@ -24,6 +24,7 @@ from pocdir.directory.formats import dump, pocdir_csv, pocdir_json, text, values
 from pocdir.directory.formats.records import Parsed, Provenance, with_team
 from pocdir.directory.formats.table import FORMATS
 from pocdir.directory.keys.commands import key
+from pocdir.directory.merging.commands import duplicates, merge, split
 from pocdir.directory.quarantine.commands import quarantine
 from pocdir.directory.rules import record as rules
 from pocdir.web.terminal import app_context, emit, json_option, plain, table
@@ -113,6 +114,8 @@ def _note_unread(refusal: Invalid, source: Provenance, given: Given, now: dt.dat
 
 
 directory.add_command(quarantine)
+for command in (duplicates, merge, split):
+    directory.add_command(command)
 
 
 @directory.command()

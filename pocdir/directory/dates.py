@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text
 
 from pocdir.db import Line, Rows, db
-from pocdir.directory.reading import NOW, Reading
+from pocdir.directory import queries
+from pocdir.directory.reading import NOW, Reading, whole
 from pocdir.ledger.models import ANSWERS, LedgerEvent
 
 ANSWERED = ("reply.human", "ack.given", "outcome.remediation_claimed")  # and every response.*
@@ -43,15 +44,18 @@ def of_teams(
         team.slug: {"confirmed": team.confirmed_at, "reachable": None, "outcome": None} for team in teams
     }
     all_of_them = "steward" in viewer.site_roles
-    inner = {team.slug for team in teams if all_of_them or team.id == viewer.team_id}
-    for slug, at in _latest(found, _confirmations, reading.at):
-        _later(found[slug], ("confirmed", "reachable"), at)
-    for slug, at in _latest(found, _tests, reading.at):
-        _later(found[slug], ("reachable",), at)
+    teams_of = {slug: into for slug, (into, _) in queries.merged(reading).items() if into in found}
+    teams_of |= {slug: slug for slug in found}
+    seen = {team.slug for team in teams if all_of_them or team.id == viewer.team_id}
+    inner = [slug for slug, into in teams_of.items() if into in seen]
+    for slug, at in _latest(teams_of, _confirmations, reading.at):
+        _later(found[teams_of[slug]], ("confirmed", "reachable"), at)
+    for slug, at in _latest(teams_of, _tests, reading.at):
+        _later(found[teams_of[slug]], ("reachable",), at)
     for slug, at in _latest(inner, _answers, reading.at):
-        _later(found[slug], ("reachable",), at)
+        _later(found[teams_of[slug]], ("reachable",), at)
     for slug, at in _latest(inner, _outcomes, reading.at):
-        _later(found[slug], ("outcome",), at)
+        _later(found[teams_of[slug]], ("outcome",), at)
     slugs = {team.id: team.slug for team in teams}
     for number, at in _verified(list(slugs), reading):
         _later(found[slugs[number]], ("reachable",), at)
@@ -119,14 +123,17 @@ def _stands(event: Any) -> ColumnElement[bool]:
 
 
 def _verified(teams: Sequence[int], reading: Reading) -> Iterable[tuple[int, dt.datetime]]:
-    channel, address = reading.tables.channels.c, reading.tables.addresses.c
+    channel, address, team = reading.tables.channels.c, reading.tables.addresses.c, reading.tables.teams.c
+    of = whole(team)
     statement = (
-        select(channel.team_id, func.max(address.state_since))
+        select(of, func.max(address.state_since))
+        .select_from(reading.tables.channels)
+        .join(reading.tables.teams, channel.team_id == team.id)
         .join(reading.tables.addresses, channel.address_id == address.id)
         .where(address.state == "verified", address.state_since.is_not(None), channel.withdrawn.is_(False))
-        .group_by(channel.team_id)
+        .group_by(of)
     )
     connection = db.session().connection()
     for start in range(0, len(teams), BATCH):
-        chosen = statement.where(channel.team_id.in_(teams[start : start + BATCH]))
+        chosen = statement.where(of.in_(teams[start : start + BATCH]))
         yield from ((row[0], row[1]) for row in connection.execute(chosen))

@@ -21,7 +21,9 @@ from pocdir.ledger import queries as ledger
 from pocdir.ledger.rules.events import Event
 
 SORTS = {"name": "folded_name", "country": "country", "kind": "kind", "confirmed": "confirmed_at"}
+OF_TWO = ("team.merged", "team.split", "team.apart", "team.pairing_approved", "team.pairing_refused")
 OF_THE_ENTRY = (
+    *OF_TWO,
     "contact.confirmed", "contact.marked", "contact.marked_bouncing", "contact.changed",
     "key.pinned", "key.refreshed", "key.retired", "key.expired",
 )  # fmt: skip
@@ -153,12 +155,12 @@ def last_imports(limit: int = 20) -> list[queries.Line]:
 
 def history(slug: str, *, after: str | None, limit: int) -> list[Event]:
     """What was changed in a team's own entry, oldest first, after the event `after`."""
-    return ledger.events_of_team(slug, types=OF_THE_ENTRY, after=after or "", limit=limit)
+    return ledger.events_of_team(queries.slugs_of(slug), types=OF_THE_ENTRY, after=after or "", limit=limit)
 
 
 def latest(slug: str, limit: int = 20) -> list[Event]:
     """The last changes of a team's own entry, newest first."""
-    return ledger.events_of_team(slug, types=OF_THE_ENTRY, limit=limit)
+    return ledger.events_of_team(queries.slugs_of(slug), types=OF_THE_ENTRY, limit=limit)
 
 
 def happened(
@@ -172,6 +174,8 @@ def happened(
     kept = {address[1:] for address in queries.hidden([seen.team.id], audiences)}
     told = []
     for event in events:
+        if event.type in OF_TWO and event.team == event.sealed.get("part") != seen.team.slug:
+            continue  # it stands in the history of both entries, and is told once where they are one
         said = _changes(event)
         changes = [change for change in said if _is_seen(change, audiences, addresses, kept)]
         if changes or not said:
@@ -190,6 +194,9 @@ def happened(
 
 
 def _changes(event: Event) -> list[dict[str, Any]]:
+    if event.type in OF_TWO:
+        two = [event.sealed.get("part"), event.sealed.get("into")]
+        return [{"field": "entry", "of": two, "before": None, "after": None}] if all(two) else []
     if "state" not in event.payload:
         return list(event.sealed.get("changes", ()))
     before, after = ({"state": event.payload[name]} for name in ("before", "state"))
@@ -219,6 +226,11 @@ def _a_labels(q: str) -> str | None:
         return None
 
 
+def _is_of(team_id: Any, team: Any, reading: Reading) -> ColumnElement[bool]:
+    part = reading.tables.teams.alias("part").c
+    return or_(team_id == team.id, team_id.in_(select(part.id).where(part.merged_into_id == team.id)))
+
+
 def _filters(
     q: str,
     country: str | None,
@@ -230,7 +242,7 @@ def _filters(
     team, _, address, channel, row, _ = (table.c for table in reading.tables)
     where: list[ColumnElement[bool]] = [team.retired_at.is_(None)]
     seen = [
-        channel.team_id == team.id, channel.audience.in_(audiences), channel.withdrawn.is_(False),
+        _is_of(channel.team_id, team, reading), channel.audience.in_(audiences), channel.withdrawn.is_(False),
         channel.address_id == address.id,
     ]  # fmt: skip
     if reading.at is not None:  # what is kept from the reader today is not found under an older date either
@@ -246,7 +258,7 @@ def _filters(
         where.append(exists().where(*seen, address.state == state))
     if wanted := fold(q):
         name = exists().where(
-            row.team_id == team.id,
+            _is_of(row.team_id, team, reading),
             row.key == "domain",
             row.withdrawn.is_(False),
             row.value.contains(_a_labels(q) or wanted, autoescape=True),

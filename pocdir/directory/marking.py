@@ -11,6 +11,7 @@ from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import table_of
 from pocdir.directory.models import Address, Channel, Team
 from pocdir.directory.past import keep
+from pocdir.directory.reading import whole_of
 from pocdir.directory.rows import bump_version, lock_directory
 from pocdir.directory.rules import record as rules
 from pocdir.ledger.actions import append
@@ -66,10 +67,8 @@ def put_address(
 
     `event`: (a team, the event that says this of it already), so that it is not said of that team twice.
     """
-    teams = (
-        select(Team.slug).join(Channel, Channel.team_id == Team.id).where(Channel.address_id == address.id)
-    )
-    slugs = sorted(set(session.execute(teams).scalars()))
+    using = select(whole_of(Channel.team_id)).where(Channel.address_id == address.id)
+    slugs = sorted(session.execute(select(Team.slug).where(Team.id.in_(using))).scalars())
     if address.state == state and address.evidence == evidence:
         return slugs
     keep(session.connection(), table_of(Address), [address.id], now)

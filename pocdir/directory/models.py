@@ -78,6 +78,9 @@ class Team(Base):
     profile: Mapped[dict[str, Any]] = mapped_column(default=dict)
     folded_name: Mapped[str] = mapped_column(String(600), index=True)  # of its names and its slug: for search
     lead: Mapped[bool] = mapped_column(default=False)  # nothing but low confidence speaks for it
+    # The team that this entry was found to be, never one that is itself part of another; its rows stay its own, and
+    # are read as that team's. No foreign key: a backup is read back row by row, whichever comes first.
+    merged_into_id: Mapped[int | None] = mapped_column(index=True)
     retired_at: Mapped[dt.datetime | None]
     confirmed_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
@@ -250,6 +253,28 @@ class Held(Base):
         Index("ix_quarantine_import_id", "import_id"),
         Index("ix_quarantine_source_id", "source_id", "origin", "team"),
     )
+
+
+class Pairing(Base):
+    """What stewards said of two entries: that they are one team (`merge`), two again (`split`), or were never one."""
+
+    __tablename__ = "pairings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(36), unique=True)
+    what: Mapped[str] = mapped_column(String(5))
+    team_id: Mapped[int] = mapped_column(
+        ForeignKey("teams.id"), index=True
+    )  # the entry that goes into the other
+    other_id: Mapped[int] = mapped_column(ForeignKey("teams.id"), index=True)
+    reason: Mapped[str] = mapped_column(String(2000))
+    state: Mapped[str] = mapped_column(String(7))  # ended: a merge that was split again
+    proposed_at: Mapped[dt.datetime]
+    approvals: Mapped[dict[str, Any]]  # who agreed (ref of a person, operator) -> when
+    settled_at: Mapped[dt.datetime | None]
+    settled_by: Mapped[str | None] = mapped_column(String(80))
+
+    __table_args__ = (_one_of("what", rules.PAIRED), _one_of("state", rules.PAIRING_STATES))
 
 
 class Code(Base):

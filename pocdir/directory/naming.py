@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Invalid
 from pocdir.core.text import fold
+from pocdir.directory import queries
 from pocdir.directory.formats import values
 from pocdir.directory.formats.outside import registrable
 from pocdir.directory.formats.records import TeamRecord
@@ -30,6 +31,9 @@ class Known:
     by_domain: dict[str, set[str]] = field(default_factory=dict)
     by_id: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     called: dict[tuple[str, str | None], str] = field(default_factory=dict)  # by this source, the last time
+    whole: dict[str, str] = field(
+        default_factory=dict
+    )  # the slug of an entry -> that of the team it is part of
     told: frozenset[str] = frozenset()  # whose facts this source gave the last time
 
 
@@ -79,9 +83,11 @@ def _slug_of(record: TeamRecord, known: Known) -> str | None:
         return next(iter(theirs))
     if (slug := known.called.get((name, country))) is not None:
         return slug
-    same = [slug for code, slug in known.by_name.get(name, ()) if country in (None, code)]
+    same = {
+        known.whole.get(slug, slug) for code, slug in known.by_name.get(name, ()) if country in (None, code)
+    }
     if len(same) == 1:
-        return same[0]
+        return same.pop()
     theirs = known.by_domain.get(record.domain or "", set())
     if len(theirs) > 1:
         several = ", ".join(sorted(theirs)[:5])
@@ -94,11 +100,12 @@ def _known(session: Session, before: Mapping[Key, Statement], *, domains: bool) 
     rows = session.connection().execute(
         select(Team.slug, Team.country, Team.name, Team.website, Team.retired_at).order_by(Team.id)
     )
+    known.whole = {slug: into for slug, (into, _) in queries.merged().items()}
     sites: list[tuple[str, str]] = []
     for slug, country, name, website, retired_at in rows:
         known.taken.add(slug)
         known.by_name.setdefault(fold(name), []).append((country, slug))
-        if domains and website and retired_at is None:
+        if domains and website and (retired_at is None or slug in known.whole):
             sites.append((slug, website))
     if domains:
         _by_domain(known, [*sites, *_domains(session)])
@@ -119,11 +126,12 @@ def _by_id(session: Session, known: Known) -> None:
 
 def _domains(session: Session) -> Iterable[tuple[str, str]]:
     chosen = select(Team.slug, Responsibility.value).join(Team, Responsibility.team_id == Team.id)
-    held = (Responsibility.key == "domain", Team.retired_at.is_(None), Responsibility.withdrawn.is_(False))
+    live = Team.retired_at.is_(None) | Team.merged_into_id.is_not(None)
+    held = (Responsibility.key == "domain", live, Responsibility.withdrawn.is_(False))
     return [(slug, value) for slug, value in session.connection().execute(chosen.where(*held))]
 
 
 def _by_domain(known: Known, places: Iterable[tuple[str, str]]) -> None:
     for slug, place in places:
         if domain := registrable(place):
-            known.by_domain.setdefault(domain, set()).add(slug)
+            known.by_domain.setdefault(domain, set()).add(known.whole.get(slug, slug))

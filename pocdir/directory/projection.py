@@ -33,12 +33,25 @@ def project(connection: Connection, teams: Mapping[int, str], now: dt.datetime) 
         *(_FACT.c[name] for name in ("team_id", "field", "value", "origin", "confidence")),
         _SOURCE.c.kind, _FACT.c.as_of, _SOURCE.c.name,
     ).join(_SOURCE, _FACT.c.source_id == _SOURCE.c.id)  # fmt: skip
+    parts = _parts(connection, list(teams))
     said: dict[int, list[Any]] = {number: [] for number in teams}
-    for some in _batches(list(teams)):
+    for some in _batches(list({*teams, *parts})):
         for row in connection.execute(chosen.where(_FACT.c.team_id.in_(some))):
-            said[row.team_id].append(row)
+            for number in {row.team_id, parts[row.team_id].into if row.team_id in parts else row.team_id}:
+                if number in said:
+                    said[number].append(row)
+    for number, facts in said.items():  # of what one source says alike of two, the team's own comes first
+        facts.sort(key=lambda row, number=number: (row.team_id != number, row.team_id))  # type: ignore[misc]
     stood = _stood(connection, list(teams))
-    rows = {number: _columns(teams[number], facts, now, stood[number]) for number, facts in said.items()}
+    called: dict[int, list[str]] = {}
+    for part in parts.values():
+        called.setdefault(part.into, []).append(part.slug)
+    rows = {
+        number: _columns(teams[number], facts, now, stood[number], called.get(number, ()))
+        for number, facts in said.items()
+    }
+    for number in _merged(connection, list(teams)):
+        rows[number]["retired_at"] = stood[number]["retired_at"] or now
     changed = {number: row for number, row in rows.items() if row != stood[number]}
     keep(connection, _TEAM, list(changed), now)
     if changed:
@@ -63,12 +76,45 @@ def _stood(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str
     }
 
 
+def wholes(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """The teams (row -> slug) that some of these entries are part of."""
+    part = _TEAM.alias("parts")
+    chosen = select(_TEAM.c.id, _TEAM.c.slug).join(part, part.c.merged_into_id == _TEAM.c.id)
+    return {
+        number: slug
+        for some in _batches(numbers)
+        for number, slug in connection.execute(chosen.where(part.c.id.in_(some)))
+    }
+
+
+def _parts(connection: Connection, numbers: Sequence[int]) -> dict[int, Any]:
+    """The entries that are part of these teams, by their row: slug, into."""
+    chosen = select(_TEAM.c.id, _TEAM.c.slug, _TEAM.c.merged_into_id.label("into"))
+    return {
+        row.id: row
+        for some in _batches(numbers)
+        for row in connection.execute(chosen.where(_TEAM.c.merged_into_id.in_(some)))
+    }
+
+
+def _merged(connection: Connection, numbers: Sequence[int]) -> list[int]:
+    chosen = select(_TEAM.c.id).where(_TEAM.c.merged_into_id.is_not(None))
+    return [
+        number
+        for some in _batches(numbers)
+        for number in connection.execute(chosen.where(_TEAM.c.id.in_(some))).scalars()
+    ]
+
+
 def refuse_circles(connection: Connection, slugs: Sequence[str]) -> None:
     """Raises Invalid `parent_circle` when one of these teams stands above itself."""
     if not slugs:
         return
-    above = select(_TEAM.c.slug, _TEAM.c.parent).where(_TEAM.c.parent.is_not(None))
-    parents = {row.slug: row.parent for row in connection.execute(above)}
+    above = select(_TEAM.c.slug, _TEAM.c.parent, _TEAM.c.merged_into_id).where(_TEAM.c.parent.is_not(None))
+    parents = {row.slug: row.parent for row in connection.execute(above) if row.merged_into_id is None}
+    whole = _TEAM.alias("wholes")
+    into = select(_TEAM.c.slug, whole.c.slug).join(whole, _TEAM.c.merged_into_id == whole.c.id)
+    parents |= {row[0]: row[1] for row in connection.execute(into)}
     for slug in slugs:
         if met := rules.circle(parents, slug):
             raise Invalid(
@@ -84,8 +130,13 @@ def raise_revision(connection: Connection, teams: Sequence[int], now: dt.datetim
         connection.execute(raised.values(revision=_TEAM.c.revision + 1, updated_at=now))
 
 
-def _columns(slug: str, facts: Sequence[Any], now: dt.datetime, stood: Mapping[str, Any]) -> dict[str, Any]:
-    """The PROJECTED columns; of a team that nobody names any more, those that stood, and since when it is retired."""
+def _columns(
+    slug: str, facts: Sequence[Any], now: dt.datetime, stood: Mapping[str, Any], parts: Sequence[str]
+) -> dict[str, Any]:
+    """The PROJECTED columns; of a team that nobody names any more, those that stood, and since when it is retired.
+
+    `parts` are the slugs of the entries that are part of it: it is found by their names too.
+    """
     if not facts:
         return {**stood, "retired_at": stood["retired_at"] or now}
     first = rules.facts_in_force(
@@ -95,7 +146,10 @@ def _columns(slug: str, facts: Sequence[Any], now: dt.datetime, stood: Mapping[s
     if "memberships" in first and first["memberships"].origin != "manual":
         said["memberships"] = _every_membership(facts)
     name = said.pop("name", slug)
-    others = (it["name"] for it in said.get("names", ()))
+    others = [it["name"] for it in said.get("names", ())]
+    if parts:
+        names = {str(row.value) for row in facts if row.field in ("name", "short_name") and row.value}
+        others += [*parts, *sorted(names)]
     folded = fold(" ".join((name, said.get("short_name", ""), slug, *others)))[:600]
     columns = {column: said.pop(column, missing) for column, missing in MISSING.items()}
     lead = all(row.confidence == "low" for row in facts)

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, Select, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from pocdir.core import times
 from pocdir.core.errors import Invalid, NotFound
@@ -16,6 +16,10 @@ from pocdir.directory.formats.profile import FACTS
 from pocdir.directory.keys import queries as keys
 from pocdir.directory.keys.rules import pinned_on
 from pocdir.directory.models import Address, DirectoryVersion, Team
+from pocdir.directory.parts import is_part_of as is_part_of
+from pocdir.directory.parts import merged as merged
+from pocdir.directory.parts import slugs_of as slugs_of
+from pocdir.directory.parts import standing_slug as standing_slug
 from pocdir.directory.projection import MISSING
 from pocdir.directory.reading import NOW, Reading
 from pocdir.directory.reading import reading as reading_at
@@ -80,7 +84,7 @@ def _no_time(message: str) -> Invalid:
 def snapshot() -> rules.Directory:
     """The whole directory in force, immutable: teams by slug, their channels in the order to be tried."""
     version = directory_version()  # before the rows: what changes meanwhile has a higher number
-    return rules.Directory(version, tuple(_team(it) for it in with_keys(entries(), keys.pinned())))
+    return rules.Directory(version, tuple(_team(it) for it in with_keys(entries(), keys.pinned())), merged())
 
 
 def with_keys(found: Iterable[Entry], pinned: Mapping[int, Mapping[str, str]] | None = None) -> list[Entry]:
@@ -135,7 +139,8 @@ def entries(
 
 
 def entry(slug: str, *, audiences: Collection[str] = PUBLIC, reading: Reading = NOW) -> Entry:
-    """One team, also a retired one; raises NotFound `team_unknown`."""
+    """One team, also a retired one, also by the slug of an entry that is part of it; raises NotFound `team_unknown`."""
+    slug = standing_slug(slug, reading=reading)
     found = entries([reading.tables.teams.c.slug == slug], audiences=audiences, reading=reading)
     if not found:
         raise NotFound("team_unknown", "no team has this name here" if reading.at is None else _NOT_THEN)
@@ -150,8 +155,12 @@ def said(team: Line) -> dict[str, Any]:
 
 
 def team_by_slug(slug: str, session: Session | None = None, *, lock: bool = False) -> Team:
-    """The row of a team; raises NotFound `team_unknown`."""
-    statement = select(Team).where(Team.slug == slug)
+    """The row of a team, that of the whole where the slug is of a part of it; raises NotFound `team_unknown`."""
+    part, asked = aliased(Team), Team.slug == slug
+    statement = select(Team).where(
+        asked & Team.merged_into_id.is_(None)
+        | Team.id.in_(select(part.merged_into_id).where(part.slug == slug))
+    )
     team = (session or db.session()).execute(statement.with_for_update() if lock else statement).scalar()
     if team is None:
         raise NotFound("team_unknown", "no team has this name here")
@@ -162,7 +171,7 @@ def facts_of(slug: str, *, reading: Reading = NOW) -> list[dict[str, Any]]:
     """What every source says of a team's own columns, the one that stands (`in_force`) first."""
     teams = reading.tables.teams
     rows = db.session().connection().execute(
-        reading.facts.join(teams, reading.tables.facts.c.team_id == teams.c.id).where(teams.c.slug == slug)
+        reading.facts.where(_among(teams.c, select(teams.c.id).where(teams.c.slug == slug)))
     )  # fmt: skip
     ordered = sorted(rows, key=lambda row: (row.field, _fact_order(row)))
     first = rules.facts_in_force(ordered, _fact_order, _teller)
@@ -183,11 +192,10 @@ def tellers(team_id: int, *, reading: Reading = NOW) -> dict[tuple[str, ...], li
     An identity is (kind, value, purpose) or (key, value, role); also those that a steward withdrew.
     """
     found: dict[tuple[str, ...], list[Line]] = {}
-    for rows, column, order in (
-        (reading.channels, reading.tables.channels.c.team_id, _channel_order),
-        (reading.responsibilities, reading.tables.responsibilities.c.team_id, _responsibility_order),
-    ):
-        for row in sorted(_of_teams(rows, column, [team_id]), key=order):
+    for rows, order in (
+        (reading.channels, _channel_order), (reading.responsibilities, _responsibility_order),
+    ):  # fmt: skip
+        for row in sorted(_of_teams(rows, reading, [team_id]), key=order):
             found.setdefault(tuple(row[1:4]), []).append(row)
     return found
 
@@ -196,8 +204,10 @@ def family(team: Line, *, reading: Reading = NOW) -> tuple[Line | None, list[Lin
     """(slug, name) of the team above, None where nobody names one that we know, and of those below, by name."""
     of = reading.tables.teams.c
     pair, connection = select(of.slug, of.name), db.session().connection()
-    above = connection.execute(pair.where(of.slug == team.parent)).first() if team.parent else None
-    below = pair.where(of.parent == team.slug, of.retired_at.is_(None)).order_by(of.folded_name)
+    parent = standing_slug(team.parent, reading=reading) if team.parent else None
+    above = connection.execute(pair.where(of.slug == parent)).first() if parent else None
+    ours = slugs_of(team.slug, reading=reading)
+    below = pair.where(of.parent.in_(ours), of.retired_at.is_(None)).order_by(of.folded_name)
     return above, list(connection.execute(below))
 
 
@@ -278,12 +288,12 @@ def channels_of(
     teams: Sequence[int] | None, audiences: Collection[str], *, reading: Reading = NOW
 ) -> dict[int, list[rules.Channel]]:
     """The channels in force by team, in the order to be tried."""
-    rows = _of_teams(reading.channels, reading.tables.channels.c.team_id, teams)
+    rows = _of_teams(reading.channels, reading, teams)
     first = rules.in_force(rows, _channel_identity, _channel_order)
     kept = hidden(teams, audiences) if reading.at is not None else set()
     found: dict[int, list[rules.Channel]] = {}
     for row in sorted(first.values(), key=lambda row: (row[4], _channel_order(row), row[1], row[2])):
-        team, *values, _class, withdrawn = row
+        team, *values, _class, withdrawn, _part = row
         if withdrawn or row.audience not in audiences or row[:3] in kept:
             continue
         values[5], values[13] = _day(values[5]), _day(values[13])
@@ -293,7 +303,7 @@ def channels_of(
 
 def hidden(teams: Sequence[int] | None, audiences: Collection[str]) -> set[tuple[Any, ...]]:
     """(team, kind, value) of addresses that stand for other audiences than these."""
-    rows = list(_of_teams(NOW.channels, NOW.tables.channels.c.team_id, teams))
+    rows = list(_of_teams(NOW.channels, NOW, teams))
     first = rules.in_force(rows, _channel_identity, _channel_order).values()
     stands = {tuple(row[:3]): False for row in first}
     for row in first:
@@ -302,11 +312,11 @@ def hidden(teams: Sequence[int] | None, audiences: Collection[str]) -> set[tuple
 
 
 def _responsibilities(teams: Sequence[int] | None, reading: Reading) -> dict[int, list[rules.Responsibility]]:
-    rows = _of_teams(reading.responsibilities, reading.tables.responsibilities.c.team_id, teams)
+    rows = _of_teams(reading.responsibilities, reading, teams)
     first = rules.in_force(rows, lambda row: row[:4], _responsibility_order)
     found: dict[int, list[rules.Responsibility]] = {}
     for row in sorted(first.values(), key=_natural):
-        team, *values, _class, withdrawn = row
+        team, *values, _class, withdrawn, _part = row
         if not withdrawn:
             values[10] = _day(values[10])
             found.setdefault(team, []).append(rules.Responsibility(*values))
@@ -330,21 +340,31 @@ def _channel_identity(row: Line) -> Any:
 
 
 def _channel_order(row: Line) -> tuple[Any, ...]:
-    return rules.precedence(row[10], row[13], row[16], row[12], row[11])
+    return rules.precedence(row[10], row[13], row[16], row[12], row[11]) + _own_first(row)
 
 
 def _responsibility_order(row: Line) -> tuple[Any, ...]:
-    return rules.precedence(row[5], row[10], row[12], row[7], row[6])
+    return rules.precedence(row[5], row[10], row[12], row[7], row[6]) + _own_first(row)
 
 
 def _fact_order(row: Line) -> tuple[Any, ...]:
-    return rules.precedence(row.origin, row.confidence, row[8], row.as_of, row.source)
+    return rules.precedence(row.origin, row.confidence, row[8], row.as_of, row.source) + _own_first(row)
 
 
-def _of_teams(statement: Select[Any], column: Any, teams: Sequence[int] | None) -> Iterator[Line]:
+def _own_first(row: Line) -> tuple[Any, ...]:
+    """Of two entries of one team, said alike by one source, the one that the team goes by."""
+    return row[-1] != row[0], row[-1]
+
+
+def _among(team: Any, ids: Any) -> ColumnElement[bool]:
+    return or_(team.id.in_(ids), team.merged_into_id.in_(ids))
+
+
+def _of_teams(statement: Select[Any], reading: Reading, teams: Sequence[int] | None) -> Iterator[Line]:
     connection = db.session().connection()
     if teams is None:
         yield from connection.execute(statement)
         return
     for start in range(0, len(teams), 500):
-        yield from connection.execute(statement.where(column.in_(teams[start : start + 500])))
+        some = teams[start : start + 500]
+        yield from connection.execute(statement.where(_among(reading.tables.teams.c, some)))

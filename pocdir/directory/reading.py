@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, or_, select
 
+from pocdir.db import table_of
+from pocdir.directory.models import Team
 from pocdir.directory.past import Tables, standing
 
 Rows = Select[Any]
@@ -25,6 +28,34 @@ class Reading:
     facts: Rows
 
 
+def whole(team: Any) -> Any:
+    """The team that an entry (columns of the teams) is read as: the one it was merged into, else itself."""
+    return func.coalesce(team.merged_into_id, team.id).label("team_id")
+
+
+def whole_of(team_id: Any) -> Any:
+    """The row of the team that an entry is read as, for a column that holds an entry's row."""
+    part = table_of(Team).alias("part").c
+    return select(func.coalesce(part.merged_into_id, part.id)).where(part.id == team_id).scalar_subquery()
+
+
+def entries_called(slugs: Collection[str]) -> Select[Any]:
+    """The rows of the entries that are read as one team with an entry of one of these slugs."""
+    named = table_of(Team).alias("named").c
+    return _together(select(func.coalesce(named.merged_into_id, named.id)).where(named.slug.in_(slugs)))
+
+
+def entries_of(team_id: int | None) -> Select[Any]:
+    """The row of a team, and those of the entries that are part of it."""
+    named = table_of(Team).alias("named").c
+    return _together(select(named.id).where(named.id == team_id))
+
+
+def _together(wholes: Select[Any]) -> Select[Any]:
+    part = table_of(Team).alias("part").c
+    return select(part.id).where(or_(part.id.in_(wholes), part.merged_into_id.in_(wholes)))
+
+
 def reading(at: dt.datetime | None) -> Reading:
     """The directory as it stands (None), or as it stood at a moment."""
     tables = standing(at)
@@ -32,26 +63,28 @@ def reading(at: dt.datetime | None) -> Reading:
     teams = select(
         team.id, team.slug, team.name, team.short_name, team.kind, team.country, team.website,
         team.languages, team.timezone, team.host_kind, team.memberships, team.parent, team.profile, team.lead,
-        team.retired_at, team.confirmed_at, team.created_at, team.updated_at, team.revision,
+        team.retired_at, team.confirmed_at, team.created_at, team.updated_at, team.revision, team.merged_into_id,
     )  # fmt: skip
     channels = (
         select(
-            channel.team_id, address.kind, address.value, channel.purpose, channel.preference, address.state,
+            whole(team), address.kind, address.value, channel.purpose, channel.preference, address.state,
             address.state_since, address.evidence, channel.openpgp_fingerprint, channel.audience,
             channel.origin, source.name, channel.as_of, channel.confidence, channel.since, channel.hours,
-            source.kind.label("class"), channel.withdrawn,
+            source.kind.label("class"), channel.withdrawn, channel.team_id.label("part"),
         )
+        .join(tables.teams, channel.team_id == team.id)
         .join(tables.addresses, channel.address_id == address.id)
         .join(tables.sources, channel.source_id == source.id)
     )  # fmt: skip
     responsibilities = select(
-        row.team_id, row.key, row.value, row.role, row.rank, row.origin, source.name, row.as_of, row.valid_from,
-        row.valid_to, row.confidence, row.since, source.kind.label("class"), row.withdrawn,
-    ).join(tables.sources, row.source_id == source.id)  # fmt: skip
+        whole(team), row.key, row.value, row.role, row.rank, row.origin, source.name, row.as_of, row.valid_from,
+        row.valid_to, row.confidence, row.since, source.kind.label("class"), row.withdrawn, row.team_id.label("part"),
+    ).join(tables.teams, row.team_id == team.id).join(tables.sources, row.source_id == source.id)  # fmt: skip
     facts = select(
-        fact.team_id, fact.field, fact.value, fact.origin, source.name.label("source"), source.url,
+        whole(team), fact.field, fact.value, fact.origin, source.name.label("source"), source.url,
         fact.as_of, fact.confidence, source.kind.label("class"), fact.recorded_at, fact.since,
-    ).join(tables.sources, fact.source_id == source.id)  # fmt: skip
+        fact.team_id.label("part"),
+    ).join(tables.teams, fact.team_id == team.id).join(tables.sources, fact.source_id == source.id)  # fmt: skip
     return Reading(at, tables, teams, channels, responsibilities, facts)
 
 

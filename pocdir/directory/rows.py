@@ -18,7 +18,6 @@ from pocdir.directory.formats.records import CHANNEL_WORDS, RESPONSIBILITY_WORDS
 from pocdir.directory.models import (
     Address,
     Channel,
-    Code,
     DirectoryVersion,
     Responsibility,
     Source,
@@ -26,15 +25,14 @@ from pocdir.directory.models import (
     TeamFact,
 )
 from pocdir.directory.past import keep
-from pocdir.directory.rules import record as rules
 from pocdir.directory.rules.record import Diff, Key, Statement
 from pocdir.ledger.actions import append_all
 from pocdir.ledger.rules.events import Event
 
 BATCH = 500
-_TEAM, _FACT, _ADDRESS, _CHANNEL, _RESPONSIBILITY, _SOURCE, _VERSION, _CODE = (
+_TEAM, _FACT, _ADDRESS, _CHANNEL, _RESPONSIBILITY, _SOURCE, _VERSION = (
     cast(Table, model.__table__)
-    for model in (Team, TeamFact, Address, Channel, Responsibility, Source, DirectoryVersion, Code)
+    for model in (Team, TeamFact, Address, Channel, Responsibility, Source, DirectoryVersion)
 )
 _TABLE_OF: dict[str, Table] = {"fact": _FACT, "channel": _CHANNEL, "responsibility": _RESPONSIBILITY}
 _WORDS = {
@@ -109,61 +107,24 @@ def source_ids(
     return {name: row.id for name, row in stored.items()}
 
 
-def replace_codes(session: Session, codes: Sequence[Mapping[str, Any]]) -> None:
-    """What is known of each country code, those that changed."""
-    connection = session.connection()
-    stored = {row.code: dict(row._mapping) for row in connection.execute(select(_CODE))}
-    changed = [dict(row) for row in codes if stored.get(row["code"]) != row]
-    for some in _batches([row["code"] for row in changed]):
-        connection.execute(delete(_CODE).where(_CODE.c.code.in_(some)))
-    if changed:
-        connection.execute(insert(_CODE), changed)
-
-
-class Said(NamedTuple):
-    """A statement on one team with what decides whether it is in force."""
-
-    key: Key
-    statement: Statement
-    origin: str
-    source: str
-    source_kind: str | None
-    id: int
-
-    def order(self) -> tuple[Any, ...]:
-        given = self.statement
-        return rules.precedence(self.origin, given.confidence, self.source_kind, given.as_of, self.source)
-
-
-def said_of(session: Session, team_id: int) -> list[Said]:
-    """Every statement on one team, whoever makes it."""
-    connection = session.connection()
-    sources = {
-        row.id: row for row in connection.execute(select(_SOURCE.c.id, _SOURCE.c.name, _SOURCE.c.kind))
-    }
-    return [
-        Said(key, kept.statement, origin, sources[source_id].name, sources[source_id].kind, kept.id)
-        for source_id, origin, key, kept in _rows(connection, "team_id", [team_id])
-    ]
-
-
 def said_by(session: Session, source_ids: Sequence[int]) -> dict[tuple[int, str], dict[Key, Kept]]:
     """What these sources say now, by (source, origin)."""
     found: dict[tuple[int, str], dict[Key, Kept]] = {}
-    for source_id, origin, key, kept in _rows(session.connection(), "source_id", source_ids):
+    for source_id, origin, key, kept in stored(session.connection(), "source_id", source_ids):
         found.setdefault((source_id, origin), {})[key] = kept
     return found
 
 
 def told_by(session: Session, source_id: int, origin: str) -> dict[Key, Statement]:
     """What one source says now, without the rows it stands in: half the memory."""
-    rows = _rows(session.connection(), "source_id", [source_id])
+    rows = stored(session.connection(), "source_id", [source_id])
     return {key: kept.statement for _, said, key, kept in rows if said == origin}
 
 
-def _rows(
+def stored(
     connection: Connection, column: str, numbers: Sequence[int]
 ) -> Iterator[tuple[int, str, Key, Kept]]:
+    """(source, origin, key, statement) of the rows whose `column` (team_id, source_id) is one of these numbers."""
     # Most rows say the same words under another key: one object stands for all of them.
     same: dict[Any, Any] = {}
     for kind, table, selected in _stored():
@@ -240,8 +201,10 @@ def _write_some(
         _update(connection, batch, now)
         _delete(connection, batch, now)
     said = {key[1] for b in batches for key in (*b.diff.added, *b.diff.changed, *b.diff.removed)}
-    parents = projection.project(connection, {number: slug for slug, number in teams.items()}, now)
-    projection.raise_revision(connection, [teams[slug] for slug in slugs if slug in said], now)
+    changed = [teams[slug] for slug in slugs if slug in said]
+    wholes = projection.wholes(connection, list(teams.values()))
+    parents = projection.project(connection, {number: slug for slug, number in teams.items()} | wholes, now)
+    projection.raise_revision(connection, list({*changed, *projection.wholes(connection, changed)}), now)
     return parents
 
 
@@ -250,7 +213,7 @@ def _with_rows(connection: Connection, batch: Batch, teams: Sequence[int]) -> Ba
     if batch.kept or not touched:
         return batch
     whose = (batch.source_id, batch.origin)
-    rows = _rows(connection, "team_id", teams)
+    rows = stored(connection, "team_id", teams)
     return replace(batch, kept={key: kept for *said, key, kept in rows if tuple(said) == whose})
 
 

@@ -14,6 +14,7 @@ from pocdir.accounts.queries import AnyRow
 from pocdir.core.codes import name_of
 from pocdir.db import db
 from pocdir.directory.models import Team
+from pocdir.directory.reading import entries_called, whole_of
 from pocdir.incidents.models import Incident
 from pocdir.incidents.rules.record import ENDS, closing
 from pocdir.latency.rules import (
@@ -133,7 +134,7 @@ def teams_told(viewer: Viewer) -> list[tuple[str, str]]:
     """(slug, name) of the teams that were told, by name: what a reader may narrow the figures to."""
     statement = (
         select(_T.slug, _T.name)
-        .where(_T.id.in_(select(_N.team_id).where(seen_by(viewer), _N.kind != "ping")))
+        .where(_T.id.in_(select(whole_of(_N.team_id)).where(seen_by(viewer), _N.kind != "ping")))
         .order_by(_T.folded_name)
     )
     return [(row.slug, row.name) for row in db.session.execute(statement)]
@@ -227,12 +228,13 @@ def _notifications(viewer: Viewer, teams: Collection[str] | None) -> Sequence[An
     """Whose they are, and to whom."""
     statement = (
         select(_N.ref, _T.slug, _T.name, _T.kind, _T.country)
-        .join(_T.id.table, _T.id == _N.team_id)
+        .select_from(_N.id.table)
+        .join(_T.id.table, _T.id == whole_of(_N.team_id))
         .where(seen_by(viewer))
         .order_by(_N.id)
     )
     if teams is not None:
-        statement = statement.where(_T.slug.in_(teams))
+        statement = statement.where(_N.team_id.in_(entries_called(teams)))
     return db.session.execute(statement).all()
 
 
@@ -262,7 +264,7 @@ def _known(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> d
         .group_by(_E.notification)
     )
     if teams is not None:
-        statement = statement.join(_T.slug.table, _T.id == _N.team_id).where(_T.slug.in_(teams))
+        statement = statement.where(_N.team_id.in_(entries_called(teams)))
     marks = {row.notification: (row.events, row.last) for row in db.session.execute(statement)}
     folds: dict[str, tuple[tuple[int, str], Record]] = current_app.extensions.setdefault(_FOLDS, {})
     held = {ref: fold for ref in marks if (fold := folds.get(ref)) is not None and fold[0] == marks[ref]}

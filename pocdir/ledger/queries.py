@@ -63,15 +63,20 @@ def events_of_incidents(refs: Sequence[str], session: Session | None = None) -> 
 
 
 def events_of_team(
-    slug: str,
+    slug: str | Sequence[str],
     *,
     types: Sequence[str] = (),
     before: str | None = None,
     after: str | None = None,
     limit: int = 100,
 ) -> list[Event]:
-    """Events of a team's own entry (not of notifications to it), newest first; after `after`, oldest first."""
-    statement = select(*_COLUMNS).where(_E.team == slug, _E.notification.is_(None))
+    """Events of a team's own entry, or of several entries that are one team, newest first; after `after`, oldest first.
+
+    Events of notifications are not among them.
+    """
+    statement = select(*_COLUMNS).where(
+        _E.team.in_([slug] if isinstance(slug, str) else slug), _E.notification.is_(None)
+    )
     if types:
         statement = statement.where(_E.type.in_(types))
     if before is not None:

@@ -41,7 +41,15 @@ MEMBERS = (
     "/account",
     "/workspace",
 )
-STEWARDS = ("/steward", "/directory/quarantine", "/teams/new", "/teams/isp/edit", "/teams/isp")
+STEWARDS = (
+    "/steward",
+    "/directory/quarantine",
+    "/directory/duplicates",
+    "/directory/duplicates/certa/cert-fr",
+    "/teams/new",
+    "/teams/isp/edit",
+    "/teams/isp",
+)
 DAYS = itertools.count(1)  # a row that was brought before is known, and not logged again
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 ORDINARY = [("light", DESKTOP, "en"), ("dark", PHONE, "en")]

@@ -13,6 +13,7 @@ from pocdir.db import Line, db, table_of
 from pocdir.directory import queries
 from pocdir.directory.checks.models import Check
 from pocdir.directory.models import Address, Channel, Team
+from pocdir.directory.reading import whole_of
 from pocdir.directory.rules import checks as rules
 from pocdir.directory.rules import steward
 from pocdir.directory.rules.record import DEAD_STATES
@@ -108,7 +109,7 @@ def grown_old(now: dt.datetime, confirm_after: dt.timedelta) -> list[Line]:
         team.id for team in standings() if max(team.heard_at or team.first_seen, team.first_seen) > cutoff
     }
     rows = db.session().connection().execute(
-        select(_A.id, _A.kind, _A.value, _A.state_since, _C.team_id)
+        select(_A.id, _A.kind, _A.value, _A.state_since, whole_of(_C.team_id).label("team_id"))
         .join(table_of(Channel), _C.address_id == _A.id)
         .where(_A.state == "verified", or_(_A.state_since.is_(None), _A.state_since <= cutoff))
         .order_by(_A.id)
@@ -188,7 +189,7 @@ def _not_confirmed() -> Iterator[Waiting]:
 
 
 def _slugs_with(states: Collection[str]) -> list[str]:
-    channel = and_(_C.team_id == _T.id, _C.withdrawn.is_(False), _C.address_id == _A.id)
+    channel = and_(whole_of(_C.team_id) == _T.id, _C.withdrawn.is_(False), _C.address_id == _A.id)
     chosen = select(_T.slug).where(_T.retired_at.is_(None), exists().where(channel, _A.state.in_(states)))
     return list(db.session().connection().execute(chosen).scalars())
 

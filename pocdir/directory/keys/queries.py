@@ -14,6 +14,7 @@ from pocdir.db import db, table_of
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import PINNED, PROPOSED, REFUSED, RETIRED, WARN_DAYS, in_words
 from pocdir.directory.models import Address, Channel, Team
+from pocdir.directory.reading import entries_called, whole_of
 from pocdir.directory.rules import steward
 from pocdir.directory.rules.approval import NATIONAL
 from pocdir.directory.rules.record import DEAD_STATES, audiences
@@ -58,7 +59,7 @@ def key(ref: str, session: Session | None = None, *, lock: bool = False) -> Team
 
 def of_team(slug: str, *, states: Collection[str] = (), session: Session | None = None) -> Sequence[TeamKey]:
     """The keys of a team, the newest first."""
-    chosen = select(TeamKey).join(TeamKey.team).where(Team.slug == slug)
+    chosen = select(TeamKey).where(TeamKey.team_id.in_(entries_called([slug])))
     if states:
         chosen = chosen.where(TeamKey.state.in_(states))
     return (session or db.session()).scalars(chosen.order_by(TeamKey.id.desc())).all()
@@ -73,9 +74,9 @@ def was_revoked(session: Session, fingerprint: str, *, now: dt.datetime) -> bool
 
 def pinned(team_ids: Sequence[int] | None = None) -> dict[int, dict[str, str]]:
     """{team: {address: fingerprint}} of what is pinned; each address has one at most."""
-    chosen = select(_KEY.team_id, _KEY.addresses, _KEY.fingerprint).where(_KEY.state == PINNED)
+    chosen = select(whole_of(_KEY.team_id), _KEY.addresses, _KEY.fingerprint).where(_KEY.state == PINNED)
     if team_ids is not None:
-        chosen = chosen.where(_KEY.team_id.in_(team_ids))
+        chosen = chosen.where(whole_of(_KEY.team_id).in_(team_ids))
     found: dict[int, dict[str, str]] = {}
     for team_id, addresses, fingerprint in db.session().connection().execute(chosen.order_by(_KEY.pinned_at)):
         found.setdefault(team_id, {}).update(dict.fromkeys(addresses, fingerprint))

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 from sqlalchemy.orm import Session
 
+from pocdir.directory import queries as directory
 from pocdir.directory.formats.records import Provenance
 from pocdir.directory.proposals.models import Proposal
 from pocdir.directory.proposals.rules import STEWARD, TEAM, Item, is_own_words, items_of
-from pocdir.directory.rows import Batch, Kept, Said, said_of, source_ids, write
+from pocdir.directory.rows import Batch, Kept, source_ids, write
 from pocdir.directory.rules import record as rules
 from pocdir.directory.rules.record import Diff, Key, Statement
+from pocdir.directory.said import Said, said_of
 
 MANUAL = "manual"
 
@@ -22,10 +24,11 @@ def enter(session: Session, proposal: Proposal, *, actor: str, now: dt.datetime)
 
     Of a team's words, what a steward or the team itself had entered in the same place goes.
     """
-    slug, changes = proposal.team.slug, items_of(proposal.changes)
+    team = directory.team_by_slug(proposal.team.slug, session)  # merged since: the team that it is part of
+    slug, changes = team.slug, items_of(proposal.changes)
     source = _source(proposal.by, changes, now)
     says = statements(slug, changes, now)
-    rows = said_of(session, proposal.team_id)
+    rows = said_of(session, team.id, slug)
     ours = _rows_of(rows, source.source)
     others = {row.key for row in rows if row.source not in rules.OWN_SOURCES}
     before = {key: kept.statement for key, kept in ours.items()}
@@ -69,5 +72,7 @@ def _source(by: str, changes: Iterable[Item], now: dt.datetime) -> Provenance:
 
 def _rows_of(rows: Iterable[Said], source: str) -> dict[Key, Kept]:
     return {
-        row.key: Kept(row.id, row.statement) for row in rows if (row.source, row.origin) == (source, MANUAL)
+        row.key: Kept(row.id, row.statement)
+        for row in sorted(rows, key=lambda row: row.is_own)  # of two entries merged, the team's own
+        if (row.source, row.origin) == (source, MANUAL)
     }

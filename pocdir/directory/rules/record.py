@@ -49,6 +49,8 @@ QUALIFIES = {
     "neutrality_declared_by": "neutrality_policy",
     "rfc2350_date": "rfc2350",
 }
+PAIRED = ("merge", "split", "apart")  # what stewards may say of two entries
+PAIRING_STATES = ("open", "applied", "refused", "ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,9 @@ class Directory:
 
     version: str
     teams: tuple[Team, ...]
+    merged: Mapping[str, tuple[str, tuple[str, ...]]] = field(
+        default_factory=dict
+    )  # old slug -> slug, old names
 
 
 Row = TypeVar("Row")

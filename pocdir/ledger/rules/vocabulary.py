@@ -135,6 +135,15 @@ def _measured() -> EventType:
     return EventType("the measurement", ("sender",), names)
 
 
+def _pairing() -> EventType:
+    """What stewards say of two entries, by their slugs: `part` goes into the other."""
+    names = {
+        "what": _required(_choice("merge", "split", "apart")), "part": _required(_line), "into": _required(_line),
+        "reason": _text,
+    }  # fmt: skip
+    return EventType("the act", ("steward", "service"), names)
+
+
 _sender, _service, _keepers = ("sender",), ("service",), ("team", "steward", "service")
 VOCABULARY: Mapping[str, EventType] = {
     "notification.drafted": EventType("the act", _sender, {"note": _text}),
@@ -296,6 +305,11 @@ VOCABULARY: Mapping[str, EventType] = {
         {"proof": _required(_choice("mail", "key")), "again": _flag, "address": _line, "fingerprint": _line},
     ),
     "contact.released": EventType("the act", ("team", "steward"), {"note": _text}),
+    "team.merged": _pairing(),
+    "team.split": _pairing(),
+    "team.apart": _pairing(),
+    "team.pairing_approved": _pairing(),
+    "team.pairing_refused": _pairing(),
     "incident.created": EventType("the act", _sender, _REVISION | {"tlp": _required(_label)} | _INCIDENT),
     "incident.changed": EventType(
         "the act",

@@ -77,7 +77,7 @@ def log() -> Any:
 
 def _notify(typed: Form) -> str:
     slug = str(typed.values.get("team", ""))
-    desk = index().desks.get(slug)
+    desk = index().desk(slug)
     incidents = incident_queries.incidents(workspace_id=g.principal.workspace_id, limit=PAGE, is_open=True)
     return render_template(
         "outreach/notify.html",

@@ -13,7 +13,9 @@ from pocdir.accounts.models import Workspace
 from pocdir.core.errors import NotFound
 from pocdir.core.refs import is_ref
 from pocdir.db import Line, db
+from pocdir.directory import queries as directory
 from pocdir.directory.models import Address, Team
+from pocdir.directory.reading import entries_of, whole, whole_of
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 
 NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
@@ -21,8 +23,10 @@ NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
 _T, _A, _N, _E = (model.__table__.c for model in (Team, Address, Notification, Expectation))
 _W = Workspace.__table__.c
 _WITHIN = select(_W.acknowledgement_within).where(_W.id == bindparam("workspace_id")).scalar_subquery()
+_PART = Team.__table__.alias("part").c
 _TEAM = select(_T.id, _T.slug, _T.name, _WITHIN.label("acknowledgement_within")).where(
-    _T.slug == bindparam("slug"), _T.retired_at.is_(None)
+    _T.id == select(whole(_PART)).where(_PART.slug == bindparam("slug")).scalar_subquery(),
+    _T.retired_at.is_(None),
 )
 _ADDRESS = select(_A.version).where(_A.kind == bindparam("kind"), _A.value == bindparam("value"))
 # What a person may still have to do something about; each state has its count and its list.
@@ -70,7 +74,9 @@ def poster_of(viewer: Viewer, row: Any) -> str | None:
     """
     if viewer.workspace_id is not None and row.workspace_id == viewer.workspace_id:
         return "member"
-    return "contact" if viewer.team_id is not None and row.team_id == viewer.team_id else None
+    if viewer.team_id is None or not directory.is_part_of(row.team_id, viewer.team_id):
+        return None
+    return "contact"
 
 
 def notification(ref: str, viewer: Viewer, session: Session) -> Notification:
@@ -103,7 +109,7 @@ def teams_waiting(viewer: Viewer, state: str) -> list[tuple[str, str]]:
     """(slug, name) of the teams to which a notification in this state of `WAITING` went, by name."""
     statement = (
         select(Team.slug, Team.name)
-        .join(Notification, Notification.team_id == Team.id)
+        .join(Notification, whole_of(Notification.team_id) == Team.id)
         .where(seen_by(viewer), WAITING[state])
         .distinct()
         .order_by(Team.name)
@@ -157,7 +163,7 @@ def last_tick() -> dt.datetime | None:
 def seen_by(viewer: Viewer) -> ColumnElement[bool]:
     """The notifications that are the viewer's."""
     if viewer.workspace_id is None:
-        return _N.team_id == viewer.team_id
+        return _N.team_id.in_(entries_of(viewer.team_id))
     return _N.workspace_id == viewer.workspace_id
 
 

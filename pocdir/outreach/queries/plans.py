@@ -66,16 +66,18 @@ def routed(given: Mapping[str, Any], *, workspace_id: int | None, on: dt.date) -
 
 def first_live_channel(slug: str) -> tuple[str, str] | None:
     """(kind, value) of the team's first live channel for incidents."""
-    desk = index().desks.get(slug)
+    desk = index().desk(slug)
     channel = desk.reach["incident"].channel if desk else None
     return (channel.kind, channel.value) if channel else None
 
 
 def parcel_of(incident: Incident, team: str, *, on: dt.date) -> list[dict[str, Any]]:
     """The incident's assets that concern this team, also as one to try next: its sender chose it."""
+    known = index()
+    team = known.merged.get(team, team)
     return [
         shown(asset)
-        for asset, answer in _routed(incident, index(), on)
+        for asset, answer in _routed(incident, known, on)
         if answer and any(contact.team.slug == team for contact in answer.contacts)
     ]
 

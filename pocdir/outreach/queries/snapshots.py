@@ -14,6 +14,7 @@ from pocdir.core.errors import Invalid, NotFound
 from pocdir.core.refs import is_ref
 from pocdir.db import Line, Rows, db
 from pocdir.directory.models import Address, Team
+from pocdir.directory.reading import entries_called, whole_of
 from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification
 from pocdir.outreach.queries.notifications import WAITING, Viewer, poster_of, seen_by
@@ -33,7 +34,8 @@ _ALL = (
         _PARENT.c.ref.label("parent_ref"),
         func.coalesce(_A.version, 0).label("address_version"),
     )
-    .join(Team.__table__, _T.id == _N.team_id)
+    .select_from(Notification.__table__)
+    .join(Team.__table__, _T.id == whole_of(_N.team_id))
     .outerjoin(Incident.__table__, _I.id == _N.incident_id)
     .outerjoin(_PARENT, _PARENT.c.id == _N.parent_id)
     .outerjoin(Address.__table__, and_(_A.kind == _N.channel_kind, _A.value == _N.channel_value))
@@ -92,7 +94,7 @@ def waiting(
     if older_than is not None:
         statement = statement.where(_N.sent_at <= now - older_than)
     if team is not None:
-        statement = statement.where(_T.slug == team)
+        statement = statement.where(_N.team_id.in_(entries_called([team])))
     return _fetched(_after(viewer, statement.order_by(_N.id), cursor).limit(limit + 1))
 
 

@@ -12,6 +12,7 @@ from pocdir.core.codes import alpha2, code_by_name
 from pocdir.core.text import fold
 from pocdir.db import db
 from pocdir.directory.models import Address, Channel, Team
+from pocdir.directory.reading import whole_of
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.queries import events_of_notifications
 from pocdir.ledger.rules.events import Event
@@ -118,7 +119,7 @@ def _teams_by_address(contacts: Iterable[str]) -> dict[str, list[tuple[str, str 
         statement = (
             select(_A.value, Team.slug, Team.country)
             .join(Channel, Channel.address_id == _A.id)
-            .join(Team, Channel.team_id == Team.id)
+            .join(Team, whole_of(Channel.team_id) == Team.id)
             .where(func.lower(_A.value).in_(batch), Channel.withdrawn.is_(False), Team.retired_at.is_(None))
             .order_by(Channel.origin.desc(), Channel.preference, Team.slug)
         )

@@ -157,6 +157,9 @@ class Index:
     tld_sectors: Mapping[str, Candidates]
     everywhere: Candidates
     nationals: Mapping[str, Candidates]  # by country code: those that count as its national PoC
+    merged: Mapping[str, str] = field(
+        default_factory=dict
+    )  # the slug of an entry -> that of the team it is part of
     decisions: dict[Any, Any] = field(default_factory=dict)  # resolve()'s memory; forgotten with the index
 
     @classmethod
@@ -178,7 +181,7 @@ class Index:
         return cls(
             directory.version,
             registry,
-            MappingProxyType(_names(directory.teams)),
+            MappingProxyType(_names(directory)),
             MappingProxyType(desks),
             _by_value(map(_by_name, desks.values())),
             MappingProxyType({family: _pieces(spans, family) for family in (4, 6)}),
@@ -192,7 +195,12 @@ class Index:
             _by_value(_by_tld(sectors)),
             tuple(found["global"]),
             _by_value(row for row in regions if row.national),
+            MappingProxyType({slug: into for slug, (into, _) in directory.merged.items()}),
         )
+
+    def desk(self, slug: str) -> Desk | None:
+        """The team of this slug, also of an entry that is part of it."""
+        return self.desks.get(self.merged.get(slug, slug))
 
 
 def channels_for(team: Team, purpose: str, audiences: frozenset[str] = PUBLIC) -> tuple[Channel, ...]:
@@ -313,15 +321,19 @@ def _by_value(rows: Iterable[Candidate]) -> Mapping[str, Candidates]:
     return MappingProxyType({value: tuple(same) for value, same in found.items()})
 
 
-def _names(teams: Iterable[Team]) -> dict[str, tuple[str, ...]]:
-    """A slug is its team's alone, whoever else has it as a name."""
+def _names(directory: Directory) -> dict[str, tuple[str, ...]]:
+    """A slug is its team's alone, whoever else has it as a name; a merged entry's slug and names are its team's."""
     found: dict[str, set[str]] = defaultdict(set)
-    for team in teams:
+    for into, called in directory.merged.values():
+        for old in called:
+            found[fold(old)].add(into)
+    for team in directory.teams:
         for name in (team.name, team.short_name):
             if name:
                 found[fold(name)].add(team.slug)
     names = {name: tuple(sorted(slugs)) for name, slugs in found.items()}
-    return names | {fold(team.slug): (team.slug,) for team in teams}
+    names |= {fold(slug): (into,) for slug, (into, _) in directory.merged.items()}
+    return names | {fold(team.slug): (team.slug,) for team in directory.teams}
 
 
 def _pieces(rows: Iterable[Candidate], family: int) -> Pieces:

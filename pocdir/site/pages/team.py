@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from flask import g, render_template
+from typing import Any
+
+from flask import g, redirect, render_template, request, url_for
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.pages import shown
+from pocdir.directory.queries import standing_slug
 from pocdir.site.pages.lookup import blueprint
 from pocdir.site.queries.responsiveness import responsiveness
 
 
 @blueprint.get("/teams/<slug>")
 @guard("directory.read")
-def team(slug: str) -> str:
+def team(slug: str) -> Any:
     """How to reach it, what it answers for, and who says so; its record only for a workspace, its own."""
+    if not request.args.get("as_of") and (stands := standing_slug(slug)) != slug:
+        return redirect(url_for("site.team", slug=stands), 301)
     known = responsiveness(g.principal, [slug], now=clock.now())
     page = shown(slug)
     letters = checks.of_team(page["team"]["id"]) if page["inner_dates"] and not page["as_of"] else ()

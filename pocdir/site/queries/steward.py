@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from pocdir.db import db, table_of
 from pocdir.directory.checks import queries as checks
+from pocdir.directory.merging import queries as merging
 from pocdir.directory.models import Team
 from pocdir.directory.proposals import queries as proposals
 from pocdir.directory.quarantine import waiting as quarantine
@@ -73,6 +74,7 @@ def _leads(now: dt.datetime) -> Iterator[Waiting]:
 ROOMS: tuple[Callable[[dt.datetime], Iterator[Waiting] | list[Waiting]], ...] = (
     checks.waiting,
     proposals.waiting,
+    merging.waiting,
     _held,
     _leads,
 )
