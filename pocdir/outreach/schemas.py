@@ -17,6 +17,7 @@ from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS, EXPECTED, NOTIFICATION
 from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
 
 MOST_PARCEL = 10_000
+NOBODY_CHOSEN = "Choose at least one contact."
 DIGEST = re.compile(r"(sha256:)?[0-9a-fA-F]{64}\Z")
 
 
@@ -225,7 +226,10 @@ class PlanForm(Schema):
     """
 
     choose = fields.List(
-        Text(max=100), required=True, validate=validate.Length(min=1, error="Choose at least one contact.")
+        Text(max=100),
+        required=True,
+        validate=validate.Length(min=1, error=NOBODY_CHOSEN),
+        error_messages={"required": NOBODY_CHOSEN},
     )
     kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
     sent_at = Moment(load_default=None)

@@ -18,8 +18,24 @@ MOST = 1000
 BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
 
 
+# What a person reads beside a box, instead of the library's own phrases.
+fields.Field.default_error_messages |= {"required": "This is needed.", "null": "This is needed."}
+fields.String.default_error_messages |= {"invalid": "A text is right."}
+fields.UUID.default_error_messages |= {"invalid_uuid": "This is no reference."}
+fields.Integer.default_error_messages |= {"invalid": "A whole number is right."}
+fields.Number.default_error_messages |= {"invalid": "A number is right."}
+fields.Boolean.default_error_messages |= {"invalid": "true or false is right."}
+fields.List.default_error_messages |= {"invalid": "A list is right."}
+validate.Length.message_min = "At least {min} is right."
+validate.Length.message_max = "At most {max} is right."
+validate.Length.message_all = "A length from {min} to {max} is right."
+validate.OneOf.default_message = "One of these is right: {choices}."
+
+
 class Schema(ma.Schema):
     """Refuses names it does not know: a typing error in a request is said, not dropped."""
+
+    error_messages = {"unknown": "This name is not known here."}
 
     class Meta:
         unknown = ma.RAISE

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from marshmallow import fields
 from werkzeug.datastructures import MultiDict
 
+from pocdir.outreach.schemas import PlanForm
 from pocdir.web.forms import form, nested
 from pocdir.web.schemas import Schema
 
@@ -60,3 +61,23 @@ def test_the_sign_in_page_refuses_such_a_name(client: FlaskClient, name: str) ->
     assert found
     typed = {"csrf_token": found[1], "email": "anna@example.org", "password": "x" * 12, name: "x"}
     assert client.post("/login", data=typed).status_code == 422
+
+
+class Needed(Schema):
+    title = fields.String(required=True)
+    count = fields.Integer()
+    ref = fields.UUID()
+
+
+def test_what_is_wrong_is_said_in_our_own_words() -> None:
+    said = form(Needed(), MultiDict({"count": "x", "ref": "y", "other": "z"})).errors
+    assert said == {
+        "title": ["This is needed."],
+        "count": ["A whole number is right."],
+        "ref": ["This is no reference."],
+        "other": ["This name is not known here."],
+    }
+
+
+def test_a_plan_of_which_nothing_is_chosen_says_so() -> None:
+    assert form(PlanForm(), MultiDict()).errors["choose"] == ["Choose at least one contact."]
