@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -117,10 +117,10 @@ def note_sent(session: Session, mail: Mail, *, now: dt.datetime) -> None:
         _move(session, check.address, states.ASKED, f"asked to confirm on {at:%Y-%m-%d}", now)
 
 
-def close_what_ended(session: Session, check: Check, *, now: dt.datetime) -> bool:
-    """Close a check whose days are over, whose mail bounces, or whose address or team is gone."""
+def close_what_ended(check: Check, *, in_use: bool, now: dt.datetime) -> bool:
+    """Close a check whose days are over, whose mail bounces, or whose team or address (not `in_use`) is gone."""
     team, address = check.team, check.address
-    if team.retired_at is not None or not _uses(team.slug, address):
+    if team.retired_at is not None or not in_use:
         result = rules.ENDED
     elif address.state in ("bouncing", "withdrawn"):
         result = rules.UNDELIVERABLE
@@ -132,7 +132,7 @@ def close_what_ended(session: Session, check: Check, *, now: dt.datetime) -> boo
     return True
 
 
-def settle(session: Session, check: Check, *, now: dt.datetime) -> bool:
+def settle(session: Session, check: Check, *, in_use: bool, now: dt.datetime) -> bool:
     """Let an unanswered check count once its days of grace are over; a word from the address since outweighs it."""
     sent = _sent(check)
     if now < rules.course(check.kind, sent, check.team.timezone).unresponsive_at:
@@ -140,7 +140,7 @@ def settle(session: Session, check: Check, *, now: dt.datetime) -> bool:
     check.settled_at = now
     address = check.address
     spoken = address.state == "verified" and address.state_since is not None and address.state_since > sent
-    if not spoken and _uses(check.team.slug, address):
+    if in_use and not spoken:
         _move(session, address, states.UNANSWERED, f"no answer to our letter of {sent:%Y-%m-%d}", now)
     return True
 
@@ -160,7 +160,7 @@ def addressed(session: Session | None, token: str, *, secret: bytes, now: dt.dat
         raise unknown()
     address = check.address
     prove(secret, token, kind=address.kind, value=address.value, version=address.version, now=now)
-    if check.team.retired_at is not None or not _uses(check.team.slug, address):
+    if check.team.retired_at is not None or not is_in_use(check):
         raise unknown()
     return check
 
@@ -346,11 +346,10 @@ def _address(session: Session, kind: str, value: str) -> Address:
     return address
 
 
-def _uses(slug: str, address: Address) -> bool:
-    channels: Iterable[tuple[str, str]] = (
-        (it.kind, it.value) for it in queries.entry(slug, audiences=queries.EVERYBODY).channels
-    )
-    return (address.kind, address.value) in set(channels)
+def is_in_use(check: Check) -> bool:
+    """Whether the address that was asked is one of the team's own still."""
+    address = check.address
+    return (check.team_id, address.kind, address.value) in checks.in_use([check.team_id])
 
 
 def _move(

@@ -10,6 +10,7 @@ from pocdir.config import Settings
 from pocdir.db import transaction
 from pocdir.directory.checks import actions, queries
 from pocdir.directory.checks.letters import post
+from pocdir.directory.checks.models import Check
 from pocdir.directory.rules import checks as rules
 from pocdir.mail.queries import unreported
 
@@ -40,11 +41,12 @@ def keep_true(now: dt.datetime) -> int:
     settings: Settings = current_app.extensions["pocdir"]
     confirm_after = dt.timedelta(seconds=settings.confirm_after)
     done = _grow_old(now, confirm_after) + _go_on(now)
-    if not settings.demo:
+    if not settings.demo and (settings.confirmations or settings.pings):
+        teams = queries.standings()
         if settings.confirmations:
-            done += _ask(rules.CONFIRMATION, queries.to_ask(now, confirm_after), now)
+            done += _ask(rules.CONFIRMATION, queries.to_ask(teams, now, confirm_after), now)
         if settings.pings:
-            done += _ask(rules.PING, queries.to_ping(now, settings.pings), now)
+            done += _ask(rules.PING, queries.to_ping(teams, now, settings.pings), now)
     current_app.extensions[_LOOKED] = now
     return done
 
@@ -63,15 +65,21 @@ def _go_on(now: dt.datetime) -> int:
     """Close, remind and settle what is under way."""
     done = 0
     with transaction() as session:
-        for check in queries.under_way(session):
-            if actions.close_what_ended(session, check, now=now):
+        asked, ended = queries.under_way(session), queries.unsettled(session)
+        used = queries.in_use({check.team_id for check in (*asked, *ended)})
+
+        def in_use(check: Check) -> bool:
+            return (check.team_id, check.address.kind, check.address.value) in used
+
+        for check in asked:
+            if actions.close_what_ended(check, in_use=in_use(check), now=now):
                 done += 1
             elif check.sent_at is not None and check.reminded_at is None:
                 course = rules.course(check.kind, check.sent_at, check.team.timezone)
                 if course.reminded_at <= now:
                     done += actions.remind(session, check, post=post(), now=now)
-        for check in queries.unsettled(session):
-            done += actions.settle(session, check, now=now)
+        for check in ended:
+            done += actions.settle(session, check, in_use=in_use(check), now=now)
     return done
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, exists, func, or_, select
@@ -44,7 +44,7 @@ class Standing:
         return max((at for at in (self.confirmed_at, self.answered_at) if at), default=None)
 
 
-def standings() -> Iterator[Standing]:
+def standings() -> list[Standing]:
     """Every team that is not retired."""
     connection = db.session().connection()
     counted = [rules.CONFIRMED, rules.ANSWERED, rules.UNANSWERED]
@@ -60,27 +60,30 @@ def standings() -> Iterator[Standing]:
     ).group_by(_K.team_id)
     known = {row.team_id: row for row in connection.execute(last)}
     teams = select(_T.id, _T.slug, _T.timezone, _T.confirmed_at, _T.created_at, _T.profile)
-    for team in connection.execute(teams.where(_T.retired_at.is_(None)).order_by(_T.id)):
-        row = known.get(team.id)
-        yield Standing(
-            id=team.id,
-            slug=team.slug,
-            zone=team.timezone,
-            opted_out=rules.declines_tests(team.profile.get("opt_outs", ())),
-            first_seen=team.created_at,
-            confirmed_at=team.confirmed_at,
-            answered_at=row.answered_at if row else None,
-            asked_at=row.asked_at if row else None,
-            pinged_at=row.pinged_at if row else None,
-            unsent_at=row.unsent_at if row else None,
-            is_asked=bool(row and row.open),
-        )
+    rows = connection.execute(teams.where(_T.retired_at.is_(None)).order_by(_T.id))
+    return [_standing(team, known.get(team.id)) for team in rows]
 
 
-def to_ask(now: dt.datetime, confirm_after: dt.timedelta) -> list[str]:
+def _standing(team: Line, asked: Line | None) -> Standing:
+    return Standing(
+        id=team.id,
+        slug=team.slug,
+        zone=team.timezone,
+        opted_out=rules.declines_tests(team.profile.get("opt_outs", ())),
+        first_seen=team.created_at,
+        confirmed_at=team.confirmed_at,
+        answered_at=asked.answered_at if asked else None,
+        asked_at=asked.asked_at if asked else None,
+        pinged_at=asked.pinged_at if asked else None,
+        unsent_at=asked.unsent_at if asked else None,
+        is_asked=bool(asked and asked.open),
+    )
+
+
+def to_ask(teams: Iterable[Standing], now: dt.datetime, confirm_after: dt.timedelta) -> list[str]:
     """The slugs of the teams whose confirmation is due and whose moment to be asked has come."""
     found = []
-    for team in standings():
+    for team in teams:
         if team.is_asked or (team.unsent_at and now - team.unsent_at < rules.UNSENT_AGAIN):
             continue
         last = max(at for at in (team.heard_at, team.asked_at, team.first_seen) if at)
@@ -91,10 +94,10 @@ def to_ask(now: dt.datetime, confirm_after: dt.timedelta) -> list[str]:
     return found
 
 
-def to_ping(now: dt.datetime, a_year: int) -> list[str]:
+def to_ping(teams: Iterable[Standing], now: dt.datetime, a_year: int) -> list[str]:
     """The slugs of the teams whose reachability is to be tested now."""
     found = []
-    for team in standings():
+    for team in teams:
         if team.is_asked or team.opted_out or (team.pinged_at and now - team.pinged_at < rules.PING_APART):
             continue
         if rules.is_ping_time(team.slug, now, a_year=a_year, zone=team.zone, answered_at=team.heard_at):
@@ -105,9 +108,6 @@ def to_ping(now: dt.datetime, a_year: int) -> list[str]:
 def grown_old(now: dt.datetime, confirm_after: dt.timedelta) -> list[Line]:
     """Verified addresses none of whose teams has spoken within that time: kind, value and since when."""
     cutoff = now - confirm_after
-    fresh = {
-        team.id for team in standings() if max(team.heard_at or team.first_seen, team.first_seen) > cutoff
-    }
     rows = db.session().connection().execute(
         select(_A.id, _A.kind, _A.value, _A.state_since, whole_of(_C.team_id).label("team_id"))
         .join(table_of(Channel), _C.address_id == _A.id)
@@ -117,6 +117,9 @@ def grown_old(now: dt.datetime, confirm_after: dt.timedelta) -> list[Line]:
     by_address: dict[int, list[Line]] = {}
     for row in rows:
         by_address.setdefault(row.id, []).append(row)
+    if not by_address:
+        return []
+    fresh = {team.id for team in standings() if (team.heard_at or team.first_seen) > cutoff}
     return [users[0] for users in by_address.values() if not any(it.team_id in fresh for it in users)]
 
 
@@ -135,6 +138,12 @@ def unsettled(session: Session | None = None) -> Sequence[Check]:
     """Checks that came to their end without an answer, and have not yet counted against the address."""
     statement = _WHOLE.where(Check.result == rules.UNANSWERED, Check.settled_at.is_(None))
     return (session or db.session()).scalars(statement.order_by(Check.id)).all()
+
+
+def in_use(teams: Collection[int]) -> set[tuple[int, str, str]]:
+    """(team, kind, value) of every address in force in the entries of these teams, whatever its state."""
+    found = queries.channels_of(sorted(teams), queries.EVERYBODY) if teams else {}
+    return {(team, it.kind, it.value) for team, channels in found.items() for it in channels}
 
 
 def check_by_ref(ref: str, session: Session | None = None, *, lock: bool = False) -> Check | None:

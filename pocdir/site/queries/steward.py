@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from pocdir.db import db, table_of
 from pocdir.directory.checks import queries as checks
+from pocdir.directory.keys import queries as keys
 from pocdir.directory.merging import queries as merging
 from pocdir.directory.models import Team
 from pocdir.directory.proposals import queries as proposals
@@ -75,6 +76,7 @@ ROOMS: tuple[Callable[[dt.datetime], Iterator[Waiting] | list[Waiting]], ...] = 
     checks.waiting,
     proposals.waiting,
     merging.waiting,
+    keys.waiting,
     _held,
     _leads,
 )
