@@ -267,6 +267,14 @@ def test_who_bounces_is_asked_at_the_next_address(asking):
     assert letters("confirmation")[-1].to == "b@cert.example"
 
 
+def test_an_address_that_goes_while_it_is_asked_does_not_stay_in_check(app):
+    made.imported(made.file(made.team_json()))
+    asked()
+    made.imported(made.file(made.team_json(channels=[made.channel("new@cert.example")])), now=NOW + DAY)
+    work(NOW + 2 * DAY)
+    assert (the_check().result, state()) == ("ended", "due")
+
+
 def test_four_letters_a_year_and_no_fifth(asking):
     made.imported(made.file(made.team_json()))
     for number in range(4):

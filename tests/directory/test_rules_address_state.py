@@ -11,6 +11,7 @@ from pocdir.directory.rules.address_state import (
     BOUNCED,
     CONFIRMED,
     DUE,
+    ENDED,
     MOVES,
     OCCASIONS,
     UNANSWERED,
@@ -58,7 +59,7 @@ def test_the_same_occasion_twice_is_the_same_as_once(state, occasion):
     assert after(after(state, occasion), occasion) == after(state, occasion)
 
 
-@given(STATES, st.lists(st.sampled_from([DUE, ASKED, UNANSWERED, BOUNCED]), max_size=20))
+@given(STATES, st.lists(st.sampled_from([DUE, ASKED, UNANSWERED, ENDED, BOUNCED]), max_size=20))
 def test_nobody_but_a_person_makes_an_address_verified(state, occasions):
     for occasion in occasions:
         before, state = state, after(state, occasion)

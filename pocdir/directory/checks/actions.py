@@ -117,7 +117,7 @@ def note_sent(session: Session, mail: Mail, *, now: dt.datetime) -> None:
         _move(session, check.address, states.ASKED, f"asked to confirm on {at:%Y-%m-%d}", now)
 
 
-def close_what_ended(check: Check, *, in_use: bool, now: dt.datetime) -> bool:
+def close_what_ended(session: Session, check: Check, *, in_use: bool, now: dt.datetime) -> bool:
     """Close a check whose days are over, whose mail bounces, or whose team or address (not `in_use`) is gone."""
     team, address = check.team, check.address
     if team.retired_at is not None or not in_use:
@@ -129,6 +129,8 @@ def close_what_ended(check: Check, *, in_use: bool, now: dt.datetime) -> bool:
     else:
         return False
     _close(check, result, now)
+    if result == rules.ENDED:
+        _move(session, address, states.ENDED, "what it was asked was ended", now)
     return True
 
 
@@ -140,7 +142,9 @@ def settle(session: Session, check: Check, *, in_use: bool, now: dt.datetime) ->
     check.settled_at = now
     address = check.address
     spoken = address.state == "verified" and address.state_since is not None and address.state_since > sent
-    if in_use and not spoken:
+    if not in_use:
+        _move(session, address, states.ENDED, "what it was asked was ended", now)
+    elif not spoken:
         _move(session, address, states.UNANSWERED, f"no answer to our letter of {sent:%Y-%m-%d}", now)
     return True
 

@@ -72,7 +72,7 @@ def _go_on(now: dt.datetime) -> int:
             return (check.team_id, check.address.kind, check.address.value) in used
 
         for check in asked:
-            if actions.close_what_ended(check, in_use=in_use(check), now=now):
+            if actions.close_what_ended(session, check, in_use=in_use(check), now=now):
                 done += 1
             elif check.sent_at is not None and check.reminded_at is None:
                 course = rules.course(check.kind, check.sent_at, check.team.timezone)

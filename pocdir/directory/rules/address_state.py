@@ -12,8 +12,9 @@ VOUCHED = "vouched"  # the entry was confirmed, at another address of the team
 DUE = "due"  # the last confirmation has grown old
 ASKED = "asked"  # a letter that asks for confirmation went to it
 UNANSWERED = "unanswered"  # what it was asked came to its end without an answer, and so did the days of grace
+ENDED = "ended"  # we ended what it was asked: the team or its use of the address is gone
 BOUNCED = "bounced"  # mail to it came back for good
-OCCASIONS = (CONFIRMED, VOUCHED, DUE, ASKED, UNANSWERED, BOUNCED)
+OCCASIONS = (CONFIRMED, VOUCHED, DUE, ASKED, UNANSWERED, ENDED, BOUNCED)
 
 # What an occasion does not name stays as it is. Nothing leads out of `withdrawn`, and out of `bouncing` only a
 # person at that address: that somebody elsewhere calls the entry right does not make its mail arrive.
@@ -21,6 +22,7 @@ MOVES: Mapping[str, Mapping[str, str]] = {
     CONFIRMED: dict.fromkeys(("unverified", "due", "in-check", "unresponsive", "bouncing"), "verified"),
     VOUCHED: dict.fromkeys(("unverified", "due", "in-check"), "verified"),
     DUE: {"verified": "due"},
+    ENDED: {"in-check": "due"},
     ASKED: {"unverified": "in-check", "due": "in-check"},
     UNANSWERED: dict.fromkeys(("unverified", "verified", "due", "in-check"), "unresponsive"),
     BOUNCED: dict.fromkeys(("unverified", "verified", "due", "in-check", "unresponsive"), "bouncing"),
