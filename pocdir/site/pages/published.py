@@ -32,7 +32,9 @@ def _operations() -> list[dict[str, Any]]:
     found = []
     for rule in current_app.url_map.iter_rules():
         view = current_app.view_functions[rule.endpoint]
-        if not rule.rule.startswith("/api/v1/") or rule.endpoint.startswith("api-docs."):
+        if rule.endpoint.startswith("api-docs.") or not (
+            rule.rule.startswith("/api/v1/") or rule.endpoint.startswith("downloads.")
+        ):
             continue
         action = str(getattr(view, "guarded_action", "page.read"))
         public = bool(MATRIX[action]["anonymous"])
