@@ -12,15 +12,20 @@ from pocdir.core.codes import alpha2
 from pocdir.core.errors import Invalid
 from pocdir.directory import published
 from pocdir.directory.formats import first, pocdir_json
-from pocdir.web.api import Blueprint
+from pocdir.web.api import Blueprint, documented
 
 blueprint = Blueprint("downloads", __name__, description="The directory in the shapes of others")
 JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 MOST_TEXT = 200
+# Shapes of others, described where they are at home.
+AS_JSON = documented(blueprint, {"type": "object"})
+AS_LIST = documented(blueprint, {"type": "array", "items": {"type": "object"}})
+AS_TEXT = documented(blueprint, {"type": "string"}, "text/plain")
 
 
 @blueprint.route("/first/v1/teams")
 @guard("directory.read")
+@AS_JSON
 def first_teams() -> Response:
     """The teams as FIRST's API v1 answers: `country q fields limit offset sort`."""
     held = published.published()
@@ -42,6 +47,7 @@ def first_teams() -> Response:
 
 @blueprint.route("/ti/teams.json")
 @guard("directory.read")
+@AS_LIST
 def ti_teams() -> Response:
     """The teams as the Trusted Introducer lists them."""
     held = published.published()
@@ -50,6 +56,7 @@ def ti_teams() -> Response:
 
 @blueprint.route("/directory/certbund.txt")
 @guard("directory.read")
+@AS_TEXT
 def certbund_list() -> Response:
     """The national teams as CERT-Bund lists them."""
     held = published.published()
@@ -58,6 +65,7 @@ def certbund_list() -> Response:
 
 @blueprint.route("/directory/dump.json")
 @guard("directory.read")
+@AS_JSON
 def dump() -> Response:
     """The whole directory for the public in pocdir-json, with a signed manifest."""
     held = published.published()
@@ -66,6 +74,7 @@ def dump() -> Response:
 
 @blueprint.route("/directory/key")
 @guard("directory.read")
+@AS_TEXT
 def key() -> Response:
     """The key that the dump is signed with, as one line."""
     settings: Settings = current_app.extensions["pocdir"]

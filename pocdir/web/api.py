@@ -98,11 +98,17 @@ def _name(schema: Any) -> str:
     return name.removesuffix("Schema")
 
 
-def documented(blueprint: Blueprint, schema: type[ma.Schema], **operation: Any) -> Callable[[View], View]:
+def documented(
+    blueprint: Blueprint,
+    schema: type[ma.Schema] | dict[str, Any],
+    content_type: str = "application/json",
+    **operation: Any,
+) -> Callable[[View], View]:
     """Describe a view that reads its request and writes its answer by itself: nothing is wrapped around it."""
 
     def decorate(view: View) -> View:
-        described = blueprint.alt_response(200, schema=schema, success=True)(blueprint.doc(**operation)(view))
+        answers = blueprint.alt_response(200, schema=schema, content_type=content_type, success=True)
+        described = answers(blueprint.doc(**operation)(view))
         view._apidoc = described._apidoc  # type: ignore[attr-defined]
         return view
 
