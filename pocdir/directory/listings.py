@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from pocdir.core.errors import Invalid
 from pocdir.core.text import fold
 from pocdir.db import db
 from pocdir.directory import queries
+from pocdir.directory.checks.queries import standings
 from pocdir.directory.formats.values import domain
 from pocdir.directory.models import Address, Channel, Code, Held, Import, Source, Team
 from pocdir.directory.queries import PUBLIC
@@ -96,8 +98,12 @@ def countries() -> list[str]:
     return sorted(db.session().connection().execute(statement).scalars())
 
 
-def coverage() -> list[dict[str, Any]]:
-    """Every code with the teams that answer for it and the number of their addresses in use."""
+def coverage(heard_since: dt.datetime | None = None) -> list[dict[str, Any]]:
+    """Every code with the teams that answer for it and the number of their addresses in use.
+
+    `answered_at`: when one of them last confirmed its entry or answered a test, at `heard_since` or later.
+    """
+    heard = {} if heard_since is None else {it.slug: it.heard_at for it in standings()}
     teams: dict[str, list[rules.Team]] = {}
     for team in queries.snapshot().teams:
         named = {r.value for r in team.responsibilities if r.key == "country"}
@@ -110,8 +116,11 @@ def coverage() -> list[dict[str, Any]]:
     for code in sorted({*codes.ALL_CODES, *known, *teams}):
         row, of_code = known.get(code), teams.get(code, [])
         live = {value for team in of_code for value in _live(team)}
+        spoken = [
+            at for team in of_code if (at := heard.get(team.slug)) and heard_since and at >= heard_since
+        ]
         if live:
-            status = "contact"
+            status = "answered" if spoken else "contact"
         elif of_code or (row is not None and row.status != "none_known"):
             status = "known_no_address"
         else:
@@ -122,7 +131,7 @@ def coverage() -> list[dict[str, Any]]:
                 "status": status,
                 "teams": [{"slug": team.slug, "name": team.name} for team in of_code],
                 "addresses": len(live),
-                "answered_at": None,
+                "answered_at": max(spoken, default=None) if live else None,
                 "note": row.note if row is not None else None,
                 "source": row.source if row is not None else None,
                 "as_of": row.as_of if row is not None else None,

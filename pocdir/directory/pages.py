@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ from pocdir.web.forms import Form, form
 
 blueprint = Blueprint("directory", __name__)
 ON_A_PAGE = 50
+ANSWERED_WITHIN = dt.timedelta(days=180)
 MOST_PAGES = 10_000
 
 
@@ -65,11 +67,11 @@ def teams() -> str:
 @guard("directory.read")
 def coverage() -> str:
     """For which codes the directory knows somebody."""
-    rows = listings.coverage()
+    rows = listings.coverage(clock.now() - ANSWERED_WITHIN)
     totals = {
         "codes": len(rows),
         "with_lead": sum(row["status"] != "none_known" for row in rows),
-        "with_address": sum(row["status"] == "contact" for row in rows),
+        "with_address": sum(row["status"] in ("answered", "contact") for row in rows),
         "answered": sum(row["answered_at"] is not None for row in rows),
         "as_of": max((row["as_of"] or "" for row in rows), default=""),
     }

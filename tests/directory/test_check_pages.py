@@ -179,3 +179,15 @@ def test_the_letter_is_in_the_teams_language(app):
     mail = db.session.scalars(select(Mail)).one()
     assert mail.language == "ar"
     assert "Is all of this right" not in mail.body
+
+
+def test_a_code_whose_team_answered_of_late_is_counted_on_the_public_page(client, link):
+    def counted() -> str:
+        page = client.get("/coverage?status=answered").text
+        return re.search(r"answered within 180 days</dt><dd><span class=\"figure\">(\d+)", page)[1]
+
+    assert counted() == "0"
+    client.post(link, data={"action": "confirm", "confirmed": "yes", "revision": revision()})
+    assert counted() == "1"
+    with time_machine.travel(NOW + 182 * DAY, tick=False):
+        assert counted() == "0"

@@ -275,6 +275,29 @@ def test_an_address_that_goes_while_it_is_asked_does_not_stay_in_check(app):
     assert (the_check().result, state()) == ("ended", "due")
 
 
+def test_two_entries_of_one_team_have_one_year_of_letters_and_one_last_word(asking):
+    second = made.team_json("other", kind="provider", country=None, channels=[made.channel("o@cert.example")])
+    made.imported(made.file(made.team_json(kind="provider"), second))
+    with transaction() as session:
+        actions.confirm(
+            session, slug="other", kind="email", value="o@cert.example", via="page", now=NOW + 170 * DAY,
+            actor="recipient",
+        )  # fmt: skip
+        for number in range(3):
+            outbox.enqueue(
+                session, kind="key_expiry", to="o@cert.example", subject="key", body="key", key=f"k{number}",
+                domain="pocdir.example", team="other", now=NOW + 170 * DAY,
+            )  # fmt: skip
+        part = queries.team_by_slug("other", session)
+        part.merged_into_id = queries.team_by_slug("cert-example", session).id
+        part.retired_at = NOW + 171 * DAY
+    days(180, 349, 10)
+    assert letters("confirmation") == []
+    days(350, 430, 2)
+    assert [mail.team for mail in letters("confirmation")] == ["cert-example"]
+    assert letters("confirmation_reminder") == []  # the fourth was the letter itself
+
+
 def test_four_letters_a_year_and_no_fifth(asking):
     made.imported(made.file(made.team_json()))
     for number in range(4):

@@ -61,7 +61,7 @@ def ask(session: Session, *, slug: str, kind: str, post: Post, now: dt.datetime)
     team = queries.team_by_slug(slug, session, lock=True)
     if team.retired_at is not None or checks.under_way(session, team_id=team.id):
         return None
-    if not _may_write(session, slug, kind, now):
+    if not _may_write(session, team, kind, now):
         return None
     entry = queries.entry(slug, audiences=queries.EVERYBODY)
     channel = rules.address_to_ask(entry.channels)
@@ -78,7 +78,7 @@ def ask(session: Session, *, slug: str, kind: str, post: Post, now: dt.datetime)
 def remind(session: Session, check: Check, *, post: Post, now: dt.datetime) -> bool:
     """Queue the one reminder of a check whose letter was sent, where the year's letters leave room for it."""
     kind = rules.REMINDER[check.kind]
-    if check.reminded_at is not None or not _may_write(session, check.team.slug, kind, now):
+    if check.reminded_at is not None or not _may_write(session, check.team, kind, now):
         return False
     ends = rules.course(check.kind, _sent(check), check.team.timezone).closed_at
     _queue(session, check, post, kind, now, expires_at=ends)
@@ -299,10 +299,14 @@ def refuse_machines(check: Check, now: dt.datetime) -> None:
         )
 
 
-def _may_write(session: Session, slug: str, kind: str, now: dt.datetime) -> bool:
+def _may_write(session: Session, team: Team, kind: str, now: dt.datetime) -> bool:
     since = now - rules.YEAR
-    written = letters.written_to(session, team=slug, kinds=rules.LETTERS, since=since)
-    return rules.may_write(kind, [mail.created_at for mail in written], now)
+    written = [
+        mail.created_at
+        for slug in checks.slugs_of(team.id)
+        for mail in letters.written_to(session, team=slug, kinds=rules.LETTERS, since=since)
+    ]
+    return rules.may_write(kind, written, now)
 
 
 def _queue(

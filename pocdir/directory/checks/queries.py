@@ -13,7 +13,7 @@ from pocdir.db import Line, db, table_of
 from pocdir.directory import queries
 from pocdir.directory.checks.models import Check
 from pocdir.directory.models import Address, Channel, Team
-from pocdir.directory.reading import whole_of
+from pocdir.directory.reading import entries_of, whole, whole_of
 from pocdir.directory.rules import checks as rules
 from pocdir.directory.rules import steward
 from pocdir.directory.rules.record import DEAD_STATES
@@ -45,33 +45,40 @@ class Standing:
 
 
 def standings() -> list[Standing]:
-    """Every team that is not retired."""
+    """Every team that is not retired, with what was said and asked of each entry that is read as it."""
     connection = db.session().connection()
     counted = [rules.CONFIRMED, rules.ANSWERED, rules.UNANSWERED]
-    last = select(
-        _K.team_id,
-        func.max(_K.closed_at).filter(_K.result == rules.ANSWERED).label("answered_at"),
-        func.max(_K.queued_at)
-        .filter(_K.kind == rules.CONFIRMATION, _K.result.in_(counted))
-        .label("asked_at"),
-        func.max(_K.queued_at).filter(_K.kind == rules.PING).label("pinged_at"),
-        func.max(_K.closed_at).filter(_K.result == rules.UNSENT).label("unsent_at"),
-        func.count().filter(_K.closed_at.is_(None)).label("open"),
-    ).group_by(_K.team_id)
+    team = whole(_T)
+    last = (
+        select(
+            team,
+            func.max(_K.closed_at).filter(_K.result == rules.ANSWERED).label("answered_at"),
+            func.max(_K.queued_at)
+            .filter(_K.kind == rules.CONFIRMATION, _K.result.in_(counted))
+            .label("asked_at"),
+            func.max(_K.queued_at).filter(_K.kind == rules.PING).label("pinged_at"),
+            func.max(_K.closed_at).filter(_K.result == rules.UNSENT).label("unsent_at"),
+            func.count().filter(_K.closed_at.is_(None)).label("open"),
+        )
+        .join(table_of(Team), _K.team_id == _T.id)
+        .group_by(team)
+    )
     known = {row.team_id: row for row in connection.execute(last)}
-    teams = select(_T.id, _T.slug, _T.timezone, _T.confirmed_at, _T.created_at, _T.profile)
+    heard = select(team, func.max(_T.confirmed_at)).group_by(team)
+    confirmed: dict[int, dt.datetime | None] = {row[0]: row[1] for row in connection.execute(heard)}
+    teams = select(_T.id, _T.slug, _T.timezone, _T.created_at, _T.profile)
     rows = connection.execute(teams.where(_T.retired_at.is_(None)).order_by(_T.id))
-    return [_standing(team, known.get(team.id)) for team in rows]
+    return [_standing(row, confirmed[row.id], known.get(row.id)) for row in rows]
 
 
-def _standing(team: Line, asked: Line | None) -> Standing:
+def _standing(team: Line, confirmed_at: dt.datetime | None, asked: Line | None) -> Standing:
     return Standing(
         id=team.id,
         slug=team.slug,
         zone=team.timezone,
         opted_out=rules.declines_tests(team.profile.get("opt_outs", ())),
         first_seen=team.created_at,
-        confirmed_at=team.confirmed_at,
+        confirmed_at=confirmed_at,
         answered_at=asked.answered_at if asked else None,
         asked_at=asked.asked_at if asked else None,
         pinged_at=asked.pinged_at if asked else None,
@@ -144,6 +151,12 @@ def in_use(teams: Collection[int]) -> set[tuple[int, str, str]]:
     """(team, kind, value) of every address in force in the entries of these teams, whatever its state."""
     found = queries.channels_of(sorted(teams), queries.EVERYBODY) if teams else {}
     return {(team, it.kind, it.value) for team, channels in found.items() for it in channels}
+
+
+def slugs_of(team_id: int) -> list[str]:
+    """The names in links of a team and of the entries that are part of it."""
+    chosen = select(_T.slug).where(_T.id.in_(entries_of(team_id)))
+    return list(db.session().connection().execute(chosen).scalars())
 
 
 def check_by_ref(ref: str, session: Session | None = None, *, lock: bool = False) -> Check | None:

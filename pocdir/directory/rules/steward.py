@@ -23,15 +23,12 @@ KINDS: Mapping[str, Kind] = {
     # A report about a country goes nowhere: routing falls to the next contact until somebody finds an address.
     "bouncing_national": Kind(100, PASSED_BY),
     "key_national": Kind(90, STAYS),  # a national team's new key: two stewards, or one and 72 hours
-    "claim_national": Kind(85, "lapses", 90 * DAY),
     "proposal_national": Kind(80, "lapses", 90 * DAY),
     "not_confirmed": Kind(70, "unresponsive", 14 * DAY),  # a national team; others move by themselves
     "quarantine": Kind(60, STAYS),  # the old data stays in force
-    "two_teams_one_address": Kind(50, STAYS),
     "lead_with_traffic": Kind(45, "leaves", 30 * DAY),  # after the last notification to it
     "key_expiring": Kind(40, "not_used", None),
     "unreachable": Kind(35, "leaves", 90 * DAY),  # another team without a working address
-    "claim": Kind(30, "lapses", 90 * DAY),
     "key": Kind(25, STAYS),
     "proposal": Kind(20, "lapses", 90 * DAY),
     "duplicate": Kind(10, "leaves", 90 * DAY),
