@@ -62,10 +62,12 @@ def put_address(
     evidence_digest: str | None = None,
     level: int | None = None,
     event: tuple[str, str] | None = None,
+    team: str | None = None,
 ) -> list[str]:
     """The same for an address found under the directory's lock; `level` is the reachability that it showed.
 
     `event`: (a team, the event that says this of it already), so that it is not said of that team twice.
+    `team`: in whose history it stands where no team uses the address any more.
     """
     using = select(whole_of(Channel.team_id)).where(Channel.address_id == address.id)
     slugs = sorted(session.execute(select(Team.slug).where(Team.id.in_(using))).scalars())
@@ -80,7 +82,7 @@ def put_address(
         address.version += 1  # links sent to it die
     said, address.evidence_event = event or ("", address.evidence_event)
     payload = {"kind": address.kind, "value": address.value, "state": state, "before": before}
-    for slug in (it for it in slugs if it != said):
+    for slug in (it for it in slugs or [team] if it and it != said):
         marked = append(
             session,
             type="contact.marked_bouncing" if state == "bouncing" else "contact.marked",

@@ -273,6 +273,8 @@ def test_an_address_that_goes_while_it_is_asked_does_not_stay_in_check(app):
     made.imported(made.file(made.team_json(channels=[made.channel("new@cert.example")])), now=NOW + DAY)
     work(NOW + 2 * DAY)
     assert (the_check().result, state()) == ("ended", "due")
+    marked = events_of_team("cert-example", types=["contact.marked"])[0]
+    assert (marked.payload["before"], marked.payload["state"]) == ("in-check", "due")
 
 
 def test_two_entries_of_one_team_have_one_year_of_letters_and_one_last_word(asking):

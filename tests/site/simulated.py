@@ -40,7 +40,7 @@ from pocdir.worker import JOBS
 from tests.accounts import made as people
 from tests.directory import made
 
-DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
+DAY, HOUR, MINUTE = dt.timedelta(days=1), dt.timedelta(hours=1), dt.timedelta(minutes=1)
 LISTS = ("one list", "another list")
 ZONES = ("Europe/Vienna", "Asia/Tokyo", "America/Lima", "Africa/Nairobi", "Pacific/Auckland", None)
 OTHER_KINDS = ("governmental", "sectoral", "academic", "provider", "vendor", "regional")
@@ -70,7 +70,7 @@ class World:
     """Teams, lists, stewards, and everything that happens to them on a day."""
 
     def __init__(self, app: Flask, *, teams: int, seed: int, start: dt.datetime) -> None:
-        self.app, self.now, self.chance = app, start, random.Random(seed)
+        self.app, self.start, self.now, self.chance = app, start, start, random.Random(seed)
         self.desks = {it.slug: it for it in self._made(teams)}
         self.dead: set[str] = set()  # mailboxes that bounce, known to the mail servers alone
         self.coming: list[tuple[dt.datetime, Callable[[], None]]] = []
@@ -108,14 +108,18 @@ class World:
 
     def day(self, number: int) -> None:
         """What happens on a day: the worker goes round, letters leave, people answer, lists are imported, mail dies."""
-        self.now += DAY
+        self.now = self.start + (number + 1) * DAY
         self.work()
+        self.now += HOUR
         self.post()
         note_letters(self.now)
+        self.now += HOUR
         for at, happens in [it for it in self.coming if it[0] <= self.now]:
             self.coming.remove((at, happens))
+            self.now += MINUTE  # of two events at one moment nobody can say which came first
             happens()
         self.mailboxes_die()
+        self.now += HOUR
         if number % 7 == 0:
             self.import_lists(number // 7)
             self.somebody_proposes()
@@ -253,6 +257,7 @@ class World:
         """Once a week all that stands on the desk, each thing one act; what was tried is not tried again at once."""
         before = self.acted.total()
         for item in desk(self.now):
+            self.now += MINUTE
             handle = getattr(self, f"_{item.kind.removesuffix('_national')}")
             if handle(item):
                 self.acted[item.kind] += 1

@@ -130,7 +130,7 @@ def close_what_ended(session: Session, check: Check, *, in_use: bool, now: dt.da
         return False
     _close(check, result, now)
     if result == rules.ENDED:
-        _move(session, address, states.ENDED, "what it was asked was ended", now)
+        _move(session, address, states.ENDED, "what it was asked was ended", now, team=team.slug)
     return True
 
 
@@ -143,7 +143,7 @@ def settle(session: Session, check: Check, *, in_use: bool, now: dt.datetime) ->
     address = check.address
     spoken = address.state == "verified" and address.state_since is not None and address.state_since > sent
     if not in_use:
-        _move(session, address, states.ENDED, "what it was asked was ended", now)
+        _move(session, address, states.ENDED, "what it was asked was ended", now, team=check.team.slug)
     elif not spoken:
         _move(session, address, states.UNANSWERED, f"no answer to our letter of {sent:%Y-%m-%d}", now)
     return True
@@ -371,6 +371,7 @@ def _move(
     *,
     level: int | None = None,
     event: tuple[str, str] | None = None,
+    team: str | None = None,
 ) -> None:
     """Move an address as the table says; a word from it counts also where it stays `verified`."""
     lock_directory(session, now=now)
@@ -378,5 +379,5 @@ def _move(
     if state != address.state or occasion == states.CONFIRMED:
         put_address(
             session, address, state=state, evidence=evidence, now=now, actor=actor, claimed_by=claimed_by,
-            level=level, event=event,
+            level=level, event=event, team=team,
         )  # fmt: skip
