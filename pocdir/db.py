@@ -6,9 +6,9 @@ import datetime as dt
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 from flask import Flask
@@ -166,25 +166,39 @@ def execute_many(
     """
     if not rows:
         return
-    dialect, names = connection.dialect, list(rows[0])
-    compiled = statement.compile(dialect=dialect, column_keys=names if isinstance(statement, Insert) else [])
-    order = list(compiled.positiontup or compiled.binds)
-    columns = [_column(compiled.binds[name], rows, dialect) for name in order]
+    sql, binds, positional = _as_sent(statement, connection.dialect, tuple(rows[0]))
+    columns = [_column(bind, rows, to_driver) for bind, to_driver in binds.values()]
     whole = zip(*columns, strict=True)
-    given: list[Any] = (
-        list(whole) if compiled.positional else [dict(zip(order, row, strict=True)) for row in whole]
-    )
-    connection.exec_driver_sql(str(compiled), given)
+    given: list[Any] = list(whole) if positional else [dict(zip(binds, row, strict=True)) for row in whole]
+    connection.exec_driver_sql(sql, given)
 
 
-def _column(bind: BindParameter[Any], rows: Sequence[Mapping[str, Any]], dialect: Dialect) -> Iterable[Any]:
-    """The values of one column as the driver takes them; each distinct time is changed only once."""
+_ToDriver = Callable[[Any], Any] | None
+
+
+@lru_cache(maxsize=64)
+def _as_sent(
+    statement: Insert | Update, dialect: Dialect, names: tuple[str, ...]
+) -> tuple[str, dict[str, tuple[BindParameter[Any], _ToDriver]], bool]:
+    """The statement's text, its parameters in their order, and whether they go by place: compiled only once."""
+    compiled = statement.compile(dialect=dialect, column_keys=names if isinstance(statement, Insert) else [])
+    binds = {name: compiled.binds[name] for name in compiled.positiontup or compiled.binds}
+    to_driver: dict[str, tuple[BindParameter[Any], _ToDriver]] = {
+        name: (bind, bind.type.dialect_impl(dialect).bind_processor(dialect)) for name, bind in binds.items()
+    }
+    return str(compiled), to_driver, compiled.positional
+
+
+def _column(
+    bind: BindParameter[Any], rows: Sequence[Mapping[str, Any]], to_driver: _ToDriver
+) -> Iterable[Any]:
+    """The values of one column as the driver takes them; of several times, each distinct one is changed once."""
     name = bind.key
     values = [row[name] for row in rows] if name in rows[0] else [bind.value] * len(rows)
-    to_driver = bind.type.dialect_impl(dialect).bind_processor(dialect)
     if to_driver is None:
         return values
-    return map(cache(to_driver) if isinstance(bind.type, UtcDateTime) else to_driver, values)
+    several = len(values) > 1 and isinstance(bind.type, UtcDateTime)
+    return map(cache(to_driver) if several else to_driver, values)
 
 
 def is_busy(error: DBAPIError) -> bool:
