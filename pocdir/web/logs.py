@@ -13,8 +13,10 @@ import structlog
 LONGEST_TRACE = 8_000  # characters
 _LEFT_OUT = "\n[...]\n"
 
-# Recipient links and one-time links carry their secret in the path; API tokens carry it in their text.
-_SECRETS = re.compile(r"(/r/entry/|/r/|/welcome/|/join/|pocdir_)[A-Za-z0-9_\-]+|([?&][^=\s\"']+=)[^&\s\"']*")
+# Links in letters and one-time links carry their secret in the path; API tokens carry it in their text.
+_SECRETS = re.compile(
+    r"(/r/entry/|/r/|/claim/|/proposed/|/welcome/|/join/|pocdir_)[A-Za-z0-9_\-]+|([?&][^=\s\"']+=)[^&\s\"']*"
+)
 
 
 def init(level: str) -> None:

@@ -157,6 +157,9 @@ def test_nothing_secret_is_said_or_logged(filled_sqlite: Place, tmp_path: Path) 
             "/r/RecipientTokenThatNobodyMayRead0123",
             "/welcome/WelcomeTokenThatNobodyMayRead0123",
             "/join/InvitationTokenThatNobodyMayRead0123",
+            "/claim/ClaimTokenThatNobodyMayRead0123",
+            "/proposed/NoticeTokenThatNobodyMayRead0123",
+            "/r/entry/EntryTokenThatNobodyMayRead0123",
             "/nowhere?q=192.0.2.55",
         ):
             service.get(path)

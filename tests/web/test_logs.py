@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
 
 from pocdir.web import logs
 
@@ -43,3 +44,10 @@ def test_a_long_trace_keeps_its_beginning_and_its_end(capsys: pytest.CaptureFixt
 def test_half_a_secret_is_not_kept_either(capsys: pytest.CaptureFixture[str]) -> None:
     trace = logged(capsys, "x" * 50_000 + "/r/" + "s3cret" * 1_000)
     assert "s3cret" not in trace
+
+
+def test_the_secret_of_every_link_is_blanked(app: Flask, capsys: pytest.CaptureFixture[str]) -> None:
+    links = [rule.rule for rule in app.url_map.iter_rules() if rule.rule.endswith("<token>")]
+    assert len(set(links)) == 6
+    for link in links:
+        assert "s3cret" not in logged(capsys, link.replace("<token>", "s3cret"))
