@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from flask_login import current_user
 
 from pocdir.accounts import guards, security
-from pocdir.accounts.models import User
+from pocdir.accounts.models import User, WebAuthn
 from pocdir.app import create_app
 from pocdir.config import Settings
 from pocdir.db import db, transaction
@@ -46,8 +46,8 @@ def test_what_flask_security_made_and_deleted_is_committed_too(
     made.person(now=now)
     with db.session.no_autoflush:
         user = store.find_user(email="anna@example.org")
-        store.create_webauthn(
-            user,
+        key = WebAuthn(
+            user_id=user.id,
             credential_id=b"1",
             public_key=b"2",
             name="key",
@@ -55,7 +55,9 @@ def test_what_flask_security_made_and_deleted_is_committed_too(
             usage="secondary",
             device_type="single_device",
             backup_state=False,
+            lastuse_datetime=now,
         )
+        store.put(key)
         store.commit()
         credential = store.find_webauthn(b"1")
         assert credential.user_id == user.id
