@@ -82,7 +82,8 @@ def put_address(
         address.version += 1  # links sent to it die
     said, address.evidence_event = event or ("", address.evidence_event)
     payload = {"kind": address.kind, "value": address.value, "state": state, "before": before}
-    for slug in (it for it in slugs or [team] if it and it != said):
+    named = slugs or ([team] if team else [])
+    for slug in (each for each in named if each != said):
         marked = append(
             session,
             type="contact.marked_bouncing" if state == "bouncing" else "contact.marked",

@@ -1,0 +1,60 @@
+"""Every feature's pages and API, in one list each: what the application puts under its roof."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+from flask_smorest import Blueprint as SmorestBlueprint
+
+from pocdir.accounts import pages as accounts_pages
+from pocdir.directory import api as directory_api
+from pocdir.directory import downloads
+from pocdir.directory import pages as directory_pages
+from pocdir.directory.checks import pages as checks_pages
+from pocdir.directory.claims import pages as claims_pages
+from pocdir.directory.keys import api as keys_api
+from pocdir.directory.keys import pages as keys_pages
+from pocdir.directory.merging import pages as merging_pages
+from pocdir.directory.proposals import api as proposals_api
+from pocdir.directory.proposals import pages as proposals_pages
+from pocdir.directory.quarantine import api as quarantine_api
+from pocdir.directory.quarantine import pages as quarantine_pages
+from pocdir.incidents import api as incidents_api
+from pocdir.incidents import pages as incidents_pages
+from pocdir.latency import api as latency_api
+from pocdir.latency import pages as latency_pages
+from pocdir.outreach import api as outreach_api
+from pocdir.outreach.pages import incident, notifications, recipient, spreadsheet
+from pocdir.site.api import health
+from pocdir.site.api import lookup as lookup_api
+from pocdir.site.pages import lookup as lookup_pages
+from pocdir.site.pages import outbox as outbox_pages
+from pocdir.site.pages import published, steward, team
+
+SITE = (lookup_pages, published, team, steward, outbox_pages)  # one blueprint, a file for each subject
+OUTREACH = (incident, notifications, recipient, spreadsheet)
+PAGES: tuple[Blueprint, ...] = (
+    health.blueprint,
+    SITE[0].blueprint,
+    accounts_pages.blueprint,
+    directory_pages.blueprint,
+    merging_pages.blueprint,
+    quarantine_pages.blueprint,
+    proposals_pages.blueprint,
+    claims_pages.blueprint,
+    checks_pages.blueprint,
+    keys_pages.blueprint,
+    incidents_pages.blueprint,
+    OUTREACH[0].blueprint,
+    latency_pages.blueprint,
+)
+APIS: tuple[SmorestBlueprint, ...] = (
+    directory_api.blueprint,
+    quarantine_api.blueprint,
+    downloads.blueprint,
+    proposals_api.blueprint,
+    keys_api.blueprint,
+    incidents_api.blueprint,
+    outreach_api.blueprint,
+    latency_api.blueprint,
+    lookup_api.blueprint,
+)
