@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pocdir.accounts import queries, rules
 from pocdir.core import clock
 from pocdir.core.errors import Forbidden, Unauthenticated
+from pocdir.db import Line
 from pocdir.web import limits
 from pocdir.web.errors import MACHINE_PATHS
 
@@ -160,7 +161,7 @@ def _by_steward(created_by: str) -> bool:
     return created_by == rules.OPERATOR or queries.is_steward(created_by.removeprefix("user:"))
 
 
-def _person(rows: Sequence[queries.AnyRow]) -> Principal:
+def _person(rows: Sequence[Line]) -> Principal:
     first = rows[0]
     current = next((row for row in rows if row.workspace_id == first.current_id), first)
     site_roles = frozenset(row.site_role for row in rows if row.site_role)

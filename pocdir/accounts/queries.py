@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
-from sqlalchemy import Row, bindparam, column, func, select, table
+from sqlalchemy import bindparam, column, func, select, table
 from sqlalchemy import true as sql_true
 from sqlalchemy.orm import Session
 
@@ -21,9 +21,7 @@ from pocdir.accounts.models import (
     Workspace,
 )
 from pocdir.core.errors import Invalid, NotFound
-from pocdir.db import Base, db, looking_up
-
-AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+from pocdir.db import Base, Line, db, looking_up
 
 _users, _sign_ins, _workspaces = User.__table__, SignIn.__table__, Workspace.__table__
 _members, _contacts, _tokens = Membership.__table__, TeamContact.__table__, ApiToken.__table__
@@ -97,7 +95,7 @@ _CREDENTIALS = select(_users.c.id, _users.c.ref, _users.c.password, _users.c.act
 )
 
 
-def token_row(prefix: str) -> AnyRow | None:
+def token_row(prefix: str) -> Line | None:
     """The kept half of a token with its workspace's slug, whether or not it still counts."""
     with looking_up() as connection:
         return connection.execute(_TOKEN, {"prefix": prefix}).first()
@@ -109,14 +107,14 @@ def is_steward(user_ref: str) -> bool:
         return connection.execute(_STEWARD, {"ref": user_ref}).first() is not None
 
 
-def person_rows(sign_in: str, uniquifier: str, now: dt.datetime) -> Sequence[AnyRow]:
+def person_rows(sign_in: str, uniquifier: str, now: dt.datetime) -> Sequence[Line]:
     """The person of a live sign-in, a row for each of their workspaces and site roles; none: nobody."""
     with looking_up() as connection:
         values = {"sign_in": sign_in, "uniquifier": uniquifier, "now": now}
         return connection.execute(_PERSON, values).all()
 
 
-def credentials(email: str) -> AnyRow | None:
+def credentials(email: str) -> Line | None:
     """id, ref, password (hash) and active of the account with this address; its read has ended."""
     with looking_up() as connection:
         return connection.execute(_CREDENTIALS, {"email": email}).first()

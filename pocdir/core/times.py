@@ -42,8 +42,3 @@ def duration(text: str) -> dt.timedelta:
             "duration_invalid", f"{text[:40]!r} is no length of time; write P2D or PT36H (no months or years)"
         )
     return parsed
-
-
-def duration_text(length: dt.timedelta) -> str:
-    """ISO 8601 of a length of time: `P2D`, `PT36H`."""
-    return str(isodate.duration_isoformat(length))

@@ -83,8 +83,7 @@ def import_records(
     origin: str,
     now: dt.datetime,
     actor: str,
-    format: str = "",
-    given: Given | None = None,
+    given: Given = Given(),
     apply: bool = True,
     force: bool = False,
     progress: Callable[[str], None] = lambda _: None,
@@ -122,7 +121,7 @@ def import_records(
         return ImportResult(status, source.source, change, reasons, version, waits, found.refused)
     if force:
         found = Sorted(change, doubts=found.doubts)
-    refs = _quarantined(session, found, given or Given(format), source_id, source.source, origin, now, actor)
+    refs = _quarantined(session, found, given, source_id, source.source, origin, now, actor)
     version = queries.directory_version()
     if found.applies:
         version = write(

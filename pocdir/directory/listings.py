@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from pocdir.core import codes
 from pocdir.core.errors import Invalid
 from pocdir.core.text import fold
-from pocdir.db import db
+from pocdir.db import Line, db
 from pocdir.directory import queries
 from pocdir.directory.checks.queries import standings
 from pocdir.directory.formats.values import domain
@@ -156,7 +156,7 @@ def _live(team: rules.Team) -> list[str]:
     return [channel.value for channel in team.channels if channel.state not in rules.DEAD_STATES]
 
 
-def last_imports(limit: int = 20) -> list[queries.Line]:
+def last_imports(limit: int = 20) -> list[Line]:
     """The last imports that changed something or wait for a person, newest first."""
     statement = select(*_I, _S.name.label("source")).join(Source.__table__, _I.source_id == _S.id)
     return list(db.session().connection().execute(statement.order_by(_I.id.desc()).limit(limit)))

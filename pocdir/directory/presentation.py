@@ -8,9 +8,10 @@ from dataclasses import asdict
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pocdir.db import Line
 from pocdir.directory import dates, listings, queries
 from pocdir.directory.keys import queries as keys
-from pocdir.directory.queries import Entry, Line
+from pocdir.directory.queries import Entry
 from pocdir.directory.reading import Reading
 from pocdir.directory.rules import record as rules
 

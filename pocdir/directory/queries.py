@@ -6,12 +6,12 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from pocdir.core import times
 from pocdir.core.errors import Invalid, NotFound
-from pocdir.db import db
+from pocdir.db import Line, db
 from pocdir.directory.formats.profile import FACTS
 from pocdir.directory.keys import queries as keys
 from pocdir.directory.keys.rules import pinned_on
@@ -25,7 +25,6 @@ from pocdir.directory.reading import NOW, Reading
 from pocdir.directory.reading import reading as reading_at
 from pocdir.directory.rules import record as rules
 
-Line = Row[*tuple[Any, ...]]
 PUBLIC = frozenset({"public"})
 EVERYBODY = frozenset(rules.AUDIENCES)
 _NOT_THEN = "no team had this name here then"

@@ -9,11 +9,9 @@ from typing import Any
 
 from sqlalchemy import Select, func, or_, select
 
-from pocdir.db import table_of
+from pocdir.db import Rows, table_of
 from pocdir.directory.models import Team
 from pocdir.directory.past import Tables, standing
-
-Rows = Select[Any]
 
 
 @dataclass(frozen=True, slots=True)

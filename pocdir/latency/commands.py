@@ -18,9 +18,7 @@ DAY = 86_400
 
 @click.command()
 @click.option("--by", type=click.Choice(BY), help="Groups side by side.")
-@click.option(
-    "--level", type=click.Choice(list(queries.LEVELS)), default="acknowledgement", show_default=True
-)
+@click.option("--level", type=click.Choice(queries.LEVELS), default="acknowledgement", show_default=True)
 @click.option("--sent-level", type=click.Choice(SENT_LEVELS), default="P0", show_default=True)
 @click.option("--team", help="Only notifications to this team.")
 @click.option("--workspace", help="Whose notifications; not needed where there is one workspace.")

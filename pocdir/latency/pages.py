@@ -34,7 +34,7 @@ def responsiveness() -> str:
     return render_template(
         "latency/responsiveness.html",
         **_chosen(query),
-        levels=list(queries.LEVELS),
+        levels=queries.LEVELS,
         groupings=BY,
         teams=queries.teams_told(g.principal),
         overall=rules.group("all", _("all"), overall, [each.end for each in found]),

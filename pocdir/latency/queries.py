@@ -10,9 +10,8 @@ from typing import NamedTuple
 from flask import current_app
 from sqlalchemy import func, select
 
-from pocdir.accounts.queries import AnyRow
 from pocdir.core.codes import name_of
-from pocdir.db import db
+from pocdir.db import Line, db
 from pocdir.directory.models import Team
 from pocdir.directory.reading import entries_called, whole_of
 from pocdir.incidents.models import Incident
@@ -35,14 +34,9 @@ from pocdir.outreach.queries.notifications import Viewer, seen_by
 from pocdir.outreach.rules.corrections import counting
 from pocdir.outreach.rules.fold import First, Firsts, State, Verdict, is_undated, state_of
 
-LEVELS = {
-    "delivered": "delivered",
-    "receipt": "receipt",
-    "acknowledgement": "acknowledgement",
-    "answer": "answer",
-    "remediation_claimed": "remediation_claimed",
-    "remediation_observed": "remediation_observed",
-}
+LEVELS = (  # by their names in Firsts
+    "delivered", "receipt", "acknowledgement", "answer", "remediation_claimed", "remediation_observed",
+)  # fmt: skip
 # Nobody who was told for information owes one of these; a test message is no report.
 ASKED_FOR = ("receipt", "acknowledgement", "answer")
 REMEDIATION = ("remediation_claimed", "remediation_observed")
@@ -142,7 +136,7 @@ def teams_told(viewer: Viewer) -> list[tuple[str, str]]:
 
 def first_of(first: Firsts, level: str) -> First | None:
     """The event that first reached the level; what a machine may have posted stays out of the figures."""
-    mark: First | None = getattr(first, LEVELS[level])
+    mark: First | None = getattr(first, level)
     return mark if mark is not None and not mark.may_be_automatic else None
 
 
@@ -201,7 +195,7 @@ def _end(
     return end, at
 
 
-def _case(row: AnyRow, told: Record, level: str, now: dt.datetime, closed_at: dt.datetime | None) -> Case:
+def _case(row: Line, told: Record, level: str, now: dt.datetime, closed_at: dt.datetime | None) -> Case:
     sent, state = told.sent, told.state
     reached, start = first_of(state.first, level), state.first.handed_over
     # A delivery report or ticket mail does not start the clock that it stops.
@@ -224,7 +218,7 @@ def _case(row: AnyRow, told: Record, level: str, now: dt.datetime, closed_at: dt
     )
 
 
-def _notifications(viewer: Viewer, teams: Collection[str] | None) -> Sequence[AnyRow]:
+def _notifications(viewer: Viewer, teams: Collection[str] | None) -> Sequence[Line]:
     """Whose they are, and to whom."""
     statement = (
         select(_N.ref, _T.slug, _T.name, _T.kind, _T.country)

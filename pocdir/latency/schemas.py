@@ -19,7 +19,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 class CurveQuery(Schema):
     """Which notifications, and how far they must have come."""
 
-    level = fields.String(load_default="acknowledgement", validate=validate.OneOf(tuple(LEVELS)))
+    level = fields.String(load_default="acknowledgement", validate=validate.OneOf(LEVELS))
     since = Moment(load_default=None)
     until = Moment(load_default=None)
     team = Text(max=100, load_default=None)

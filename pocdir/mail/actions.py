@@ -84,12 +84,7 @@ def enqueue(
     address, reference = _address(to), notification or ref
     label = labels.parse(tlp) if tlp else None
     row = {
-        "ref": ref,
-        "key": key,
-        "kind": kind,
-        "team": team,
-        "notification": notification,
-        "to": address,
+        "ref": ref, "key": key, "kind": kind, "team": team, "notification": notification, "to": address,
         "domain": domain_of(address),
         "subject": headers.subject(subject, reference=reference, tlp=label),
         "body": message.text_of(body, label),
@@ -105,12 +100,18 @@ def enqueue(
         "next_attempt_at": not_before or now,
         "expires_at": expires_at,
         "created_at": now,
-    }
+    }  # fmt: skip
+    return _put_once(session, row)
+
+
+def _put_once(session: Session, row: dict[str, Any]) -> Queued:
+    """The letter of this row, or the one that stands under its key already."""
     connection, table = session.connection(), table_of(Mail)
     insert = _INSERT[connection.dialect.name](table).on_conflict_do_nothing(index_elements=["key"])
     if connection.execute(insert.returning(table.c.ref), row).first() is not None:
-        return Queued(ref, row["message_id"], True)  # type: ignore[arg-type]
-    kept = connection.execute(select(table.c.ref, table.c.message_id).where(table.c.key == key)).one()
+        return Queued(row["ref"], row["message_id"], True)
+    chosen = select(table.c.ref, table.c.message_id).where(table.c.key == row["key"])
+    kept = connection.execute(chosen).one()
     return Queued(kept.ref, kept.message_id, False)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import NotFound
 from pocdir.db import db
-from pocdir.mail.models import CLAIMED, QUEUED, SENT, UNSENT, WAITING, Mail, MailDomain
+from pocdir.mail.models import CLAIMED, QUEUED, SENT, WAITING, Mail, MailDomain
 from pocdir.mail.rules import schedule
 
 
@@ -20,11 +20,6 @@ def mail(ref: str, session: Session | None = None) -> Mail:
     if found is None:
         raise NotFound("mail_unknown", "there is no such letter in the outbox")
     return found
-
-
-def by_key(session: Session, key: str) -> Mail | None:
-    """The letter that was queued under this key."""
-    return session.scalar(select(Mail).where(Mail.key == key))
 
 
 def unreported(session: Session, *, kinds: Sequence[str], limit: int = 100) -> Sequence[Mail]:
@@ -41,18 +36,6 @@ def unreported(session: Session, *, kinds: Sequence[str], limit: int = 100) -> S
         .with_for_update(skip_locked=True)
     )
     return session.scalars(statement).all()
-
-
-def sent_since(session: Session, *, kinds: Sequence[str], since: dt.datetime) -> Sequence[Mail]:
-    """Letters of these kinds that were sent at `since` or later, in that order."""
-    statement = select(Mail).where(Mail.kind.in_(kinds), Mail.state == SENT, Mail.sent_at >= since)
-    return session.scalars(statement.order_by(Mail.sent_at, Mail.id)).all()
-
-
-def failed_since(session: Session, *, kinds: Sequence[str], since: dt.datetime) -> Sequence[Mail]:
-    """Letters of these kinds that ended unsent (failed, dead, stale) at `since` or later, in that order."""
-    statement = select(Mail).where(Mail.kind.in_(kinds), Mail.state.in_(UNSENT), Mail.settled_at >= since)
-    return session.scalars(statement.order_by(Mail.settled_at, Mail.id)).all()
 
 
 def written_to(session: Session, *, team: str, kinds: Sequence[str], since: dt.datetime) -> Sequence[Mail]:

@@ -60,7 +60,7 @@ def imported(
             origin=parsed.origin,
             now=now,
             actor="operator",
-            format=name,
+            given=actions.Given(name),
             **more,
         )
 

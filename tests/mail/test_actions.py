@@ -244,14 +244,8 @@ def test_the_room_that_queued_it_reads_every_end_once(app: Flask, now: dt.dateti
         actions.report(ended, now=now)
     with transaction() as session:
         assert queries.unreported(session, kinds=["confirmation"]) == []
-        assert [m.ref for m in queries.sent_since(session, kinds=["confirmation"], since=now)] == [sent]
-        assert [m.ref for m in queries.failed_since(session, kinds=["confirmation"], since=now)] == [failed]
-        assert [
-            m.ref for m in queries.written_to(session, team="cert", kinds=["confirmation"], since=now)
-        ] == [
-            sent,
-            waits,
-        ]
+        written = queries.written_to(session, team="cert", kinds=["confirmation"], since=now)
+        assert [mail.ref for mail in written] == [sent, waits]
     act(actions.retry, failed, now, actor="user:1")
     claim(now)
     act(actions.mark_sent, failed, now)

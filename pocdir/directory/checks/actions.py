@@ -201,21 +201,13 @@ def confirm(
     entry = queries.entry(slug, audiences=queries.EVERYBODY)
     if (kind, value) not in {(it.kind, it.value) for it in entry.channels}:
         raise NotFound("address_unknown", "this team has no such address here", where="value")
-    before_state = address.state
+    payload = {
+        "kind": kind, "value": value, "before": address.state, "via": via, "evidence": evidence,
+        "state": states.after(address.state, states.CONFIRMED), "reachability": PERSON,
+    }  # fmt: skip
     event = append(
-        session,
-        type="contact.confirmed",
-        now=now,
-        actor=actor,
-        claimed_by=claimed_by,
-        assurance=assurance,
-        team=slug,
-        payload={
-            "kind": kind, "value": value, "before": before_state, "via": via, "evidence": evidence,
-            "state": states.after(before_state, states.CONFIRMED), "reachability": PERSON,
-        },
-        scope=once[0],
-        idempotency_key=once[1],
+        session, type="contact.confirmed", now=now, actor=actor, claimed_by=claimed_by, assurance=assurance,
+        team=slug, payload=payload, scope=once[0], idempotency_key=once[1],
     )  # fmt: skip
     assert event is not None  # noqa: S101 - its key was looked for under the directory's lock
     said = evidence or f"confirmed by the team on {now:%Y-%m-%d}"
@@ -226,7 +218,8 @@ def confirm(
         _move(session, _address(session, *other), states.VOUCHED, said, now, actor, claimed_by)
     keep(session.connection(), table_of(Team), [team.id], now)
     team.confirmed_at = now
-    for each in {it.id: it for it in (check, *checks.under_way(session, team_id=team.id)) if it}.values():
+    asked = checks.under_way(session, team_id=team.id)
+    for each in {it.id: it for it in (check, *asked) if it}.values():
         _close(each, rules.CONFIRMED, now)
         each.level = max(each.level or 0, PERSON)
     _withdraw_letters(session, slug, now)

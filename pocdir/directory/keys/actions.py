@@ -58,24 +58,11 @@ def propose(
     """
     lock_directory(session, now=now)
     team = directory.team_by_slug(slug, session, lock=True)
-    known = next(
-        (
-            it
-            for it in queries.of_team(slug, states=OPEN, session=session)
-            if it.fingerprint == key.fingerprint
-        ),
-        None,
-    )
+    ours = queries.of_team(slug, states=OPEN, session=session)
+    known = next((it for it in ours if it.fingerprint == key.fingerprint), None)
     if known is not None and "revoked" in key.reasons:
         return _revoke(session, known, key, now, actor, claimed_by)
-    if key.reasons or queries.was_revoked(session, key.fingerprint, now=now):
-        words = in_words(key.reasons or ("revoked",))
-        raise Invalid(
-            "key_unusable",
-            f"this key must not be used: {'; '.join(words)}",
-            where="key",
-            errors={"key": words},
-        )
+    _require_usable(session, key, now)
     addresses = serves(
         key.addresses, queries.emails(session, team.id), address or (known.stated if known else None)
     )
@@ -102,6 +89,13 @@ def propose(
     if decision.needed.notice:
         letters.send_notice(session, row, decision, mail_domain=mail_domain, now=now)
     return row
+
+
+def _require_usable(session: Session, key: openpgp.Key, now: dt.datetime) -> None:
+    if key.reasons or queries.was_revoked(session, key.fingerprint, now=now):
+        words = in_words(key.reasons or ("revoked",))
+        message = f"this key must not be used: {'; '.join(words)}"
+        raise Invalid("key_unusable", message, where="key", errors={"key": words})
 
 
 def approve(session: Session, *, ref: str, now: dt.datetime, actor: str) -> TeamKey:

@@ -16,7 +16,6 @@ CONFIRMATION, PING = KINDS = ("confirmation", "ping")
 CONFIRMED, ANSWERED, UNANSWERED, UNDELIVERABLE, UNSENT, ENDED = RESULTS = (
     "confirmed", "answered", "unanswered", "undeliverable", "unsent", "ended",
 )  # fmt: skip
-BY_A_PERSON = (CONFIRMED, ANSWERED)
 
 # Every kind of letter to a team about its own entry: all of them together keep within the four a year.
 REMINDER = {kind: f"{kind}_reminder" for kind in KINDS}

@@ -25,7 +25,6 @@ CONFIDENCES = ("high", "medium", "low")
 HOST_KINDS = (
     "independent", "ministry", "regulator", "police", "intelligence", "military", "company", "university",
 )  # fmt: skip
-SELF = "self"  # declared by: the team itself
 LAW_ENFORCEMENT = ("no", "with-consent", "when-required-by-law", "yes")  # are reports passed on to it?
 LINES = ("first", "second")  # answers whoever comes, or other teams
 # What a report has to be; a machine can check each. `feeds`: takes feeds and does not confirm singly.

@@ -18,12 +18,9 @@ FIRST_YEAR, LAST_YEAR = 1990, 2200  # a pause moves a clock: its end must still 
 # The forms a value may have. Those of SEALED hold words that somebody has typed, or what follows from them: they
 # are sealed wherever they stand. The others have no room for a name or an address of a person.
 TEXT, LINE, TEXTS, OBJECTS, DIGEST = SEALED = ("text", "line", "texts", "objects", "digest")
-CHOICE, CHOICES, STATUS, LANGUAGE, REF, TIME, DURATION, INTEGER, BOOLEAN = PLAIN = (
+CHOICE, CHOICES, STATUS, LANGUAGE, REF, TIME, DURATION, INTEGER, BOOLEAN = (
     "choice", "choices", "status", "language", "ref", "time", "duration", "integer", "boolean",
 )  # fmt: skip
-JSON_TYPES = dict.fromkeys((*SEALED, *PLAIN), "string") | {
-    INTEGER: "integer", BOOLEAN: "boolean", CHOICES: "array", TEXTS: "array", OBJECTS: "array",
-}  # fmt: skip
 _PATTERNS = {  # form -> what it looks like, and in words
     # RFC 5321, section 4.2, and RFC 3463, section 2
     STATUS: (
@@ -51,11 +48,6 @@ class Name:
     def sealed(self) -> bool:
         """Whether its values are personal or TLP-bound: then they are committed to, and may be erased."""
         return self.form in SEALED
-
-    @property
-    def json_type(self) -> str:
-        """`string`, `integer`, `boolean` or `array`."""
-        return JSON_TYPES[self.form]
 
 
 def kept(name: Name, value: Any) -> Any:

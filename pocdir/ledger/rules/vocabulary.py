@@ -28,8 +28,6 @@ from pocdir.ledger.rules.payload import (
     kept,
 )
 
-VERSION = 1
-
 CHANNEL_KINDS = ("email", "phone", "form", "api", "signal", "matrix", "postal")
 ADDRESS_STATES = ("unverified", "verified", "due", "in-check", "unresponsive", "bouncing", "withdrawn")
 ORIGINS = ("manual", "imported")
