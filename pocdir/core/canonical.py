@@ -10,6 +10,7 @@ from typing import Any
 import rfc8785
 
 _LARGEST = 2**53 - 1
+_PLAIN = frozenset({str, bool, type(None)})
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -24,16 +25,15 @@ def canonical_json(value: Any) -> bytes:
 
 def _is_simple(value: Any) -> bool:
     kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return True
     if kind is dict:
-        for name, item in value.items():
-            if type(name) is not str or not name.isascii() or not _is_simple(item):
-                return False
-        return True
-    if kind is list:
-        return all(map(_is_simple, value))
-    return kind is int and -_LARGEST <= value <= _LARGEST
+        if not all(type(name) is str and name.isascii() for name in value):
+            return False
+        items = value.values()
+    elif kind is list:
+        items = value
+    else:
+        return kind in _PLAIN or (kind is int and -_LARGEST <= value <= _LARGEST)
+    return all(type(item) in _PLAIN or _is_simple(item) for item in items)
 
 
 def sha256(data: bytes) -> bytes:

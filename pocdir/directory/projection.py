@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, Table, bindparam, select, update
 
@@ -22,6 +22,39 @@ MISSING: dict[str, Any] = {
 }  # fmt: skip  # the columns that are facts; all others are in the profile
 PROJECTED = (*MISSING, "name", "profile", "folded_name", "lead", "retired_at")
 _TEAM, _FACT, _SOURCE = (cast(Table, model.__table__) for model in (Team, TeamFact, Source))
+_UPDATE = (
+    update(_TEAM)
+    .where(_TEAM.c.id == bindparam("row"))
+    .values({name: bindparam(f"new_{name}", type_=_TEAM.c[name].type) for name in PROJECTED})
+)
+
+
+class Fact(NamedTuple):
+    """One field as one source says it."""
+
+    field: str
+    value: Any
+    origin: str
+    confidence: str
+    source_kind: str | None
+    as_of: str
+    source: str
+
+    def order(self) -> tuple[Any, ...]:
+        """Sorts facts, the one in force first."""
+        return rules.precedence(*self[2:])
+
+    def teller(self) -> tuple[str, str]:
+        """Whose row it is."""
+        return self.source, self.origin
+
+
+def new_team(slug: str, facts: Sequence[Fact], now: dt.datetime) -> dict[str, Any]:
+    """The row of a team that was not there before; one of which no fact is said is retired from the first."""
+    nothing = {**MISSING, "name": slug, "profile": {}, "folded_name": slug, "lead": False, "retired_at": None}
+    columns = _columns(slug, facts, now, nothing, ())
+    times = dict.fromkeys(("created_at", "updated_at", "recorded_at"), now)
+    return {"slug": slug, "revision": 1, **times, **columns}
 
 
 def project(connection: Connection, teams: Mapping[int, str], now: dt.datetime) -> list[str]:
@@ -34,36 +67,33 @@ def project(connection: Connection, teams: Mapping[int, str], now: dt.datetime) 
         _SOURCE.c.kind, _FACT.c.as_of, _SOURCE.c.name,
     ).join(_SOURCE, _FACT.c.source_id == _SOURCE.c.id)  # fmt: skip
     parts = _parts(connection, list(teams))
-    said: dict[int, list[Any]] = {number: [] for number in teams}
+    said: dict[int, list[tuple[int, Fact]]] = {number: [] for number in teams}
     for some in _batches(list({*teams, *parts})):
-        for row in connection.execute(chosen.where(_FACT.c.team_id.in_(some))):
-            for number in {row.team_id, parts[row.team_id].into if row.team_id in parts else row.team_id}:
+        for team, *fact in connection.execute(chosen.where(_FACT.c.team_id.in_(some))):
+            for number in {team, parts[team].into if team in parts else team}:
                 if number in said:
-                    said[number].append(row)
+                    said[number].append((team, Fact(*fact)))
     for number, facts in said.items():  # of what one source says alike of two, the team's own comes first
-        facts.sort(key=lambda row, number=number: (row.team_id != number, row.team_id))  # type: ignore[misc]
+        facts.sort(key=lambda of, number=number: (of[0] != number, of[0]))  # type: ignore[misc]
     stood = _stood(connection, list(teams))
     called: dict[int, list[str]] = {}
     for part in parts.values():
         called.setdefault(part.into, []).append(part.slug)
     rows = {
-        number: _columns(teams[number], facts, now, stood[number], called.get(number, ()))
+        number: _columns(
+            teams[number], [fact for _, fact in facts], now, stood[number], called.get(number, ())
+        )
         for number, facts in said.items()
     }
     for number in _merged(connection, list(teams)):
         rows[number]["retired_at"] = stood[number]["retired_at"] or now
     changed = {number: row for number, row in rows.items() if row != stood[number]}
     keep(connection, _TEAM, list(changed), now)
-    if changed:
-        new = {name: bindparam(f"new_{name}", type_=_TEAM.c[name].type) for name in PROJECTED}
-        execute_many(
-            connection,
-            update(_TEAM).where(_TEAM.c.id == bindparam("row")).values(new),
-            [
-                {"row": number, **{f"new_{name}": value for name, value in row.items()}}
-                for number, row in changed.items()
-            ],
-        )
+    new = [
+        {"row": number, **{f"new_{name}": value for name, value in row.items()}}
+        for number, row in changed.items()
+    ]
+    execute_many(connection, _UPDATE, new)
     return [teams[number] for number, row in changed.items() if row["parent"]]
 
 
@@ -131,7 +161,7 @@ def raise_revision(connection: Connection, teams: Sequence[int], now: dt.datetim
 
 
 def _columns(
-    slug: str, facts: Sequence[Any], now: dt.datetime, stood: Mapping[str, Any], parts: Sequence[str]
+    slug: str, facts: Sequence[Fact], now: dt.datetime, stood: Mapping[str, Any], parts: Sequence[str]
 ) -> dict[str, Any]:
     """The PROJECTED columns; of a team that nobody names any more, those that stood, and since when it is retired.
 
@@ -139,9 +169,7 @@ def _columns(
     """
     if not facts:
         return {**stood, "retired_at": stood["retired_at"] or now}
-    first = rules.facts_in_force(
-        facts, lambda row: rules.precedence(*row[3:8]), lambda row: (row.name, row.origin)
-    )
+    first = rules.facts_in_force(facts, Fact.order, Fact.teller)
     said = {name: row.value for name, row in first.items() if row.value is not None}
     if "memberships" in first and first["memberships"].origin != "manual":
         said["memberships"] = _every_membership(facts)
@@ -158,10 +186,10 @@ def _columns(
     }  # fmt: skip
 
 
-def _every_membership(facts: Sequence[Any]) -> list[Any]:
+def _every_membership(facts: Sequence[Fact]) -> list[Any]:
     """Each source knows some: all of them by name, each as the better source says it."""
     told = [row for row in facts if row.field == "memberships"]
-    told.sort(key=lambda row: rules.precedence(*row[3:8]), reverse=True)
+    told.sort(key=Fact.order, reverse=True)
     by_name = {item["name"]: item for row in told for item in row.value or ()}
     return [by_name[name] for name in sorted(by_name)]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -35,6 +35,8 @@ _TEAM, _FACT, _ADDRESS, _CHANNEL, _RESPONSIBILITY, _SOURCE, _VERSION = (
     for model in (Team, TeamFact, Address, Channel, Responsibility, Source, DirectoryVersion)
 )
 _TABLE_OF: dict[str, Table] = {"fact": _FACT, "channel": _CHANNEL, "responsibility": _RESPONSIBILITY}
+_INSERT = {kind: insert(table) for kind, table in _TABLE_OF.items()}
+_INSERT_TEAM, _INSERT_ADDRESS = insert(_TEAM), insert(_ADDRESS)
 _WORDS = {
     "fact": ("value",),
     "channel": ("withdrawn", *CHANNEL_WORDS),
@@ -192,8 +194,10 @@ def _write_some(
     connection: Connection, batches: Sequence[Batch], slugs: Sequence[str], now: dt.datetime
 ) -> list[str]:
     """The rows of these teams and their own columns; the slugs of those that have another parent now."""
-    teams = _teams(connection, slugs, now)
-    batches = [_with_rows(connection, batch, list(teams.values())) for batch in batches]
+    known = _team_ids(connection, slugs)
+    made = _new_teams(connection, batches, [slug for slug in slugs if slug not in known], now)
+    teams = known | _team_ids(connection, [row["slug"] for row in made])
+    batches = [_with_rows(connection, batch, list(known.values())) for batch in batches]
     wanted = {key[2:4] for batch in batches for key in batch.diff.added if key[0] == "channel"}
     addresses = _addresses(connection, wanted, now)
     for batch in batches:
@@ -201,11 +205,11 @@ def _write_some(
         _update(connection, batch, now)
         _delete(connection, batch, now)
     said = {key[1] for b in batches for key in (*b.diff.added, *b.diff.changed, *b.diff.removed)}
-    changed = [teams[slug] for slug in slugs if slug in said]
-    wholes = projection.wholes(connection, list(teams.values()))
-    parents = projection.project(connection, {number: slug for slug, number in teams.items()} | wholes, now)
+    changed = [known[slug] for slug in known if slug in said]
+    wholes = projection.wholes(connection, list(known.values()))
+    parents = projection.project(connection, {number: slug for slug, number in known.items()} | wholes, now)
     projection.raise_revision(connection, list({*changed, *projection.wholes(connection, changed)}), now)
-    return parents
+    return parents + [row["slug"] for row in made if row["parent"]]
 
 
 def _with_rows(connection: Connection, batch: Batch, teams: Sequence[int]) -> Batch:
@@ -231,17 +235,22 @@ def _stored() -> Iterator[tuple[str, Table, Any]]:
         yield kind, table, selected.join(_ADDRESS) if kind == "channel" else selected
 
 
-def _teams(connection: Connection, slugs: Collection[str], now: dt.datetime) -> dict[str, int]:
-    """The row of each team by its slug; missing ones are made, to be projected from what is said of them."""
-    known = _team_ids(connection, slugs)
-    new = [slug for slug in sorted(slugs) if slug not in known]
-    if not new:
-        return known
-    first = {**projection.MISSING, "lead": False, "created_at": now, "updated_at": now, "revision": 0}
-    first |= {"profile": {}, "recorded_at": now}
-    rows = [{**first, "slug": slug, "name": slug, "folded_name": slug} for slug in new]
-    execute_many(connection, insert(_TEAM), rows)
-    return known | _team_ids(connection, new)
+def _new_teams(
+    connection: Connection, batches: Sequence[Batch], slugs: Sequence[str], now: dt.datetime
+) -> list[dict[str, Any]]:
+    """Make the rows of teams that are not there yet, as these batches say them."""
+    if not slugs:
+        return []
+    kinds = {row.id: row.kind for row in connection.execute(select(_SOURCE.c.id, _SOURCE.c.kind))}
+    said: dict[str, list[projection.Fact]] = {slug: [] for slug in slugs}
+    for batch in batches:
+        for (what, slug, *rest), it in batch.diff.added.items():
+            if what == "fact" and slug in said:
+                told = (batch.origin, it.confidence, kinds[batch.source_id], it.as_of, batch.source)
+                said[slug].append(projection.Fact(rest[0], it.values["value"], *told))
+    rows = [projection.new_team(slug, facts, now) for slug, facts in said.items()]
+    execute_many(connection, _INSERT_TEAM, rows)
+    return rows
 
 
 def _team_ids(connection: Connection, slugs: Collection[str]) -> dict[str, int]:
@@ -256,20 +265,25 @@ def _team_ids(connection: Connection, slugs: Collection[str]) -> dict[str, int]:
 def _addresses(connection: Connection, wanted: Collection[Key], now: dt.datetime) -> dict[Key, int]:
     """The row of each (kind, value); missing ones are made, unverified."""
     known = _address_ids(connection, wanted)
-    new = [{"kind": key[0], "value": key[1]} for key in sorted(wanted) if key not in known]
-    if not new:
-        return known
-    execute_many(connection, insert(_ADDRESS).values(state="unverified", version=1, recorded_at=now), new)
-    return known | _address_ids(connection, [(row["kind"], row["value"]) for row in new])
+    new = [key for key in sorted(wanted) if key not in known]
+    first = {"state": "unverified", "version": 1, "recorded_at": now}
+    execute_many(
+        connection, _INSERT_ADDRESS, [{"kind": kind, "value": value, **first} for kind, value in new]
+    )
+    return known | _address_ids(connection, new)
 
 
 def _address_ids(connection: Connection, wanted: Collection[Key]) -> dict[Key, int]:
-    columns = (_ADDRESS.c.kind, _ADDRESS.c.value)
+    by_kind: dict[str, list[str]] = {}
+    for kind, value in wanted:
+        by_kind.setdefault(kind, []).append(value)
+    chosen = select(_ADDRESS.c.value, _ADDRESS.c.id)
     return {
         (kind, value): number
-        for some in _batches(list(wanted))
-        for kind, value, number in connection.execute(
-            select(*columns, _ADDRESS.c.id).where(tuple_(*columns).in_(some))
+        for kind, values in by_kind.items()
+        for some in _batches(values)
+        for value, number in connection.execute(
+            chosen.where(_ADDRESS.c.kind == kind, _ADDRESS.c.value.in_(some))
         )
     }
 
@@ -297,8 +311,8 @@ def _insert(
                 **named, **statement.values,
             }
         )  # fmt: skip
-    for kind, table in _TABLE_OF.items():
-        execute_many(connection, insert(table), rows[kind])
+    for kind, into in _INSERT.items():
+        execute_many(connection, into, rows[kind])
 
 
 def _update(connection: Connection, batch: Batch, now: dt.datetime) -> None:

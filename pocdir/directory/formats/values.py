@@ -226,10 +226,9 @@ def prefix(raw: Any) -> str:
         if "host bits" in str(error):
             raise wrong(f"has host bits set; {ipaddress.ip_network(given, strict=False)} is right") from None
         raise wrong("an address prefix or a range is right, such as 203.0.113.0/24 or first-last") from None
-    first, last = networks[0][0], networks[-1][-1]
     if any(network.prefixlen == 0 for network in networks):
         raise wrong('no team answers for all addresses by prefix; use the key "global" with the value "*"')
-    return str(networks[0]) if len(networks) == 1 else f"{first}-{last}"
+    return str(networks[0]) if len(networks) == 1 else f"{networks[0][0]}-{networks[-1][-1]}"
 
 
 def _network(given: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, not_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, not_, select
 from sqlalchemy.orm import Session
 
 from pocdir.db import table_of
@@ -93,8 +93,10 @@ def _standing(connection: Connection, source_id: int, origin: str, parts: Mappin
     teams = {slug: Known(*words) for _, slug, *words in rows}
     if not teams:
         return Standing()
-    added = (key for part in parts.values() for key in part.added)
-    wanted = sorted({(key[2], key[3]) for key in added if key[0] == "channel" and key[2] in ONE_TEAMS})
+    wanted: dict[str, set[str]] = {}
+    for key in (key for part in parts.values() for key in part.added):
+        if key[0] == "channel" and key[2] in ONE_TEAMS:
+            wanted.setdefault(key[2], set()).add(key[3])
     ours = and_(_C.source_id == source_id, _C.origin == origin)
     stands = _confirmed(connection, ours)
     pinned = keys.pinned()
@@ -129,18 +131,20 @@ def _confirmed(connection: Connection, ours: ColumnElement[bool]) -> dict[str, A
 
 
 def _holders(
-    connection: Connection, ours: ColumnElement[bool], wanted: list[tuple[str, str]]
+    connection: Connection, ours: ColumnElement[bool], wanted: Mapping[str, Iterable[str]]
 ) -> dict[tuple[str, str], set[str]]:
-    """Which teams have these addresses by another's word than this source's."""
+    """Which teams have these addresses (values by kind) by another's word than this source's."""
     chosen = (
-        select(_A.kind, _A.value, _T.slug)
+        select(_A.value, _T.slug)
         .join(Channel.__table__, _C.address_id == _A.id)
         .join(Team.__table__, _C.team_id == _T.id)
         .where(not_(ours), _C.withdrawn.is_(False), _T.retired_at.is_(None))
     )
     found: dict[tuple[str, str], set[str]] = {}
-    for start in range(0, len(wanted), BATCH):
-        some = tuple_(_A.kind, _A.value).in_(wanted[start : start + BATCH])
-        for kind, value, slug in connection.execute(chosen.where(some)):
-            found.setdefault((kind, value), set()).add(slug)
+    for kind, values in wanted.items():
+        ordered = sorted(values)
+        for start in range(0, len(ordered), BATCH):
+            some = chosen.where(_A.kind == kind, _A.value.in_(ordered[start : start + BATCH]))
+            for value, slug in connection.execute(some):
+                found.setdefault((kind, value), set()).add(slug)
     return found
