@@ -194,7 +194,9 @@ def _column(
 ) -> Iterable[Any]:
     """The values of one column as the driver takes them; of several times, each distinct one is changed once."""
     name = bind.key
-    values = [row[name] for row in rows] if name in rows[0] else [bind.value] * len(rows)
+    if name not in rows[0]:
+        return [bind.value if to_driver is None else to_driver(bind.value)] * len(rows)
+    values = [row[name] for row in rows]
     if to_driver is None:
         return values
     several = len(values) > 1 and isinstance(bind.type, UtcDateTime)

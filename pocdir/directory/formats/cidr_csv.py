@@ -49,14 +49,13 @@ def parse(data: bytes) -> Parsed:
 
 def _responsibility(raw: str) -> ResponsibilityRecord:
     given = raw.strip()
-    for key, check in (("asn", values.asn), ("prefix", values.prefix)):
-        try:
-            return ResponsibilityRecord(key, check(given), "holder")
-        except Invalid as error:
-            last = error
-            if key == "prefix" and "host bits" in error.message:
-                raise
-    raise values.wrong("an AS number or a prefix is right, such as AS64500 or 203.0.113.0/24") from last
+    key, check = ("prefix", values.prefix) if "." in given or ":" in given else ("asn", values.asn)
+    try:
+        return ResponsibilityRecord(key, check(given), "holder")
+    except Invalid as error:
+        if "host bits" in error.message:
+            raise
+        raise values.wrong("an AS number or a prefix is right, such as AS64500 or 203.0.113.0/24") from error
 
 
 def _channels(raw: str) -> tuple[ChannelRecord, ...]:
