@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +19,13 @@ from pocdir.web.errors import flat_messages, sentence
 
 MOST_STEPS = 6
 _STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]{1,4}")
-NOT_DATA = ("csrf_token", "next", "action", "username")  # the last tells a password manager whose it is
+NOT_DATA = (
+    "csrf_token",
+    "once",
+    "next",
+    "action",
+    "username",
+)  # the last tells a password manager whose it is
 
 
 @dataclass
@@ -45,6 +53,17 @@ def form(schema: Schema, typed: MultiDict[str, str]) -> Form:
         return Form(values=shown, data=schema.load(values))
     except ValidationError as error:
         return Form(values=shown, errors=flat_messages(error.messages))
+
+
+def press(typed: MultiDict[str, str]) -> str | None:
+    """The key of one press of a button: the same page (its `once`) sent again with the same words has the same.
+
+    None for a form that carries no `once`.
+    """
+    if not typed.get("once"):
+        return None
+    words = sorted((name, value) for name, value in typed.items(multi=True) if name != "csrf_token")
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
 
 def nested(schema: Schema, typed: MultiDict[str, str]) -> dict[str, Any]:

@@ -111,6 +111,16 @@ def test_what_is_wrong_stands_in_the_form_and_nothing_is_logged(
     assert event_count() == before
 
 
+def test_the_same_words_sent_again_from_one_page_are_logged_once(browser: FlaskClient) -> None:
+    once = re.search(r'name="once" value="([\w-]+)"', browser.get("/notify").text)
+    assert once
+    typed = {"action": "log", "once": once[1], "team": "cert-at"}
+    places = [
+        send(browser, "/notify", **typed, subject=subject).location for subject in ("one", "one", "another")
+    ]
+    assert places[0] == places[1] != places[2]
+
+
 def test_prefilling_logs_nothing(browser: FlaskClient) -> None:
     before = event_count()
     response = send(browser, "/notify", action="prefill", team="cert-at", assets="203.0.113.70")

@@ -141,6 +141,18 @@ def test_a_chosen_copy_is_told_for_information_unless_asked_too(
     assert {it["team"]: it["state"]["clock"] for it in logged} == clocks
 
 
+def test_one_page_logs_a_contact_once_however_often_its_button_is_pressed(
+    api: Api, browser: FlaskClient
+) -> None:
+    path = opened(browser, assets="198.51.100.7")
+    once = re.search(r'name="once" value="([\w-]+)"', browser.get(path + "/plan").text)
+    assert once
+    for chosen in (["carrier"], ["carrier"], ["carrier", "cert-at"]):
+        assert send(browser, path + "/plan", action="log", once=once[1], choose=chosen).status_code == 302
+    logged = api.get("/api/v1/notifications").get_json()["items"]
+    assert sorted(it["team"] for it in logged) == ["carrier", "cert-at"]
+
+
 def test_who_was_told_already_is_not_chosen_again_unless_that_was_withdrawn(browser: FlaskClient) -> None:
     path = opened(browser, assets="203.0.113.70")
     assert send(browser, path + "/plan", action="log", choose=["isp"]).status_code == 302

@@ -145,11 +145,12 @@ def log_as_given(
     workspace_id: int,
     now: dt.datetime,
     actor: str,
+    key: str | None = None,
 ) -> str:
     """Record a notification as NotificationSchema loads it; returns its reference.
 
     What is not named comes from `routed`: the team's first live channel, and the incident's own assets that
-    concern the team. Raises what `log_notification` raises, NotFound
+    concern the team. `key` as log_notification takes it. Raises what `log_notification` raises, NotFound
     for an unknown incident or parent, Invalid `send_unavailable`.
     """
     if given["send"]:
@@ -177,7 +178,7 @@ def log_as_given(
     )
     return log_notification(
         session, told, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent,
-        first_channel=routed.channel,
+        first_channel=routed.channel, key=key,
     )  # fmt: skip
 
 
@@ -190,10 +191,12 @@ def log_chosen(
     workspace_id: int,
     now: dt.datetime,
     actor: str,
+    once: str = "",
 ) -> list[str]:
     """Record one notification for each chosen contact of the incident's plan, each with its own parcel.
 
-    `chosen` as PlanForm loads it; `plan` as plan_of made it before the transaction. Raises Conflict
+    `chosen` as PlanForm loads it; `plan` as plan_of made it before the transaction; from the same page (`once`)
+    no contact is logged twice. Raises Conflict
     `incident_closed`, `people_at_risk` (when the choice was made without knowing it), Invalid `not_in_plan`.
     """
     if incident.closed_at is not None:
@@ -216,11 +219,11 @@ def log_chosen(
             body=chosen["message"], subject=incident.title, assets=parcels[slug]["assets"],
             answer_asked=asked, expect=expect,
         )  # fmt: skip
-        logged.append(
-            log_notification(
-                session, told, workspace_id=workspace_id, now=now, actor=actor, incident=incident
-            )
-        )
+        ref = log_notification(
+            session, told, workspace_id=workspace_id, now=now, actor=actor, incident=incident,
+            key=f"{once}:{slug}" if once else None,
+        )  # fmt: skip
+        logged.append(ref)
     return logged
 
 

@@ -10,6 +10,7 @@ from flask_babel import ngettext
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Refusal
+from pocdir.core.refs import new_ref
 from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
@@ -73,6 +74,7 @@ def log_plan(ref: str) -> Any:
                 workspace_id=principal.workspace_id,
                 now=now,
                 actor=principal.actor,
+                once=request.form.get("once", "")[:36],
             )
     except Refusal as refusal:
         if refusal.where is None:
@@ -89,11 +91,14 @@ def _plan(ref: str, typed: Form | None) -> str:
     told = {each.row.team_slug: each.row for each in of_incidents([incident.id]) if not each.row.withdrawn_at}
     for contact in shown["contacts"]:
         contact["told"] = told.get(contact["team"]["slug"])
+    once = (typed and typed.values.get("once")) or new_ref(clock.now())
     if typed is None:
         typed = Form(values={"choose": _suggested(shown)})
     elif incident.people_at_risk and "people_at_risk" not in typed.values:  # chosen before that was known
         typed.values = {**typed.values, "choose": []}
-    return render_template("outreach/plan.html", incident=incident, plan=shown, form=typed, action="log")
+    return render_template(
+        "outreach/plan.html", incident=incident, plan=shown, form=typed, action="log", once=once
+    )
 
 
 def _suggested(plan: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from pocdir.accounts.guards import guard
 from pocdir.core import clock, tlp
 from pocdir.core.errors import Invalid, NotFound, Refusal
+from pocdir.core.refs import new_ref
 from pocdir.core.times import duration
 from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
@@ -25,7 +26,7 @@ from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
 from pocdir.outreach.rules.posting import POSTED_BY, claim_of
 from pocdir.routing.queries import index
-from pocdir.web.forms import Form, form, utc_moments
+from pocdir.web.forms import Form, form, press, utc_moments
 from pocdir.web.i18n import LANGUAGES
 
 LETTER_LANGUAGES = [(tag, LANGUAGES[tag]) for tag in LETTERS]
@@ -67,6 +68,7 @@ def log() -> Any:
                     workspace_id=principal.workspace_id,
                     now=now,
                     actor=principal.actor,
+                    key=press(request.form),
                 )
             flash(_("Logged. The letter to copy is below."), "success")
             return redirect(url_for("outreach.notification", ref=ref))
@@ -82,6 +84,7 @@ def _notify(typed: Form) -> str:
     return render_template(
         "outreach/notify.html",
         form=typed,
+        once=typed.values.get("once") or new_ref(clock.now()),
         team=desk.team if desk else None,
         channels=[channel for channel in desk.team.channels if channel.audience == "public"] if desk else [],
         incidents=[(incident.ref, incident.title) for incident in incidents],
