@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import Session
 
 from pocdir.db import Rows, table_of
-from pocdir.directory.models import Team
+from pocdir.directory.models import Address, Channel, Team
 from pocdir.directory.past import Tables, standing
+from pocdir.directory.rules.record import DEAD_STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,21 @@ def entries_of(team_id: int | None) -> Select[Any]:
     """The row of a team, and those of the entries that are part of it."""
     named = table_of(Team).alias("named").c
     return _together(select(named.id).where(named.id == team_id))
+
+
+def mail_addresses(session: Session, team_id: int) -> list[str]:
+    """Every live mail address that anybody gives of a team or of an entry that is part of it, each once, in the order
+    to be tried.
+    """
+    channel, address = table_of(Channel).c, table_of(Address).c
+    chosen = (
+        select(address.value)
+        .join(table_of(Channel), channel.address_id == address.id)
+        .where(channel.team_id.in_(entries_of(team_id)), channel.withdrawn.is_(False))
+        .where(address.kind == "email", address.state.not_in(DEAD_STATES))
+        .order_by(channel.preference, address.value)
+    )
+    return list(dict.fromkeys(session.connection().execute(chosen).scalars()))
 
 
 def _together(wholes: Select[Any]) -> Select[Any]:

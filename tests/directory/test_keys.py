@@ -14,7 +14,8 @@ from pocdir.db import db, transaction
 from pocdir.directory.keys import actions, jobs, queries
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import warning
-from pocdir.directory.queries import snapshot
+from pocdir.directory.merging import actions as merging
+from pocdir.directory.queries import snapshot, standing_slug
 from pocdir.directory.rules.steward import by_harm
 from pocdir.ledger import queries as ledger
 from pocdir.mail.actions import enqueue
@@ -169,6 +170,22 @@ def test_a_private_key_is_nowhere_kept(app):
         bring(keys.key(private=True))
     assert refused.value.code == "key_secret"
     assert people.every(TeamKey) == []
+
+
+def test_a_key_serves_an_address_of_an_entry_that_is_part_of_the_team_and_its_notice_goes_there(app):
+    made.team()
+    made.team("old", kind="academic", channels=[made.channel("old@cert.example")])
+    one, two = steward("one"), steward("two")
+    for each in (one, two):
+        with transaction() as session:
+            merging.merge(
+                session, slug="old", into="cert-example", reason="a call", now=NOW, actor=each,
+                mail_domain="pocdir.example",
+            )  # fmt: skip
+    assert standing_slug("old") == "cert-example"
+    row = bring(keys.key("Old <old@cert.example>"), two)
+    assert row.addresses == ["old@cert.example"]
+    assert letters("key_notice") == ["cert@cert.example", "old@cert.example"]
 
 
 def test_a_key_that_names_no_address_of_the_team_needs_a_word(app):

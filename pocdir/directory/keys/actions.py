@@ -29,6 +29,7 @@ from pocdir.directory.keys.rules import (
     warning,
 )
 from pocdir.directory.projection import raise_revision
+from pocdir.directory.reading import mail_addresses
 from pocdir.directory.rows import bump_version, lock_directory
 from pocdir.directory.rules import approval
 from pocdir.ledger.actions import append
@@ -64,7 +65,7 @@ def propose(
         return _revoke(session, known, key, now, actor, claimed_by)
     _require_usable(session, key, now)
     addresses = serves(
-        key.addresses, queries.emails(session, team.id), address or (known.stated if known else None)
+        key.addresses, mail_addresses(session, team.id), address or (known.stated if known else None)
     )
     if known is not None and known.state == PROPOSED:
         raise Conflict("key_waiting", "this key waits for a steward already", where="key")

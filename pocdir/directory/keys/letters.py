@@ -6,9 +6,9 @@ import datetime as dt
 
 from sqlalchemy.orm import Session
 
-from pocdir.directory.keys import queries
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import NOTICE
+from pocdir.directory.reading import mail_addresses
 from pocdir.directory.rules.approval import Decision
 from pocdir.directory.rules.checks import KEY_EXPIRY, LETTERS, MOST_A_YEAR, YEAR
 from pocdir.mail.actions import enqueue
@@ -20,7 +20,7 @@ def send_notice(
 ) -> int:
     """Queue it to every mail address that anybody gives of the team; returns how many letters are new."""
     new = 0
-    for to in queries.emails(session, row.team_id):
+    for to in mail_addresses(session, row.team_id):
         new += enqueue(
             session,
             kind=NOTICE,
@@ -40,7 +40,7 @@ def send_expiry(session: Session, row: TeamKey, days: int, *, mail_domain: str, 
 
     It counts among the letters a year about a team's own entry; beyond these the stewards see it alone.
     """
-    here = [email for email in queries.emails(session, row.team_id) if email in row.addresses]
+    here = [email for email in mail_addresses(session, row.team_id) if email in row.addresses]
     ends = row.expires_at
     if not here or ends is None:
         return False

@@ -15,6 +15,7 @@ from pocdir.db import db, transaction
 from pocdir.directory import queries as directory
 from pocdir.directory.keys import actions, queries, rules, schemas
 from pocdir.directory.keys.models import TeamKey
+from pocdir.directory.reading import mail_addresses
 from pocdir.mail.rules.openpgp import MOST_BYTES
 from pocdir.web.forms import Form, form
 
@@ -108,7 +109,7 @@ def _page(slug: str, typed: Form) -> str:
         "directory/keys.html",
         team=team,
         form=typed,
-        emails=queries.emails(db.session(), team.id) if g.principal.may("key.manage") else [],
+        emails=mail_addresses(db.session(), team.id) if g.principal.may("key.manage") else [],
         standing=[it for it in found if it["state"] == rules.PINNED],
         waiting=[it for it in found if it["state"] == rules.PROPOSED],
         others=[it for it in found if it["state"] not in (rules.PINNED, rules.PROPOSED)],

@@ -14,26 +14,14 @@ from pocdir.db import db, table_of
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import PINNED, PROPOSED, REFUSED, RETIRED, WARN_DAYS, in_words
 from pocdir.directory.models import Address, Channel, Team
-from pocdir.directory.reading import entries_called, whole_of
+from pocdir.directory.reading import entries_called, mail_addresses, whole_of
 from pocdir.directory.rules import steward
 from pocdir.directory.rules.approval import NATIONAL
-from pocdir.directory.rules.record import DEAD_STATES, audiences
+from pocdir.directory.rules.record import audiences
 from pocdir.directory.rules.steward import Waiting
 from pocdir.mail.rules import openpgp
 
 _KEY, _TEAM, _CHANNEL, _ADDRESS = (table_of(it).c for it in (TeamKey, Team, Channel, Address))
-
-
-def emails(session: Session, team_id: int) -> list[str]:
-    """Every mail address that anybody gives of a team and nobody has withdrawn, in the order to be tried."""
-    chosen = (
-        select(_ADDRESS.value)
-        .join(table_of(Channel), _CHANNEL.address_id == _ADDRESS.id)
-        .where(_CHANNEL.team_id == team_id, _CHANNEL.withdrawn.is_(False))
-        .where(_ADDRESS.kind == "email", _ADDRESS.state.not_in(DEAD_STATES))
-        .order_by(_CHANNEL.preference, _ADDRESS.value)
-    )
-    return list(dict.fromkeys(session.connection().execute(chosen).scalars()))
 
 
 def examined(slug: str, data: bytes, *, now: dt.datetime) -> openpgp.Key:
@@ -45,7 +33,9 @@ def examined(slug: str, data: bytes, *, now: dt.datetime) -> openpgp.Key:
     team_id = session.connection().execute(select(_TEAM.id).where(_TEAM.slug == slug)).scalar()
     if team_id is None:
         raise NotFound("team_unknown", "no team has this name here")
-    return openpgp.read(data, now=now, addresses=[email.lower() for email in emails(session, team_id)])
+    return openpgp.read(
+        data, now=now, addresses=[email.lower() for email in mail_addresses(session, team_id)]
+    )
 
 
 def key(ref: str, session: Session | None = None, *, lock: bool = False) -> TeamKey:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pocdir.db import table_of
-from pocdir.directory.models import Address, Channel, Pairing, Team
-from pocdir.directory.reading import entries_of
+from pocdir.directory.models import Pairing, Team
+from pocdir.directory.reading import mail_addresses
 from pocdir.directory.rules.approval import Decision
-from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.mail.actions import enqueue
 
 KIND = "merge_notice"
@@ -32,17 +29,8 @@ def send(
     now: dt.datetime,
 ) -> None:
     """Queue it to every live mail address that anybody gives of the two."""
-    channel, address = table_of(Channel).c, table_of(Address).c
     for team in teams:
-        chosen = (
-            select(address.value)
-            .join(table_of(Channel), channel.address_id == address.id)
-            .where(channel.team_id.in_(entries_of(team.id)), channel.withdrawn.is_(False))
-            .where(address.kind == "email", address.state.not_in(DEAD_STATES))
-            .distinct()
-            .order_by(address.value)
-        )
-        for to in session.connection().execute(chosen).scalars().all():
+        for to in mail_addresses(session, team.id):
             enqueue(
                 session,
                 kind=KIND,

@@ -5,14 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pocdir.db import table_of
-from pocdir.directory.models import Address, Channel, Held, Team
+from pocdir.directory.models import Held, Team
+from pocdir.directory.reading import mail_addresses
 from pocdir.directory.rules.approval import Decision
 from pocdir.directory.rules.doubts import Doubt
-from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.mail.actions import enqueue
 
 KIND = "change_notice"
@@ -29,16 +27,7 @@ def send(
     now: dt.datetime,
 ) -> None:
     """Queue it to every mail address that anybody gives of the team, the confirmed ones among them."""
-    channel, address = table_of(Channel).c, table_of(Address).c
-    chosen = (
-        select(address.value)
-        .join(table_of(Channel), channel.address_id == address.id)
-        .where(channel.team_id == team.id, channel.withdrawn.is_(False))
-        .where(address.kind == "email", address.state.not_in(DEAD_STATES))
-        .distinct()
-        .order_by(address.value)
-    )
-    for to in session.connection().execute(chosen).scalars().all():
+    for to in mail_addresses(session, team.merged_into_id or team.id):
         enqueue(
             session,
             kind=KIND,
