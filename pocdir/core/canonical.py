@@ -26,14 +26,14 @@ def canonical_json(value: Any) -> bytes:
 def _is_simple(value: Any) -> bool:
     kind = type(value)
     if kind is dict:
-        if not all(type(name) is str and name.isascii() for name in value):
+        if not (set(map(type, value)) <= {str} and "".join(value).isascii()):
             return False
         items = value.values()
     elif kind is list:
         items = value
     else:
         return kind in _PLAIN or (kind is int and -_LARGEST <= value <= _LARGEST)
-    return all(type(item) in _PLAIN or _is_simple(item) for item in items)
+    return set(map(type, items)) <= _PLAIN or all(map(_is_simple, items))
 
 
 def sha256(data: bytes) -> bytes:

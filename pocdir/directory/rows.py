@@ -137,7 +137,7 @@ def stored(
                 key: Key = (kind, *(same.setdefault(word, word) for word in more[len(words) :]))
                 statement = Statement(words, as_of, confidence)
                 if key[2] != "name":
-                    statement = same.setdefault(repr(statement), statement)
+                    statement = same.setdefault(statement.text(), statement)
                 yield source_id, origin, key, Kept(number, statement)
 
 

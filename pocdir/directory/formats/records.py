@@ -342,7 +342,7 @@ def statements(
             if (told := then.get(key)) == statement:
                 found[key] = told
             else:
-                found[key] = statement if key[2] == "name" else same.setdefault(repr(statement), statement)
+                found[key] = statement if key[2] == "name" else same.setdefault(statement.text(), statement)
     return found
 
 

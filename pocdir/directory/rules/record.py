@@ -239,6 +239,10 @@ class Statement:
     as_of: str = ""
     confidence: str = "medium"
 
+    def text(self) -> str:
+        """The same for the same words: values that are lists have no hash."""
+        return repr((self.values, self.as_of, self.confidence))
+
 
 @dataclass(frozen=True, slots=True)
 class Diff:
