@@ -24,6 +24,9 @@ PUBLIC = (
     "/",
     "/teams",
     "/teams/cert-at",
+    "/teams/cert-at/claim",
+    "/teams/cert-at/propose",
+    "/teams/cert-at?as_of=2026-01-01",
     "/coverage",
     "/rules",
     "/methods",
@@ -48,7 +51,10 @@ STEWARDS = (
     "/directory/duplicates/certa/cert-fr",
     "/teams/new",
     "/teams/isp/edit",
+    "/teams/isp/contacts",
     "/teams/isp",
+    "/proposals",
+    "/outbox",
 )
 DAYS = itertools.count(1)  # a row that was brought before is known, and not logged again
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
