@@ -91,6 +91,11 @@ def country_of_tld(name: str) -> str | None:
     return alpha2(tld) if len(tld) == 2 else _suffix_list().countries.get(tld)
 
 
+def ends_in_listed_tld(name: str) -> bool:
+    """Whether its top level domain exists: `report.txt` and `source.ip` are written like domains, and are none."""
+    return name.rpartition(".")[2] in _suffix_list().rules
+
+
 @cache
 def _suffix_list() -> _SuffixList:
     """Read without tldextract itself, which would import requests: 8 ms instead of 300."""
