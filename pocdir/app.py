@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from flask import Flask
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -13,24 +9,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from pocdir import config, db
 from pocdir.accounts import security
 from pocdir.config import Settings
+from pocdir.core.loading import nothing_thrown_away
 from pocdir.web import api, errors, headers, i18n, logs
 
 MEGABYTE = 1024 * 1024
 
 
-@contextmanager
-def _nothing_thrown_away() -> Iterator[None]:
-    """Code that is loaded stays: looking through it for garbage again and again takes a fifth of a start."""
-    was_collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_collecting:
-            gc.enable()
-
-
-@_nothing_thrown_away()
+@nothing_thrown_away()
 def create_app(settings: Settings | None = None) -> Flask:
     """A WSGI application for these settings (default: those of the environment)."""
     from pocdir.blueprints import APIS, PAGES

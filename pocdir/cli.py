@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pocdir.core.errors import Refusal
+from pocdir.core.loading import nothing_thrown_away
 from pocdir.core.version import VERSION
 
 LONGEST_LINE = 1000
@@ -55,7 +56,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        with nothing_thrown_away():
+            return getattr(importlib.import_module(module), attribute)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
