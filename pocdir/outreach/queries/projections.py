@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
 
-from pocdir.db import db
+from pocdir.db import Rows, db
 from pocdir.directory.checks.models import Check
+from pocdir.incidents.models import Incident
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.queries import events_of_notifications
+from pocdir.ledger.rules.events import Event, keyed_digest
 from pocdir.outreach.models import Expectation, Notification
 from pocdir.outreach.rules.fold import State, state_of
 
-_N, _E = Notification.__table__.c, Expectation.__table__.c
+_N, _E, _I = (model.__table__.c for model in (Notification, Expectation, Incident))
 _FOLDED = ("sent_level", "transport", "response", "outcome", "clock", "due", "withdrawn_at")
+# column of the row -> name in the payload of `notification.logged`
+_LOGGED = {
+    "kind": "kind", "channel_kind": "channel", "channel_value": "recipient", "answer_asked": "answer_asked",
+    "language": "language", "subject": "subject",
+}  # fmt: skip
 _KEPT = ("id", "of", "within", "level", "due_at", "state", "lapsed_at", "stopped_at")
 
 
@@ -26,11 +33,13 @@ def differences(batch: int = 500) -> Iterator[str]:
         last = rows[-1].id
         events = events_of_notifications([row.ref for row in rows])
         kept = _expectations([row.id for row in rows])
+        salts = _salts([row.ref for row in rows])
         for row in rows:
             if not events[row.ref]:
                 yield f"notification {row.ref}: no event speaks of it"
                 continue
             fields = _differing(row, kept.get(row.id, []), state_of(events[row.ref]))
+            fields += _unlike_logged(row, events[row.ref], salts)
             if fields:
                 yield f"notification {row.ref}: differs from its events in {', '.join(fields)}"
     for ref in db.session.scalars(_WITHOUT_ROW):
@@ -47,8 +56,16 @@ _WITHOUT_ROW = (
 
 
 def _notifications(last: int, limit: int) -> Sequence[Row[Any]]:
-    columns = [_N[name] for name in ("id", "ref", *_FOLDED)]
-    return db.session.execute(select(*columns).where(_N.id > last).order_by(_N.id).limit(limit)).all()
+    columns = [_N[name] for name in ("id", "ref", "sent_at", "body_digest", *_LOGGED, *_FOLDED)]
+    chosen: Rows = select(*columns, _I.ref.label("incident")).outerjoin(Incident, _N.incident_id == _I.id)
+    return db.session.execute(chosen.where(_N.id > last).order_by(_N.id).limit(limit)).all()
+
+
+def _salts(refs: Sequence[str]) -> dict[str, bytes]:
+    """The salt of the event that logged each notification."""
+    chosen = select(LedgerEvent.notification, LedgerEvent.salt)
+    logged = (LedgerEvent.notification.in_(refs), LedgerEvent.type == "notification.logged")
+    return {ref: salt for ref, salt in db.session.execute(chosen.where(*logged)) if ref}
 
 
 def _expectations(notifications: Sequence[int]) -> dict[int, list[Row[Any]]]:
@@ -64,3 +81,22 @@ def _differing(row: Row[Any], kept: Sequence[Row[Any]], state: State) -> list[st
     stands = sorted(tuple(getattr(each, name) for name in _KEPT) for each in kept)
     folded = sorted(tuple(getattr(each, name) for name in _KEPT) for each in state.expectations)
     return fields if stands == folded else [*fields, "expectations"]
+
+
+def _unlike_logged(row: Row[Any], events: Sequence[Event], salts: Mapping[str, bytes]) -> list[str]:
+    """The fields that are not as they were logged; what was erased, or kept out for its label, says nothing."""
+    logged = next((event for event in events if event.type == "notification.logged"), None)
+    if logged is None:
+        return ["logging"]
+    said = {**logged.payload, **logged.sealed}
+    fields = [
+        column
+        for column, name in _LOGGED.items()
+        if said.get(name) is not None and getattr(row, column) != said[name]
+    ]
+    fields += [] if row.sent_at == logged.occurred_at else ["sent_at"]
+    fields += [] if row.incident == logged.incident else ["incident"]
+    digest = said.get("body_digest")
+    if digest is not None and digest != (row.body_digest and keyed_digest(salts[row.ref], row.body_digest)):
+        fields.append("body_digest")
+    return fields
