@@ -44,6 +44,8 @@ class Narrowing(Schema):
     kind_of_report = fields.String(load_default=None, allow_none=True, validate=_SHORT, error_messages=_WORD)
     exclude_team = Several()
     exclude_country = Several()
+    exclude_host = Several()
+    purpose = fields.String(load_default=None, allow_none=True, validate=_SHORT, error_messages=_WORD)
 
 
 class HowMany(validate.Length):
@@ -64,7 +66,7 @@ class LookupMany(Narrowing):
     )
     error_messages = {
         "type": 'an object is right, such as {"q": ["203.0.113.70", "example.org"]}',
-        "unknown": "one of q, sector, kind_of_report, exclude_team, exclude_country is right",
+        "unknown": "one of q, sector, kind_of_report, exclude_team, exclude_country, exclude_host, purpose is right",
     }
 
 
@@ -142,6 +144,14 @@ class LookupContact(Schema):
     channel = fields.Nested(LookupChannel, required=True)
     basis = fields.Nested(LookupBasis, required=True)
     reasons = fields.List(fields.String(), required=True)
+    try_next_after = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "ISO 8601, elapsed: without an answer for so long, the next one is tried"},
+    )
+    without_detail = fields.Boolean(
+        required=True, metadata={"description": "told that something is wrong, and not what was exposed"}
+    )
     responsiveness = fields.Nested(Responsiveness, required=True, allow_none=True)
 
 

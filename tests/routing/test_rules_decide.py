@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
-from pocdir.directory.rules.record import RESPONSIBILITY_KEYS, ROLES, TEAM_KINDS, Team
+from pocdir.core import rsit, times
+from pocdir.core.errors import Invalid
+from pocdir.directory.rules.record import PURPOSES, RESPONSIBILITY_KEYS, ROLES, TEAM_KINDS, Team
 from pocdir.routing.rules.index import Index, channels_for
 from pocdir.routing.rules.indicator import parse
-from pocdir.routing.rules.order import BY_REPORT, DEFAULT, PLACES, ROLE_ORDER
+from pocdir.routing.rules.order import BY_REPORT, DEFAULT, PLACES, PURPOSE_ORDER, ROLE_ORDER, Order
+from pocdir.routing.rules.question import answered, question
 from pocdir.routing.rules.resolver import answer_json, resolve
 from tests.routing.directories import (
     TODAY,
@@ -95,13 +98,103 @@ def test_exposed_data_is_told_to_the_owner_first_and_to_the_hoster_late() -> Non
     )
     leak = {"kind_of_report": "information-content-security/data-leak"}
     assert slugs(ask("5.5.5.5", known, IN_AUSTRIA)) == ["hoster", "owner", "cert-at", "first"]
-    assert slugs(ask("5.5.5.5", known, IN_AUSTRIA, **leak)) == ["owner", "cert-at", "hoster", "first"]
+    assert slugs(ask("5.5.5.5", known, IN_AUSTRIA, **leak)) == ["owner", "cert-at", "first", "hoster"]
     assert slugs(ask("5.5.5.5", known, IN_AUSTRIA, kind_of_report="no-such/kind"))[0] == "hoster"
 
 
-@pytest.mark.parametrize("groups", [DEFAULT, *BY_REPORT.values()])
-def test_every_order_has_a_position_for_every_place(groups: tuple[tuple[str, ...], ...]) -> None:
-    assert sorted(place for group in groups for place in group) == sorted(PLACES)
+def test_exposed_data_is_told_to_the_hoster_without_detail() -> None:
+    known = directory(team("hoster", prefix(NET), kind="provider"), team("cert-at", national("AT")))
+    answer = ask(IP, known, kind_of_report="information-content-security/data-leak")
+    assert [(c.team.slug, c.without_detail) for c in answer.contacts] == [("hoster", True)]
+    assert answer.contacts[0].reasons[1] == "it hosts what is another's: told without detail"
+    assert not ask(IP, known).contacts[0].without_detail
+
+
+def test_a_command_and_control_server_is_told_to_the_hoster_then_to_the_registrar() -> None:
+    known = directory(
+        team("tenant", prefix("5.5.5.0/28")),
+        team("hoster", prefix("5.5.5.0/24"), kind="provider"),
+        team("carrier", row("asn", "64500"), kind="provider"),
+        team("owner", row("domain", "shop.example.at")),
+        team("registrar", row("domain", "example.at"), kind="provider"),
+        team("cert-at", national("AT")),
+    )
+    c2 = {"kind_of_report": "malicious-code/c2-server"}
+    assert slugs(ask("5.5.5.5", known, IN_AUSTRIA, **c2)) == ["hoster", "carrier", "tenant", "cert-at"]
+    assert slugs(ask("5.5.5.5", known, IN_AUSTRIA)) == ["tenant", "hoster", "carrier", "cert-at"]
+    assert slugs(ask("shop.example.at", known, **c2)) == ["registrar", "owner", "cert-at"]
+    infected = ask("5.5.5.5", known, IN_AUSTRIA, kind_of_report="malicious-code/infected-system")
+    assert [(c.team.slug, c.role) for c in infected.contacts][::3] == [("tenant", "to"), ("cert-at", "cc")]
+
+
+def test_a_vulnerability_is_told_to_the_owner_then_to_the_vendor_then_to_the_national_team() -> None:
+    known = directory(
+        team("psirt", row("domain", "example.at"), kind="vendor"),
+        team(
+            "owner",
+            row("domain", "shop.example.at"),
+            channels=(mailbox("soc"), mailbox("security-txt", purpose="vulnerability")),
+        ),
+        team("cert-at", national("AT")),
+    )
+    asked = question(Index.build(known, None), on=TODAY, country_by="registered", kind_of_report="vulnerable")
+    answer = answered(Index.build(known, None), "shop.example.at", asked)
+    assert slugs(answer) == ["owner", "psirt", "cert-at"]
+    assert answer.contacts[0].channel.value == "security-txt@example.org"
+    assert answer.contacts[2].reasons[1] == (
+        "the address for incidents; none for the purpose vulnerability is known"
+    )
+
+
+def test_the_chain_says_after_which_time_the_next_one_is_tried() -> None:
+    known = directory(
+        team("isp", prefix(NET)), team("telco", prefix("203.0.0.0/16")), team("copy", prefix(NET, role="cc"))
+    )
+    waits = {c.team.slug: (c.role, c.try_next_after) for c in ask(IP, known).contacts}
+    assert waits == {"isp": ("to", "P2D"), "copy": ("cc", None), "telco": ("fallback", None)}
+    c2 = ask(IP, known, kind_of_report="malicious-code/c2-server")
+    assert c2.contacts[0].try_next_after == "P1D"
+
+
+def test_every_wait_is_a_length_of_time() -> None:
+    for order in (DEFAULT, *BY_REPORT.values()):
+        assert times.duration(order.try_next_after)
+
+
+@pytest.mark.parametrize("kind", BY_REPORT)
+def test_every_kind_in_the_table_is_one_of_the_taxonomy(kind: str) -> None:
+    class_, _, type_ = kind.partition("/")
+    rsit.check(class_, type_ or None)
+
+
+def test_whom_police_intelligence_or_military_host_is_left_out_when_asked() -> None:
+    known = directory(
+        team("police", national("AT"), host_kind="police"),
+        team("army", national("AT"), kind="military"),
+        team("ministry", national("AT"), host_kind="ministry"),
+        team("somebody", national("AT")),
+    )
+    index = Index.build(known, None)
+    asked = question(
+        index, on=TODAY, country_by="registered", exclude_host=["police, Intelligence", "military"]
+    )
+    answer = answered(index, "AT", asked)
+    assert slugs(answer) == ["ministry", "somebody"]
+    assert refused(answer) == {
+        "army": "excluded by the asker: hosted by military",
+        "police": "excluded by the asker: hosted by police",
+    }
+    assert answer.notes == ("who hosts them is not known here, so they are not left out: SOMEBODY",)
+    with pytest.raises(Invalid) as wrong:
+        question(index, on=TODAY, country_by="registered", exclude_host=["spies"])
+    assert (wrong.value.code, wrong.value.where) == ("host_invalid", "exclude_host")
+
+
+@pytest.mark.parametrize("order", [DEFAULT, *BY_REPORT.values()])
+def test_every_order_has_a_position_for_every_place(order: Order) -> None:
+    assert sorted(place for group in order.groups for place in group) == sorted(PLACES)
+    assert order.without_detail <= set(PLACES)
+    assert set(PURPOSE_ORDER) == set(PURPOSES)
     assert set(RESPONSIBILITY_KEYS) <= set(PLACES)
     assert sorted(ROLE_ORDER) == sorted(ROLES)
 
@@ -155,6 +248,15 @@ def test_the_first_preference_for_the_purpose_that_lives_is_the_channel() -> Non
     known = directory(team("isp", prefix(NET), channels=channels))
     assert ask(IP, known).contacts[0].channel.value == "right@example.org"
     assert ask(IP, known, purpose="vulnerability").contacts[0].channel.value == "vulnerabilities@example.org"
+
+
+def test_of_two_addresses_of_one_preference_the_confirmed_one_is_written_to() -> None:
+    channels = (mailbox("a", origin="manual"), mailbox("b", state="verified"), mailbox("c", state="due"))
+    known = directory(team("isp", prefix(NET), channels=channels))
+    assert ask(IP, known).contacts[0].channel.value == "b@example.org"
+    preferred = (mailbox("a"), mailbox("b", state="verified", preference=2))
+    known = directory(team("isp", prefix(NET), channels=preferred))
+    assert ask(IP, known).contacts[0].channel.value == "a@example.org"
 
 
 def test_a_general_address_serves_where_none_is_named_for_the_purpose() -> None:
@@ -302,6 +404,8 @@ def test_the_answer_has_every_key_of_the_published_shape() -> None:
                     "as_of": "2026-06-17",
                 },
                 "reasons": ["registered country"],
+                "try_next_after": None,
+                "without_detail": False,
                 "responsiveness": None,
             }
         ],

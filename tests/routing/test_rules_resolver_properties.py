@@ -29,10 +29,13 @@ from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.indicator import parse
 from pocdir.routing.rules.resolver import Answer, answer_json, resolve
 from tests.routing.directories import TODAY, Entry, SmallRegistry, System
-from tests.routing.reference import Question, Wishes, reference
+from tests.routing.reference_resolver import Question, Told, Wishes, reference
 
 CODES = ["AT", "DE", "GB", "EU"]
 SECTORS = ["energy", "health"]
+KINDS = ["malicious-code/infected-system", "malicious-code/c2-server", "fraud/phishing", "vulnerable"]
+KINDS += ["information-content-security/data-leak", "vulnerable/ddos-amplifier"]
+HOSTS = ["police", "military", "ministry"]
 SYSTEMS = [3333, 64500, 64501]
 GENERIC = ["example.org", "a.example.org", "b.a.example.org", "evil-example.org", "clinic.example"]
 OWN = [f"{name}.example.org" for name in ("one", "two", "three", "four", "five", "six")]
@@ -96,7 +99,7 @@ def a_channel(random: Random, address: str) -> Channel:
     return Channel(
         "email",
         address,
-        random.choice(["incident", "incident", "incident", "general", "sample"]),
+        random.choice(["incident", "incident", "incident", "general", "sample", "vulnerability"]),
         random.randint(1, 3),
         random.choice([*["unverified", "verified"] * 4, *ADDRESS_STATES]),
         "2026-11-02",
@@ -113,8 +116,10 @@ def a_team(random: Random, names: list[str], number: int) -> Team:
         f"team-{number}",
         f"Team {number}",
         None,
-        "other",
+        random.choice(["other", "other", "provider", "vendor", "military"]),
         random.choice([None, *CODES]),
+        host_kind=random.choice([None, None, *HOSTS]),
+        opt_outs=tuple(random.sample(KINDS, random.choice([0, 0, 0, 1]))),
         website=a_website(random, at),
         channels=tuple(channels),
         responsibilities=tuple(a_responsibility(random, names) for _ in range(random.randrange(10))),
@@ -165,9 +170,11 @@ def a_question(random: Random, names: list[str]) -> Question:
 def some_wishes(random: Random) -> Wishes:
     return Wishes(
         sector=random.choice([None, *SECTORS]),
-        purpose=random.choice(["incident", "incident", "sample"]),
+        purpose=random.choice(["incident", "incident", "sample", "vulnerability"]),
         exclude_teams=frozenset(random.sample(["team-0", "team-1"], random.randrange(2))),
         exclude_countries=frozenset(random.sample(CODES, random.randrange(2))),
+        exclude_hosts=frozenset(random.sample(HOSTS, random.choice([0, 0, 1]))),
+        kind_of_report=random.choice([None, None, *KINDS]),
         on=TODAY + dt.timedelta(days=random.randrange(2)),
     )
 
@@ -181,6 +188,8 @@ def answered(index: Index, question: str, wish: Wishes, country_by: str = "regis
         purpose=wish.purpose,
         exclude_teams=wish.exclude_teams,
         exclude_countries=wish.exclude_countries,
+        exclude_hosts=wish.exclude_hosts,
+        kind_of_report=wish.kind_of_report,
         country_by=country_by,
     )
 
@@ -193,13 +202,24 @@ def agree(seed: int) -> None:
     for _ in range(20):
         question, wish = a_question(random, NAMES), some_wishes(random)
         answer = answered(index, question.text, wish)
-        given = [(c.team.slug, c.role, c.basis.key, c.basis.value) for c in answer.contacts]
+        given = [
+            Told(
+                c.team.slug,
+                c.role,
+                c.basis.key,
+                c.basis.value,
+                c.channel.value,
+                c.try_next_after,
+                c.without_detail,
+            )
+            for c in answer.contacts
+        ]
         ruled_out = sorted(out.team.slug for out in answer.rejected)
         assert (answer.status, given, ruled_out) == reference(known, registry, question, wish), question
 
 
 @given(seeds)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_every_answer_is_that_of_the_slow_and_obvious_resolver(seed: int) -> None:
     agree(seed)
 

@@ -34,7 +34,17 @@ ANSWER = {
     "directory_version",
     "registry_version",
 }
-CONTACT = {"rank", "role", "team", "channel", "basis", "reasons", "responsiveness"}
+CONTACT = {
+    "rank",
+    "role",
+    "team",
+    "channel",
+    "basis",
+    "reasons",
+    "try_next_after",
+    "without_detail",
+    "responsiveness",
+}
 TEAM = {"slug", "name", "kind", "country"}
 CHANNEL = {"kind", "value", "purpose", "state", "openpgp_fingerprint", "openpgp_pinned"}
 BASIS = {"key", "value", "origin", "source", "as_of"}
@@ -290,6 +300,8 @@ def test_a_wrong_indicator_is_refused_with_what_would_be_right(client: FlaskClie
         ("q=AT&kind_of_report=fraud/", "type_invalid", "kind_of_report"),
         ("q=AT&exclude_team=nobody", "team_unknown", "exclude_team"),
         ("q=AT&exclude_country=ZZ", "country_invalid", "exclude_country"),
+        ("q=AT&exclude_host=spies", "host_invalid", "exclude_host"),
+        ("q=AT&purpose=gossip", "purpose_invalid", "purpose"),
     ],
 )
 def test_what_narrows_is_checked_too(client: FlaskClient, query: str, code: str, where: str) -> None:
@@ -330,7 +342,7 @@ def test_a_body_that_is_none_is_refused_with_what_would_be_right(
 
 
 def test_what_is_null_does_not_narrow(client: FlaskClient) -> None:
-    names = ("sector", "kind_of_report", "exclude_team", "exclude_country")
+    names = ("sector", "kind_of_report", "exclude_team", "exclude_country", "exclude_host", "purpose")
     narrowed = client.post(PATH, json={"q": ["AT"]} | dict.fromkeys(names))
     assert narrowed.json == client.post(PATH, json={"q": ["AT"]}).json
 
@@ -451,7 +463,8 @@ def test_the_document_describes_both_ways(client: FlaskClient) -> None:
     document = client.get("/api/v1/openapi.json").json
     operations = document["paths"][PATH]
     names = [parameter["name"] for parameter in operations["get"]["parameters"]]
-    assert names == ["q", "sector", "kind_of_report", "exclude_team", "exclude_country"]
+    narrowing = ["sector", "kind_of_report", "exclude_team", "exclude_country", "exclude_host", "purpose"]
+    assert names == ["q", *narrowing]
     answer = operations["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
     described = document["components"]["schemas"][answer.rpartition("/")[2]]
     assert set(described["properties"]) == ANSWER == set(described["required"])

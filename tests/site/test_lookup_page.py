@@ -7,6 +7,7 @@ import logging
 import re
 from html import unescape
 from html.parser import HTMLParser
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -52,7 +53,7 @@ def read(response: TestResponse) -> str:
     return " ".join(" ".join(Texts(response.text).texts).split())
 
 
-def asked(client: FlaskClient, q: str, **typed: str) -> TestResponse:
+def asked(client: FlaskClient, q: str, **typed: Any) -> TestResponse:
     """The answer page; no form was loaded before and no cookie is there."""
     return client.post("/lookup", data={"q": q} | typed)
 
@@ -222,12 +223,25 @@ def test_whoever_is_signed_in_sees_the_own_record_and_logs_from_here(app: Flask,
     assert 'name="assets" value="AT"' in form[0]
 
 
+@pytest.mark.usefixtures("cases")
+def test_the_page_says_when_to_try_the_next_one_and_leaves_out_whom_it_is_asked_to(
+    client: FlaskClient,
+) -> None:
+    page = asked(client, "FR", exclude_host=["police", "military"])
+    assert "who hosts them is not known here" in read(page)
+    assert page.text.count(" checked>") == 2
+    assert "Without an answer within 2 d, try the next one." in read(asked(client, "203.0.113.70"))
+
+
 def test_the_published_order_is_made_from_the_table(client: FlaskClient) -> None:
     text = unescape(read(client.get("/rules")))
     for sentence in (*order.PLACES.values(), *order.WITHIN):
         assert sentence in text
-    for kind in order.BY_REPORT:
+    for kind, each in order.BY_REPORT.items():
         assert kind in text
+        assert each.title in text
+    assert text.count("(without detail)") == 3
+    assert "nothing has come for 7 d" in text
 
 
 def test_the_api_page_names_every_operation(app: Flask, client: FlaskClient) -> None:

@@ -14,7 +14,12 @@ from pocdir.routing.rules.index import Basis
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A team that may be written to; role: to, cc or fallback."""
+    """A team that may be written to; role: to, cc or fallback.
+
+    `try_next_after`: without an answer for so long (ISO 8601, elapsed since it was told), the next one of the
+    chain of to and fallback is tried; None for a copy and for the last. `without_detail`: it is told that, and
+    not what.
+    """
 
     rank: int
     role: str
@@ -22,6 +27,8 @@ class Contact:
     channel: Channel
     basis: Basis
     reasons: tuple[Phrase, ...]
+    try_next_after: str | None = None
+    without_detail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ def contact_json(contact: Contact) -> dict[str, Any]:
         "channel": channel_json(contact.channel),
         "basis": basis_json(contact.basis),
         "reasons": list(contact.reasons),
+        "try_next_after": contact.try_next_after,
+        "without_detail": contact.without_detail,
         "responsiveness": None,
     }
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pocdir.core.text import Phrase
+from pocdir.directory.rules.record import Team
 from pocdir.routing.rules.contacts import Contact, Decision, Rejected
 from pocdir.routing.rules.gather import Reached
 from pocdir.routing.rules.index import Candidate, Index
-from pocdir.routing.rules.order import positions
+from pocdir.routing.rules.order import Order, order_for, positions
 
 MOST_SPECIFIC = {"prefix": Phrase("most specific prefix"), "domain": Phrase("most specific domain")}
 LESS_SPECIFIC = {"prefix": Phrase("less specific prefix"), "domain": Phrase("parent domain")}
+WITHOUT_DETAIL = Phrase("it hosts what is another's: told without detail")
 ALL_RULED_OUT = Phrase("whoever is known for this is ruled out; the reasons stand beside")
 
 Chosen = dict[str, list[Reached]]  # by slug, the best way first
@@ -31,30 +33,30 @@ class Wish(NamedTuple):
 
 def decide(index: Index, candidates: Sequence[Reached], countries: tuple[str, ...], wish: Wish) -> Decision:
     """Sort, rule out, make one entry of each team; `countries` are those whose national PoC is meant."""
-    order = positions(wish.kind_of_report)
+    places = positions(wish.kind_of_report)
     chosen: Chosen = {}
     rejected: dict[str, Rejected] = {}
-    for candidate, reason in sorted(candidates, key=lambda reached: _rank(reached[0], order, wish.purpose)):
+    for candidate, reason in sorted(candidates, key=lambda reached: _rank(reached[0], places, wish.purpose)):
         team = candidate.desk.team
         obstacle = _obstacle(candidate, wish)
         if obstacle is None:
             chosen.setdefault(team.slug, []).append((candidate, reason))
         else:
             rejected.setdefault(team.slug, Rejected(team, candidate.basis, obstacle))
-    notes = _about_countries(index, countries, chosen, wish)
-    if rejected and not chosen and not notes:
+    notes = _about_countries(index, countries, chosen, wish) + _about_hosts(chosen, wish)
+    if rejected and not (chosen or notes):
         notes = [ALL_RULED_OUT]
     return Decision(
-        _contacts(chosen, wish.purpose),
+        _contacts(chosen, wish.purpose, order_for(wish.kind_of_report)),
         tuple(out for slug, out in rejected.items() if slug not in chosen),
         tuple(notes),
     )
 
 
-def _rank(candidate: Candidate, order: Mapping[str, int], purpose: str) -> tuple[Any, ...]:
+def _rank(candidate: Candidate, places: Mapping[str, int], purpose: str) -> tuple[Any, ...]:
     """order.WITHIN, as a key to sort by."""
     return (
-        order[candidate.place],
+        places[candidate.place],
         candidate.size,
         candidate.before_state,
         candidate.desk.reach[purpose].state,
@@ -69,8 +71,9 @@ def _obstacle(candidate: Candidate, wish: Wish) -> Phrase | None:
         return Phrase("excluded by the asker: this team")
     if team.country in wish.exclude_countries:
         return Phrase("excluded by the asker: host country %(code)s", code=team.country or "")
-    if team.host_kind in wish.exclude_hosts:
-        return Phrase("excluded by the asker: hosted by %(kind)s", kind=team.host_kind or "")
+    host = host_of(team)
+    if host in wish.exclude_hosts:
+        return Phrase("excluded by the asker: hosted by %(kind)s", kind=host or "")
     kind = wish.kind_of_report
     if kind and not {kind, kind.partition("/")[0]}.isdisjoint(team.opt_outs):
         return Phrase("opted out of reports on %(kind)s", kind=kind)
@@ -84,25 +87,38 @@ def _obstacle(candidate: Candidate, wish: Wish) -> Phrase | None:
     return None
 
 
-def _contacts(chosen: Chosen, purpose: str) -> tuple[Contact, ...]:
-    contacts = []
+def host_of(team: Team) -> str | None:
+    """Who hosts a team, as is declared; a military team is the military's also where nobody declares it."""
+    return team.host_kind or ("military" if team.kind == "military" else None)
+
+
+def _contacts(chosen: Chosen, purpose: str, order: Order) -> tuple[Contact, ...]:
     sharpest: dict[str, int] = {}  # by key: the size of the most specific one that may be written to
-    for rank, pairs in enumerate(chosen.values(), 1):
+    for pairs in chosen.values():
+        best = pairs[0][0]
+        sharpest[best.basis.key] = min(best.size, sharpest.get(best.basis.key, best.size))
+    roles = [_role(rank, pairs[0][0]) for rank, pairs in enumerate(chosen.values(), 1)]
+    last = max((rank for rank, role in enumerate(roles, 1) if role != "cc"), default=0)
+    contacts = []
+    for rank, (role, pairs) in enumerate(zip(roles, chosen.values(), strict=True), 1):
         best, reason = pairs[0]
-        key = best.basis.key
-        if reason is None:
-            specific = sharpest.setdefault(key, best.size) == best.size
-            reason = (MOST_SPECIFIC if specific else LESS_SPECIFIC)[key]
         reach = best.desk.reach[purpose]
         if reach.channel is None:  # an obstacle, so never among the chosen
             continue
+        if reason is None:
+            key = best.basis.key
+            reason = (MOST_SPECIFIC if best.size == sharpest[key] else LESS_SPECIFIC)[key]
         reasons = [reason]
+        hidden = best.place in order.without_detail
+        if hidden:
+            reasons.append(WITHOUT_DETAIL)
         if reach.remark:
             reasons.append(reach.remark)
         if len(pairs) > 1:
             reasons += _other_ways(pairs)
+        after = None if role == "cc" or rank == last else order.try_next_after
         contacts.append(
-            Contact(rank, _role(rank, best), best.desk.team, reach.channel, best.basis, tuple(reasons))
+            Contact(rank, role, best.desk.team, reach.channel, best.basis, tuple(reasons), after, hidden)
         )
     return tuple(contacts)
 
@@ -151,3 +167,12 @@ def _about_countries(index: Index, countries: tuple[str, ...], chosen: Chosen, w
         if neutral:
             notes.append(Phrase("neutral alternatives: %(teams)s", teams=", ".join(neutral)))
     return notes
+
+
+def _about_hosts(chosen: Chosen, wish: Wish) -> list[Phrase]:
+    """Whom an exclusion by kind of host could not judge."""
+    teams = [pairs[0][0].desk.team for pairs in chosen.values()] if wish.exclude_hosts else []
+    unknown = ", ".join(team.name for team in teams if host_of(team) is None)
+    if not unknown:
+        return []
+    return [Phrase("who hosts them is not known here, so they are not left out: %(teams)s", teams=unknown)]

@@ -21,7 +21,7 @@ from pocdir.directory.rules.record import (
     Team,
 )
 from pocdir.routing.rules.addresses import Span, parse_span
-from pocdir.routing.rules.order import ORIGIN_ORDER, ROLE_ORDER, STATE_ORDER
+from pocdir.routing.rules.order import ORIGIN_ORDER, PURPOSE_ORDER, ROLE_ORDER, STATE_ORDER
 from pocdir.routing.rules.own_domains import own_domains
 
 PUBLIC = frozenset({"public"})
@@ -204,13 +204,16 @@ class Index:
 
 
 def channels_for(team: Team, purpose: str, audiences: frozenset[str] = PUBLIC) -> tuple[Channel, ...]:
-    """A team's channels for a purpose, the preferred one first; where it names none, its general ones.
+    """A team's channels for a purpose, the preferred one first; where it names none, those of PURPOSE_ORDER.
 
     Dead ones (bouncing, withdrawn) are among them: whoever writes takes the first that lives.
     """
     seen = [c for c in team.channels if c.audience in audiences]
-    found = [c for c in seen if c.purpose == purpose] or [c for c in seen if c.purpose == "general"]
-    return tuple(sorted(found, key=_preferred_first))
+    for served in PURPOSE_ORDER[purpose]:
+        found = [c for c in seen if c.purpose == served]
+        if found:
+            return tuple(sorted(found, key=_preferred_first))
+    return ()
 
 
 def sector_key(sector: str, code: str | None = None) -> str:
@@ -219,9 +222,12 @@ def sector_key(sector: str, code: str | None = None) -> str:
     return f"{code}/{name}" if code else name
 
 
-def _preferred_first(channel: Channel) -> tuple[int, int, int, str]:
+def _preferred_first(channel: Channel) -> tuple[int, int, int, int, str]:
+    """order.CHANNELS, as a key to sort by."""
+    dead = channel.state in DEAD_STATES
     return (
         channel.preference,
+        len(STATE_ORDER) if dead else STATE_ORDER.index(channel.state),
         ORIGIN_ORDER.index(channel.origin),
         CHANNEL_KINDS.index(channel.kind),
         channel.value,
@@ -243,8 +249,12 @@ def _reach_for(channels: tuple[Channel, ...], purpose: str) -> Reach:
     remark = None
     if live.confidence == "low":
         remark = Phrase("an unverified lead from a source of low confidence")
-    elif live.purpose != purpose:
+    elif live.purpose == "general" != purpose:
         remark = Phrase("a general address; none for the purpose %(purpose)s is known", purpose=purpose)
+    elif live.purpose != purpose:
+        remark = Phrase(
+            "the address for incidents; none for the purpose %(purpose)s is known", purpose=purpose
+        )
     return Reach(live, STATE_ORDER.index(live.state), None, remark)
 
 
@@ -256,8 +266,10 @@ def _demotion(channel: Channel) -> Phrase:
 
 
 def _place(team: Team, row: Responsibility) -> str:
-    if row.key in ("prefix", "asn") and team.kind == "provider":
+    if row.key in ("prefix", "asn", "domain") and team.kind == "provider":
         return f"hosting {row.key}"
+    if row.key == "domain" and team.kind == "vendor":
+        return "vendor domain"
     return "coordinator" if row.key == "country" and row.role == "coordinator" else row.key
 
 

@@ -11,9 +11,11 @@ from pocdir.core import rsit
 from pocdir.core.codes import alpha2
 from pocdir.core.errors import Invalid
 from pocdir.directory.formats import values
+from pocdir.directory.rules.record import HOST_KINDS, PURPOSES
 from pocdir.routing.rules.decide import Wish
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.indicator import parse
+from pocdir.routing.rules.order import order_for
 from pocdir.routing.rules.resolver import Answer, answer_to
 
 _NOBODY: frozenset[str] = frozenset()
@@ -37,19 +39,23 @@ def question(
     kind_of_report: str | None = None,
     exclude_team: Iterable[str] = (),
     exclude_country: Iterable[str] = (),
+    exclude_host: Iterable[str] = (),
+    purpose: str | None = None,
 ) -> Question:
     """The question as somebody typed it; each exclusion may name several, with blanks or commas between.
 
-    Raises Invalid `sector_invalid`, `class_invalid` or `type_invalid` (kind_of_report), `team_unknown`,
-    `country_invalid`: an exclusion with a typing error would leave in the answer whom it should keep out.
+    Without a purpose it is that of the kind of report. Raises Invalid `sector_invalid`, `class_invalid` or
+    `type_invalid` (kind_of_report), `purpose_invalid`, `team_unknown`, `country_invalid`, `host_invalid`: an
+    exclusion with a typing error would leave in the answer whom it should keep out.
     """
+    kind = _kind_of_report(kind_of_report) if kind_of_report else None
     wish = Wish(
         on.isoformat(),
-        "incident",
-        _kind_of_report(kind_of_report) if kind_of_report else None,
+        _purpose(purpose) if purpose else order_for(kind).purpose,
+        kind,
         _teams(index, exclude_team) if exclude_team else _NOBODY,
         _countries(exclude_country) if exclude_country else _NOBODY,
-        _NOBODY,
+        _hosts(exclude_host) if exclude_host else _NOBODY,
     )
     return Question(wish, _sector(sector) if sector else None, country_by)
 
@@ -101,3 +107,20 @@ def _countries(texts: Iterable[str]) -> frozenset[str]:
             raise Invalid("country_invalid", message, where="exclude_country")
         found.add(code)
     return frozenset(found)
+
+
+def _hosts(texts: Iterable[str]) -> frozenset[str]:
+    named = [name.lower() for name in _named(texts)]
+    unknown = [name for name in named if name not in HOST_KINDS]
+    if unknown:
+        message = f"{unknown[0][:40]!r} is no kind of host; one of {', '.join(HOST_KINDS)} is right"
+        raise Invalid("host_invalid", message, where="exclude_host")
+    return frozenset(named)
+
+
+def _purpose(text: str) -> str:
+    name = text.strip().lower()
+    if name not in PURPOSES:
+        message = f"{text[:40]!r} is no purpose; one of {', '.join(PURPOSES)} is right"
+        raise Invalid("purpose_invalid", message, where="purpose")
+    return name

@@ -11,6 +11,7 @@ from flask_smorest import Blueprint
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
+from pocdir.directory.rules.record import HOST_KINDS, PURPOSES
 from pocdir.routing.queries import index, question
 from pocdir.routing.rules.contacts import json_text
 from pocdir.routing.rules.question import answered
@@ -29,8 +30,10 @@ PARAMETERS = {
     "kind_of_report": "CLASS/TYPE of the incident taxonomy; it changes the published order.",
     "exclude_team": "The short name of a team not to write to; may be repeated.",
     "exclude_country": "The code of a country to which not to write; may be repeated.",
+    "exclude_host": f"A kind of host not to write to: {', '.join(HOST_KINDS)}; may be repeated.",
+    "purpose": f"Which of their addresses: {', '.join(PURPOSES)}. Absent: as the kind of report says.",
 }
-ONCE = ("q", "sector", "kind_of_report")
+ONCE = ("q", "sector", "kind_of_report", "purpose")
 _ABSENT = [""]
 _REFUSED = {str(HTTPStatus.UNPROCESSABLE_ENTITY.value): HTTPStatus.UNPROCESSABLE_ENTITY.name}
 
@@ -75,6 +78,8 @@ def lookup() -> Response:
         kind_of_report=given.get("kind_of_report", _ABSENT)[0],
         exclude_team=given.get("exclude_team", ()),
         exclude_country=given.get("exclude_country", ()),
+        exclude_host=given.get("exclude_host", ()),
+        purpose=given.get("purpose", _ABSENT)[0],
     )
     return _response(_texts([answered(known, given.get("q", _ABSENT)[0], asked)])[0])
 

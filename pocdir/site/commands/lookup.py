@@ -23,6 +23,15 @@ from pocdir.web.terminal import database_context, emit, json_option, plain
 )
 @click.option("--exclude-team", metavar="SLUG", multiple=True, help="Not to this team; may be repeated.")
 @click.option("--exclude-country", metavar="CC", multiple=True, help="Not to this country; may be repeated.")
+@click.option(
+    "--exclude-host",
+    metavar="KIND",
+    multiple=True,
+    help="Not to whom this kind of body hosts: police, intelligence, military, ...; may be repeated.",
+)
+@click.option(
+    "--purpose", help="Which of their addresses: incident, vulnerability, sample, emergency, general."
+)
 @json_option
 def lookup(
     indicators: tuple[str, ...],
@@ -30,6 +39,8 @@ def lookup(
     kind_of_report: str | None,
     exclude_team: tuple[str, ...],
     exclude_country: tuple[str, ...],
+    exclude_host: tuple[str, ...],
+    purpose: str | None,
     as_json: bool,
 ) -> int:
     """Whom do I tell? Contacts for addresses, networks, names, countries; `-` reads them from standard input.
@@ -51,6 +62,8 @@ def lookup(
                 kind_of_report=kind_of_report,
                 exclude_team=exclude_team,
                 exclude_country=exclude_country,
+                exclude_host=exclude_host,
+                purpose=purpose,
             )
         except Invalid as error:
             raise click.UsageError(str(error)) from None
@@ -113,4 +126,6 @@ def _contact(contact: dict[str, Any]) -> Iterator[str]:
     if channel["openpgp_fingerprint"]:
         yield f"            OpenPGP: {channel['openpgp_fingerprint']}"
     source = ", ".join(word for word in (basis["source"], basis["as_of"]) if word)
+    if contact["try_next_after"]:
+        yield f"            without an answer for {contact['try_next_after']}: the next one"
     yield f"            why: {'; '.join(contact['reasons'])}  ({basis['key']} {basis['value']}; {source})"

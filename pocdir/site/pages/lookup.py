@@ -10,7 +10,7 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
-from pocdir.core import clock, rsit, tlp
+from pocdir.core import clock, rsit, times, tlp
 from pocdir.core.errors import Invalid
 from pocdir.outreach.queries import notifications as outreach
 from pocdir.outreach.rules import letter as letters
@@ -49,7 +49,11 @@ def ask() -> Any:
 def lookup() -> Any:
     known, now = index(), clock.now()
     lines = _lines()
-    typed = Form(values={"q": "\n".join(lines)} | {name: request.form.get(name, "") for name in NARROWING})
+    hosts = request.form.getlist("exclude_host")
+    typed = Form(
+        values={"q": "\n".join(lines), "exclude_host": hosts}
+        | {name: request.form.get(name, "") for name in NARROWING}
+    )
     answers: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
     try:
@@ -64,6 +68,7 @@ def lookup() -> Any:
             kind_of_report=typed.values["kind_of_report"],
             exclude_team=_several("exclude_team"),
             exclude_country=_several("exclude_country"),
+            exclude_host=hosts,
         )
         others = [{"team": {"slug": team.slug, "name": team.name}} for team in alternatives(known, asked)]
         for line in lines:
@@ -127,11 +132,18 @@ def _extras(known: Index, answer: dict[str, Any], others: list[dict[str, Any]]) 
     return {
         "letter": _letter(answer) if answer["contacts"] else None,
         "alternatives": [] if answer["contacts"] else others,
+        "contacts": [contact | {"seconds": _seconds(contact)} for contact in answer["contacts"]],
         "rejected": [
             out | {"team": out["team"] | {"name": known.desks[out["team"]["slug"]].team.name}}
             for out in answer["rejected"]
         ],
     }
+
+
+def _seconds(contact: dict[str, Any]) -> float | None:
+    """How long to wait for an answer before the next one is tried."""
+    after = contact["try_next_after"]
+    return times.duration(after).total_seconds() if after else None
 
 
 def _letter(answer: dict[str, Any]) -> dict[str, str] | None:

@@ -8,6 +8,7 @@ from flask import current_app, render_template
 
 from pocdir.accounts.guards import guard
 from pocdir.accounts.rules import MATRIX
+from pocdir.core import times
 from pocdir.routing.rules import order
 from pocdir.site.pages.lookup import blueprint
 
@@ -16,7 +17,11 @@ from pocdir.site.pages.lookup import blueprint
 @guard("page.read")
 def rules() -> str:
     """The order of contacts, from the tables that the resolver sorts by."""
-    return render_template("site/rules.html", order=order)
+    return render_template("site/rules.html", order=order, seconds=_seconds)
+
+
+def _seconds(duration: str) -> float:
+    return times.duration(duration).total_seconds()
 
 
 @blueprint.get("/api")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pocdir.directory.rules.record import Team
+from pocdir.routing.rules.decide import host_of
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import Question, answered
 from pocdir.routing.rules.resolver import answer_json
@@ -21,7 +22,11 @@ def alternatives(index: Index, asked: Question) -> list[Team]:
     found = []
     for slug, desk in sorted(index.desks.items()):
         team = desk.team
-        excluded = slug in wish.exclude_teams or team.country in wish.exclude_countries
+        excluded = (
+            slug in wish.exclude_teams
+            or team.country in wish.exclude_countries
+            or host_of(team) in wish.exclude_hosts
+        )
         if team.kind == "coordinator" and desk.reach[wish.purpose].channel and not excluded:
             found.append(team)
     return found

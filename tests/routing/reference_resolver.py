@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -16,18 +16,27 @@ ROLES = ["holder", "national", "sectoral", "coordinator", "cc"]
 SUFFIXES = {"org", "uk", "co.uk", "example", "de", "com"}  # that the tests use
 FREE_MAIL = {"gmail.com"}  # that the tests use
 COUNTRIES_OF_TLDS = {"uk": "GB", "de": "DE"}
-PLACES = [
-    "prefix",
-    "domain",
-    "asn",
-    "own domain",
-    "country+sector",
-    "country",
-    "tld",
-    "sector",
-    "coordinator",
-    "global",
-]
+COUNTRY = ["country+sector", "country", "tld"]
+OTHERS = ["sector", "coordinator", "global"]
+# What ranks alike stands in one text, divided by bars; H: the team is a provider, V: it is a vendor.
+HOLDER_FIRST = ["prefix|H prefix", "domain|H domain|V domain", "asn|H asn", "own domain", *COUNTRY, *OTHERS]
+ORDERS = {
+    "malicious-code/c2-server": [
+        *["H prefix", "H asn", "H domain", "prefix", "domain|V domain", "asn", "own domain"], *COUNTRY, *OTHERS
+    ],
+    "information-content-security/data-leak": [
+        *["prefix", "domain|V domain", "asn", "own domain"], *COUNTRY, *OTHERS, "H prefix", "H domain", "H asn"
+    ],
+    "vulnerable": [
+        *["domain|H domain", "own domain", "prefix|H prefix", "asn|H asn", "V domain"], *COUNTRY, *OTHERS
+    ],
+}  # fmt: skip
+WAITS = {
+    "malicious-code/c2-server": "P1D",
+    "information-content-security/data-leak": "P1D",
+    "vulnerable": "P7D",
+}
+OTHER_PURPOSES = {"incident": ["general"], "sample": ["general"], "vulnerability": ["general", "incident"]}
 PRIVATE = [ip_network(text) for text in ("203.0.113.0/24", "2001:db8::/32")]  # that the tests use
 
 
@@ -49,18 +58,33 @@ class Wishes:
     purpose: str
     exclude_teams: frozenset[str]
     exclude_countries: frozenset[str]
+    exclude_hosts: frozenset[str]
+    kind_of_report: str | None
     on: dt.date
+
+
+@dataclass(frozen=True)
+class Told:
+    slug: str
+    role: str
+    key: str
+    value: str
+    channel: str
+    try_next_after: str | None
+    without_detail: bool
 
 
 def reference(
     known: Directory, registry: SmallRegistry | None, question: Question, wishes: Wishes
-) -> tuple[str, list[tuple[str, str, str, str]], list[str]]:
-    """Status; slug, role, basis key and value of each contact in order; slugs of those ruled out, sorted."""
+) -> tuple[str, list[Told], list[str]]:
+    """Status; each contact in order; slugs of those ruled out, sorted."""
     found = list(_candidates(known, registry, question, wishes))
     if _special(question, registry) and not any(place in ("prefix", "asn") for place, *_ in found):
         return "not_routable", [], []
     found.sort(key=lambda candidate: _order(*candidate, wishes))
-    contacts: dict[str, tuple[str, str, str, str]] = {}
+    kind = wishes.kind_of_report or ""
+    kind = kind if kind in ORDERS else kind.split("/")[0]
+    contacts: dict[str, Told] = {}
     ruled_out = set()
     for place, team, row in found:
         if not _may_be_told(team, row, wishes):
@@ -72,9 +96,19 @@ def reference(
             if not contacts:
                 role = "to"
             by_tld = row.key.startswith("country") and question.name is not None
-            contacts[team.slug] = (team.slug, role, "tld" if by_tld else row.key, row.value)
+            channel = _channel(team, wishes.purpose)
+            key = "tld" if by_tld else row.key
+            hidden = kind == "information-content-security/data-leak" and _hosting(place, team)
+            wait = None if role == "cc" else WAITS.get(kind, "P2D")
+            assert channel
+            contacts[team.slug] = Told(team.slug, role, key, row.value, channel.value, wait, hidden)
     status = "ok" if contacts else "no_contact"
-    return status, list(contacts.values()), sorted(ruled_out - contacts.keys())
+    told = list(contacts.values())
+    for position in reversed(range(len(told))):
+        if told[position].role != "cc":
+            told[position] = replace(told[position], try_next_after=None)
+            break
+    return status, told, sorted(ruled_out - contacts.keys())
 
 
 def _candidates(
@@ -184,22 +218,46 @@ def _order(place: str, team: Team, row: Responsibility, wishes: Wishes) -> tuple
         size = -1
     channel = _channel(team, wishes.purpose)
     state = STATES.index(channel.state) if channel else 0
-    return (
-        PLACES.index(place), size, ROLES.index(row.role), row.origin == "imported", state, row.rank, team.slug
-    )  # fmt: skip
+    position = _position(place, team, wishes.kind_of_report)
+    origin = row.origin == "imported"
+    return position, size, ROLES.index(row.role), origin, state, row.rank, team.slug
+
+
+def _hosting(place: str, team: Team) -> bool:
+    return team.kind == "provider" and place in ("prefix", "asn", "domain")
+
+
+def _position(place: str, team: Team, kind_of_report: str | None) -> int:
+    if _hosting(place, team):
+        place = "H " + place
+    elif place == "domain" and team.kind == "vendor":
+        place = "V domain"
+    kind = kind_of_report or ""
+    order = ORDERS.get(kind) or ORDERS.get(kind.split("/")[0]) or HOLDER_FIRST
+    return next(position for position, alike in enumerate(order) if place in alike.split("|"))
 
 
 def _channel(team: Team, purpose: str) -> Channel | None:
     public = [c for c in team.channels if c.audience == "public"]
     right = [c for c in public if c.purpose == purpose]
-    if not right:
-        right = [c for c in public if c.purpose == "general"]
+    for other in OTHER_PURPOSES[purpose]:
+        if not right:
+            right = [c for c in public if c.purpose == other]
     alive = [c for c in right if c.state not in ("bouncing", "withdrawn")]
-    return min(alive, key=lambda c: (c.preference, c.origin == "imported", c.value)) if alive else None
+    if not alive:
+        return None
+    return min(alive, key=lambda c: (c.preference, STATES.index(c.state), c.origin == "imported", c.value))
 
 
 def _may_be_told(team: Team, row: Responsibility, wishes: Wishes) -> bool:
     if team.slug in wishes.exclude_teams or team.country in wishes.exclude_countries:
+        return False
+    if team.host_kind in wishes.exclude_hosts:
+        return False
+    if team.kind == "military" and team.host_kind is None and "military" in wishes.exclude_hosts:
+        return False
+    kind = wishes.kind_of_report or "none"
+    if kind in team.opt_outs or kind.split("/")[0] in team.opt_outs:
         return False
     today = wishes.on.isoformat()
     if row.valid_from and row.valid_from > today:
