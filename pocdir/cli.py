@@ -33,6 +33,7 @@ COMMANDS = {
     "user": ("pocdir.accounts.commands:user", "Create people and their one-time links."),
     "token": ("pocdir.accounts.commands:token", "Create and revoke API tokens."),
     "lookup": ("pocdir.site.commands.lookup:lookup", "Whom do I tell? Contacts for an indicator."),
+    "route": ("pocdir.site.commands.route:route", "Split a file into parcels, one for each contact."),
     "registry": ("pocdir.routing.commands:registry", "Import who holds which address."),
     "directory": ("pocdir.directory.commands:directory", "Import, export and correct the directory."),
     "notify": ("pocdir.outreach.commands:notify", "Log a notification, or a spreadsheet of them."),

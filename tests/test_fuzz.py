@@ -16,6 +16,7 @@ from schemathesis.generation import GenerationMode
 from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.queries import team_id_of
 from pocdir.db import db, transaction
+from pocdir.web import limits
 from tests.conftest import empty_sqlite
 from tests.latency.made import told
 from tests.outreach import made
@@ -37,7 +38,8 @@ def fuzzed(sqlite_app: Flask, now: dt.datetime, monkeypatch: pytest.MonkeyPatch)
     """The application with three teams, one of them told, the headers of an owner and of that team's contact, and no
     limit on how often it is asked.
     """
-    monkeypatch.setitem(sqlite_app.config, "RATELIMIT_ENABLED", False)
+    monkeypatch.setattr(limits, "spend", lambda *_: None)
+    monkeypatch.setattr(limits, "glance", lambda *_: None)
     with sqlite_app.app_context():
         empty_sqlite(sqlite_app)
         sqlite_app.extensions.pop("pocdir.index", None)

@@ -138,9 +138,13 @@ SPECIAL_SPACE = (
 )  # fmt: skip
 
 
+def special_ends(family: int) -> tuple[list[int], list[int]]:
+    """The first and last numbers of the special space, adjacent pieces joined."""
+    return _special_ends()[family]
+
+
 @cache
 def _special_ends() -> dict[int, tuple[list[int], list[int]]]:
-    """Per family the first and last numbers of the special space, adjacent pieces joined."""
     ends: dict[int, tuple[list[int], list[int]]] = {4: ([], []), 6: ([], [])}
     for span in sorted(map(parse_prefix, SPECIAL_SPACE)):
         firsts, lasts = ends[span.family]
@@ -154,7 +158,7 @@ def _special_ends() -> dict[int, tuple[list[int], list[int]]]:
 
 def is_special(span: Span) -> bool:
     """Whether all of it is private, reserved or documentation space."""
-    firsts, lasts = _special_ends()[span.family]
+    firsts, lasts = special_ends(span.family)
     row = bisect_right(firsts, span.first) - 1
     return row >= 0 and span.last <= lasts[row]
 

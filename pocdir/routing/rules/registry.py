@@ -72,7 +72,8 @@ def current_version(folder: Path) -> str | None:
 class Registry:
     """One version of the index. Opening maps it; a newer version published meanwhile does not disturb it.
 
-    `v4` and `v6` are the arrays for whole files of addresses, `system_numbers` the AS number of each system.
+    `v4` and `v6` are the arrays for whole files of addresses, `system_numbers` the AS number of each system,
+    `system_countries` its own country, packed.
     """
 
     def __init__(self, version: str, files: dict[str, Array], provenance: dict[str, Provenance]) -> None:
@@ -82,7 +83,8 @@ class Registry:
         self.system_numbers = files["systems_number"]
         self._pieces = {4: _Pieces(self.v4), 6: _Pieces(self.v6)}
         self._numbers = _view(files["systems_number"])
-        self._countries = _view(files["systems_country"])
+        self.system_countries = files["systems_country"]
+        self._countries = _view(self.system_countries)
         self._holders, self._holder_ends = _view(files["holders"]), _view(files["systems_holder"])
         self._registered = _view(files["registered_codes"])
         self._registered_ends = _view(files["systems_registered"])

@@ -1,0 +1,96 @@
+"""The folder of parcels: made in a hidden place, put where it was asked for when it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pocdir.core.errors import Conflict
+
+MANIFEST, UNROUTED = "manifest.json", "unrouted.csv"
+PENDING = 64 << 20  # bytes kept until they are written: with thousands of parcels a file is opened seldom
+
+
+class Parcels:
+    """Files by name, each with its header; use as a context: what is not finished leaves nothing behind."""
+
+    def __init__(self, out: Path, header: bytes, unrouted_header: bytes) -> None:
+        self._out = _free(out)
+        self._headers = {UNROUTED: unrouted_header}
+        self._header = header
+        self._pending: dict[str, list[bytes]] = {}
+        self._size = 0
+        self._digests: dict[str, Any] = {}
+
+    def __enter__(self) -> Parcels:
+        self._out.parent.mkdir(parents=True, exist_ok=True)
+        self._folder = Path(
+            tempfile.mkdtemp(prefix=f".{self._out.name}.", suffix=".new", dir=self._out.parent)
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)  # after finish() there is none
+
+    def add(self, parts: Iterable[tuple[str, bytes]]) -> None:
+        """Lines for the files of these names, behind those that are there."""
+        for name, lines in parts:
+            self._pending.setdefault(name, []).append(lines)
+            self._size += len(lines)
+        if self._size > PENDING:
+            self._write()
+
+    def digests(self) -> Mapping[str, str]:
+        """SHA-256 of each file as it will be."""
+        if UNROUTED not in self._digests:
+            self._pending.setdefault(UNROUTED, [])
+        self._write()
+        return {name: digest.hexdigest() for name, digest in self._digests.items()}
+
+    def finish(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest, and put the folder where it belongs, in the place of an older result."""
+        text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        (self._folder / MANIFEST).write_text(text, encoding="utf-8")
+        if self._out.exists():
+            old = self._folder.with_suffix(".old")
+            self._out.rename(old)
+            self._folder.rename(self._out)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            self._folder.rename(self._out)
+
+    def _write(self) -> None:
+        for name, lines in self._pending.items():
+            if name not in self._digests:
+                self._digests[name] = hashlib.sha256()
+                lines.insert(0, self._headers.get(name, self._header))
+            data = b"".join(lines)
+            self._digests[name].update(data)
+            with (self._folder / name).open("ab") as file:
+                file.write(data)
+        self._pending, self._size = {}, 0
+
+
+def _free(out: Path) -> Path:
+    """The place, if there is nothing, an empty folder or an earlier result; raises Conflict `out_not_empty`."""
+    out = out.absolute()
+    if not out.exists():
+        return out
+    if out.is_dir():
+        names = {path.name for path in out.iterdir()}
+        if not names or names == _earlier(out):
+            return out
+    raise Conflict("out_not_empty", f"{out} holds other things; name a folder that does not exist yet")
+
+
+def _earlier(out: Path) -> set[str]:
+    try:
+        told = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        return {MANIFEST, UNROUTED, *(parcel["file"] for parcel in told["parcels"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()

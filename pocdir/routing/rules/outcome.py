@@ -1,0 +1,40 @@
+"""What bulk routing keeps of an answer: whom a row goes to, or why to nobody."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pocdir.routing.rules.resolver import Answer, basis_json, channel_json
+
+
+class Outcome(NamedTuple):
+    """status: ok, no_contact, not_routable or invalid; the others as the contact of rank 1 has them.
+
+    `reason` is the sentence for a row that goes to nobody, else None.
+    """
+
+    status: str
+    team: str | None = None
+    name: str | None = None
+    channel: tuple[tuple[str, Any], ...] = ()
+    basis: tuple[tuple[str, Any], ...] = ()
+    reason: str | None = None
+
+
+def outcome_of(answer: Answer) -> Outcome:
+    """The contact of rank 1, else the decision's own reasons, else the first thing there is to say."""
+    if answer.contacts:
+        first = answer.contacts[0]
+        return Outcome(
+            answer.status,
+            first.team.slug,
+            first.team.name,
+            tuple(channel_json(first.channel).items()),
+            tuple(basis_json(first.basis).items()),
+        )
+    said = answer.decision.notes or answer.notes[:1]
+    return Outcome(answer.status, reason="; ".join(said) or "no contact is known for this")
+
+
+def invalid(reason: str) -> Outcome:
+    return Outcome("invalid", reason=reason)

@@ -1,0 +1,234 @@
+"""A file of rows becomes parcels: every row once, byte for byte, where the resolver says."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from pocdir.core.errors import Conflict, Invalid
+from pocdir.routing.bulk import records
+from tests.routing.bulk import World
+from tests.routing.directories import Entry, directory, national, prefix, row, team
+
+HEAD = b"ip,asn,domain,note\r\n"
+
+
+@pytest.fixture
+def world() -> World:
+    return World(
+        directory(
+            team("isp", prefix("5.5.5.0/24")),
+            team("tenant", prefix("5.5.5.64/28"), prefix("2a00:1::/32")),
+            team("network", row("asn", "3333")),
+            team("owner", row("domain", "example.org")),
+            team("cert-at", national("AT")),
+            team("silent", prefix("9.9.9.0/24"), state="bouncing"),
+        ),
+        [
+            Entry("5.5.5.0/24", 64500, registered="AT"),
+            Entry("6.6.6.0/24", 3333, registered="DE"),
+            Entry("7.7.7.0/24", registered="AT"),
+            Entry("8.8.8.0/24", registered="DE"),
+        ],
+    )
+
+
+ROWS = {
+    b"5.5.5.1,,,plain": "isp",
+    b"5.5.5.70,,,most specific": "tenant",
+    b"::ffff:5.5.5.70,,,mapped": "tenant",
+    b"2a00:1::1,,,IPv6": "tenant",
+    b"2A00:0001:0:0::1,,,another spelling": "tenant",
+    b"5.5.5.64/30,,,a prefix": "tenant",
+    b"6.6.6.6,,,by its AS": "network",
+    b"7.7.7.7,,,by its country": "cert-at",
+    b" 7.7.7.7 ,,,with spaces": "cert-at",
+    b'"7.7.7.7",,,"quoted, with a comma"': "cert-at",
+    b'7.7.7.7,,,"with ""quotes"" and\r\na line end"': "cert-at",
+    b",3333,,by AS number alone": "network",
+    b",,www.example.org,by name alone": "owner",
+    b"8.8.8.8,3333,example.org,nobody in DE": "no_contact",
+    b"9.9.9.9,,,ruled out": "no_contact",
+    b"10.1.2.3,,,private": "not_routable",
+    b"999.1.2.3,,,rubbish": "invalid",
+    b"7.7.7.07,,,octal": "invalid",
+    b"example.org,,,a name where addresses stand": "invalid",
+    b",,,nothing": "invalid",
+    b"": "",
+    b"5.5.5.1": "isp",
+}
+FILE = HEAD + b"\r\n".join(ROWS) + b"\r\n"
+
+
+def parcels(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def test_every_row_goes_where_its_address_belongs(world: World, tmp_path: Path) -> None:
+    manifest = world.route(FILE, tmp_path / "out")
+
+    found = parcels(tmp_path / "out")
+    for slug in ("isp", "tenant", "network", "owner", "cert-at"):
+        mine = [line for line, where in ROWS.items() if where == slug]
+        assert found[f"{slug}.csv"] == HEAD + b"\r\n".join(mine) + b"\r\n"
+    assert [manifest[name] for name in ("rows", "routed", "no_contact", "not_routable", "invalid")] == [
+        21, 14, 2, 1, 4,
+    ]  # fmt: skip
+    assert json.loads(found["manifest.json"]) == manifest
+    assert {parcel["file"]: parcel["sha256"] for parcel in manifest["parcels"]} == {
+        name: hashlib.sha256(data).hexdigest()
+        for name, data in found.items()
+        if name not in ("manifest.json", "unrouted.csv")
+    }
+
+
+def test_who_gets_nothing_is_told_why_in_a_column_more(world: World, tmp_path: Path) -> None:
+    world.route(FILE, tmp_path / "out")
+
+    text = (tmp_path / "out" / "unrouted.csv").read_text("utf-8")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["ip"] for row in rows] == [
+        line.split(b",")[0].decode()
+        for line, where in ROWS.items()
+        if where in ("no_contact", "not_routable", "invalid")
+    ]
+    assert rows[0]["reason"] == "no national PoC known for DE"
+    assert rows[2]["reason"].startswith("not routable")
+    assert rows[-1]["reason"] == "this row names no address"
+    assert all(row["reason"] for row in rows)
+
+
+def test_again_gives_the_same_bytes_in_the_place_of_the_old_result(world: World, tmp_path: Path) -> None:
+    world.route(FILE, tmp_path / "out")
+    before = parcels(tmp_path / "out")
+    world.route(FILE, tmp_path / "out")
+
+    assert parcels(tmp_path / "out") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("size", [16, 64, 1000])
+def test_where_a_block_ends_makes_no_difference(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    whole = world.route(FILE, tmp_path / "whole")
+    monkeypatch.setattr(records.Reader.__init__, "__defaults__", (size,))
+
+    assert world.route(FILE, tmp_path / "parts") == whole
+    assert parcels(tmp_path / "parts") == parcels(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("size", [16, 64, 1000])
+def test_a_stray_quote_is_read_as_other_programs_read_it(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(records.Reader.__init__, "__defaults__", (size,))
+    lines = [
+        b'5.5.5.1,,,a 5" disk',
+        b'7.7.7.7,,,"quoted" and more',
+        *list(ROWS)[9:15],
+        b'5.5.5.2,,,12" and "',
+    ]
+    data = HEAD + b"\r\n".join(lines) + b"\r\n"
+
+    manifest = world.route(data, tmp_path / "out")
+
+    expected = list(csv.reader(io.StringIO(data.decode(), newline="")))[1:]
+    assert manifest["rows"] == len(expected)
+    isp = parcels(tmp_path / "out")["isp.csv"]
+    assert isp == HEAD + lines[0] + b"\r\n" + lines[-1] + b"\r\n"
+
+
+def test_a_file_without_a_line_end_at_its_end_keeps_it_so(world: World, tmp_path: Path) -> None:
+    world.route(b"ip,note\n5.5.5.1,a\n5.5.5.2,b", tmp_path / "out")
+
+    assert parcels(tmp_path / "out")["isp.csv"] == b"ip,note\n5.5.5.1,a\n5.5.5.2,b"
+
+
+def test_a_list_without_a_header_has_none_afterwards(world: World, tmp_path: Path) -> None:
+    world.route(b"5.5.5.1\n5.5.5.2\n10.0.0.1\n", tmp_path / "out")
+
+    found = parcels(tmp_path / "out")
+    assert found["isp.csv"] == b"5.5.5.1\n5.5.5.2\n"
+    assert found["unrouted.csv"].startswith(b'10.0.0.1,"not routable')
+
+
+def test_a_bom_stays_and_a_comment_does_not(world: World, tmp_path: Path) -> None:
+    world.route(b"\xef\xbb\xbf# of everybody\nip;note\n5.5.5.1;a\n", tmp_path / "out")
+
+    assert parcels(tmp_path / "out")["isp.csv"] == b"\xef\xbb\xbfip;note\n5.5.5.1;a\n"
+
+
+FORMULAS = {
+    b"=1+1": b"'=1+1",
+    b"@SUM(A1)": b"'@SUM(A1)",
+    b"+43 1 234": b"'+43 1 234",
+    b"-": b"'-",
+    b'"=cmd|1"': b'"\'=cmd|1"',
+    b'"\t=1"': b'"\'\t=1"',
+    b'"\r=1"': b'"\'\r=1"',
+    "＝1+1".encode(): "'＝1+1".encode(),
+    b"-1": b"-1",
+    b"+1.5e-3": b"+1.5e-3",
+    b'"-48,2"': b'"-48,2"',
+    b"a=1": b"a=1",
+    "ﬁ".encode(): "ﬁ".encode(),
+    b"": b"",
+}
+
+
+def test_what_a_spreadsheet_takes_for_a_formula_gets_an_apostrophe(world: World, tmp_path: Path) -> None:
+    lines = [b"5.5.5.1," + cell + b",end" for cell in FORMULAS]
+    data = b"ip,a,b\r\n" + b"\r\n".join(lines) + b"\r\n"
+
+    manifest = world.route(data, tmp_path / "out")
+
+    made = [b"5.5.5.1," + cell + b",end" for cell in FORMULAS.values()]
+    assert parcels(tmp_path / "out")["isp.csv"] == b"ip,a,b\r\n" + b"\r\n".join(made) + b"\r\n"
+    assert manifest["neutralised"] == 8
+    assert world.route(data, tmp_path / "raw", raw=True)["neutralised"] == 0
+    assert parcels(tmp_path / "raw")["isp.csv"] == data
+
+
+def test_a_formula_where_the_address_stands_is_made_harmless_too(world: World, tmp_path: Path) -> None:
+    world.route(b"ip,note\n=1+1,a\n", tmp_path / "out")
+
+    assert b"\n'=1+1,a," in parcels(tmp_path / "out")["unrouted.csv"]
+
+
+def test_a_count_makes_no_folder(world: World, tmp_path: Path) -> None:
+    counted = world.route(FILE)
+    routed = world.route(FILE, tmp_path / "out")
+
+    same = ("rows", "routed", "no_contact", "not_routable", "invalid", "neutralised")
+    assert [counted[name] for name in same] == [routed[name] for name in same]
+
+
+def test_a_folder_with_other_things_is_left_alone(world: World, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+
+    with pytest.raises(Conflict, match="holds other things"):
+        world.route(FILE, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_quote_that_is_never_closed_is_refused_and_nothing_is_left(world: World, tmp_path: Path) -> None:
+    data = b"ip,note\n5.5.5.1,a\n" + b'5.5.5.2,"' + b"x" * 3_000_000 + b"\n" + b"5.5.5.3,b\n" * 3
+
+    with pytest.raises(Invalid, match="longer than"):
+        world.route(data, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stop_in_the_middle_leaves_nothing(world: World, tmp_path: Path) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.route(FILE, tmp_path / "out", progress=stopped)
+    assert list(tmp_path.iterdir()) == []
