@@ -16,7 +16,6 @@ from schemathesis.generation import GenerationMode
 from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.queries import team_id_of
 from pocdir.db import db, transaction
-from pocdir.web import limits
 from tests.conftest import empty_sqlite
 from tests.latency.made import told
 from tests.outreach import made
@@ -38,8 +37,7 @@ def fuzzed(sqlite_app: Flask, now: dt.datetime, monkeypatch: pytest.MonkeyPatch)
     """The application with three teams, one of them told, the headers of an owner and of that team's contact, and no
     limit on how often it is asked.
     """
-    monkeypatch.setattr(limits, "spend", lambda *_: None)
-    monkeypatch.setattr(limits, "glance", lambda *_: None)
+    monkeypatch.setitem(sqlite_app.config, "RATELIMIT_ENABLED", False)
     with sqlite_app.app_context():
         empty_sqlite(sqlite_app)
         sqlite_app.extensions.pop("pocdir.index", None)

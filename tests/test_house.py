@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "pocdir").rglob("*.py"))
-LONGEST = 400
+LONGEST, LONGEST_FUNCTION = 400, 60  # lines
 CLOCKS = re.compile(r"\b(datetime|dt|date)\.(now|utcnow|today)\(|\btime\.(time|time_ns)\(")
 FRAMEWORKS = ("flask", "sqlalchemy", "marshmallow", "werkzeug", "flask_sqlalchemy", "flask_smorest", "click")
 
@@ -31,6 +31,11 @@ def calls(path: Path) -> Iterator[str]:
             yield ast.unparse(node.func) + "("
 
 
+def long_functions(source: str) -> list[str]:
+    functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
+    return [each.name for each in functions if (each.end_lineno or 0) - each.lineno >= LONGEST_FUNCTION]
+
+
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_a_file_keeps_the_rules(path: Path) -> None:
     source = path.read_text()
@@ -40,6 +45,7 @@ def test_a_file_keeps_the_rules(path: Path) -> None:
     docstring = ast.get_docstring(ast.parse(source))
     assert docstring, "a module says in one sentence what it is"
     assert source.count("\n") <= LONGEST, "a file can be read in one sitting"
+    assert long_functions(source) == [], "a function fits the screen"
     called = list(calls(path))
     assert "print(" not in called, "commands speak through click, the service through its log"
     if named(path) != "pocdir/db.py":

@@ -85,32 +85,16 @@ def log_notification(
     if scope and key and (standing := event_by_key(scope, key, session)) is not None:
         return standing.notification or ""
     team = queries.team_for_notification(session, told.team, workspace_id=workspace_id)
-    channel = told.channel or first_channel
-    if channel is None:
-        raise Invalid(
-            "no_channel", f"{team.slug} has no live channel for incidents; name one", where="channel"
-        )
-    kind, value = channel
-    sent_at = told.sent_at or now
-    if sent_at > now + CLOCK_SKEW:
-        raise Invalid(
-            "sent_in_future", "log it when it was sent (at most five minutes ahead)", where="sent_at"
-        )
+    (kind, value), sent_at = _sent(told, first_channel, team.slug, now)
     default = (Expected("acknowledgement", team.acknowledgement_within),)
     asked = expectations.expected(told.expect, answer_asked=told.answer_asked, default=default)
     label = tlp_labels.parse(told.tlp or (incident.tlp if incident else tlp_labels.AMBER))
     ref = new_ref(now)
     about = {"notification": ref, "incident": incident.ref if incident else None, "team": team.slug}
     digest = told.body_digest or (body_digest(told.body) if told.body else None)
-    # RED never enters the ledger, not even as a commitment beside its value.
     is_red = tlp_labels.RED in (label, incident.tlp if incident else None)
-    payload = {
-        "kind": told.kind, "channel": kind, "answer_asked": told.answer_asked, "language": told.language,
-        "assets": len(told.assets), "parent": parent.ref if parent else None, "recipient": value,
-        "subject": None if is_red else told.subject,
-        "note": None if is_red else told.note,
-        "body_digest": digest,
-    }  # fmt: skip
+    payload = {"channel": kind, "recipient": value, "parent": parent.ref if parent else None}
+    payload |= {"body_digest": digest} | _told(told, is_red=is_red)
     logged = Event(
         id=new_ref(now), type="notification.logged", occurred_at=sent_at, precision=told.precision, recorded_at=now,
         actor=actor, claimed_by="sender", assurance="S", payload=payload, idempotency_key=key, **about,
@@ -135,6 +119,28 @@ def log_notification(
     assert inserted.inserted_primary_key is not None  # noqa: S101 - one row was inserted
     _keep_expectations(session, inserted.inserted_primary_key[0], state, known=())
     return ref
+
+
+def _sent(
+    told: Told, first_channel: tuple[str, str] | None, team: str, now: dt.datetime
+) -> tuple[tuple[str, str], dt.datetime]:
+    """Over which channel (kind, value) and when; raises Invalid `no_channel`, `sent_in_future`."""
+    channel, sent_at = told.channel or first_channel, told.sent_at or now
+    if channel is None:
+        raise Invalid("no_channel", f"{team} has no live channel for incidents; name one", where="channel")
+    if sent_at > now + CLOCK_SKEW:
+        message = "log it when it was sent (at most five minutes ahead)"
+        raise Invalid("sent_in_future", message, where="sent_at")
+    return channel, sent_at
+
+
+def _told(told: Told, *, is_red: bool) -> dict[str, Any]:
+    """What the event says of it. RED never enters the ledger, not even as a commitment beside its value."""
+    return {
+        "kind": told.kind, "answer_asked": told.answer_asked, "language": told.language, "assets": len(told.assets),
+        "subject": None if is_red else told.subject,
+        "note": None if is_red else told.note,
+    }  # fmt: skip
 
 
 def log_as_given(
