@@ -18,8 +18,8 @@ from pocdir.directory.rules import record as rules
 # The page's cards, and the facts in each, in this order.
 GROUPS = {
     "about": (
-        "short_name", "names", "website", "parent", "languages", "timezone", "business_hours", "established",
-        "memberships", "rfc2350", "first_id", "ti_url", "ripe_org", "misp_uuid", "cna_name",
+        "name", "short_name", "names", "kind", "country", "website", "parent", "languages", "timezone", "business_hours",
+        "established", "memberships", "rfc2350", "first_id", "ti_url", "ripe_org", "misp_uuid", "cna_name",
     ),
     "mandate": ("host_kind", "law_enforcement", "neutrality_policy"),
     "reception": (
@@ -37,11 +37,12 @@ def team_page(
     team = entry.team
     urls, known = queries.source_urls(), viewer.kind != "anonymous"
     said = queries.tellers(team.id, reading=reading)
-    told = _told(queries.facts_of(team.slug, reading=reading))
+    told = _told(queries.facts_of(team.slug, reading=reading), team.confirmed_at)
     pinned = keys.pinned([team.id]).get(team.id, {}) if reading.at is None else {}
     above, below = queries.family(team, reading=reading)
     return {
         "team": team._mapping,
+        "lead": team.lead and not team.retired_at and not _is_confirmed(entry),
         "as_of": reading.at,
         "groups": {name: _shown(told, fields, name == "mandate") for name, fields in GROUPS.items()},
         "above": above,
@@ -52,6 +53,7 @@ def team_page(
                 "evidence": channel.state_evidence if known else None,
                 "pinned": pinned.get(channel.value) if channel.kind == "email" else None,
                 "url": urls.get(channel.source),
+                "confirmed": channel.state == "verified",
                 "others": _others(said, channel, (channel.kind, channel.value, channel.purpose), audiences),
             }
             for channel in entry.channels
@@ -60,6 +62,7 @@ def team_page(
             {
                 **asdict(row),
                 "url": urls.get(row.source),
+                "confirmed": _stood(said[row.key, row.value, row.role][0].since, team.confirmed_at),
                 "others": _others(said, row, (row.key, row.value, row.role), audiences),
             }
             for row in entry.responsibilities
@@ -73,11 +76,22 @@ def team_page(
     }
 
 
-def _told(facts: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def _is_confirmed(entry: Entry) -> bool:
+    """Whether the team has spoken of it, so that nobody calls it a list's word alone."""
+    return bool(entry.team.confirmed_at) or any(channel.state == "verified" for channel in entry.channels)
+
+
+def _stood(since: dt.datetime | None, confirmed: dt.datetime | None) -> bool:
+    """Whether it stood here when the team confirmed its whole entry."""
+    return confirmed is not None and since is not None and since <= confirmed
+
+
+def _told(facts: list[dict[str, Any]], confirmed: dt.datetime | None) -> dict[str, list[dict[str, Any]]]:
     """By field what every source says, the one in force first."""
     found: dict[str, list[dict[str, Any]]] = {}
     for fact in facts:
-        found.setdefault(fact["field"], []).append({**fact, "key": fact["field"]})
+        more = {"key": fact["field"], "confirmed": fact["in_force"] and _stood(fact["since"], confirmed)}
+        found.setdefault(fact["field"], []).append(fact | more)
     return found
 
 
@@ -91,12 +105,20 @@ def _shown(
         if not first["in_force"] and not empty_too:
             continue
         if name == "memberships" and first["in_force"] and first["origin"] == "imported":
-            # Each source knows some, and all of them stand: a line each.
-            lines += [{**fact, "others": []} for fact in (first, *others) if fact["origin"] == "imported"]
+            lines += _memberships([first, *others])
             continue
         beside = next((it for it in told.get(_QUALIFIED.get(name, ""), []) if it["in_force"]), None)
-        lines.append({**first, "beside": beside and beside["value"], "others": others})
+        lines.append({**first, "beside": beside, "others": others})
     return lines
+
+
+def _memberships(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each source knows some, and all of them stand: a line for each, with everybody who says it."""
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for fact in told:
+        for it in fact["value"] or ():
+            by_name.setdefault(it["name"], []).append({**fact, "value": [it], "in_force": True})
+    return [{**first, "others": others} for _, (first, *others) in sorted(by_name.items())]
 
 
 def _others(

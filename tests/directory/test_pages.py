@@ -9,7 +9,9 @@ from html import unescape
 import pytest
 import time_machine
 
+from pocdir.db import transaction
 from pocdir.directory import listings, queries
+from pocdir.directory.checks.actions import confirm
 from tests.accounts import made as people
 from tests.directory import made
 
@@ -100,6 +102,69 @@ def test_the_page_of_a_team_says_who_says_so(client):
     ):
         assert said in page
     assert "Edit" not in re.findall(r"<a[^>]*>([^<]*)</a>", page)
+
+
+def facts_on(page, card):
+    """Of a card of facts: [(name, its words without markup)]."""
+    inside = page[page.index(f'id="h-{card}"') :]
+    inside = inside[: inside.index("</section>")]
+    return [
+        (name, " ".join(re.sub(r"<[^>]+>", " ", words).split()))
+        for name, words in re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", inside, re.S)
+    ]
+
+
+def test_name_kind_and_country_say_who_says_so_and_since_when_too(client):
+    made.imported(made.file(made.team_json()))
+    other = made.file(made.team_json(name="CERT Other", country="DE"))
+    made.imported(other, source="second list", now=made.NOW + dt.timedelta(minutes=1))
+    facts = dict(facts_on(client.get("/teams/cert-example").text, "about"))
+    for name in ("Name", "Kind", "Country"):
+        assert "2026-06-17 · here since 2026-11-22" in facts[name]
+        assert "1 other source" in facts[name]
+    assert "CERT Other" in facts["Name"]
+    assert "second list" in facts["Country"]
+
+
+def test_each_membership_stands_once_with_everybody_who_says_it(client):
+    one = made.team_json(memberships=[{"name": "FIRST", "since": "2010-01-01"}, {"name": "TI Listed"}])
+    two = made.team_json(memberships=[{"name": "TI Listed"}, {"name": "EGC"}])
+    made.imported(made.file(one))
+    made.imported(made.file(two), source="second list")
+    told = [words for name, words in facts_on(client.get("/teams/cert-example").text, "about")
+            if name == "Memberships"]  # fmt: skip
+    assert [words.split()[0] for words in told] == ["EGC", "FIRST", "TI"]
+    assert all("here since 2026-11-22" in words for words in told)
+    assert "second list" in told[0]
+    assert "other source" not in told[0] + told[1]
+    assert "1 other source" in told[2]
+
+
+def test_what_the_team_has_confirmed_is_no_unverified_lead_any_more(client):
+    low = made.channel(confidence="low"), made.channel("+43 1 5056416", kind="phone", confidence="low")
+    weak = made.responsibility(confidence="low")
+    team = made.team_json(confidence="low", channels=list(low), responsibilities=[weak])
+    made.imported(made.file(team))
+    assert client.get("/teams/cert-example").text.count("unverified lead") > 4
+    with transaction() as session:
+        confirm(
+            session, slug="cert-example", kind="email", value="cert@cert.example", via="phone", now=LATER,
+            actor="operator", claimed_by="steward", evidence="a call",
+        )  # fmt: skip
+    page = client.get("/teams/cert-example").text
+    assert "unverified lead" not in page
+    assert "nobody has checked" not in page
+    assert "unverified lead" not in client.get("/teams").text.split("<tbody>")[1]
+
+
+def test_a_retired_entry_says_so_and_offers_nothing_that_is_refused(steward, researcher):
+    made.imported(made.file(made.team_json(), made.team_json("other", name="Other", channels=[])))
+    made.imported(made.file(made.team_json("other", name="Other", channels=[])), now=LATER, force=True)
+    for client in (steward, researcher):
+        page = client.get("/teams/cert-example").text
+        assert "No source names this team any more, since" in page
+        assert "ours to find" not in page
+        assert "Log a notification" not in page
 
 
 def test_an_unknown_team_is_not_found(client):

@@ -184,7 +184,8 @@ def _details(known: Index, answers: list[dict[str, Any]], now: dt.datetime) -> d
             "timezone": team.timezone,
             "local_time": _their_time(team.timezone, now),
             "website": team.website,
-            "lead": bool(public) and all(channel.confidence == "low" for channel in public),
+            "lead": bool(public)
+            and all(channel.confidence == "low" and channel.state != "verified" for channel in public),
         }
     return found
 
