@@ -96,8 +96,24 @@ def test_a_one_time_link_is_shown_to_nobody_but_where_a_person_has_to_send_it(
     assert "claim/secret" not in steward.get(f"/outbox/{ref}").text
 
 
+def test_a_letter_about_the_entry_is_the_services_own_although_it_has_a_reference(
+    steward: FlaskClient, now: dt.datetime, request: pytest.FixtureRequest
+) -> None:
+    ref = queued(now, kind="ping", notification=new_ref(now), body="https://pocdir.example/r/entry/x\n").ref
+    assert "Please confirm your entry" in steward.get("/outbox").text
+    shown = steward.get(f"/outbox/{ref}").text
+    assert "/r/entry/x" in shown
+    assert "It belongs to a notification" not in shown
+    assert "mailto:cert@example.org" in shown
+    request.getfixturevalue("with_relay")
+    assert "/r/entry/x" not in steward.get(f"/outbox/{ref}").text
+    assert steward.post(f"/outbox/{ref}/sent").status_code == 302
+    assert state(ref) == "sent"
+
+
 def test_a_workspaces_letter_is_its_own(steward: FlaskClient, now: dt.datetime) -> None:
-    ref = failed(now, notification=new_ref(now), subject="Secret matter", body="Secret words\n")
+    secret = {"subject": "Secret matter", "body": "Secret words\n"}
+    ref = failed(now, kind="notification", notification=new_ref(now), **secret)
     for page in (steward.get("/outbox?state=unsent").text, steward.get(f"/outbox/{ref}").text):
         assert "Secret" not in page
         assert "cert@example.org" not in page

@@ -12,6 +12,7 @@ from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.db import transaction
+from pocdir.directory.rules.checks import LETTERS as LETTERS_WITH_LINKS
 from pocdir.mail import actions, queries
 from pocdir.mail.models import CLAIMED, SENT, STALE, UNSENT, WAITING, WITHDRAWN, Mail
 from pocdir.outreach.rules.letter import mailto_url
@@ -36,6 +37,7 @@ def outbox() -> str:
         "site/outbox.html",
         relay=_relay(),
         state=chosen,
+        is_ours=_is_ours,
         counts={name: sum(counts.get(state, 0) for state in states) for name, states in LISTS.items()},
         page={
             "rows": mails,
@@ -54,13 +56,15 @@ def outbox_letter(ref: str) -> str:
     """One letter, to copy or to open in a mail program."""
     mail = queries.mail(ref)
     relay = _relay()
-    # Who holds a one-time link is taken for the mailbox that it was sent to.
-    readable = mail.body is not None and not mail.notification and not (mail.confidential and relay)
-    ours, unsent = mail.notification is None, mail.state not in (SENT, CLAIMED, WITHDRAWN)
+    # Who holds such a link is taken for the mailbox that it was sent to.
+    for_its_reader = mail.confidential or mail.kind in LETTERS_WITH_LINKS
+    ours, unsent = _is_ours(mail), mail.state not in (SENT, CLAIMED, WITHDRAWN)
+    readable = mail.body is not None and ours and not (for_its_reader and relay)
     return render_template(
         "site/outbox_letter.html",
         mail=mail,
         relay=relay,
+        is_ours=ours,
         readable=readable,
         mailto=_mailto(mail) if readable and unsent else None,
         may_retry=unsent and mail.state != STALE and mail.body is not None,
@@ -102,8 +106,13 @@ def withdraw_letter(ref: str) -> Any:
     return redirect(url_for("site.outbox"))
 
 
+def _is_ours(mail: Mail) -> bool:
+    """Whether the service writes it for itself: a check of an entry goes under its reference too."""
+    return mail.notification is None or mail.kind in LETTERS_WITH_LINKS
+
+
 def _require_ours(mail: Mail) -> None:
-    if mail.notification is not None:
+    if not _is_ours(mail):
         raise Conflict("mail_of_a_workspace", "this letter belongs to a notification; its workspace decides")
 
 
