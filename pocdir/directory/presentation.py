@@ -18,8 +18,9 @@ from pocdir.directory.rules import record as rules
 # The page's cards, and the facts in each, in this order.
 GROUPS = {
     "about": (
-        "name", "short_name", "names", "kind", "country", "website", "parent", "languages", "timezone", "business_hours",
-        "established", "memberships", "rfc2350", "first_id", "ti_url", "ripe_org", "misp_uuid", "cna_name",
+        "name", "short_name", "names", "kind", "country", "website", "parent", "languages", "timezone",
+        "business_hours", "established", "memberships", "rfc2350", "first_id", "ti_url", "ripe_org", "misp_uuid",
+        "cna_name",
     ),
     "mandate": ("host_kind", "law_enforcement", "neutrality_policy"),
     "reception": (
