@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,20 +20,19 @@ from pocdir.core.refs import new_ref
 from pocdir.db import transaction
 from pocdir.ledger.actions import append
 
-CALLS, ROUNDS = 300, 5
+CALLS = 1500
 NOTIFICATION = "0192f3a4-0000-7000-8000-000000000001"
 
 
 def per_second(work: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Calls a second by the wall clock (a commit waits for the disk): the best round, all taking turns."""
-    best = dict.fromkeys(work, 0.0)
-    for _ in range(ROUNDS):
+    """Calls a second by the median call (a commit waits for the disk), all taking turns call by call."""
+    took: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(CALLS):
         for name, call in work.items():
             start = time.perf_counter()
-            for _ in range(CALLS):
-                call()
-            best[name] = max(best[name], CALLS / (time.perf_counter() - start))
-    return best
+            call()
+            took[name].append(time.perf_counter() - start)
+    return {name: 1 / statistics.median(times) for name, times in took.items()}
 
 
 def raw_connection(file: Path) -> sqlite3.Connection:
