@@ -26,8 +26,9 @@ from pocdir.directory.formats.records import (
     without_placeholders,
 )
 from pocdir.directory.marking import mark_address as mark_address
-from pocdir.directory.models import Import, Team
+from pocdir.directory.models import Import, Source, Team
 from pocdir.directory.quarantine import hold
+from pocdir.directory.quarantine.ground import Teller
 from pocdir.directory.quarantine.sort_out import Sorted, sort_out
 from pocdir.directory.rows import Batch, Kept, lock_directory, said_by, source_ids, told_by, write
 from pocdir.directory.rules import record as rules
@@ -98,6 +99,7 @@ def import_records(
     if apply:
         lock_directory(session, now=now)
     source_id = source_ids(session, [source], make=apply, now=now).get(source.source, 0)
+    teller = Teller(source_id, source.source, _kind_of(session, source_id) or source.kind, origin)
     before = told_by(session, source_id, origin)
     teams = naming.named(session, [without_placeholders(record) for record in records], before)
     says = statements(teams, source, before)
@@ -107,8 +109,8 @@ def import_records(
     progress(f"compared {len(says)} rows with {len(before)} before")
     found = sort_out(
         session,
-        source_id=source_id,
-        origin=origin,
+        teller=teller,
+        change=change,
         before=before,
         after=says,
         placeholders=placeholders,
@@ -146,6 +148,10 @@ def note_unread(
     source_id = source_ids(session, [source], make=True, now=now)[source.source]
     note = _note(session, source_id, given, Diff(), [str(refusal)], now, actor)
     return hold.hold_unread(session, refusal, note=note, source=source.source, now=now)
+
+
+def _kind_of(session: Session, source_id: int) -> str | None:
+    return session.execute(select(Source.kind).where(Source.id == source_id)).scalar()
 
 
 def _check_source(source: Provenance) -> None:

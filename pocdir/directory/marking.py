@@ -76,6 +76,10 @@ def put_address(
     keep(session.connection(), table_of(Address), [address.id], now)
     before, address.state = address.state, state
     address.state_since = occurred_at or now
+    if state == "verified":
+        address.confirmed_at = occurred_at or now
+    elif state in rules.DEAD_STATES:
+        address.confirmed_at = None
     address.evidence = evidence
     address.reachability = level or address.reachability
     if state == "withdrawn":

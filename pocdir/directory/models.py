@@ -123,6 +123,8 @@ class Address(Base):
     value: Mapped[str] = mapped_column(String(500))
     state: Mapped[str] = mapped_column(String(12), default="unverified")
     state_since: Mapped[dt.datetime | None]
+    # When its team last said that it is right. Old age and silence do not end that, bouncing and withdrawing do.
+    confirmed_at: Mapped[dt.datetime | None]
     evidence: Mapped[str | None] = mapped_column(String(2000))
     evidence_event: Mapped[str | None] = mapped_column(String(36))
     reachability: Mapped[int | None]  # 1 receives ... 5 can resolve

@@ -215,7 +215,9 @@ def test_a_confirmed_address_that_another_source_gives_too_may_go(app):
     made.imported(data, source="second")
     mark("verified")
     assert (
-        made.imported(made.file(made.team_json(channels=[made.channel("b@cert.example")]))).status
+        made.imported(
+            made.file(made.team_json(channels=[made.channel("b@cert.example", preference=2)]))
+        ).status
         == "applied"
     )
     assert values_of() == {"cert@cert.example", "b@cert.example"}

@@ -191,7 +191,7 @@ def test_a_pinned_key_is_not_changed_by_a_source(app):
 
 
 def test_a_first_import_of_an_unknown_team_applies(app):
-    made.imported(made.file(other()))
+    made.imported(made.file(other(kind="provider")))
     shares = made.team_json("fresh", name="Fresh", channels=[made.channel("o@other.example")])
     assert made.imported(made.file(shares), source="second").status == "applied"
 

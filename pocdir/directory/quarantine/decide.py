@@ -14,12 +14,13 @@ from pocdir.accounts.rules import OPERATOR
 from pocdir.core.errors import Conflict, NotFound
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat, moment
-from pocdir.directory.models import Held, Team
+from pocdir.directory import queries
+from pocdir.directory.models import Held, Import
 from pocdir.directory.quarantine import notice
+from pocdir.directory.quarantine.judged import Judged, judge
 from pocdir.directory.rows import BATCH, Batch, Kept, lock_directory, said_by, write
 from pocdir.directory.rules import approval, held
 from pocdir.directory.rules.approval import Decision
-from pocdir.directory.rules.doubts import TOUCHES, Doubt
 from pocdir.directory.rules.record import Diff, Key, diff
 from pocdir.ledger.actions import append_all
 from pocdir.ledger.rules.events import Event
@@ -50,25 +51,25 @@ def accept(
 ) -> list[Outcome]:
     """Apply exactly what was held; the outcomes in the order of `refs`.
 
-    Where the team was changed since it was held (or since `seen`, its revision by ref), nothing is applied: it is
-    stale, and shown anew. Where four eyes are needed it waits. Raises NotFound `quarantine_unknown`, Conflict
-    `quarantine_decided`, `nothing_to_apply` for what could not be read.
+    Where the team was changed since it was held (or since `seen`, its revision by ref), or something is doubtful that
+    was not, nothing is applied: it is stale, and shown anew. Where four eyes are needed it waits. Raises NotFound
+    `quarantine_unknown`, Conflict `quarantine_decided`, `nothing_to_apply` for what could not be read.
     """
     lock_directory(session, now=now)
     rows = _waiting(session, refs)
     if any(row.team is None for row in rows):
         raise Conflict("nothing_to_apply", "the file could not be read: there is nothing to apply")
     stewards = accounts.steward_refs(session)
-    teams = _teams(session, [str(row.team) for row in rows])
+    judged = judge(session, rows)
     outcomes: dict[str, Outcome] = {}
     due: list[Held] = []
     for row in rows:
-        team = teams.get(str(row.team))
-        stands = team.revision if team else None
-        if stands != (seen or {}).get(row.ref, row.revision) or any(it.team == row.team for it in due):
+        of = judged[row.ref]
+        overtaken = of.revision != (seen or {}).get(row.ref, row.revision) or of.is_worse
+        if overtaken or of.whole in {judged[it.ref].whole for it in due}:
             outcomes[row.ref] = Outcome(row.ref, row.team, "stale")
             continue
-        decision = _approved(session, row, team, stewards, note, mail_domain, now, actor)
+        decision = _approved(session, row, of, stewards, note, mail_domain, now, actor)
         if decision.is_due(now):
             due.append(row)
             outcomes[row.ref] = Outcome(row.ref, row.team, "accepted")
@@ -76,7 +77,7 @@ def accept(
             outcomes[row.ref] = Outcome(
                 row.ref, row.team, "waits", decision.missing, decision.effective_at or decision.not_before
             )
-    _apply(session, due, note, now, actor)
+    _apply(session, due, judged, note, now, actor)
     stale = [row for row in rows if outcomes[row.ref].became == "stale"]
     _show_anew(session, stale, outcomes, now)
     return [outcomes[row.ref] for row in rows]
@@ -105,15 +106,17 @@ def apply_due(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
         return 0
     lock_directory(session, now=now)
     stewards = accounts.steward_refs(session)
-    teams = _teams(session, [str(row.team) for row in rows])
-    due, outcomes = [], {}
+    judged = judge(session, rows)
+    due: list[Held] = []
+    outcomes: dict[str, Outcome] = {}
     for row in rows:
-        team = teams.get(str(row.team))
-        if _decision(row, team, stewards, now).is_due(now):
-            fresh = (team.revision if team else None) == row.revision
+        of = judged[row.ref]
+        if decision_of(row, of, stewards, now).is_due(now) or of.is_worse:
+            alone = of.whole not in {judged[it.ref].whole for it in due}
+            fresh = of.revision == row.revision and not of.is_worse and alone
             outcomes[row.ref] = Outcome(row.ref, row.team, "accepted" if fresh else "stale")
             due.append(row)
-    _apply(session, [it for it in due if outcomes[it.ref].became == "accepted"], None, now, "service")
+    _apply(session, [it for it in due if outcomes[it.ref].became == "accepted"], judged, None, now, "service")
     _show_anew(session, [it for it in due if outcomes[it.ref].became == "stale"], outcomes, now)
     return len(due)
 
@@ -123,22 +126,12 @@ def anything_accepted(session: Session) -> bool:
     return session.execute(_ACCEPTED.limit(1)).first() is not None
 
 
-def doubts_of(row: Any) -> list[Doubt]:
-    """Why a row of the quarantine waits."""
-    return [Doubt(reason["code"], row.team, reason["values"]) for reason in row.reasons]
-
-
-def touched(row: Any) -> set[str]:
-    """What of the entry it touches, as approval.py names it."""
-    return {TOUCHES.get(doubt.code, approval.OTHER) for doubt in doubts_of(row)}
-
-
-def decision_of(row: Any, kind: str, stewards: frozenset[str], now: dt.datetime) -> Decision:
+def decision_of(row: Any, judged: Judged, stewards: frozenset[str], now: dt.datetime) -> Decision:
     """What is missing until it takes effect, from those who have accepted it so far."""
     given = {who: moment(at) for who, at in row.approvals.items()}
     return approval.decide(
-        team_kind=kind,
-        what=touched(row),
+        team_kind=judged.kind,
+        what=judged.touched,
         # The operator at the command line is somebody too, without an account.
         stewards=stewards | {who for who in given if who == OPERATOR},
         proposer=None,
@@ -147,14 +140,10 @@ def decision_of(row: Any, kind: str, stewards: frozenset[str], now: dt.datetime)
     )
 
 
-def _decision(row: Held, team: Team | None, stewards: frozenset[str], now: dt.datetime) -> Decision:
-    return decision_of(row, team.kind if team else "other", stewards, now)
-
-
 def _approved(
     session: Session,
     row: Held,
-    team: Team | None,
+    judged: Judged,
     stewards: frozenset[str],
     note: str | None,
     mail_domain: str,
@@ -165,13 +154,15 @@ def _approved(
     who = accounts.person_behind(session, actor) or OPERATOR
     is_new, is_first = who not in row.approvals, not row.approvals
     row.approvals = {who: isoformat(now)} | row.approvals
-    decision = _decision(row, team, stewards, now)
+    decision = decision_of(row, judged, stewards, now)
     if decision.is_due(now) or not is_new:
         return decision
     row.note = note or row.note
     append_all(session, [_event("quarantine.approved", row, note, now, actor)])
-    if is_first and decision.needed.notice and team is not None:
-        notice.send(session, row, team, doubts_of(row), decision, mail_domain=mail_domain, now=now)
+    if is_first and decision.needed.notice and judged.team is not None:
+        team = queries.team_by_slug(judged.whole, session)
+        doubts = judged.doubts or judged.told
+        notice.send(session, row, team, doubts, decision, mail_domain=mail_domain, now=now)
     session.flush()
     return decision
 
@@ -190,22 +181,21 @@ def _waiting(session: Session, refs: Sequence[str]) -> list[Held]:
     return [found[ref] for ref in wanted]
 
 
-def _teams(session: Session, slugs: Sequence[str]) -> dict[str, Team]:
-    found: dict[str, Team] = {}
-    for start in range(0, len(slugs), BATCH):
-        some = select(Team).where(Team.slug.in_(slugs[start : start + BATCH]))
-        found |= {team.slug: team for team in session.execute(some).scalars()}
-    return found
-
-
-def _apply(session: Session, rows: Sequence[Held], note: str | None, now: dt.datetime, actor: str) -> None:
+def _apply(
+    session: Session,
+    rows: Sequence[Held],
+    judged: Mapping[str, Judged],
+    note: str | None,
+    now: dt.datetime,
+    actor: str,
+) -> None:
     """Write the rows of each source with the same reasons at once; the source's own rows are what was held."""
     if not rows:
         return
     said = said_by(session, sorted({row.source_id for row in rows}))
     groups: dict[tuple[Any, ...], list[Held]] = {}
     for row in rows:
-        forced = tuple(str(doubt) for doubt in doubts_of(row))
+        forced = tuple(str(doubt) for doubt in judged[row.ref].doubts or judged[row.ref].told)
         groups.setdefault((row.source_id, row.source.name, row.origin, row.note, forced), []).append(row)
     for (source_id, source, origin, before, forced), some in groups.items():
         kept = said.get((source_id, origin), {})
@@ -220,9 +210,18 @@ def _apply(session: Session, rows: Sequence[Held], note: str | None, now: dt.dat
             note={name: value for name, value in told.items() if value},
         )
     for row in rows:
+        _count(session, row)
         _settle(row, "accepted", note or row.note, now, actor)
     append_all(session, [_event("quarantine.accepted", row, note, now, actor) for row in rows])
     session.flush()
+
+
+def _count(session: Session, row: Held) -> None:
+    """What is accepted of an import counts among what was applied of it."""
+    change, brought_by = held.read(row.changes), session.get_one(Import, row.import_id)
+    brought_by.added += len(change.added)
+    brought_by.changed += len(change.changed)
+    brought_by.removed += len(change.removed)
 
 
 def _show_anew(
@@ -231,19 +230,23 @@ def _show_anew(
     """What was overtaken begins again, over what stands by now; nobody has accepted that yet."""
     if not rows:
         return
+    session.flush()
     session.expire_all()
     said = said_by(session, sorted({row.source_id for row in rows}))
-    teams = _teams(session, [str(row.team) for row in rows])
     for row in rows:
         change = _rebased(row, said.get((row.source_id, row.origin), {}))
-        team = teams.get(str(row.team))
-        row.revision, row.approvals = team.revision if team else None, {}
+        row.approvals = {}
         if held.kept(change):
             row.changes = held.kept(change)
             row.digest = held.digest(row.changes)
         else:
             _settle(row, "superseded", None, now, "service")
             outcomes[row.ref] = Outcome(row.ref, row.team, "superseded")
+    judged = judge(session, rows)
+    for row in rows:
+        row.revision = judged[row.ref].revision
+        if judged[row.ref].doubts:
+            row.reasons = [{"code": it.code, "values": dict(it.values)} for it in judged[row.ref].doubts]
     session.flush()
 
 
@@ -252,7 +255,8 @@ def _rebased(row: Held, kept: Mapping[Key, Kept]) -> Diff:
     wanted = held.read(row.changes)
     keys = {*wanted.added, *wanted.changed, *wanted.removed}
     after = dict(wanted.added) | {key: now for key, (_, now) in wanted.changed.items()}
-    return diff({key: kept[key].statement for key in keys if key in kept}, after)
+    before = {key: kept[key].statement for key in keys if key in kept}
+    return held.in_full(diff(before, after), before)
 
 
 def _settle(row: Held, state: str, note: str | None, now: dt.datetime, actor: str) -> None:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Refusal
@@ -128,9 +128,12 @@ def _standing(session: Session, source_id: int, origin: str | None) -> list[Any]
 
 
 def _revisions(session: Session, teams: Sequence[str]) -> Mapping[str, int]:
+    """That of the team as a whole, by the slug of an entry."""
     found: dict[str, int] = {}
     for start in range(0, len(teams), BATCH):
-        chosen = select(_TEAM.c.slug, _TEAM.c.revision)
+        whole = _TEAM.alias("whole")
+        of = whole.c.id == func.coalesce(_TEAM.c.merged_into_id, _TEAM.c.id)
+        chosen = select(_TEAM.c.slug, whole.c.revision).join(whole, of)
         some = chosen.where(_TEAM.c.slug.in_(teams[start : start + BATCH]))
         found |= {row.slug: row.revision for row in session.connection().execute(some)}
     return found

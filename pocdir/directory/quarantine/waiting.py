@@ -12,31 +12,41 @@ from pocdir.core.errors import NotFound
 from pocdir.db import Line, db, table_of
 from pocdir.directory.models import Held, Import, Source, Team
 from pocdir.directory.quarantine.decide import decision_of
+from pocdir.directory.quarantine.judged import Judged, judge
 from pocdir.directory.rules import held
 from pocdir.directory.rules.approval import NATIONAL, Decision
 from pocdir.directory.rules.doubts import Doubt
 from pocdir.directory.rules.record import Diff
 
 _H, _I, _S, _T = (table_of(model).c for model in (Held, Import, Source, Team))
+_WHOLE = table_of(Team).alias("whole")
+_W = _WHOLE.c
 _ITEM = (
     select(
-        _H.id, _H.ref, _H.origin, _H.team, _H.revision, _H.changes, _H.reasons, _H.state, _H.since, _H.seen_at,
-        _H.approvals, _H.decided_at, _H.decided_by, _H.note, _S.name.label("source"), _I.ref.label("import_ref"),
-        _I.format, _T.name, _T.kind, _T.country, _T.revision.label("stands"),
+        _H.id, _H.ref, _H.source_id, _H.origin, _H.team, _H.revision, _H.changes, _H.reasons, _H.state, _H.since,
+        _H.seen_at, _H.approvals, _H.decided_at, _H.decided_by, _H.note,
+        _S.name.label("source"), _I.ref.label("import_ref"), _I.format,
+        _W.name, _W.kind, _W.country, _W.revision.label("stands"),
     )
     .select_from(table_of(Held))
     .join(table_of(Source), _H.source_id == _S.id)
     .join(table_of(Import), _H.import_id == _I.id)
     .outerjoin(table_of(Team), _H.team == _T.slug)
+    .outerjoin(_WHOLE, _W.id == func.coalesce(_T.merged_into_id, _T.id))
 )  # fmt: skip
 
 
 class Item(NamedTuple):
-    """One row of the quarantine with its team as it stands (`name` is None: not there yet)."""
+    """One row of the quarantine with its team, as a whole, as it stands (`name` is None: not there yet)."""
 
     row: Line
-    doubts: list[Doubt]
+    judged: Judged
     change: Diff
+
+    @property
+    def doubts(self) -> list[Doubt]:
+        """Why it waits: what is doubtful by now; where nothing is any more, what was."""
+        return self.judged.doubts or self.judged.told
 
     @property
     def is_national(self) -> bool:
@@ -44,7 +54,7 @@ class Item(NamedTuple):
 
     def decision(self, stewards: frozenset[str], now: dt.datetime) -> Decision:
         """What is missing until it takes effect."""
-        return decision_of(self.row, self.row.kind or "other", stewards, now)
+        return decision_of(self.row, self.judged, stewards, now)
 
 
 def items(
@@ -64,8 +74,8 @@ def items(
         statement = statement if value is None else statement.where(column == value)
     if after is not None:
         statement = statement.where(_H.id > select(_H.id).where(_H.ref == after).scalar_subquery())
-    rows = db.session().connection().execute(statement.offset(offset).limit(limit))
-    return [_item(row) for row in rows]
+    rows = db.session().connection().execute(statement.offset(offset).limit(limit)).all()
+    return _judged(rows)
 
 
 def item(ref: str) -> Item:
@@ -73,12 +83,12 @@ def item(ref: str) -> Item:
     row = db.session().connection().execute(_ITEM.where(_H.ref == ref)).first()
     if row is None:
         raise NotFound("quarantine_unknown", "nothing of this name is in the quarantine", where=ref[:40])
-    return _item(row)
+    return _judged([row])[0]
 
 
-def _item(row: Line) -> Item:
-    reasons = [Doubt(it["code"], row.team, it["values"]) for it in row.reasons]
-    return Item(row, reasons, held.read(row.changes))
+def _judged(rows: Sequence[Line]) -> list[Item]:
+    found = judge(db.session(), rows)
+    return [Item(row, found[row.ref], held.read(row.changes)) for row in rows]
 
 
 def imports(*, waiting: bool, offset: int = 0, limit: int = 50) -> tuple[list[Line], int]:

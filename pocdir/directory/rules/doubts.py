@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
 from pocdir.core.text import Phrase, fold
 from pocdir.directory.rules import approval
+from pocdir.directory.rules.in_force import Entry, losses
 from pocdir.directory.rules.lookalike import letters, mixed_word, skeleton, unseen
 from pocdir.directory.rules.placeholders import placeholder
-from pocdir.directory.rules.record import Diff, Key, Statement, diff
+from pocdir.directory.rules.record import Diff, Key, Statement
 
 MOST_SHRINKING = 0.5  # the share of its rows that a source may lose at once without a person looking
 ONE_TEAMS = frozenset({"email", "signal", "matrix"})  # kinds of address that belong to one team
@@ -22,6 +23,7 @@ WORDS: Mapping[str, Phrase] = {
     "vanishes": Phrase("%(value)s, which the team confirmed, would vanish"),
     "changes": Phrase("%(value)s, which the team confirmed, would change"),
     "displaced": Phrase("%(value)s would be put before the address that the team confirmed"),
+    "purpose": Phrase("%(value)s would be the first address for %(purpose)s; the team has confirmed others"),
     "key": Phrase("the OpenPGP key of %(value)s would change"),
     "kind": Phrase("it would no longer be a national team"),
     "claimed": Phrase("%(value)s is an address of %(others)s"),
@@ -38,10 +40,13 @@ TOUCHES = {
     "vanishes": approval.ADDRESS,
     "changes": approval.ADDRESS,
     "displaced": approval.ADDRESS,
+    "purpose": approval.ADDRESS,
     "key": approval.KEY,
     "kind": approval.KIND,
 }
 
+# Told of a file as a whole, when it is read: what stands later does not change them.
+OF_THE_FILE = frozenset({"format", "shrinks", "removed", "desk", "withheld"})
 Address = tuple[str, str, str]  # team, kind, value
 
 
@@ -73,37 +78,44 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands beside what this source says, of teams that it would change."""
+    """What stands beside what this source says, of teams that it would change; teams by slug, as wholes."""
 
-    teams: Mapping[str, Known] = field(default_factory=dict)  # all of them that are not retired, by slug
+    teams: Mapping[str, Known] = field(default_factory=dict)  # not retired; all of them where names are given
+    wholes: Mapping[str, str] = field(default_factory=dict)  # of the entries that are part of another team
     confirmed: AbstractSet[Address] = frozenset()  # that the team itself confirmed
-    elsewhere: AbstractSet[Address] = frozenset()  # that another source gives as well
-    first: Mapping[tuple[str, str], int] = field(
-        default_factory=dict
-    )  # (team, purpose): confirmed preference
-    keys: Mapping[Address, AbstractSet[str]] = field(default_factory=dict)  # fingerprints that stand
-    holders: Mapping[tuple[str, str], AbstractSet[str]] = field(default_factory=dict)  # (kind, value): teams
+    # (kind, value): the teams that have it by another's word, and of which kind each is
+    holders: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    entries: Sequence[Entry] = ()  # of the teams that have confirmed something: before the change, and after
+
+    def whole(self, slug: str) -> str:
+        """The team that an entry is read as."""
+        return self.wholes.get(slug, slug)
 
 
 def doubts(
+    change: Diff,
     before: Mapping[Key, Statement],
     after: Mapping[Key, Statement],
     standing: Standing,
     placeholders: Mapping[str, Iterable[str]] | None = None,
 ) -> list[Doubt]:
-    """Why what a source says now (`after`, before it `before`) should wait for a person; empty when it may apply.
+    """Why the `change` from what a source said to what it says now should wait for a person; empty when it may apply.
 
     `placeholders` holds by team (slug) what stands where an address should be.
     """
-    change = diff(before, after)
     return [
         *_shrinking(before, after),
-        *_confirmed(change, after, standing),
-        *_keys(change, standing),
-        *_kinds(change, standing),
+        *doubts_of_change(change, after, standing),
+        *_placeholders(before, after, placeholders or {}),
+    ]
+
+
+def doubts_of_change(change: Diff, after: Iterable[Key], standing: Standing) -> list[Doubt]:
+    """The same without what is told of the file as a whole (OF_THE_FILE); `after`: the keys of what the source says."""
+    return [
+        *(Doubt(code, entry.slug, values) for entry in standing.entries for code, values in losses(entry)),
         *_claims(change, after, standing),
         *_names(change, standing),
-        *_placeholders(before, after, placeholders or {}),
     ]
 
 
@@ -117,69 +129,28 @@ def _size(statements: Mapping[Key, Statement]) -> int:
     return len({key[1] for key in statements}) + sum(key[0] != "fact" for key in statements)
 
 
-def _confirmed(change: Diff, after: Mapping[Key, Statement], standing: Standing) -> Iterator[Doubt]:
-    left = {_address(key) for key in after if key[0] == "channel"} if standing.confirmed else set()
-    touched = dict.fromkeys(sorted(_address(key) for key in change.removed if key[0] == "channel"))
-    for address in touched:
-        if address in standing.confirmed and address not in standing.elsewhere:
-            yield _about("changes" if address in left else "vanishes", address)
-    for key, (then, now) in change.changed.items():
-        if key[0] != "channel" or _address(key) not in standing.confirmed or _address(key) in touched:
-            continue
-        if then.values.get("audience") != now.values.get("audience"):
-            yield _about("changes", _address(key))
-    for key, now in _new(change):
-        if key[0] != "channel" or _address(key) in standing.confirmed:
-            continue
-        stands = standing.first.get((key[1], key[4]))
-        if stands is not None and now.values.get("preference", 1) < stands:
-            yield _about("displaced", _address(key))
-
-
-def _keys(change: Diff, standing: Standing) -> Iterator[Doubt]:
-    """Beside a confirmed address, or one whose key is pinned, no source changes the key that stands."""
-    told = set()
-    for key, now in _new(change):
-        stands = standing.keys.get(_address(key)) if key[0] == "channel" else None
-        given = now.values.get("openpgp_fingerprint")
-        then = change.changed[key][0].values.get("openpgp_fingerprint") if key in change.changed else None
-        if stands and given not in stands and (given or then) and _address(key) not in told:
-            told.add(_address(key))
-            yield _about("key", _address(key))
-
-
-def _kinds(change: Diff, standing: Standing) -> Iterator[Doubt]:
-    """The kind decides how many stewards look at an address: no source takes it away."""
-    guarded = {address[0] for address in standing.confirmed}
-    for key, (then, now) in change.changed.items():
-        was, becomes = then.values.get("value"), now.values.get("value")
-        if (
-            key[0] == "fact"
-            and key[2] == "kind"
-            and key[1] in guarded
-            and was == approval.NATIONAL != becomes
-        ):
-            yield Doubt("kind", key[1])
-
-
-def _claims(change: Diff, after: Mapping[Key, Statement], standing: Standing) -> Iterator[Doubt]:
-    """A known team takes an address that is another's, or anybody one that another team confirmed."""
+def _claims(change: Diff, after: Iterable[Key], standing: Standing) -> Iterator[Doubt]:
+    """A known team takes an address that is another's; anybody one that another confirmed, or a national team's."""
     others: dict[tuple[str, str], set[str]] = {}
     new = {_address(key) for key in change.added if key[0] == "channel" and key[2] in ONE_TEAMS}
-    wanted = {address[1:] for address in new if address[0] in standing.teams}
+    wanted = {address[1:] for address in new if standing.whole(address[0]) in standing.teams}
     for key in after if wanted else ():
         if key[0] == "channel" and (key[2], key[3]) in wanted:
-            others.setdefault((key[2], key[3]), set()).add(key[1])
-    for team, kind, value in sorted(new):
-        held = standing.holders.get((kind, value), frozenset())
+            others.setdefault((key[2], key[3]), set()).add(standing.whole(key[1]))
+    for slug, kind, value in sorted(new):
+        held, team = standing.holders.get((kind, value), {}), standing.whole(slug)
         if team in held:
             continue
         if team in standing.teams:
-            claim = (held | others.get((kind, value), set())) - {team}
+            claim = ({*held} | others.get((kind, value), set())) - {team}
         else:
-            claim = {other for other in held if (other, kind, value) in standing.confirmed}
+            claim = {
+                other
+                for other, is_a in held.items()
+                if is_a == approval.NATIONAL or (other, kind, value) in standing.confirmed
+            }
         if claim:
-            yield Doubt("claimed", team, {"value": value, "others": ", ".join(sorted(claim)[:5])})
+            yield Doubt("claimed", slug, {"value": value, "others": ", ".join(sorted(claim)[:5])})
 
 
 def _names(change: Diff, standing: Standing) -> Iterator[Doubt]:
@@ -196,19 +167,19 @@ def _names(change: Diff, standing: Standing) -> Iterator[Doubt]:
                 alike.setdefault(skeleton(name), []).append((slug, name))
     # Of two that come together, the one in plain letters is the one that the other looks like.
     for key, text in sorted(given, key=lambda item: (not item[1].isascii(), item[0])):
-        team = key[1]
+        team = standing.whole(key[1])
         if sign := unseen(text):
-            yield Doubt("unseen", team, {"value": text, "sign": sign})
+            yield Doubt("unseen", key[1], {"value": text, "sign": sign})
         if word := mixed_word(text):
-            yield Doubt("mixed", team, {"value": word, "letters": letters(word)})
+            yield Doubt("mixed", key[1], {"value": word, "letters": letters(word)})
         others = [(slug, name) for slug, name in alike.get(skeleton(text), ()) if slug != team]
         like = sorted({slug for slug, name in others if fold(name) != fold(text)})
         if like:
-            yield Doubt("looks", team, {"value": text, "others": ", ".join(like[:5])})
+            yield Doubt("looks", key[1], {"value": text, "others": ", ".join(like[:5])})
         elif (
             key[2] == "name" and key in change.changed and (same := _namesakes(team, text, others, standing))
         ):
-            yield Doubt("same", team, {"value": text, "others": ", ".join(same[:5])})
+            yield Doubt("same", key[1], {"value": text, "others": ", ".join(same[:5])})
         alike.setdefault(skeleton(text), []).append((team, text))
 
 
@@ -254,7 +225,3 @@ def _texts(value: Any) -> list[str]:
 
 def _address(key: Key) -> Address:
     return key[1], key[2], key[3]
-
-
-def _about(code: str, address: Address) -> Doubt:
-    return Doubt(code, address[0], {"value": address[2]})

@@ -43,6 +43,16 @@ def kept(change: Diff) -> list[Any]:
     return [[list(key), _said(then), _said(now)] for key, then, now in sorted(rows, key=lambda row: row[0])]
 
 
+def in_full(change: Diff, before: Mapping[Key, Statement]) -> Diff:
+    """The change with newer dates of the same words as changes, where there is nothing else to decide.
+
+    A newer date alone may bring what a source says into force.
+    """
+    if change.added or change.changed or change.removed:
+        return change
+    return Diff(changed={key: (before[key], now) for key, now in change.redated.items()})
+
+
 def read(rows: Sequence[Any]) -> Diff:
     """The change of which these rows were kept."""
     parts: tuple[dict[Key, Any], ...] = ({}, {}, {})

@@ -1,0 +1,226 @@
+"""What a team has confirmed stands firm: whichever source, row, date or part would move it, a person looks first."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pocdir.db import db, transaction
+from pocdir.directory import actions, queries
+from pocdir.directory.merging import actions as merging
+from pocdir.directory.quarantine import decide, waiting
+from tests.accounts import made as people
+from tests.conftest import empty_sqlite
+from tests.directory import made
+from tests.directory.test_quarantine import DAY, HOUR, accept, exported, held, mark, team_of
+
+
+def first(slug="cert-example"):
+    return team_of(slug).channels[0].value
+
+
+def firm(state="verified", **more):
+    """A national team whose address, at second place, it confirmed, and has since then come to this state."""
+    made.imported(made.file(made.team_json(channels=[made.channel(preference=2)], **more)))
+    mark()
+    if state != "verified":
+        mark(state=state)
+
+
+def says(*channels, source="other", origin="imported", **more):
+    return made.imported(
+        made.file(made.team_json(channels=list(channels), **more), origin=origin),
+        source=source, now=made.NOW + HOUR,
+    )  # fmt: skip
+
+
+EVIL = made.channel("aaa@evil.example", preference=2)
+MOVES = {
+    "another source puts one beside it": ({}, [EVIL]),
+    "its own source moves both": (
+        {"source": "list"},
+        [made.channel(preference=900), made.channel("aaa@evil.example", preference=3)],
+    ),
+    "another source hides it": ({"origin": "manual"}, [made.channel(preference=2, audience="stewards")]),
+    "another source takes another purpose": (
+        {},
+        [made.channel("aaa@evil.example", purpose="emergency", preference=1)],
+    ),
+    "another source takes its kind by hand": ({"origin": "manual", "kind": "other"}, []),
+}
+
+
+@pytest.mark.parametrize("state", ["verified", "due", "in-check", "unresponsive"])
+@pytest.mark.parametrize("move", MOVES)
+def test_no_source_moves_what_a_team_confirmed_however_long_ago(app, move, state):
+    firm(state)
+    before = exported()
+    more, channels = MOVES[move]
+    assert says(*channels, **more).status == "quarantined"
+    assert exported() == before
+
+
+@pytest.mark.parametrize("state", ["bouncing", "withdrawn"])
+def test_what_bounces_or_was_withdrawn_may_be_replaced(app, state):
+    firm(state)
+    assert says(EVIL).status == "applied"
+
+
+def test_a_confirmed_address_is_put_behind_only_where_there_is_another(app):
+    firm()
+    assert says(made.channel(preference=900), origin="manual").status == "applied"
+    assert says(EVIL, source="third").status == "quarantined"
+
+
+def test_a_newer_date_alone_does_not_take_the_kind_away(app):
+    def other(day):
+        source = {"name": "zzz", "url": None, "date": day}
+        return made.imported(made.file(made.team_json(kind="other", channels=[]), source=source))
+
+    made.imported(made.file(made.team_json()))
+    other("2026-01-01")
+    mark()
+    result = other("2026-11-01")
+    assert (result.status, result.reasons) == (
+        "quarantined", ("cert-example: it would no longer be a national team",),
+    )  # fmt: skip
+    assert team_of().kind == "national"
+    (ref,) = result.held.values()
+    assert other("2026-11-02").held == {"cert-example": ref}
+    assert accept(ref)[0].became == "waits"
+
+
+def merged(into="cert-example", part="acad"):
+    """An academic entry that was found to be part of a national team."""
+    steward = [people.person(f"{name}@example.org", now=made.NOW, site_role="steward") for name in ("m", "n")]
+    for each in steward:
+        with transaction() as session:
+            merging.merge(
+                session, slug=part, into=into, reason="the same", mail_domain="pocdir.example",
+                now=made.NOW, actor=f"user:{each.ref}",
+            )  # fmt: skip
+    db.session.rollback()
+    assert queries.standing_slug(part) == into
+    return [f"user:{it.ref}" for it in steward]
+
+
+def acad(*channels):
+    return made.imported(
+        made.file(
+            made.team_json(
+                "acad", name="ACAD", kind="academic", channels=list(channels), responsibilities=[]
+            ),
+            source={"name": "universities", "url": None, "date": "2026-06-17"},
+        ),
+        now=made.NOW + HOUR,
+    )
+
+
+def test_what_is_said_of_a_part_is_judged_by_the_whole_and_needs_its_two_stewards(app):
+    firm()
+    acad(made.channel("desk@acad.example", preference=3))
+    one, two = merged()
+    before = exported()
+    result = acad(made.channel("desk@acad.example", preference=3), EVIL)
+    assert result.held.keys() == {"acad"}
+    assert exported() == before
+    (it,) = held()
+    assert (it.row.kind, it.is_national) == ("national", True)
+    assert accept(it.row.ref, actor=one)[0].became == "waits"
+    assert accept(it.row.ref, actor=two)[0].became == "accepted"
+
+
+def test_what_became_doubtful_while_it_waited_is_shown_anew_and_needs_two_stewards(app):
+    made.imported(made.file(made.team_json()))
+    evil = made.team_json(name="C\u0415RT Example", channels=[made.channel("evil@evil.example")])
+    (ref,) = made.imported(made.file(evil)).held.values()
+    assert [it.code for it in held()[0].doubts] == ["mixed"]
+    mark()
+    one, two = (
+        f"user:{people.person(f'{name}@example.org', now=made.NOW, site_role='steward').ref}" for name in "mn"
+    )
+    assert [it.code for it in held()[0].doubts] == ["vanishes", "mixed"]
+    assert accept(ref, actor=one)[0].became == "stale"
+    assert accept(ref, actor=one)[0].became == "waits"
+    assert first() == "cert@cert.example"
+    assert accept(ref, actor=two)[0].became == "accepted"
+    assert first() == "evil@evil.example"
+
+
+def test_what_was_accepted_before_it_became_doubtful_does_not_take_effect_by_itself(app):
+    made.imported(
+        made.file(made.team_json(kind="national", channels=[made.channel(), made.channel("b@b.example")]))
+    )
+    mark("b@b.example")
+    (ref,) = made.imported(made.file(made.team_json(channels=[made.channel()]))).held.values()
+    one = people.person("m@example.org", now=made.NOW, site_role="steward")
+    assert accept(ref, actor=f"user:{one.ref}")[0].became == "waits"
+    db.session.rollback()
+    with transaction() as session:
+        actions.mark_address(
+            session, kind="email", value="b@b.example", state="bouncing", evidence="5.1.1", now=made.NOW,
+            actor="operator",
+        )  # fmt: skip
+    made.imported(
+        made.file(made.team_json(channels=[made.channel("x@cert.example", preference=2)])), source="zzz"
+    )
+    with transaction() as session:
+        assert decide.apply_due(session, now=made.NOW + 9 * DAY, mail_domain="pocdir.example") == 1
+    db.session.rollback()
+    row = waiting.item(ref).row
+    assert (row.state, row.approvals) == ("held", {})
+
+
+def test_two_changes_of_one_team_are_not_accepted_at_once(app):
+    firm()
+    one = says(made.channel("b@evil.example")).held["cert-example"]
+    two = says(made.channel("c@evil.example"), source="third").held["cert-example"]
+    assert [it.became for it in accept(one, two)] == ["waits", "waits"]
+
+
+def test_nobody_new_takes_the_address_of_a_national_team(app):
+    made.imported(made.file(made.team_json()))
+    thief = made.team_json("thief", name="Stealer Networks", kind="provider")
+    result = made.imported(made.file(thief), source="second")
+    assert result.reasons == ("thief: cert@cert.example is an address of cert-example",)
+    assert result.status == "quarantined"
+
+
+CHANNELS = st.lists(
+    st.builds(
+        made.channel,
+        st.sampled_from([f"{name}@cert.example" for name in ("a", "cert", "z")]),
+        purpose=st.sampled_from(["incident", "general"]),
+        preference=st.integers(1, 3),
+        audience=st.sampled_from(["public", "stewards"]),
+    ),
+    max_size=3,
+    unique_by=lambda it: (it["value"], it["purpose"]),
+)
+IMPORTS = st.lists(
+    st.tuples(
+        st.sampled_from(["list", "other"]),
+        st.sampled_from(["imported", "manual"]),
+        st.sampled_from(["national", "other"]),
+        CHANNELS,
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=IMPORTS)
+def test_whatever_imports_hold_the_first_confirmed_address_of_a_national_team_stays_first(
+    sqlite_app, history
+):
+    with sqlite_app.app_context():
+        empty_sqlite(sqlite_app)
+        firm()
+        for source, origin, kind, channels in history:
+            says(*channels, source=source, origin=origin, kind=kind)
+            team = team_of()
+            public = [it for it in team.channels if it.audience == "public" and it.purpose == "incident"]
+            assert (team.kind, public[0].value) == ("national", "cert@cert.example")
+        db.session.remove()
