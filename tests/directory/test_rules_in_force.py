@@ -64,10 +64,10 @@ def test_an_address_beside_the_confirmed_one_displaces_it_whatever_its_name():
         assert lost(FIRM, [*FIRM, said(value, preference=2, source="other")]) == [("displaced", value)]
 
 
-def test_a_form_beside_a_confirmed_mail_address_comes_after_it_unless_entered_by_hand():
-    form = {"kind": "form", "preference": 2, "source": "other"}
-    assert lost(FIRM, [*FIRM, said("https://f.example/", **form)]) == []
-    assert lost(FIRM, [*FIRM, said("https://f.example/", origin="manual", **form)]) != []
+def test_a_form_beside_a_confirmed_mail_address_displaces_it_and_behind_it_does_not():
+    form = {"kind": "form", "source": "other"}
+    assert lost(FIRM, [*FIRM, said("https://f.example/", preference=2, **form)]) != []
+    assert lost(FIRM, [*FIRM, said("https://f.example/", preference=3, **form)]) == []
 
 
 def test_the_confirmed_address_is_put_back_by_its_own_source_or_by_a_better_one():

@@ -44,15 +44,13 @@ class Place:
     origin: str
 
     def order(self) -> tuple[int, int, int, str]:
-        """Sorts the places of one purpose as lookups do."""
+        """Sorts the places of one purpose, those of one preference by what does not change with the day."""
         origin, kind = rules.ORIGINS.index(self.origin), rules.CHANNEL_KINDS.index(self.address[0])
         return self.preference, origin, kind, self.address[1]
 
     def may_precede(self, other: Place) -> bool:
-        """Whether it may be tried before the other one: of two of a kind and a preference, either may."""
-        if (self.preference, self.address[0]) == (other.preference, other.address[0]):
-            return True
-        return self.order() < other.order()
+        """Whether it may be tried before the other one: of one preference either may, as their states move."""
+        return self.preference <= other.preference
 
 
 @dataclass(frozen=True, slots=True)
