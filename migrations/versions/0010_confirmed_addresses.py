@@ -1,4 +1,4 @@
-"""When the team last said of an address that it is right: it holds until mail comes back or the address is withdrawn."""
+"""When a team last said of an address that it is right: that holds until its mail bounces or it is withdrawn."""
 
 import sqlalchemy as sa
 from alembic import op
