@@ -24,7 +24,7 @@ from pocdir.latency import api as latency_api
 from pocdir.latency import pages as latency_pages
 from pocdir.outreach import api as outreach_api
 from pocdir.outreach.pages import incident, notifications, recipient, spreadsheet
-from pocdir.site.api import health
+from pocdir.site.api import health, intelmq
 from pocdir.site.api import lookup as lookup_api
 from pocdir.site.pages import lookup as lookup_pages
 from pocdir.site.pages import outbox as outbox_pages
@@ -57,4 +57,5 @@ APIS: tuple[SmorestBlueprint, ...] = (
     outreach_api.blueprint,
     latency_api.blueprint,
     lookup_api.blueprint,
+    intelmq.blueprint,
 )

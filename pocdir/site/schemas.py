@@ -183,3 +183,39 @@ class LookupAnswer(Schema):
 
 
 LookupAnswers = page_of(LookupAnswer)
+
+
+class IntelmqEmail(Schema):
+    """One mail address."""
+
+    email = fields.String(required=True)
+
+
+class IntelmqDestination(Schema):
+    """A team, who says that it answers, and where to write to."""
+
+    source = fields.String(required=True)
+    name = fields.String(required=True)
+    contacts = fields.List(fields.Nested(IntelmqEmail), required=True)
+
+
+class IntelmqDestinations(Schema):
+    """Who is told at once: of an address its host, of a domain its owner."""
+
+    destinations = fields.List(fields.Nested(IntelmqDestination), required=True)
+
+
+class IntelmqInterval(Schema):
+    """How often the same may be told again."""
+
+    unit = fields.String(required=True)
+    length = fields.Integer(required=True)
+
+
+class IntelmqAnswer(Schema):
+    """Whom to tell, as tuency says it; `ip` and `domain` are there when they were asked for."""
+
+    ip = fields.Nested(IntelmqDestinations)
+    domain = fields.Nested(IntelmqDestinations)
+    suppress = fields.Boolean(required=True)
+    interval = fields.Nested(IntelmqInterval, required=True)

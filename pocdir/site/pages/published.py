@@ -38,7 +38,7 @@ def _operations() -> list[dict[str, Any]]:
     for rule in current_app.url_map.iter_rules():
         view = current_app.view_functions[rule.endpoint]
         if rule.endpoint.startswith("api-docs.") or not (
-            rule.rule.startswith("/api/v1/") or rule.endpoint.startswith("downloads.")
+            rule.rule.startswith("/api/v1/") or rule.endpoint.startswith(("downloads.", "intelmq."))
         ):
             continue
         action = str(getattr(view, "guarded_action", "page.read"))
