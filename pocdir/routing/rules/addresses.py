@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 IPAddress = IPv4Address | IPv6Address
 BITS = {4: 32, 6: 128}
+_MAPPED = 0xFFFF  # above the last 32 bits of an IPv4-mapped IPv6 address (RFC 4291)
 
 
 class Span(NamedTuple):
@@ -53,14 +54,13 @@ def parse_address(text: str) -> IPAddress:
 def parse_prefix(text: str) -> Span:
     """`address/length` without host bits; below ::ffff:0:0/96 the IPv4 prefix is meant."""
     written, _, length_text = text.partition("/")
-    address = _as_written(written)
-    family, number, bits = address.version, int(address), BITS[address.version]
+    family, number = _number(written)
+    bits = BITS[family]
     if not _LENGTH.fullmatch(length_text) or int(length_text) > bits:
         raise ValueError(f"after the slash stands the length of the prefix, a number from 0 to {bits}")
     length = int(length_text)
-    mapped = getattr(address, "ipv4_mapped", None)
-    if mapped is not None and length >= 96:
-        family, number, bits, length = 4, int(mapped), 32, length - 96
+    if family == 6 and number >> 32 == _MAPPED and length >= 96:
+        family, number, bits, length = 4, number & 0xFFFFFFFF, 32, length - 96
     rest = (1 << (bits - length)) - 1
     if number & rest:
         right = Span(family, number & ~rest, number | rest)
@@ -73,12 +73,13 @@ def parse_range(text: str) -> Span:
     ends = _DASH.split(text, maxsplit=1)
     if len(ends) != 2:
         raise ValueError("a range is written first-last, for example 203.0.113.0-203.0.113.9")
-    first, last = map(parse_address, ends)
-    if first.version != last.version:
+    (family, first), (other, last) = map(_unmapped, ends)
+    if family != other:
         raise ValueError("a range begins and ends in the same family, IPv4 or IPv6")
-    if int(first) > int(last):
-        raise ValueError(f"the range ends before it begins; the range is {last}-{first}")
-    return Span(first.version, int(first), int(last))
+    if first > last:
+        right = f"{address_text(family, last)}-{address_text(family, first)}"
+        raise ValueError(f"the range ends before it begins; the range is {right}")
+    return Span(family, first, last)
 
 
 def parse_span(text: str) -> Span:
@@ -103,6 +104,22 @@ def span_at(canonical: str) -> Span:
 def address_text(family: int, number: int) -> str:
     """The canonical spelling (RFC 5952 for IPv6)."""
     return str(IPv4Address(number) if family == 4 else IPv6Address(number))
+
+
+def _number(text: str) -> tuple[int, int]:
+    """Family and number, at once where the address is in its plain spelling."""
+    family = 6 if ":" in text else 4
+    try:
+        return family, int.from_bytes(inet_pton(AF_INET6 if family == 6 else AF_INET, text))
+    except (OSError, ValueError):  # brackets, a zone id, or no address: said by the slower reader
+        address = _as_written(text)
+        return address.version, int(address)
+
+
+def _unmapped(text: str) -> tuple[int, int]:
+    """The same, an IPv4-mapped IPv6 address as the IPv4 address."""
+    family, number = _number(text)
+    return (4, number & 0xFFFFFFFF) if family == 6 and number >> 32 == _MAPPED else (family, number)
 
 
 def _unbracketed(text: str) -> str:
