@@ -56,7 +56,8 @@ class World:
 
     def __init__(self, directory: Directory, entries: list[Entry] | None = None, **wishes: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pocdir-test-"))
-        registry = a_registry(self.folder / "registry", entries) if entries else None
+        systems = wishes.pop("systems", None)
+        registry = a_registry(self.folder / "registry", entries, systems) if entries else None
         self.index = Index.build(directory, registry)
         self.asked: Question = question(
             self.index, on=TODAY, country_by=wishes.pop("country_by", "registered"), **wishes

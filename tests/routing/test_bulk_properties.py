@@ -1,0 +1,185 @@
+"""Bulk routing beside single lookups, in worlds and files made by chance: no row may differ.
+
+Worlds are made by `random` from a seed that hypothesis chooses, as in the resolver's own properties.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import tempfile
+from collections import Counter
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pocdir.core.errors import Invalid
+from pocdir.routing.bulk import ipv4
+from pocdir.routing.bulk.rows import ADDRESSES
+from pocdir.routing.rules import addresses, decisions
+from pocdir.routing.rules.indicator import parse
+from tests.routing.bulk import World
+from tests.routing.directories import Entry
+from tests.routing.test_rules_resolver_properties import BLOCKS, CODES, SYSTEMS, a_directory
+
+seeds = st.integers(0, 2**64)
+NAMES = ["example.org", "a.example.org", "example.de"]
+FEW = settings(max_examples=25, deadline=None)
+
+
+def some_entries(random: Random) -> list[Entry]:
+    """Pieces of 16 addresses in each block, some missing, and one wide one around nothing else."""
+    entries = [Entry("6.0.0.0/8", 3333, registered="DE"), Entry("2a10::/16", registered="AT")]
+    for block in BLOCKS:
+        for piece in block.subnets(new_prefix=block.max_prefixlen - 4):
+            if random.random() < 0.8:
+                asn, registered, located = (
+                    random.choice([None, *known]) for known in (SYSTEMS, CODES, CODES)
+                )
+                entries.append(Entry(str(piece), asn, None, registered, located))
+    return entries
+
+
+def a_world(random: Random) -> World:
+    wishes: dict[str, Any] = {
+        "sector": random.choice([None, "energy"]),
+        "kind_of_report": random.choice([None, "malicious-code"]),
+        "country_by": random.choice(["registered", "located", "asn"]),
+        "exclude_country": random.choice([(), ("AT",)]),
+        "systems": {number: random.choice(CODES) for number in random.sample(SYSTEMS, 2)},
+    }
+    return World(
+        a_directory(random, NAMES), some_entries(random) if random.random() < 0.9 else None, **wishes
+    )
+
+
+def edges() -> list[IPv4Address | IPv6Address]:
+    """The first and last addresses of special space and what lies beside them, and the ends of everything."""
+    found: set[IPv4Address | IPv6Address] = set()
+    for text in (*addresses.SPECIAL_SPACE, "0.0.0.0/0", "::/0", "6.0.0.0/8", "2a10::/16"):
+        network = ip_network(text)
+        for number in (int(network[0]) - 1, int(network[0]), int(network[-1]), int(network[-1]) + 1):
+            if 0 <= number < 1 << network.max_prefixlen:
+                found.add(type(network[0])(number))
+    return sorted(found, key=lambda address: (address.version, int(address)))
+
+
+EVERYWHERE = [address for block in BLOCKS for address in block] + edges()
+
+
+@FEW
+@given(seeds)
+def test_every_address_has_the_outcome_of_a_single_lookup(seed: int) -> None:
+    world = a_world(Random(seed))
+    try:
+        made = decisions.decisions(world.index, world.asked)
+        for table in (False, True):  # searched, and written out
+            fours = np.array([int(a) for a in EVERYWHERE if a.version == 4], dtype=np.uint32)
+            if table:
+                assert made.v4._table
+            sixes = [int(a) for a in EVERYWHERE if a.version == 6]
+            halves = np.array([[a >> 64 for a in sixes], [a & (2**64 - 1) for a in sixes]], dtype=np.uint64)
+            numbers = iter([*made.v4.of(fours).tolist(), *made.v6.of(halves).tolist()])
+            for address in sorted(EVERYWHERE, key=lambda a: a.version):
+                assert made.outcomes[next(numbers)] == world.single(str(address)), address
+    finally:
+        shutil.rmtree(world.folder)
+
+
+def a_cell(random: Random) -> str:
+    address = str(random.choice(EVERYWHERE))
+    return random.choice(
+        [address] * 12
+        + [f" {address}", f"::ffff:{address}", address.upper(), f"{address}/32", address.replace(".", "[.]")]
+        + ["", "", "x", "=1", "-", "1.2.3", "1.2.3.256", "01.2.3.4", "1.2.3.4.", "1..2.3", "1.2.3.4.5", "::g"]
+        + [
+            "AT",
+            "64500",
+            "example.org",
+            "a,b",
+            'a"b',
+            "5.5.5.1\r\n5.5.5.2",
+            "\t5.5.5.1",
+            "５.5.5.1",
+            "@x",
+            "1:2",
+        ]
+    )
+
+
+def a_file(random: Random) -> tuple[bytes, list[list[str]]]:
+    """With quotes where they are needed, and at times where they are not."""
+    rows = [
+        [a_cell(random), str(number), random.choice(["", "a", "-1", "=2", "b\nc"])] for number in range(60)
+    ]
+    text = io.StringIO(newline="")
+    quoting = random.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+    writer = csv.writer(text, quoting=quoting, lineterminator=random.choice(["\n", "\r\n"]))
+    writer.writerows([["ip", "number", "note"], *rows])
+    return text.getvalue().encode(), rows
+
+
+def expected(world: World, cell: str) -> tuple[str, str | None]:
+    """Status and team as a single lookup gives them, of what may stand in a column of addresses."""
+    try:
+        if not cell or parse(cell, world.index.names).kind not in ADDRESSES:
+            return "invalid", None
+    except Invalid:
+        return "invalid", None
+    outcome = world.single(cell)
+    return outcome.status, outcome.team
+
+
+@FEW
+@given(seeds)
+def test_every_row_of_a_file_is_once_where_a_single_lookup_sends_it(seed: int) -> None:
+    random = Random(seed)
+    world = a_world(random)
+    data, rows = a_file(random)
+    folder = Path(tempfile.mkdtemp(prefix="pocdir-test-"))
+    try:
+        manifest = world.route(data, folder / "out", raw=True)
+        found: dict[str, str] = {}
+        for path in (folder / "out").glob("*.csv"):
+            for row in list(csv.reader(io.StringIO(path.read_bytes().decode(), newline="")))[1:]:
+                assert row[1] not in found
+                found[row[1]] = path.stem
+                assert row[:3] == rows[int(row[1])]
+        wanted = [expected(world, row[0]) for row in rows]
+        assert found == {str(n): team or "unrouted" for n, (_, team) in enumerate(wanted)}
+        counts = Counter(status for status, _ in wanted)
+        assert {**manifest, "parcels": None} == {
+            **json.loads((folder / "out" / "manifest.json").read_text()),
+            "parcels": None,
+            "rows": len(rows),
+            "routed": counts["ok"],
+            **{name: counts[name] for name in ("no_contact", "not_routable", "invalid")},
+        }
+    finally:
+        shutil.rmtree(world.folder)
+        shutil.rmtree(folder)
+
+
+@given(st.lists(st.text("0123456789.x:-", max_size=17) | st.ip_addresses(v=4).map(str), max_size=50))
+def test_reading_many_addresses_is_reading_each(texts: list[str]) -> None:
+    data = ",".join(texts).encode() + b"," + b" " * ipv4.WIDTH
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(","))
+    numbers, found = ipv4.parse(
+        np.frombuffer(data, np.uint8), np.concatenate([[0], ends[:-1] + 1])[: len(ends)], ends
+    )
+
+    def one(text: str) -> int | None:
+        try:
+            return int(IPv4Address(text))
+        except ValueError:
+            return None
+
+    told = [int(n) if ok else None for n, ok in zip(numbers, found, strict=True)]
+    assert told == [one(text) for text in data.decode().split(",")[:-1]]
