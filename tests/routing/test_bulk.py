@@ -205,7 +205,7 @@ def test_a_count_makes_no_folder(world: World, tmp_path: Path) -> None:
     counted = world.route(FILE)
     routed = world.route(FILE, tmp_path / "out")
 
-    same = ("rows", "routed", "no_contact", "not_routable", "invalid", "neutralised")
+    same = ("rows", "routed", "no_contact", "not_routable", "invalid")
     assert [counted[name] for name in same] == [routed[name] for name in same]
 
 

@@ -6,40 +6,51 @@ import re
 
 import numpy as np
 
-from pocdir.routing.bulk.records import CR, QUOTE, Records
+from pocdir.routing.bulk.records import CR, NEAR, QUOTE, Records
+from pocdir.routing.rules.registry_layers import Array
 
 APOSTROPHE = 39
 FULL_WIDTH = 0xEF  # the first byte of the full-width forms in UTF-8
+STARTS = b"=+-@\t\r\0" + bytes([FULL_WIDTH])
 _WIDE = tuple(character.encode() for character in "＝＋－＠")
 _NUMBER = re.compile(rb"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
-
-_STARTS = np.zeros(256, dtype=bool)
-_STARTS[list(b"=+-@\t\r\0")] = True
-_STARTS[FULL_WIDTH] = True
 
 
 def neutralised(found: Records) -> tuple[Records, int]:
     """The same records with an apostrophe in front of such cells, and how many there were."""
-    array = np.frombuffer(found.data, np.uint8)
-    if not len(array):
-        return found, 0
-    starts = found.ends[:-1] + 1
-    stops = found.ends[1:]
-    inner = np.minimum(starts, len(array) - 1)
-    if QUOTE in found.data:
-        inner = np.minimum(inner + (array[inner] == QUOTE), len(array) - 1)
-    suspect = np.flatnonzero(_STARTS[array[inner]] & (inner < stops))
+    suspect = _suspects(found)
     if not len(suspect):
         return found, 0
-    spans = zip(suspect.tolist(), inner[suspect].tolist(), stops[suspect].tolist(), strict=True)
-    cells = [cell for cell, start, stop in spans if _dangerous(found.data[start:stop])]
-    if not cells:
+    stops = found.ends[np.searchsorted(found.ends, suspect)]  # the first end behind or at it is its cell's
+    spans = zip(suspect.tolist(), stops.tolist(), strict=True)
+    where = [start for start, stop in spans if start < stop and _dangerous(found.data[start:stop])]
+    if not where:
         return found, 0
-    where = inner[cells]
-    data = np.insert(array, where, APOSTROPHE).tobytes()
-    return found._replace(data=data, ends=found.ends + np.searchsorted(where, found.ends, side="left")), len(
-        cells
-    )
+    data = np.insert(np.frombuffer(found.data, np.uint8), where, APOSTROPHE).tobytes()
+    moved = found.ends + np.searchsorted(where, found.ends, side="left")
+    return found._replace(data=data, ends=moved), len(where)
+
+
+def _suspects(found: Records) -> Array:
+    """Where a cell, or what is quoted in it, begins with one of the bytes."""
+    array = np.frombuffer(found.data, np.uint8)
+    wanted = [byte for byte in STARTS if byte in found.data]
+    quoted = QUOTE in found.data
+    places = [np.empty(0, dtype=np.int64)]
+    for at in range(0, len(array) if wanted else 0, NEAR):
+        part = array[at : at + NEAR]
+        begins = np.empty(len(part), dtype=bool)
+        begins[1:] = found.separator[at : at + len(part) - 1]
+        begins[0] = at == 0 or found.separator[at - 1]
+        if quoted:
+            opened = begins & (part == QUOTE)
+            begins[1:] |= opened[:-1]
+            begins[0] |= at > 0 and array[at - 1] == QUOTE and (at == 1 or found.separator[at - 2])
+        for byte in wanted:
+            hits = begins & (part == byte)
+            if hits.any():
+                places.append(np.flatnonzero(hits) + at)
+    return np.sort(np.concatenate(places))
 
 
 def _dangerous(cell: bytes) -> bool:

@@ -57,12 +57,12 @@ def _parse(text: Array, length: Array) -> tuple[Array, Array]:
     begins = dots << np.uint16(1) | np.uint16(1)
     octal = zeros & begins & (digits >> np.uint16(1))  # a leading zero: octal to some, decimal to others
     shape = SHAPES[dots | (inside + np.uint16(1))]
-    values = _values(np.ascontiguousarray(digit.T))
+    values = _values(np.ascontiguousarray(digit.T)).ravel()
     rows = np.arange(len(text))
     number = np.zeros(len(text), dtype=np.uint32)
     found = ((dots | digits) == inside) & (octal == 0) & (shape != NO_SHAPE)
     for ends in OCTET_ENDS:
-        octet = values[ends[shape], rows]
+        octet = values[ends[shape] * len(text) + rows]
         found &= octet < 256
         number = number << np.uint32(8) | octet
     return number, found

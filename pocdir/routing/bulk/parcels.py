@@ -23,7 +23,7 @@ class Parcels:
         self._out = _free(out)
         self._headers = {UNROUTED: unrouted_header}
         self._header = header
-        self._pending: dict[str, list[bytes]] = {}
+        self._pending: dict[str, list[bytes | memoryview]] = {}
         self._size = 0
         self._digests: dict[str, Any] = {}
 
@@ -37,7 +37,7 @@ class Parcels:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)  # after finish() there is none
 
-    def add(self, parts: Iterable[tuple[str, bytes]]) -> None:
+    def add(self, parts: Iterable[tuple[str, bytes | memoryview]]) -> None:
         """Lines for the files of these names, behind those that are there."""
         for name, lines in parts:
             self._pending.setdefault(name, []).append(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ from pocdir.core.errors import Invalid
 from pocdir.routing.rules.registry_layers import Array
 from pocdir.routing.rules.reports.layout import LONGEST_LINE
 
-BLOCK = 8 << 20  # bytes read at once
+BLOCK = 4 << 20  # bytes read at once
+NEAR = 1 << 18  # bytes looked at in one go, so that they stay in the processor's cache
 QUOTE, CR = 34, 13
 
 
@@ -23,28 +25,39 @@ class Shape(NamedTuple):
 
 
 class Records(NamedTuple):
-    """Whole records. Cell i lies between ends[i] + 1 and ends[i + 1]; a record has `cells` cells from `first` on."""
+    """Whole records. Cell i lies between ends[i] + 1 and ends[i + 1]; a record has `cells` cells from `first` on.
+
+    `width` is the number of cells where every record has the same, else 0; `separator` marks the bytes that end cells.
+    """
 
     data: bytes
     ends: Array
     first: Array
     cells: Array
+    width: int
+    separator: Array
 
     def lines(self) -> tuple[Array, Array]:
         """Where each record begins, and where it ends with its line end."""
-        last = self.ends[self.first + self.cells] + 1
-        return self.ends[self.first] + 1, np.minimum(last, len(self.data))
+        if self.width:
+            start, last = self.ends[: -1 : self.width] + 1, self.ends[self.width :: self.width] + 1
+        else:
+            start, last = self.ends[self.first] + 1, self.ends[self.first + self.cells] + 1
+        return start, np.minimum(last, len(self.data))
 
     def cell(self, column: int) -> tuple[Array, Array]:
         """Where the cell of that column begins and ends, quotes and line end left out; empty where there is none."""
-        present = self.cells > column
-        place = np.where(present, self.first + column, self.first)
-        start, end = self.ends[place] + 1, self.ends[place + 1].copy()
-        end[~present] = start[~present]
+        if column < self.width:
+            start, end = self.ends[column : -1 : self.width] + 1, self.ends[column + 1 :: self.width]
+        else:
+            present = self.cells > column
+            place = np.where(present, self.first + column, self.first)
+            start = self.ends[place] + 1
+            end = np.where(present, self.ends[place + 1], start)
         array = np.frombuffer(self.data, np.uint8)
-        if len(array):
-            last = array[np.maximum(end - 1, 0)]
-            end -= (last == CR) & (end > start)
+        if b"\r" in self.data:
+            end = end - ((array[np.maximum(end - 1, 0)] == CR) & (end > start))
+        if b'"' in self.data:
             quoted = (end - start > 1) & (array[np.minimum(start, len(array) - 1)] == QUOTE)
             quoted &= array[np.maximum(end - 1, 0)] == QUOTE
             start, end = start + quoted, end - quoted
@@ -54,35 +67,62 @@ class Records(NamedTuple):
 def records(data: bytes, shape: Shape) -> Records | None:
     """The records of a block that ends with one; None where its quotes are not as RFC 4180 has them."""
     array = np.frombuffer(data, np.uint8)
-    newline = array == shape.newline
-    separator = newline | (array == shape.delimiter)
-    if QUOTE in data:
+    separator = np.empty(len(array), dtype=bool)
+    for part in _parts(len(array)):
+        np.equal(array[part], shape.delimiter, out=separator[part])
+        separator[part] |= array[part] == shape.newline
+    if b'"' in data:
         quote = array == QUOTE
-        if not _regular(array, quote, separator, newline):
+        if not _regular(array, quote, separator, shape.newline):
             return None
         separator &= ~np.bitwise_xor.accumulate(quote)
-    ends = np.flatnonzero(separator)
-    return _records(data, ends, newline[ends])
+    ends = [np.flatnonzero(separator[part]) + part.start for part in _parts(len(array))]
+    return _records(data, np.concatenate([[-1], *ends]), separator, shape.newline)
 
 
-def _records(data: bytes, ends: Array, closing: Array) -> Records:
-    if len(data) and not (len(ends) and closing[-1] and ends[-1] == len(data) - 1):
-        ends, closing = np.append(ends, len(data)), np.append(closing, True)
-    last = np.flatnonzero(closing)
-    first = np.concatenate([[0], last[:-1] + 1]) if len(last) else last
-    count = last - first + 1
-    ends = np.concatenate([[-1], ends])
-    # Empty lines are no records.
-    alone = np.flatnonzero(count == 1)
-    start, end = ends[first[alone]] + 1, ends[first[alone] + 1]
+def _parts(size: int) -> Iterable[slice]:
+    return (slice(at, min(at + NEAR, size)) for at in range(0, size, NEAR))
+
+
+def _records(data: bytes, ends: Array, separator: Array, newline: int) -> Records:
     array = np.frombuffer(data, np.uint8)
-    empty = alone[(end == start) | ((end - start == 1) & (array[np.minimum(start, len(data) - 1)] == CR))]
-    if len(empty):
-        first, count = np.delete(first, empty), np.delete(count, empty)
-    return Records(data, ends, first, count)
+    if len(data) and (len(ends) == 1 or ends[-1] != len(data) - 1 or data[-1] != newline):
+        ends = np.append(ends, len(data))
+    width = _width(data, ends, newline)
+    if width:
+        first = np.arange(0, len(ends) - 1, width)
+        return Records(data, ends, first, np.full(len(first), width), width, separator)
+    closing = array[np.minimum(ends[1:], len(data) - 1)] == newline
+    if len(closing):
+        closing[-1] = True
+    last = np.flatnonzero(closing)
+    first = np.append(0, last[:-1] + 1)[: len(last)]
+    cells = last - first + 1
+    # Empty lines are no records.
+    start, end = ends[first] + 1, ends[last + 1]
+    returns = (
+        (end - start == 1) & (array[np.minimum(start, len(data) - 1)] == CR) if len(data) else end == start
+    )
+    kept = (cells > 1) | ((end != start) & ~returns)
+    return Records(data, ends, first[kept], cells[kept], 0, separator)
 
 
-def _regular(array: Array, quote: Array, separator: Array, newline: Array) -> bool:
+def _width(data: bytes, ends: Array, newline: int) -> int:
+    """The cells of each record where all have as many as the first, and more than one; else 0."""
+    array = np.frombuffer(data, np.uint8)
+    few = array[np.minimum(ends[1:1000], len(data) - 1)] == newline if len(data) else array
+    width = int(np.argmax(few)) + 1 if few.any() else 0
+    if width < 2 or (len(ends) - 1) % width:
+        return 0
+    last = ends[width::width]
+    if last[-1] == len(data) or not (array[last] == newline).all():
+        return 0
+    inside = array[ends[1:]] == newline if b'"' in data else None
+    count = int(np.count_nonzero(inside)) if inside is not None else data.count(bytes([newline]))
+    return width if count == len(last) else 0
+
+
+def _regular(array: Array, quote: Array, separator: Array, newline: int) -> bool:
     """Whether every quote opens or closes a cell or is doubled within one."""
     places = np.flatnonzero(quote)
     if len(places) % 2:
@@ -92,7 +132,7 @@ def _regular(array: Array, quote: Array, separator: Array, newline: Array) -> bo
     begins = (before < 0) | separator[before] | quote[before]
     after = np.minimum(closing + 1, len(array) - 1)
     ends = (closing == len(array) - 1) | separator[after] | quote[after]
-    returns = (array[after] == CR) & newline[np.minimum(after + 1, len(array) - 1)]
+    returns = (array[after] == CR) & (array[np.minimum(after + 1, len(array) - 1)] == newline)
     return bool(begins.all() and (ends | returns).all())
 
 
@@ -155,7 +195,6 @@ class Reader:
     def _exactly(self, data: bytes) -> tuple[Records, int]:
         """As Python's csv module divides them: a quote means something at the beginning of a cell only."""
         ends: list[int] = []
-        closing: list[bool] = []
         used = whole = place = 0
         while used <= self._size and place - used <= LONGEST_LINE:
             end = self._cell.match(data, place).end()  # type: ignore[union-attr] # it matches anything
@@ -164,9 +203,10 @@ class Reader:
                     used, whole = end, len(ends)
                 break
             ends.append(end)
-            closing.append(data[end] == self._shape.newline)
             place = end + 1
-            if closing[-1]:
+            if data[end] == self._shape.newline:
                 used, whole = place, len(ends)
-        found = np.array(ends[:whole], dtype=np.int64), np.array(closing[:whole], dtype=bool)
-        return _records(data[:used], *found), used
+        separator = np.zeros(used, dtype=bool)
+        separator[ends[:whole]] = True
+        places = np.array([-1, *ends[:whole]], dtype=np.int64)
+        return _records(data[:used], places, separator, self._shape.newline), used

@@ -13,9 +13,10 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from pocdir.routing.bulk.formulas import neutralised
+from pocdir.routing.bulk.lines import gathered
 from pocdir.routing.bulk.parcels import UNROUTED, Parcels
-from pocdir.routing.bulk.records import Reader, Records, Shape, records
-from pocdir.routing.bulk.rows import Columns, Outcomes, outcomes_of
+from pocdir.routing.bulk.records import CR, Reader, Records, Shape, records
+from pocdir.routing.bulk.rows import Columns, Outcomes, file_of, outcomes_of
 from pocdir.routing.rules.decisions import Decisions
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.outcome import Outcome
@@ -37,7 +38,7 @@ class _Done(NamedTuple):
     rows: int
     counts: Array  # rows by outcome
     neutralised: int
-    parts: list[tuple[str, bytes]]
+    parts: list[tuple[str, memoryview]]
 
 
 def route(
@@ -102,7 +103,7 @@ class _Work:
         if found is not None:
             found, touched = neutralised(found)
             line = found.data
-        return before + line, before + self.with_reason(line, "reason"), touched
+        return before + line, before + self.with_reason(line), touched
 
     def through(self, stream: BinaryIO, progress: Progress | None) -> Iterator[_Done]:
         """The blocks in their order."""
@@ -136,44 +137,47 @@ class _Work:
             return None
         outcomes = outcomes_of(found, self._columns, self._outcomes)
         counts = np.bincount(outcomes)
-        touched = 0
-        if not self._raw:
-            found, touched = neutralised(found)
-        parts = list(self._parts(found, outcomes)) if self._split else []
-        return _Done(len(outcomes), counts, touched, parts)
+        if not self._split:
+            return _Done(len(outcomes), counts, 0, [])
+        found, touched = (found, 0) if self._raw else neutralised(found)
+        return _Done(len(outcomes), counts, touched, list(self._parts(found, outcomes)))
 
-    def _parts(self, found: Records, outcomes: Array) -> Iterator[tuple[str, bytes]]:
+    def _parts(self, found: Records, outcomes: Array) -> Iterator[tuple[str, memoryview]]:
         """The lines of each parcel, in the order of the file."""
-        all_ = self._outcomes.all[:]
-        names = [file_of(outcome) for outcome in all_]
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        parcel = np.array([numbers[name] for name in names], dtype=np.uint16)[outcomes]
+        parcel = self._outcomes.file_numbers()[outcomes]
         order = np.argsort(parcel, kind="stable")
-        start, end = found.lines()
-        lines = [found.data[a:b] for a, b in zip(start[order].tolist(), end[order].tolist(), strict=True)]
-        sizes = np.bincount(parcel, minlength=len(numbers))
-        place = 0
-        for name, size in zip(numbers, sizes.tolist(), strict=True):
-            if not size:
-                continue
-            part = lines[place : place + size]
-            if name == UNROUTED:
-                whose = outcomes[order[place : place + size]].tolist()
-                part = [
-                    self.with_reason(line, all_[o].reason or "") for line, o in zip(part, whose, strict=True)
-                ]
-            yield name, b"".join(part)
-            place += size
+        start, end = (places[order] for places in found.lines())
+        rows = np.bincount(parcel)
+        nobody = int(rows[0]) if len(rows) else 0
+        if nobody:
+            yield UNROUTED, self._unrouted(found.data, start[:nobody], end[:nobody], outcomes[order[:nobody]])
+        lines = gathered(np.frombuffer(found.data, np.uint8), start[nobody:], end[nobody:]).data
+        sizes = np.append(0, np.cumsum(end - start))
+        stops = sizes[np.append(0, np.cumsum(rows))] - sizes[nobody]
+        for number in np.flatnonzero(rows).tolist():
+            if number:
+                yield self._outcomes.files[number], lines[stops[number] : stops[number + 1]]
 
-    def with_reason(self, line: bytes, reason: str) -> bytes:
-        """The line with one cell more."""
-        if not line:
-            return line
-        kept = line.removesuffix(b"\n").removesuffix(b"\r")
+    def _unrouted(self, data: bytes, start: Array, end: Array, outcomes: Array) -> memoryview:
+        """The lines with their reasons: three spans for each, the second of them from a list of all reasons."""
+        numbers, which = np.unique(outcomes, return_inverse=True)
+        reasons = [self._reason(self._outcomes.all[number].reason or "") for number in numbers.tolist()]
+        bounds = len(data) + np.cumsum([0, *map(len, reasons)])
+        array = np.frombuffer(b"".join([data, *reasons]), np.uint8)
+        stop = end - (array[end - 1] == self._shape.newline)
+        stop -= (stop > start) & (array[stop - 1] == CR) & (stop < end)
+        starts = np.stack([start, bounds[which], stop], axis=1).ravel()
+        ends = np.stack([stop, bounds[which + 1], end], axis=1).ravel()
+        return gathered(array, starts, ends).data
+
+    def _reason(self, reason: str) -> bytes:
         cell = '"' + reason.replace('"', '""') + '"'
-        return b"".join(
-            (kept, self._layout.delimiter, cell.encode(self._layout.encoding, "replace"), line[len(kept) :])
-        )
+        return self._layout.delimiter + cell.encode(self._layout.encoding, "replace")
+
+    def with_reason(self, line: bytes) -> bytes:
+        """The header with one name more."""
+        kept = line.removesuffix(b"\n").removesuffix(b"\r")
+        return b"".join((kept, self._reason("reason"), line[len(kept) :])) if line else line
 
     def manifest(self, counts: Counter[int], rows: int, touched: int, digests: Any) -> dict[str, Any]:
         all_ = self._outcomes.all
@@ -193,13 +197,6 @@ class _Work:
             "parcels": [_parcel(name, parcels[name], digests.get(name)) for name in sorted(parcels)],
             "unrouted_sha256": digests.get(UNROUTED),
         }
-
-
-def file_of(outcome: Outcome) -> str:
-    """The name of the file that a row with this outcome goes to."""
-    if outcome.team is None:
-        return UNROUTED
-    return f"{outcome.team}.csv" if f"{outcome.team}.csv" != UNROUTED else f"team-{outcome.team}.csv"
 
 
 def _parcel(name: str, outcomes: list[tuple[int, Outcome]], digest: str | None) -> dict[str, Any]:

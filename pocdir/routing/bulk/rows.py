@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import socket
+import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
+from socket import AF_INET6, inet_pton
 from typing import NamedTuple
 
 import numpy as np
 
 from pocdir.core.errors import Invalid
 from pocdir.routing.bulk import ipv4
+from pocdir.routing.bulk.parcels import UNROUTED
 from pocdir.routing.bulk.records import Records
+from pocdir.routing.rules.addresses import parse_address
 from pocdir.routing.rules.decisions import Decisions
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.indicator import parse
@@ -22,6 +25,8 @@ from pocdir.routing.rules.resolver import answer_to
 
 MOST_TEXTS = 200_000  # remembered
 LONGEST = 4096  # bytes of one indicator
+_DOTTED = re.compile(rb"[0-9]+(?:\.[0-9]+)+")
+WITH_ADDRESSES = ("ip", "indicator")
 ADDRESSES = ("ip", "prefix", "range")
 MEANT = {  # what may stand in a column of each kind
     "ip": ADDRESSES,
@@ -54,10 +59,15 @@ class Outcomes:
 
     def __init__(self, index: Index, asked: Question, known: Decisions) -> None:
         self.index, self.asked, self.decisions = index, asked, known
-        self.all: list[Outcome] = list(known.outcomes)
-        self._numbers = {outcome: number for number, outcome in enumerate(self.all)}
-        self._texts: dict[tuple[str, bytes], int] = {}
+        self.all: list[Outcome] = []
+        self.files: list[str] = [UNROUTED]
+        self._of_file = {UNROUTED: 0}
+        self._file: list[int] = []  # by outcome
+        self._numbers: dict[Outcome, int] = {}
+        self._texts: dict[str, dict[bytes, int]] = {kind: {} for kind in MEANT}
         self._lock = threading.Lock()
+        for outcome in known.outcomes:
+            self.number(outcome)
         self.missing = self.number(NO_ADDRESS)
 
     def number(self, outcome: Outcome) -> int:
@@ -65,78 +75,106 @@ class Outcomes:
             found = self._numbers.get(outcome)
             if found is None:
                 found = self._numbers[outcome] = len(self.all)
+                name = file_of(outcome)
+                if name not in self._of_file:
+                    self._of_file[name] = len(self.files)
+                    self.files.append(name)
+                self._file.append(self._of_file[name])
                 self.all.append(outcome)
             return found
 
-    def of_text(self, kind: str, text: bytes, encoding: str) -> int:
-        """The outcome of one cell, remembered."""
-        found = self._texts.get((kind, text))
-        if found is None:
-            found = self.number(self._outcome(kind, text, encoding))
-            if len(self._texts) >= MOST_TEXTS:
-                self._texts.clear()
-            self._texts[kind, text] = found
-        return found
+    def file_numbers(self) -> Array:
+        """The number of the file (in `files`) of each outcome."""
+        with self._lock:
+            return np.array(self._file, dtype=np.min_scalar_type(len(self.files)))
+
+    def of_texts(self, kind: str, texts: Sequence[bytes], encoding: str) -> list[int]:
+        """The outcome of each of these cells; it is remembered."""
+        known = self._texts[kind]
+        if len(known) > MOST_TEXTS:
+            known = self._texts[kind] = {}
+        for text in texts:
+            if text not in known:
+                known[text] = self.number(self._outcome(kind, text, encoding))
+        return [known[text] for text in texts]
 
     def _outcome(self, kind: str, text: bytes, encoding: str) -> Outcome:
         try:
+            if kind in WITH_ADDRESSES and _DOTTED.fullmatch(text):
+                parse_address(text.decode())  # refuses most rubbish ten times faster
             indicator = parse(text[: LONGEST + 1].decode(encoding), self.index.names)
         except UnicodeDecodeError:
             return invalid(f"this is no text in {encoding}")
         except Invalid as error:
             return invalid(error.message)
+        except ValueError as error:
+            return invalid(str(error))
         if indicator.kind not in MEANT[kind]:
             return invalid(f"this is not {WORDS[kind]}")
         asked = self.asked
         return outcome_of(answer_to(self.index, indicator, asked.wish, asked.sector, asked.country_by))
 
 
+def file_of(outcome: Outcome) -> str:
+    """The name of the file that a row with this outcome goes to."""
+    if outcome.team is None:
+        return UNROUTED
+    name = f"{outcome.team}.csv"
+    return name if name != UNROUTED else f"team-{name}"
+
+
 def outcomes_of(found: Records, where: Columns, known: Outcomes) -> Array:
     """The number of the outcome of each record."""
     result = np.full(len(found.first), known.missing, dtype=np.int32)
-    open_ = np.arange(len(result))
+    rows = np.arange(len(result))  # those that no column before has decided
     for column, kind in where.columns:
         start, end = found.cell(column)
-        start, end = start[open_], end[open_]
+        if len(rows) < len(result):
+            start, end = start[rows], end[rows]
+        if kind in WITH_ADDRESSES:
+            numbers, plain = ipv4.parse(np.frombuffer(found.data, np.uint8), start, end)
+            result[rows[plain]] = known.decisions.v4.of(numbers[plain])
+            rest = np.flatnonzero(~plain)
+            rows, start, end = rows[rest], start[rest], end[rest]
         filled = start < end
-        rows, start, end = open_[filled], start[filled], end[filled]
-        if kind in ("ip", "indicator"):
-            rows, start, end = _addresses(found.data, rows, start, end, known, result)
-        cells = _texts(found.data, start, end)
-        result[rows] = [known.of_text(kind, text, where.encoding) for text in cells]
-        open_ = open_[~filled]
-        if not len(open_):
+        spans = zip(start[filled].tolist(), end[filled].tolist(), strict=True)
+        texts = [found.data[a:b] for a, b in spans]
+        result[rows[filled]] = _each(kind, texts, where.encoding, known)
+        rows = rows[~filled]
+        if not len(rows):
             break
     return result
 
 
-def _addresses(
-    data: bytes, rows: Array, start: Array, end: Array, known: Outcomes, result: Array
-) -> tuple[Array, Array, Array]:
-    """Fill in what are addresses; what is left over, as rows with where their cells begin and end."""
-    numbers, plain = ipv4.parse(np.frombuffer(data, np.uint8), start, end)
-    result[rows[plain]] = known.decisions.v4.of(numbers[plain])
-    rows, start, end = rows[~plain], start[~plain], end[~plain]
-    packed, six = _ipv6(_texts(data, start, end))
+def _each(kind: str, texts: list[bytes], encoding: str, known: Outcomes) -> Array:
+    """The outcomes of cells that hold no plain IPv4 address: IPv6 together, the others one by one."""
+    result = np.empty(len(texts), dtype=np.int32)
+    places = [place for place, text in enumerate(texts) if kind in WITH_ADDRESSES and b":" in text]
+    packed, six = _ipv6([texts[place] for place in places])
     words = np.frombuffer(packed, ">u8").astype(np.uint64).reshape(-1, 2).T
+    found = known.decisions.v6.of(words)
     mapped = (words[0] == 0) & (words[1] >> np.uint64(32) == 0xFFFF)
-    of_six = known.decisions.v6.of(words)
-    of_six[mapped] = known.decisions.v4.of(words[1][mapped].astype(np.uint32))
-    result[rows[six]] = of_six
-    return rows[~six], start[~six], end[~six]
+    found[mapped] = known.decisions.v4.of(words[1][mapped].astype(np.uint32))
+    others = np.ones(len(texts), dtype=bool)
+    others[np.array(places, dtype=np.intp)[six]] = False
+    result[~others] = found
+    result[others] = known.of_texts(kind, [texts[at] for at in np.flatnonzero(others).tolist()], encoding)
+    return result
 
 
-def _texts(data: bytes, start: Array, end: Array) -> Iterable[bytes]:
-    return [data[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
-
-
-def _ipv6(texts: Iterable[bytes]) -> tuple[bytes, Array]:
+def _ipv6(texts: list[bytes]) -> tuple[bytes, Array]:
     """The IPv6 addresses among the texts, 16 bytes each, and which of them are."""
-    packed, found = [], []
-    for text in texts:
-        try:
-            packed.append(socket.inet_pton(socket.AF_INET6, text.decode("ascii")))
-            found.append(True)
-        except (OSError, ValueError):
-            found.append(False)
-    return b"".join(packed), np.array(found, dtype=bool)
+    try:
+        return b"".join([inet_pton(AF_INET6, text.decode()) for text in texts]), np.ones(
+            len(texts), dtype=bool
+        )
+    except (OSError, ValueError):
+        packed = [_packed(text) for text in texts]
+        return b"".join(packed), np.array([bool(address) for address in packed], dtype=bool)
+
+
+def _packed(text: bytes) -> bytes:
+    try:
+        return inet_pton(AF_INET6, text.decode())
+    except (OSError, ValueError):
+        return b""
