@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+from pathlib import Path
+
 import pytest
 
 from pocdir.core.errors import Invalid
+from pocdir.routing.rules.reports.columns import PLAIN
 from pocdir.routing.rules.reports.layout import HEAD, LONGEST_LINE, Layout
 from pocdir.routing.rules.reports.recognise import recognised
+from pocdir.routing.rules.reports.tabulate import tabulated
 
 
 def kinds(layout: Layout) -> list[tuple[str | int, str]]:
@@ -165,6 +171,10 @@ def test_a_refusal_names_the_line():
     assert refusal(b"ip\n203.0.113.1\n203.0.113.\0\n").where == "line 3"
 
 
+def test_a_line_of_nothing_but_delimiters_is_refused():
+    assert refusal(b"ip" + b"," * 100_000 + b"\n").code == "report_malformed"
+
+
 def test_one_endless_line_is_refused_from_its_head():
     assert refusal(b"1" * HEAD, size=10**9).code == "report_line_too_long"
     assert refusal(b"ip\n" + b"1" * HEAD, size=10**9).where == "line 2"
@@ -186,3 +196,24 @@ def test_what_has_no_columns_is_named(head, report):
     layout = recognised(head, size=10**8)
 
     assert (layout.report, layout.delimited, layout.columns) == (report, False, ())
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs/reports.md"
+
+
+def test_every_example_of_the_docs_is_recognised():
+    blocks = re.findall(r"(?:^    [^ |].*\n(?:     .*\n|    .*\n)*)", DOCS.read_text("utf-8"), re.MULTILINE)
+    examples = [textwrap.dedent(block) for block in blocks if not block.lstrip().startswith("<System")]
+
+    assert len(examples) == 6
+    for example in examples:
+        layout = recognised(example.encode())
+        assert layout.delimited or tabulated(example.encode(), layout.report).rows
+
+
+def test_every_name_that_the_docs_give_is_known():
+    table = DOCS.read_text("utf-8").partition("| for | names |")[2].partition("\n\n")[0]
+    names = re.findall(r"`([a-z0-9_]+)`", table)
+
+    assert len(names) > 40
+    assert {name for name in names if not any(name in known for known in PLAIN.values())} == set()

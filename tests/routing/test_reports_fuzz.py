@@ -170,6 +170,7 @@ def test_twenty_thousand_broken_archives_raise_nothing_but_refusals(name):
         unpack(mutated(PACKED[name], chance))
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=300))
 @example(data=b"")
 def test_any_bytes_are_a_report_or_refused(data):
@@ -178,6 +179,7 @@ def test_any_bytes_are_a_report_or_refused(data):
 
 
 @pytest.mark.parametrize("report", ["json", "iodef", "x-arf"])
+@settings(deadline=None)
 @given(data=st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
 def test_any_bytes_to_any_reader_are_a_table_or_refused(report, data):
     try:
@@ -194,7 +196,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("name", ["intelmq-json", "xarf-4", "xarf-3", "stix"])
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_any_json_in_the_place_of_any_value_is_taken_or_refused(name, data):
     shape = EVENT.copy() if name == "intelmq-json" else json.loads(VALID[name])
@@ -217,6 +219,7 @@ CELLS = st.text(
 )
 
 
+@settings(deadline=None)
 @given(
     names=st.lists(CELLS, max_size=4),
     rows=st.lists(st.lists(CELLS, min_size=4, max_size=4), max_size=5),

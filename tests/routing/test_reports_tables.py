@@ -113,6 +113,7 @@ def test_shadowserver_as_json_is_for_the_party_it_names_first():
         (b'{"ip": "\xff"}', "report_encoding", "report"),
         (b'{"comment": "nobody"}', "report_no_address", "report"),
         (b"[]", "report_no_address", "report"),
+        (json.dumps({f"n{n}": n for n in range(5001)}).encode(), "report_malformed", "report"),
     ],
 )
 def test_json_that_is_none_is_refused_with_its_place(data, code, where):
@@ -252,6 +253,12 @@ def test_a_mail_may_carry_xarf_or_arf():
 @pytest.mark.parametrize("report", ["Hello", "Source: 203.0.113.1", "a: &a [*a]"])
 def test_a_mail_without_a_report_is_refused(report):
     assert refusal(MAIL.format(kind="text/plain", report=report).encode(), "x-arf").code == "report_unknown"
+
+
+def test_mails_packed_into_one_another_without_end_are_refused():
+    nested = b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(100))
+
+    assert refusal(nested, "x-arf").code == "report_malformed"
 
 
 def test_an_alias_is_no_address():
@@ -442,6 +449,12 @@ def test_indicators_of_version_2_are_read():
     assert addresses(iodef(body)) == [
         ("ip", "203.0.113.1"), ("ip", "203.0.113.2"), ("ip", "203.0.113.3"), ("domain", "example.org"),
     ]  # fmt: skip
+
+
+def test_systems_within_systems_are_read_once():
+    inner = "<Address>203.0.113.1</Address>" * 100
+
+    assert len(table(iodef("<System>" * 200 + inner + "</System>" * 200)).rows) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pocdir.core.domains import ends_in_listed_tld
 from pocdir.core.errors import Invalid
@@ -42,6 +43,8 @@ _PARTY = re.compile(r"(|src_|dst_|http_referer_)ip")
 _SANDBOX_DNS = frozenset({"md5hash", "request", "type", "response"})
 _FOR_EXAMPLES = (".example", ".test")  # RFC 2606
 
+_LONGEST_KEPT = 4000  # characters: a stranger's names are not kept without end
+
 Columns = tuple[tuple[int, str], ...]
 
 
@@ -55,15 +58,34 @@ def columns_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[st
 
     `rows` are some of the first: names that mean other things too are borne out by them, or dropped.
     """
+    report, columns = by_name(header)
+    return report, borne_out(header, columns, rows)
+
+
+def by_name(header: Sequence[str]) -> tuple[str, Columns]:
+    """The same by the names alone, doubtful ones too."""
+    names = tuple(header)
+    return _kept(names) if sum(map(len, names)) < _LONGEST_KEPT else _by_name(names)
+
+
+def borne_out(header: Sequence[str], columns: Columns, rows: Sequence[Sequence[str]]) -> Columns:
+    """The columns, those of doubtful names only as what the rows show them to hold."""
+    return tuple(
+        (index, seen)
+        for index, kind in columns
+        if (seen := _seen(index, kind, rows) if plain_name(header[index]) in DOUBTFUL else kind)
+    )
+
+
+def _by_name(header: tuple[str, ...]) -> tuple[str, Columns]:
     names = [plain_name(name) for name in header]
     for report, known in (("shadowserver", _shadowserver(names)), ("intelmq-csv", _intelmq(names))):
         if known and (found := _found(names, known)):
             return report, found
-    return "plain", tuple(
-        (index, borne_out)
-        for index, kind in _found(names, PLAIN)
-        if (borne_out := _borne_out(index, kind, rows) if names[index] in DOUBTFUL else kind)
-    )
+    return "plain", _found(names, PLAIN)
+
+
+_kept = lru_cache(maxsize=256)(_by_name)  # the records of a JSON report have the same few names
 
 
 def has_address(columns: Columns) -> bool:
@@ -130,16 +152,15 @@ def _intelmq(names: list[str]) -> dict[str, tuple[str, ...]] | None:
 
 
 def _found(names: list[str], known: dict[str, tuple[str, ...]]) -> Columns:
+    places: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        places.setdefault(name, []).append(index)
     return tuple(
-        (index, kind)
-        for kind in KINDS
-        for wanted in known.get(kind, ())
-        for index, name in enumerate(names)
-        if name == wanted
+        (index, kind) for kind in KINDS for wanted in known.get(kind, ()) for index in places.get(wanted, ())
     )
 
 
-def _borne_out(index: int, kind: str, rows: Sequence[Sequence[str]]) -> str | None:
+def _seen(index: int, kind: str, rows: Sequence[Sequence[str]]) -> str | None:
     """What the rows say that the column holds: `host` has addresses in one file, names in another."""
     cells = [row[index].strip() for row in rows if len(row) > index and row[index].strip()]
     if not cells:

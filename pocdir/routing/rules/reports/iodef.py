@@ -73,16 +73,12 @@ def _incident(incident: Element) -> Iterator[Row]:
 
 def _told(incident: Element) -> list[tuple[Element, str]]:
     """The systems, and what indicators observe, each with its category."""
-    systems = [
-        (each, text(each.get("category")))
-        for each in incident.iter()
-        if _local(each) == "System" and text(each.get("category")) not in _TOLD_NOTHING
-    ]
+    systems = [(each, text(each.get("category"))) for each in _outermost(incident, "System")]
+    systems = [each for each in systems if each[1] not in _TOLD_NOTHING]
     sources = [each for each in systems if each[1] not in _TARGETS]
     observed = [
         (each, "indicator")
-        for indicator in incident.iter()
-        if _local(indicator) == "Indicator"
+        for indicator in _outermost(incident, "Indicator")
         for observable in _below(indicator, "Observable")
         for each in observable
         if _local(each) in ("Address", "DomainData", "BulkObservable", "Node")
@@ -133,6 +129,17 @@ def _local(element: Element) -> str:
 
 def _below(element: Element, tag: str) -> Iterator[Element]:
     return (each for each in element if _local(each) == tag)
+
+
+def _outermost(element: Element, tag: str) -> Iterator[Element]:
+    """In the document's order; none within another, which the schema does not know and would take for ever."""
+    waiting = list(reversed(element))
+    while waiting:
+        each = waiting.pop()
+        if _local(each) == tag:
+            yield each
+        else:
+            waiting.extend(reversed(each))
 
 
 def _text(element: Element | None) -> str:

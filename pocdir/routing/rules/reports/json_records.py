@@ -6,23 +6,25 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NoReturn
 
 from pocdir.core.errors import Invalid
 from pocdir.routing.rules.reports import stix, xarf
-from pocdir.routing.rules.reports.columns import columns_of, kind_of
+from pocdir.routing.rules.reports.columns import borne_out, by_name, kind_of
 from pocdir.routing.rules.reports.layout import Row
 from pocdir.routing.rules.reports.rows import Record, compact, joined, rows_of, text
 
 _SPACE = re.compile(r"[ \t\r\n]*,?[ \t\r\n]*")
 _DEEPEST = 5
+MOST_NAMES = 5000
 _IDS = ("id", "uuid", "event_id", "extra.event_id", "report_id")
 
 
 def rows(record: Any, number: int, where: str | None) -> tuple[str, Iterator[Row] | tuple[Row, ...]]:
     """The kind of one record (stix, xarf, intelmq-json, shadowserver-json, json) and its rows.
 
-    Raises Invalid `report_malformed` for what is no object.
+    Raises Invalid `report_malformed` for what is no object, or has more than MOST_NAMES names.
     """
     if not isinstance(record, dict):
         raise Invalid("report_malformed", f"record {number} is no JSON object", where=where)
@@ -30,7 +32,10 @@ def rows(record: Any, number: int, where: str | None) -> tuple[str, Iterator[Row
         return "stix", stix.rows(record)
     if xarf.is_xarf(record):
         return "xarf", xarf.rows(record, number)
-    return _event(record, number)
+    flat = dict(islice(_flat(record, "", 0), MOST_NAMES + 1))
+    if len(flat) > MOST_NAMES:
+        raise Invalid("report_malformed", f"record {number} has more than {MOST_NAMES} names", where=where)
+    return _event(record, flat, number)
 
 
 def values(content: str, name: str) -> Iterator[tuple[int, Any]]:
@@ -73,12 +78,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return kept
 
 
-def _event(record: dict[str, Any], number: int) -> tuple[str, tuple[Row, ...]]:
-    """An event of IntelMQ, Shadowserver or anybody, by the names that a CSV would have as columns."""
-    flat = dict(_flat(record, "", 0))
-    names = list(flat)
-    cells = [text(value) for value in flat.values()]
-    report, columns = columns_of(names, [cells])
+def _event(record: dict[str, Any], flat: dict[str, Any], number: int) -> tuple[str, tuple[Row, ...]]:
+    """An event of IntelMQ, Shadowserver or anybody, by the names (`flat`) that a CSV would have as columns."""
+    names, values = list(flat), list(flat.values())
+    report, columns = by_name(names)
+    cells = {index: text(values[index]) for index, _ in columns}
+    if report == "plain":
+        columns = borne_out(names, columns, [[cells.get(index, "") for index in range(len(names))]])
     place: dict[str, str] = {}
     for index, kind in columns:
         if cell := cells[index]:

@@ -20,6 +20,7 @@ from pocdir.routing.rules.reports.layout import HEAD, LONGEST_LINE, Layout
 
 DELIMITERS = (b",", b";", b"\t", b"|")
 SAMPLE = 50  # rows
+MOST_COLUMNS = 5000
 _BOM = b"\xef\xbb\xbf"
 # What people give under another name, by its first bytes.
 SIGNATURES = (
@@ -97,7 +98,8 @@ def recognised(head: bytes, *, size: int | None = None, name: str = "") -> Layou
 
 
 def _place(head: bytes, name: str, offset: int) -> str:
-    line = 1 + sum(1 for _ in _LINE_END.finditer(head, 0, offset))
+    before = head[:offset]
+    line = 1 + before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
     return f"{name}:{line}" if name else f"line {line}"
 
 
@@ -251,6 +253,8 @@ def _record(
         if rest:
             cell, offset = cell + rest[0], rest.end()
         cells.append(cell.decode(encoding, "replace"))
+        if len(cells) > MOST_COLUMNS:
+            raise Invalid("report_malformed", f"a report has at most {MOST_COLUMNS} columns", where=at(start))
         if data[offset : offset + 1] != delimiter:
             end = _LINE_END.match(data, offset)
             return cells, end.end() if end else offset

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pocdir.routing.rules.reports.columns import kind_of
 from pocdir.routing.rules.reports.layout import Row
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 LONGEST_CELL = 4096  # characters; an address has fewer
 LONGEST_RECORD = 400_000  # characters: quoted, it is still shorter than the longest line
 
@@ -82,4 +83,4 @@ def joined(value: object) -> str:
 
 def compact(value: object) -> str:
     """JSON in ASCII on one line: nothing in it turns, controls or gets lost."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _COMPACT.encode(value)

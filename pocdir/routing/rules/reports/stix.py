@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r"(?P<type>ipv4-addr|ipv6-addr|domain-name|url|autonomous-system|network-traffic)"
     r":(?:value|number|(?:src|dst)_ref\.value)\s*+"
     rf"(?:={{1,2}}|IN\b|ISSUBSET\b)\s*+(?P<values>{_STRING}|[0-9]+|\((?:\s*+(?:{_STRING}|[0-9]+)\s*+,?)*+\))"
-    rf"|{_STRING}",
+    rf"|{_STRING}?",  # also one that is never closed: nothing after it counts
     re.DOTALL,
 )
 _VALUE = re.compile(rf"{_STRING}|[0-9]+", re.DOTALL)

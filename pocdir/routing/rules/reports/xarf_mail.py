@@ -13,8 +13,9 @@ from pocdir.routing.rules.reports import json_records, xarf
 from pocdir.routing.rules.reports.layout import Row
 from pocdir.routing.rules.reports.rows import Record, compact, placed, rows_of, text
 
-MOST_BYTES = 10 * 1024 * 1024
+MOST_BYTES = 5 * 1024 * 1024
 _MOST_PARTS = 100
+_MOST_NESTED = 10  # every line is compared with the end of each part around it
 _MOST_REPORT = 256 * 1024
 # X-ARF calls it YAML, and its schemas have flat names with one value each: no more is read.
 _LINE = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,60}):(?:[ \t]+(.*))?")
@@ -28,6 +29,8 @@ def rows(data: bytes, name: str) -> Iterator[Row]:
     """
     if len(data) > MOST_BYTES:
         raise Invalid("report_too_large", f"a mail of at most {MOST_BYTES} bytes is read", where=name or None)
+    if data.lower().count(b"boundary") > _MOST_NESTED:
+        raise Invalid("report_malformed", "too many mails are packed into one another", where=name or None)
     found = [row for report in _reports(data, name) for row in report]
     if not found:
         raise Invalid("report_unknown", "the mail holds no X-ARF, ARF or XARF report", where=name or None)
