@@ -15,6 +15,7 @@ from pocdir.directory.keys import actions, jobs, queries
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import warning
 from pocdir.directory.merging import actions as merging
+from pocdir.directory.office import office
 from pocdir.directory.queries import snapshot, standing_slug
 from pocdir.directory.rules.steward import by_harm
 from pocdir.ledger import queries as ledger
@@ -180,7 +181,7 @@ def test_a_key_serves_an_address_of_an_entry_that_is_part_of_the_team_and_its_no
         with transaction() as session:
             merging.merge(
                 session, slug="old", into="cert-example", reason="a call", now=NOW, actor=each,
-                mail_domain="pocdir.example",
+                office=office(),
             )  # fmt: skip
     assert standing_slug("old") == "cert-example"
     row = bring(keys.key("Old <old@cert.example>"), two)

@@ -11,7 +11,10 @@ import pytest
 import time_machine
 
 from pocdir import cli
+from pocdir.db import transaction
 from pocdir.directory.keys.models import TeamKey
+from pocdir.directory.merging.actions import merge
+from pocdir.directory.office import office
 from tests.accounts import made as people
 from tests.directory import made
 from tests.directory.test_pages import form_of
@@ -54,8 +57,8 @@ def csrf(client):
     return re.search(r'name="csrf_token" value="([^"]+)"', client.get(PAGE).text)[1]
 
 
-def bring(client, key: str, **more):
-    return client.post(PAGE, data={"csrf_token": csrf(client), "key": key, **more})
+def bring(client, key: str, page: str = PAGE, **more):
+    return client.post(page, data={"csrf_token": csrf(client), "key": key, **more})
 
 
 def test_a_steward_brings_a_key_and_everybody_sees_it(client, steward):
@@ -150,6 +153,26 @@ def test_an_address_kept_from_a_reader_keeps_the_key_from_him(client, steward):
     assert keys.key().fingerprint not in client.get(PAGE).text
     assert client.get(f"{PAGE}/{keys.key().fingerprint}.asc").status_code == 404
     assert client.get("/api/v1/teams/cert-example/keys").json["items"] == []
+
+
+def test_after_a_merge_the_key_of_an_address_that_a_part_keeps_for_stewards_stays_theirs(client, steward):
+    kept = made.channel("kept@cert.example", audience="stewards")
+    made.team("old", kind="provider", channels=[kept], responsibilities=[])
+    made.team(kind="provider")
+    answer = bring(steward, keys.key("Kept <kept@cert.example>").text, page="/teams/old/keys")
+    assert answer.status_code == 302
+    with transaction() as session:
+        merge(
+            session, slug="old", into="cert-example", reason="one", office=office(), now=LATER, actor="operator"
+        )  # fmt: skip
+    fingerprint = keys.key("Kept <kept@cert.example>").fingerprint
+    for slug in ("old", "cert-example"):
+        assert client.get(f"/api/v1/teams/{slug}/keys").json["items"] == []
+        assert client.get(f"/teams/{slug}/keys/{fingerprint}.asc").status_code == 404
+        assert "kept@cert.example" not in client.get(f"/teams/{slug}/keys").text
+        assert fingerprint in steward.get(f"/teams/{slug}/keys").text
+    data = {"csrf_token": csrf(steward)}
+    assert steward.post(f"{PAGE}/{people.one(TeamKey).ref}/retire", data=data).status_code == 302
 
 
 def test_the_operator_brings_a_key_on_the_command_line(run, tmp_path):

@@ -18,6 +18,7 @@ from pocdir.directory.formats import pocdir_json
 from pocdir.directory.merging import actions, jobs
 from pocdir.directory.merging import queries as pairs
 from pocdir.directory.rules import duplicates
+from pocdir.directory.rules.office import Office
 from pocdir.mail.models import Mail
 from pocdir.routing.queries import index
 from tests.accounts import made as people
@@ -26,6 +27,7 @@ from tests.directory import made
 from tests.directory.test_commands import file, pocdir  # noqa: F401 - fixtures
 from tests.directory.test_pages import send
 
+OFFICE = Office(b"secret", "https://pocdir.example", "pocdir.example")
 HOUR = dt.timedelta(hours=1)
 LATER = made.NOW + HOUR
 OLD = made.team_json("old", name="Old CERT", kind="academic", channels=[made.channel("old@cert.example")],
@@ -47,7 +49,7 @@ def national(app):
 
 def done(act, *, now=LATER, actor="operator", **of):
     with transaction() as session:
-        return act(session, reason="a call", now=now, actor=actor, mail_domain="pocdir.example", **of)
+        return act(session, reason="a call", now=now, actor=actor, office=OFFICE, **of)
 
 
 def merge(slug="old", into="whole", **more):

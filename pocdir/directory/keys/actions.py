@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pocdir.accounts import queries as accounts
-from pocdir.accounts.rules import OPERATOR
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.refs import new_ref
-from pocdir.core.times import isoformat, moment
+from pocdir.core.times import isoformat
 from pocdir.directory import queries as directory
 from pocdir.directory.keys import letters, queries
 from pocdir.directory.keys.models import TeamKey
@@ -31,7 +31,8 @@ from pocdir.directory.keys.rules import (
 from pocdir.directory.projection import raise_revision
 from pocdir.directory.reading import mail_addresses
 from pocdir.directory.rows import bump_version, lock_directory
-from pocdir.directory.rules import approval
+from pocdir.directory.rules.approval import KEY, Decision, is_guarded
+from pocdir.directory.wholes import whole_team
 from pocdir.ledger.actions import append
 from pocdir.mail.rules import openpgp
 
@@ -82,8 +83,8 @@ def propose(
     session.add(row)
     session.flush()
     _tell(session, "key.proposed", row, now, actor, claimed_by, note=evidence)
-    own = claimed_by == "steward" and person in _stewards(session, person)
-    if own and not approval.is_guarded(team.kind, {approval.KEY}):
+    own = claimed_by == "steward" and person in queries.stewards(session, person)
+    if own and not is_guarded(whole_team(session, team.id).kind, {KEY}):
         _pin(session, row, now, actor, claimed_by)
         return row
     decision = _decided(session, row)
@@ -139,6 +140,25 @@ def retire(session: Session, *, ref: str, note: str | None = None, now: dt.datet
         raise Conflict("key_decided", f"this key is {row.state} already")
     _settle(session, row, RETIRED, "withdrawn", note, now, actor, "steward")
     return row
+
+
+def show_anew(session: Session, *, entries: Collection[int], mail_domain: str, now: dt.datetime) -> int:
+    """What was brought to these entries while one steward was enough asks for more now: it waits, and begins anew.
+
+    Nobody has agreed to it, the notice goes out, and the delay runs from today. Returns how many keys.
+    """
+    chosen = select(TeamKey).where(TeamKey.team_id.in_(entries), TeamKey.state.in_((PROPOSED, PINNED)))
+    rows = session.scalars(chosen.order_by(TeamKey.id).with_for_update()).all()
+    for row in rows:
+        stood = row.state == PINNED
+        row.state, row.approvals, row.uploaded_at = PROPOSED, {}, now
+        row.revision += 1
+        note = "its entry became part of a national team: it begins anew"
+        _tell(session, "key.proposed", row, now, SERVICE, "service", note=note)
+        if stood:
+            _changed(session, row, now)
+        letters.send_notice(session, row, _decided(session, row), mail_domain=mail_domain, now=now)
+    return len(rows)
 
 
 def pin_due(session: Session, *, now: dt.datetime) -> int:
@@ -289,21 +309,8 @@ def _person(session: Session, actor: str) -> str:
     return accounts.person_behind(session, actor) or actor
 
 
-def _stewards(session: Session, *people: str | None) -> frozenset[str]:
-    """All stewards, and the operator at the command line where it takes part: somebody too, without an account."""
-    return accounts.steward_refs(session) | {it for it in people if it == OPERATOR}
-
-
-def _decided(session: Session, row: TeamKey) -> approval.Decision:
-    given = {who: moment(at) for who, at in row.approvals.items()}
-    decision = approval.decide(
-        team_kind=row.team.kind,
-        what={approval.KEY},
-        stewards=_stewards(session, row.proposer, *given),
-        proposer=row.proposer,
-        approvals=given,
-        proposed_at=row.uploaded_at,
-    )
+def _decided(session: Session, row: TeamKey) -> Decision:
+    decision = queries.decision_of(row, session)
     row.effective_at = decision.effective_at
     session.flush()
     return decision

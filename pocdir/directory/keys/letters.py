@@ -20,14 +20,14 @@ def send_notice(
 ) -> int:
     """Queue it to every mail address that anybody gives of the team; returns how many letters are new."""
     new = 0
-    for to in mail_addresses(session, row.team_id):
+    for to in mail_addresses(session, row.team.merged_into_id or row.team_id):
         new += enqueue(
             session,
             kind=NOTICE,
             to=to,
             subject=f"A new OpenPGP key for {row.team.name[:150]}",
             body=_notice(row, decision),
-            key=f"{NOTICE}:{row.ref}:{to}"[:200],
+            key=f"{NOTICE}:{row.ref}:{row.revision}:{to}"[:200],
             domain=mail_domain,
             now=now,
             team=row.team.slug,
@@ -40,7 +40,11 @@ def send_expiry(session: Session, row: TeamKey, days: int, *, mail_domain: str, 
 
     It counts among the letters a year about a team's own entry; beyond these the stewards see it alone.
     """
-    here = [email for email in mail_addresses(session, row.team_id) if email in row.addresses]
+    here = [
+        email
+        for email in mail_addresses(session, row.team.merged_into_id or row.team_id)
+        if email in row.addresses
+    ]
     ends = row.expires_at
     if not here or ends is None:
         return False

@@ -30,7 +30,7 @@ class TeamKey(Base):
     evidence: Mapped[str | None] = mapped_column(String(2000))
     uploaded_by: Mapped[str] = mapped_column(String(80))
     proposer: Mapped[str | None] = mapped_column(String(36))  # the person behind it: no second pair of eyes
-    uploaded_at: Mapped[dt.datetime]
+    uploaded_at: Mapped[dt.datetime]  # or when it began anew, because its team is another one than before
     signed_at: Mapped[dt.datetime | None]  # its owner's newest signature
     expires_at: Mapped[dt.datetime | None]
 

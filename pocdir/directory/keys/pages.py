@@ -94,7 +94,7 @@ def key_file(slug: str, fingerprint: str) -> Response:
 
 
 def _decided(slug: str, ref: str, act: Callable[..., TeamKey]) -> Any:
-    if queries.key(ref).team.slug != slug:
+    if directory.standing_slug(queries.key(ref).team.slug) != directory.standing_slug(slug):
         raise NotFound("key_unknown", "there is no such key here")
     with transaction() as session:
         state = act(session, ref=ref, now=clock.now(), actor=g.principal.actor).state

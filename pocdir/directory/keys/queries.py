@@ -9,16 +9,20 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from pocdir.accounts.queries import steward_refs
+from pocdir.accounts.rules import OPERATOR
 from pocdir.core.errors import NotFound
+from pocdir.core.times import moment
 from pocdir.db import db, table_of
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import PINNED, PROPOSED, REFUSED, RETIRED, WARN_DAYS, in_words
 from pocdir.directory.models import Address, Channel, Team
-from pocdir.directory.reading import entries_called, mail_addresses, whole_of
+from pocdir.directory.reading import entries_called, entries_of, mail_addresses, whole, whole_of
 from pocdir.directory.rules import steward
-from pocdir.directory.rules.approval import NATIONAL
+from pocdir.directory.rules.approval import KEY, Decision, Whole, decide, is_guarded
 from pocdir.directory.rules.record import audiences
 from pocdir.directory.rules.steward import Waiting
+from pocdir.directory.wholes import whole_team, whole_teams
 from pocdir.mail.rules import openpgp
 
 _KEY, _TEAM, _CHANNEL, _ADDRESS = (table_of(it).c for it in (TeamKey, Team, Channel, Address))
@@ -30,12 +34,8 @@ def examined(slug: str, data: bytes, *, now: dt.datetime) -> openpgp.Key:
     Before the transaction: nobody else can write while one lasts, and this computes.
     """
     session = db.session()
-    team_id = session.connection().execute(select(_TEAM.id).where(_TEAM.slug == slug)).scalar()
-    if team_id is None:
-        raise NotFound("team_unknown", "no team has this name here")
-    return openpgp.read(
-        data, now=now, addresses=[email.lower() for email in mail_addresses(session, team_id)]
-    )
+    emails = mail_addresses(session, _known(slug, session))
+    return openpgp.read(data, now=now, addresses=[email.lower() for email in emails])
 
 
 def key(ref: str, session: Session | None = None, *, lock: bool = False) -> TeamKey:
@@ -53,6 +53,24 @@ def of_team(slug: str, *, states: Collection[str] = (), session: Session | None 
     if states:
         chosen = chosen.where(TeamKey.state.in_(states))
     return (session or db.session()).scalars(chosen.order_by(TeamKey.id.desc())).all()
+
+
+def stewards(session: Session, *people: str | None) -> frozenset[str]:
+    """All stewards, and the operator at the command line where it takes part: somebody too, without an account."""
+    return steward_refs(session) | {it for it in people if it == OPERATOR}
+
+
+def decision_of(row: TeamKey, session: Session) -> Decision:
+    """What is missing until a key that waits is pinned, by the rule as it stands for the whole team."""
+    given = {who: moment(at) for who, at in row.approvals.items()}
+    return decide(
+        team_kind=whole_team(session, row.team_id).kind,
+        what={KEY},
+        stewards=stewards(session, row.proposer, *given),
+        proposer=row.proposer,
+        approvals=given,
+        proposed_at=row.uploaded_at,
+    )
 
 
 def was_revoked(session: Session, fingerprint: str, *, now: dt.datetime) -> bool:
@@ -103,18 +121,26 @@ def told(row: TeamKey, *, now: dt.datetime) -> dict[str, Any]:
 
 def listed(slug: str, *, roles: Collection[str], now: dt.datetime) -> list[dict[str, Any]]:
     """The keys of a team for somebody with these roles, the newest first: for stewards all, for others those that
-    stand and name no address that is kept from them. Raises NotFound `team_unknown`.
+    stand and name no address that is kept from them, in whichever entry of the team. Raises NotFound `team_unknown`.
     """
     session = db.session()
-    team_id = session.connection().execute(select(_TEAM.id).where(_TEAM.slug == slug)).scalar()
-    if team_id is None:
-        raise NotFound("team_unknown", "no team has this name here")
+    team_id = _known(slug, session)
     if "steward" in roles:
         return [told(row, now=now) for row in of_team(slug)]
     chosen = select(_ADDRESS.value).join(table_of(Channel), _CHANNEL.address_id == _ADDRESS.id)
-    chosen = chosen.where(_CHANNEL.team_id == team_id, _CHANNEL.audience.not_in(audiences(roles)))
+    ours = _CHANNEL.team_id.in_(entries_of(team_id))
+    chosen = chosen.where(ours, _CHANNEL.audience.not_in(audiences(roles)))
     kept = set(session.connection().execute(chosen).scalars())
     return [told(row, now=now) for row in of_team(slug, states=(PINNED,)) if not kept & set(row.addresses)]
+
+
+def _known(slug: str, session: Session) -> int:
+    """The row of the team that the entry of this slug is read as."""
+    chosen = select(whole(table_of(Team).c)).where(_TEAM.slug == slug)
+    team_id = session.connection().execute(chosen).scalar()
+    if team_id is None:
+        raise NotFound("team_unknown", "no team has this name here")
+    return int(team_id)
 
 
 def waiting(now: dt.datetime) -> list[Waiting]:
@@ -123,10 +149,13 @@ def waiting(now: dt.datetime) -> list[Waiting]:
         (_KEY.state == PROPOSED) & _KEY.effective_at.is_(None),
         (_KEY.state == PINNED) & (_KEY.expires_at <= now + dt.timedelta(days=WARN_DAYS[-1])),
     )
-    chosen = select(*_KEY, _TEAM.slug, _TEAM.kind).join(table_of(Team), _KEY.team_id == _TEAM.id).where(asked)
+    of = whole_of(_KEY.team_id) == _TEAM.id
+    chosen = select(*_KEY, _TEAM.slug).select_from(table_of(TeamKey)).join(table_of(Team), of).where(asked)
+    rows = db.session().connection().execute(chosen.order_by(_KEY.id)).all()
+    wholes = whole_teams(db.session(), {row.team_id for row in rows})
     return [
         steward.waiting(
-            _kind(row),
+            _kind(row, wholes[row.team_id]),
             slug=row.slug,
             since=row.uploaded_at
             if row.state == PROPOSED
@@ -135,11 +164,11 @@ def waiting(now: dt.datetime) -> list[Waiting]:
             what=row.addresses[0],
             default_at=row.expires_at if row.state == PINNED else None,
         )
-        for row in db.session().connection().execute(chosen.order_by(_KEY.id))
+        for row in rows
     ]
 
 
-def _kind(row: Any) -> str:
+def _kind(row: Any, whole: Whole) -> str:
     if row.state == PINNED:
         return "key_expiring"
-    return "key_national" if row.kind == NATIONAL else "key"
+    return "key_national" if is_guarded(whole.kind, {KEY}) else "key"

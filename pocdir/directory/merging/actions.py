@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -15,12 +15,18 @@ from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
 from pocdir.db import table_of
 from pocdir.directory import projection
+from pocdir.directory.keys import actions as keys
 from pocdir.directory.merging import notice, queries
 from pocdir.directory.merging.queries import Said
 from pocdir.directory.models import Pairing, Team
 from pocdir.directory.past import keep
+from pocdir.directory.proposals import actions as proposals
+from pocdir.directory.reading import entries_of
 from pocdir.directory.rows import bump_version, lock_directory
 from pocdir.directory.rules import steward
+from pocdir.directory.rules.approval import KEY, is_guarded
+from pocdir.directory.rules.office import Office
+from pocdir.directory.wholes import whole_teams
 from pocdir.ledger.actions import append
 
 MERGE, SPLIT, APART = "merge", "split", "apart"
@@ -42,7 +48,7 @@ class Outcome(NamedTuple):
 
 
 def merge(
-    session: Session, *, slug: str, into: str, reason: str, mail_domain: str, now: dt.datetime, actor: str
+    session: Session, *, slug: str, into: str, reason: str, office: Office, now: dt.datetime, actor: str
 ) -> Outcome:
     """The entry `slug` is read as `into` from now on, or once everybody has agreed (approval.py).
 
@@ -61,11 +67,11 @@ def merge(
             raise Conflict(
                 "merge_open", f"{it.part.slug} into {it.whole.slug} waits already; refuse that first"
             )
-    return _agreed(session, MERGE, part, whole, reason, mail_domain, now, actor)
+    return _agreed(session, MERGE, part, whole, reason, office, now, actor)
 
 
 def split(
-    session: Session, *, slug: str, reason: str, mail_domain: str, now: dt.datetime, actor: str
+    session: Session, *, slug: str, reason: str, office: Office, now: dt.datetime, actor: str
 ) -> Outcome:
     """The entry stands by itself again, with everything that sources have said of it since; as clean as merging.
 
@@ -76,7 +82,7 @@ def split(
     if part.merged_into_id is None:
         raise Conflict("not_merged", f"{slug} is part of no other team", where="slug")
     return _agreed(
-        session, SPLIT, part, session.get_one(Team, part.merged_into_id), reason, mail_domain, now, actor
+        session, SPLIT, part, session.get_one(Team, part.merged_into_id), reason, office, now, actor
     )
 
 
@@ -121,7 +127,7 @@ def refuse(session: Session, *, ref: str, now: dt.datetime, actor: str) -> Outco
     return Outcome(row.ref, part.slug, whole.slug, REFUSED)
 
 
-def apply_due(session: Session, *, now: dt.datetime) -> int:
+def apply_due(session: Session, *, office: Office, now: dt.datetime) -> int:
     """Do what was agreed on and whose delay has passed, and end what nobody agrees on; returns how many."""
     rows = queries.pairings(state=OPEN, session=session)
     if not rows:
@@ -145,7 +151,7 @@ def apply_due(session: Session, *, now: dt.datetime) -> int:
             _settle(it.row, REFUSED, now, "service")
             _tell(session, "team.pairing_refused", it.row, it.part, it.whole, now, "service")
             continue
-        _apply(session, it, now, "service")
+        _apply(session, it, office, now, "service")
     return len(due) + len(late)
 
 
@@ -174,7 +180,7 @@ def _check(part: Team, whole: Team) -> None:
 
 
 def _agreed(
-    session: Session, what: str, part: Team, whole: Team, reason: str, mail_domain: str, now: dt.datetime, actor: str
+    session: Session, what: str, part: Team, whole: Team, reason: str, office: Office, now: dt.datetime, actor: str
 ) -> Outcome:  # fmt: skip
     """Note that the actor wants it, tell whoever has to be told, and do it when nothing is missing."""
     row = session.execute(
@@ -197,17 +203,18 @@ def _agreed(
     session.flush()
     decision = Said(row, part, whole).decision(accounts.steward_refs(session))
     if decision.is_due(now):
-        _apply(session, Said(row, part, whole), now, actor)
+        _apply(session, Said(row, part, whole), office, now, actor)
         return Outcome(row.ref, part.slug, whole.slug, APPLIED)
     if not said_before:
         _tell(session, "team.pairing_approved", row, part, whole, now, actor)
     if is_new and decision.needed.notice:
-        notice.send(session, row, (part, whole), decision, mail_domain=mail_domain, now=now)
+        notice.send(session, row, (part, whole), decision, office=office, now=now)
     until = decision.effective_at or decision.not_before
     return Outcome(row.ref, part.slug, whole.slug, "waits", decision.missing, until)
 
 
-def _apply(session: Session, it: Said, now: dt.datetime, actor: str) -> None:
+def _apply(session: Session, it: Said, office: Office, now: dt.datetime, actor: str) -> None:
+    unguarded = _unguarded(session, it)
     if it.row.what == MERGE:
         moving = {it.part.id: it.whole.id}
         members = select(Team.id).where(Team.merged_into_id == it.part.id)
@@ -230,6 +237,28 @@ def _apply(session: Session, it: Said, now: dt.datetime, actor: str) -> None:
     session.flush()
     session.expire_all()
     bump_version(session, now=now)
+    _begin_anew(session, list(touched), unguarded, office, now)
+
+
+def _unguarded(session: Session, it: Said) -> set[int]:
+    """The entries of the two that one steward was enough for, before they became one."""
+    numbers = [
+        number
+        for team in (it.part, it.whole)
+        for number in session.execute(entries_of(team.merged_into_id or team.id)).scalars()
+    ]
+    return {number for number, of in whole_teams(session, numbers).items() if not is_guarded(of.kind, {KEY})}
+
+
+def _begin_anew(
+    session: Session, touched: Sequence[int], unguarded: set[int], office: Office, now: dt.datetime
+) -> None:
+    """What waits was agreed to over another team than the one that stands now, and by another rule perhaps."""
+    for number in {session.get_one(Team, it).merged_into_id or it for it in touched}:
+        proposals.show_anew(session, team_id=number, office=office, now=now)
+    after = whole_teams(session, unguarded)
+    guarded = sorted(it for it in unguarded if is_guarded(after[it].kind, {KEY}))
+    keys.show_anew(session, entries=guarded, mail_domain=office.mail_domain, now=now)
 
 
 def _standing(session: Session, whole_id: int, part_id: int) -> dict[int, int | None]:

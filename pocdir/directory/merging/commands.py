@@ -15,6 +15,7 @@ from pocdir.db import transaction
 from pocdir.directory.formats import values
 from pocdir.directory.merging import actions, queries
 from pocdir.directory.merging.actions import Outcome
+from pocdir.directory.office import office
 from pocdir.web.terminal import app_context, emit, json_option, table
 
 Act = Callable[..., Outcome]
@@ -76,9 +77,8 @@ def _do(act: Act, as_json: bool, reason: str, **of: str) -> int:
         told = values.text(2000)(reason)
     except Invalid as error:
         raise Invalid(error.code, error.message, where="--reason") from None
-    with app_context() as app, transaction() as session:
-        domain = app.extensions["pocdir"].mail_domain
-        it = act(session, **of, reason=told, mail_domain=domain, now=clock.now(), actor=OPERATOR)
+    with app_context(), transaction() as session:
+        it = act(session, **of, reason=told, office=office(), now=clock.now(), actor=OPERATOR)
     if as_json:
         until = isoformat(it.until) if it.until else None
         said = {"ref": it.ref, "part": it.part, "into": it.whole, "status": it.became}

@@ -6,6 +6,7 @@ import datetime as dt
 
 from pocdir.db import transaction
 from pocdir.directory.merging import actions, queries
+from pocdir.directory.office import office
 
 
 def apply_due(now: dt.datetime) -> int:
@@ -13,4 +14,4 @@ def apply_due(now: dt.datetime) -> int:
     if not queries.pairings(state="open"):
         return 0
     with transaction() as session:
-        return actions.apply_due(session, now=now)
+        return actions.apply_due(session, office=office(), now=now)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from pocdir.directory.models import Pairing, Team
 from pocdir.directory.reading import mail_addresses
 from pocdir.directory.rules.approval import Decision
+from pocdir.directory.rules.office import Office
 from pocdir.mail.actions import enqueue
 
 KIND = "merge_notice"
@@ -25,7 +26,7 @@ def send(
     teams: Sequence[Team],
     decision: Decision,
     *,
-    mail_domain: str,
+    office: Office,
     now: dt.datetime,
 ) -> None:
     """Queue it to every live mail address that anybody gives of the two."""
@@ -38,7 +39,7 @@ def send(
                 subject=f"Your entry in the directory is about to change: {team.name[:150]}",
                 body=letter(team.name, row.what, [it.slug for it in teams], decision),
                 key=f"{KIND}:{row.ref}:{to}"[:200],
-                domain=mail_domain,
+                domain=office.mail_domain,
                 now=now,
                 team=team.slug,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from marshmallow import fields, validate
 
@@ -17,6 +17,7 @@ from pocdir.directory import queries as directory
 from pocdir.directory.merging import actions, queries
 from pocdir.directory.merging.actions import Outcome
 from pocdir.directory.merging.queries import Said
+from pocdir.directory.office import office
 from pocdir.directory.rules.duplicates import SHOWN, SIGNS
 from pocdir.web.forms import Form, form
 from pocdir.web.schemas import Schema, Text
@@ -83,9 +84,7 @@ def decide_pair(one: str, other: str) -> Any:
             flash(_("Noted: they are two teams."), "success")
             return redirect(url_for("merging.duplicates"))
         into = typed.data["keep"]
-        done = actions.merge(
-            session, slug=other if into == one else one, into=into, mail_domain=_mail_domain(), **said
-        )
+        done = actions.merge(session, slug=other if into == one else one, into=into, office=office(), **said)
     _tell(done, _("They are one team now."))
     return redirect(
         url_for("site.team", slug=into) if done.became == "applied" else url_for("merging.duplicates")
@@ -110,7 +109,7 @@ def split(slug: str) -> Any:
         done = actions.split(
             session,
             slug=slug,
-            mail_domain=_mail_domain(),
+            office=office(),
             now=clock.now(),
             actor=g.principal.actor,
             **typed.data,
@@ -151,10 +150,6 @@ def _waits(it: Said, stewards: frozenset[str]) -> dict[str, Any]:
     mine = str(g.principal.user_ref) in it.row.approvals
     until = None if decision.missing else decision.effective_at or decision.not_before
     return {"row": it.row, "part": it.part, "whole": it.whole, "mine": mine, "until": until}
-
-
-def _mail_domain() -> str:
-    return str(current_app.extensions["pocdir"].mail_domain)
 
 
 def _tell(done: Outcome, applied: str) -> None:

@@ -19,6 +19,7 @@ from pocdir.directory.models import Pairing, Team
 from pocdir.directory.rules import approval, duplicates, steward
 from pocdir.directory.rules import record as rules
 from pocdir.directory.rules.approval import Decision
+from pocdir.directory.wholes import whole_teams
 
 
 class Said(NamedTuple):
@@ -36,7 +37,8 @@ class Said(NamedTuple):
 def decision_of(row: Pairing, part: Team, whole: Team, stewards: frozenset[str]) -> Decision:
     """By the one rule: one steward, or as for a national point of contact's address where one of the two is one."""
     given = {who: moment(at) for who, at in row.approvals.items()}
-    national = approval.NATIONAL in (part.kind, whole.kind)
+    both = whole_teams(db.session(), [part.id, whole.id]).values()
+    national = any(it.kind == approval.NATIONAL for it in both)
     return approval.decide(
         team_kind=approval.NATIONAL if national else part.kind,
         what=frozenset({approval.ADDRESS}),

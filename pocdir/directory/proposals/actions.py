@@ -9,7 +9,7 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from pocdir.accounts.queries import steward_refs, team_contacts
+from pocdir.accounts.queries import steward_refs
 from pocdir.core.errors import Conflict, Forbidden, Invalid, Stale
 from pocdir.core.refs import new_ref
 from pocdir.directory import queries as directory
@@ -44,8 +44,9 @@ from pocdir.directory.proposals.rules import (
 )
 from pocdir.directory.queries import EVERYBODY
 from pocdir.directory.rows import lock_directory
-from pocdir.directory.rules.approval import Decision, decide, is_guarded
+from pocdir.directory.rules.approval import Decision, is_guarded
 from pocdir.directory.rules.office import Office, language_for
+from pocdir.directory.wholes import whole_team
 from pocdir.ledger.actions import append
 from pocdir.mail.actions import enqueue
 
@@ -84,7 +85,7 @@ def propose(
     )  # fmt: skip
     session.add(proposal)
     session.flush()
-    decision = _decided(session, proposal)
+    decision = queries.decision_of(proposal, session)
     told = _tell(session, proposal, entry, decision, office, now)
     payload = _shown(proposal) | {"note": note, "told": told, "not_before": decision.not_before.isoformat()}
     _record(session, "contact.proposed", proposal, payload=payload, claimed_by=by, actor=actor, now=now)
@@ -98,15 +99,9 @@ def propose(
 def must_be_proposed(
     session: Session, entry: directory.Entry, wanted: Mapping[Identity, Words | None]
 ) -> bool:
-    """Whether a steward may not enter this alone: a guarded change of an entry that its team has confirmed or claimed.
-
-    Of a lead that no team has answered for, a steward corrects the address alone: four eyes protect what stands firm.
-    """
+    """Whether a steward may not enter this alone, by the approval rule as it stands for the whole team."""
     changes = items(queries.standing(entry), wanted)
-    if not changes or not is_guarded(entry.team.kind, concerned(changes)):
-        return False
-    confirmed = entry.team.confirmed_at is not None or any(it.state == "verified" for it in entry.channels)
-    return confirmed or bool(team_contacts(session, entry.team.id))
+    return whole_team(session, entry.team.id).must_be_proposed(concerned(changes)) if changes else False
 
 
 def approve(
@@ -140,7 +135,7 @@ def approve(
         proposal.approvals.append(ProposalApproval(person=person, at=now))
         session.flush()
         _record(session, "contact.approved", proposal, claimed_by="steward", actor=actor, now=now)
-    _settle_if_due(session, proposal, _decided(session, proposal), actor=actor, now=now)
+    _settle_if_due(session, proposal, queries.decision_of(proposal, session), actor=actor, now=now)
     return proposal
 
 
@@ -223,8 +218,19 @@ def enter_due(session: Session, *, ref: str, office: Office, now: dt.datetime) -
     proposal = queries.proposal(ref, session=session, lock=True)
     if proposal.state != OPEN or _renew(session, proposal, office, now):
         return False
-    _settle_if_due(session, proposal, _decided(session, proposal), actor=SERVICE, now=now)
+    _settle_if_due(session, proposal, queries.decision_of(proposal, session), actor=SERVICE, now=now)
     return proposal.state == APPLIED
+
+
+def show_anew(session: Session, *, team_id: int, office: Office, now: dt.datetime) -> int:
+    """A team is other than it was (two entries became one, or two again): what waits for it begins anew.
+
+    It is shown over what stands by now, nobody has approved it, and where the rule asks for a notice, it goes out.
+    """
+    waiting = queries.open_of(team_id, session)
+    for proposal in waiting:
+        _begin_anew(session, proposal, office, now)
+    return len(waiting)
 
 
 def _open(session: Session, ref: str, now: dt.datetime) -> Proposal:
@@ -237,25 +243,12 @@ def _open(session: Session, ref: str, now: dt.datetime) -> Proposal:
 
 
 def _refuse_too_many(session: Session, team: Team, changes: Sequence[Item]) -> None:
-    waiting = queries.open_of(team.id, session)
-    guarded = [it for it in waiting if is_guarded(team.kind, concerned(items_of(it.changes)))]
-    if len(waiting) >= MOST_OPEN or (
-        is_guarded(team.kind, concerned(changes)) and len(guarded) >= MOST_GUARDED
-    ):
+    waiting, whole = queries.open_of(team.id, session), whole_team(session, team.id)
+    guarded, what = [it for it in waiting if queries.is_four_eyes(it, whole)], concerned(changes)
+    if len(waiting) >= MOST_OPEN or (is_guarded(whole.kind_for(what), what) and len(guarded) >= MOST_GUARDED):
         raise Conflict(
             "proposals_open", "other proposals wait for this team; withdraw one or let it be settled"
         )
-
-
-def _decided(session: Session, proposal: Proposal) -> Decision:
-    return decide(
-        team_kind=proposal.team.kind,
-        what=concerned(items_of(proposal.changes)),
-        stewards=steward_refs(session),
-        proposer=proposal.person,
-        approvals={each.person: each.at for each in proposal.approvals},
-        proposed_at=proposal.noticed_at,
-    )
 
 
 def _settle_if_due(
@@ -286,20 +279,25 @@ def _end(session: Session, proposal: Proposal, state: str, because: str, now: dt
 
 def _renew(session: Session, proposal: Proposal, office: Office, now: dt.datetime) -> bool:
     """Show it anew where the entry has changed in what it touches: who approved it approved something else."""
-    entry = directory.entry(proposal.team.slug, audiences=EVERYBODY)
-    standing, changes = queries.standing(entry), items_of(proposal.changes)
-    if all(standing.get(item.of) == item.before for item in changes):
+    standing = queries.standing(directory.entry(proposal.team.slug, audiences=EVERYBODY))
+    if all(standing.get(item.of) == item.before for item in items_of(proposal.changes)):
         return False
-    left = renewed(changes, standing)
+    _begin_anew(session, proposal, office, now)
+    return True
+
+
+def _begin_anew(session: Session, proposal: Proposal, office: Office, now: dt.datetime) -> None:
+    entry = directory.entry(proposal.team.slug, audiences=EVERYBODY)
+    left = renewed(items_of(proposal.changes), queries.standing(entry))
     proposal.revision += 1
     proposal.approvals.clear()
     proposal.due_at = None
     if not left:
         _end(session, proposal, SUPERSEDED, "stands_already", now)
-        return True
+        return
     proposal.changes, proposal.noticed_at = [item.as_dict() for item in left], now
     session.flush()
-    _tell(session, proposal, entry, _decided(session, proposal), office, now)
+    _tell(session, proposal, entry, queries.decision_of(proposal, session), office, now)
     _record(
         session,
         "contact.renewed",
@@ -309,7 +307,6 @@ def _renew(session: Session, proposal: Proposal, office: Office, now: dt.datetim
         actor=SERVICE,
         now=now,
     )
-    return True
 
 
 def _tell(

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from pocdir.accounts.queries import steward_refs
 from pocdir.db import db
 from pocdir.directory import queries as directory
 from pocdir.directory.proposals import queries
 from pocdir.directory.proposals.models import Proposal
-from pocdir.directory.proposals.rules import OPEN, concerned, is_own_words, items_of, renewed
+from pocdir.directory.proposals.rules import OPEN, is_own_words, items_of, renewed
 from pocdir.directory.queries import EVERYBODY
-from pocdir.directory.rules.approval import decide
 
 
 def shown(proposal: Proposal, audiences: AbstractSet[str]) -> dict[str, Any]:
@@ -26,14 +24,7 @@ def shown(proposal: Proposal, audiences: AbstractSet[str]) -> dict[str, Any]:
     }  # fmt: skip
     if proposal.state != OPEN:
         return told
-    decision = decide(
-        team_kind=proposal.team.kind,
-        what=concerned(items_of(proposal.changes)),
-        stewards=steward_refs(db.session()),
-        proposer=proposal.person,
-        approvals={each.person: each.at for each in proposal.approvals},
-        proposed_at=proposal.noticed_at,
-    )
+    decision = queries.decision_of(proposal, db.session())
     waits = decision.needed.delay and not decision.is_due(proposal.noticed_at)
     return told | {"missing": decision.missing, "not_before": decision.not_before if waits else None}
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from pocdir.accounts.queries import steward_refs
 from pocdir.core.errors import NotFound
 from pocdir.db import db
 from pocdir.directory import queries
@@ -23,10 +24,12 @@ from pocdir.directory.models import Address, Team
 from pocdir.directory.proposals.models import Proposal
 from pocdir.directory.proposals.rules import OPEN, Identity, Words, concerned, items_of
 from pocdir.directory.queries import Entry
-from pocdir.directory.rules.approval import is_guarded
+from pocdir.directory.reading import entries_of
+from pocdir.directory.rules.approval import Decision, Whole, decide, is_guarded
 from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.directory.rules.steward import KINDS, Waiting
 from pocdir.directory.rules.steward import waiting as desk
+from pocdir.directory.wholes import whole_team, whole_teams
 
 MOST_ADDRESSES = 20  # that one notice goes to
 
@@ -98,8 +101,9 @@ def proposals(
 
 
 def open_of(team_id: int, session: Session) -> Sequence[Proposal]:
-    """What waits in the entry of one team."""
-    return session.scalars(select(Proposal).where(Proposal.team_id == team_id, Proposal.state == OPEN)).all()
+    """What waits in the entry of one team, or in one that is part of it."""
+    ours = Proposal.team_id.in_(entries_of(team_id))
+    return session.scalars(select(Proposal).where(ours, Proposal.state == OPEN).order_by(Proposal.id)).all()
 
 
 def due(now: dt.datetime) -> list[str]:
@@ -122,15 +126,36 @@ def waiting(now: dt.datetime) -> list[Waiting]:
         .options(selectinload(Proposal.team))
         .where(Proposal.state == OPEN, Proposal.due_at.is_(None))
     )
+    found = db.session().scalars(statement.order_by(Proposal.id)).all()
+    wholes = whole_teams(db.session(), {it.team_id for it in found})
     return [
         desk(
-            "proposal_national" if is_guarded(it.team.kind, concerned(items_of(it.changes))) else "proposal",
+            "proposal_national" if is_four_eyes(it, wholes[it.team_id]) else "proposal",
             slug=it.team.slug,
             since=it.proposed_at,
             where=f"/proposals/{it.ref}",
         )
-        for it in db.session().scalars(statement.order_by(Proposal.id))
+        for it in found
     ]
+
+
+def decision_of(proposal: Proposal, session: Session) -> Decision:
+    """What is missing until it takes effect, by the rule as it stands for the whole team."""
+    what = concerned(items_of(proposal.changes))
+    return decide(
+        team_kind=whole_team(session, proposal.team_id).kind_for(what),
+        what=what,
+        stewards=steward_refs(session),
+        proposer=proposal.person,
+        approvals={each.person: each.at for each in proposal.approvals},
+        proposed_at=proposal.noticed_at,
+    )
+
+
+def is_four_eyes(proposal: Proposal, whole: Whole) -> bool:
+    """Whether it touches what is guarded of this team."""
+    what = concerned(items_of(proposal.changes))
+    return is_guarded(whole.kind_for(what), what)
 
 
 def addresses_on_record(entry: Entry, session: Session) -> list[Address]:

@@ -85,8 +85,11 @@ def concerned(changes: Iterable[Item]) -> frozenset[str]:
 
 
 def _concerned(item: Item) -> frozenset[str]:
+    if item.of == ("fact", "kind"):
+        becomes = (item.after or {}).get("value")
+        return frozenset({approval.NATION if becomes == approval.NATIONAL else approval.KIND})
     if item.of[0] == "fact":
-        return frozenset({approval.KIND if item.of[1] == "kind" else approval.OTHER})
+        return frozenset({approval.OTHER})
     if item.of[0] != "channel":
         return frozenset({approval.OTHER})
     if item.before is None or item.after is None:

@@ -7,12 +7,45 @@ from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-ADDRESS, KEY, KIND, OTHER = WHAT = ("address", "key", "kind", "other")  # what of an entry changes
+# What of an entry changes; `nation`: it becomes national.
+ADDRESS, KEY, KIND, NATION, OTHER = WHAT = ("address", "key", "kind", "nation", "other")
 NATIONAL = "national"
 # Who may take the kind away from a national team would unlock its address by it.
-GUARDED = frozenset({ADDRESS, KEY, KIND})
+GUARDED = frozenset({ADDRESS, KEY, KIND, NATION})
 DELAY = dt.timedelta(hours=72)
 NO_DELAY = dt.timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What the rule has to know of a team: of it and of every entry that is part of it, together."""
+
+    own_kind: str
+    kinds: frozenset[str] = frozenset()  # of all of these entries
+    answered: bool = False  # somebody of it has once confirmed or claimed it, whatever became of that
+    keyed: bool = False  # an OpenPGP key was pinned for it once, or waits for that
+
+    @property
+    def kind(self) -> str:
+        """National where one of its entries is, else its own."""
+        return NATIONAL if NATIONAL in self.kinds else self.own_kind
+
+    def kind_for(self, what: Collection[str]) -> str:
+        """As which kind of team a change of `what` (of WHAT) is judged.
+
+        What one steward has keyed, or the team itself has confirmed, nobody alone makes national.
+        """
+        becomes = NATION in what and (self.answered or self.keyed)
+        return NATIONAL if becomes else self.kind
+
+    def must_be_proposed(self, what: Collection[str]) -> bool:
+        """Whether one steward may not enter a change of `what` alone.
+
+        Of a lead that no team has answered for, a steward corrects the address alone: four eyes protect what stands
+        firm. The kind, which keeps the rest, nobody takes away alone.
+        """
+        firm = self.answered or self.keyed or KIND in what
+        return firm and is_guarded(self.kind_for(what), what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +72,10 @@ class Decision:
 
 
 def is_guarded(team_kind: str, what: Collection[str]) -> bool:
-    """Whether four eyes are asked for: the address or key of a national point of contact, or its being one."""
+    """Whether four eyes are asked for: the address or key of a national point of contact, or its being one.
+
+    `team_kind` is that of the whole team (Whole.kind, Whole.kind_for).
+    """
     return team_kind == NATIONAL and not GUARDED.isdisjoint(what)
 
 
