@@ -80,8 +80,14 @@ def _no_time(message: str) -> Invalid:
     return Invalid("as_of_invalid", message, where="as_of")
 
 
-def snapshot() -> rules.Directory:
-    """The whole directory in force, immutable: teams by slug, their channels in the order to be tried."""
+def snapshot(reading: Reading = NOW) -> rules.Directory:
+    """The whole directory in force, immutable: teams by slug, their channels in the order to be tried.
+
+    As it stood at a moment: its version is that moment, with what was public then and is now, and no key as checked.
+    """
+    if reading.at is not None:
+        found = entries(audiences=PUBLIC, reading=reading)
+        return rules.Directory(times.isoformat(reading.at), tuple(map(_team, found)), merged(reading))
     version = directory_version()  # before the rows: what changes meanwhile has a higher number
     return rules.Directory(version, tuple(_team(it) for it in with_keys(entries(), keys.pinned())), merged())
 

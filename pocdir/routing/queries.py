@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,11 @@ import structlog
 from flask import Flask, current_app
 
 from pocdir import db
-from pocdir.core.errors import Unavailable
+from pocdir.core.errors import Invalid, Unavailable
+from pocdir.core.loading import nothing_thrown_away
+from pocdir.core.text import Phrase
 from pocdir.directory import queries as directory
+from pocdir.directory.rules.record import Directory
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.question import question as _question
 from pocdir.routing.rules.registry import Registry, current_version
@@ -22,6 +25,9 @@ from pocdir.routing.rules.resolver import Index
 _KEY = "pocdir.index"
 _log = structlog.get_logger("pocdir.routing")
 _rebuilding = threading.Lock()
+_PAST = "pocdir.past_indexes"
+MOST_DAYS = 4
+_looking_back = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,36 @@ def index() -> Index:
     if held is None or held.changes != db.changes("directory"):
         held = refresh(current_app._get_current_object())  # type: ignore[attr-defined]
     return held.index
+
+
+def index_as_of(day: str | None, *, now: dt.datetime) -> tuple[Index, dt.date]:
+    """The directory as it stood at the end of a day (UTC), and that day; without one, or today: as it stands.
+
+    The registry is that of now, and each answer says so. The last few days asked for are kept.
+    Raises Invalid `as_of_invalid`.
+    """
+    if not day:
+        return index(), now.date()
+    if "T" in day:
+        raise Invalid("as_of_invalid", "a day is right, such as 2026-06-01", where="as_of")
+    reading = directory.reading_of(day, now=now)
+    if reading.at is None or reading.at >= now:
+        return index(), now.date()
+    known, kept = index(), current_app.extensions.setdefault(_PAST, {})
+    key = (day, known.directory_version, known.registry.version if known.registry else None)
+    with _looking_back:
+        if key not in kept:
+            while len(kept) >= MOST_DAYS:
+                del kept[next(iter(kept))]
+            kept[key] = _past(directory.snapshot(reading), known, day)
+    return kept[key], reading.at.date()
+
+
+def _past(stood: Directory, known: Index, day: str) -> Index:
+    notes = [Phrase("the directory as it stood at the end of %(day)s", day=day)]
+    if known.registry:
+        notes.append(Phrase("the registry data is of %(day)s", day=known.registry.as_of))
+    return replace(Index.build(stood, known.registry), notes=tuple(notes))
 
 
 def question(known: Index, *, on: dt.date, **narrowed: Any) -> Question:
@@ -55,7 +91,8 @@ def refresh(app: Flask) -> _Held:
         folder = app.extensions["pocdir"].data / "registry"
         version = (directory.directory_version(), current_version(folder))
         if held is None or held.version != version:
-            built = Index.build(directory.snapshot(), _registry(folder, held))
+            with nothing_thrown_away():
+                built = Index.build(directory.snapshot(), _registry(folder, held))
             held = _Held(built, version, changes)
         else:
             held = _Held(held.index, version, changes)

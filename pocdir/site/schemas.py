@@ -45,6 +45,7 @@ class Narrowing(Schema):
     exclude_team = Several()
     exclude_country = Several()
     exclude_host = Several()
+    as_of = fields.String(load_default=None, allow_none=True, validate=_SHORT, error_messages=_WORD)
     purpose = fields.String(load_default=None, allow_none=True, validate=_SHORT, error_messages=_WORD)
 
 
@@ -66,7 +67,8 @@ class LookupMany(Narrowing):
     )
     error_messages = {
         "type": 'an object is right, such as {"q": ["203.0.113.70", "example.org"]}',
-        "unknown": "one of q, sector, kind_of_report, exclude_team, exclude_country, exclude_host, purpose is right",
+        "unknown": "one of q, sector, kind_of_report, exclude_team, exclude_country, exclude_host, as_of,"
+        " purpose is right",
     }
 
 

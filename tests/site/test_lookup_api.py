@@ -342,7 +342,15 @@ def test_a_body_that_is_none_is_refused_with_what_would_be_right(
 
 
 def test_what_is_null_does_not_narrow(client: FlaskClient) -> None:
-    names = ("sector", "kind_of_report", "exclude_team", "exclude_country", "exclude_host", "purpose")
+    names = (
+        "sector",
+        "kind_of_report",
+        "exclude_team",
+        "exclude_country",
+        "exclude_host",
+        "as_of",
+        "purpose",
+    )
     narrowed = client.post(PATH, json={"q": ["AT"]} | dict.fromkeys(names))
     assert narrowed.json == client.post(PATH, json={"q": ["AT"]}).json
 
@@ -400,6 +408,31 @@ def test_a_change_of_the_directory_is_seen_by_the_next_lookup(client: FlaskClien
     after = ask(client, "AF")
     assert (before["status"], after["status"]) == ("no_contact", "ok")
     assert before["directory_version"] != after["directory_version"]
+
+
+def test_a_lookup_is_answered_as_the_directory_stood_on_a_day(client: FlaskClient, api: Api) -> None:
+    day = dt.timedelta(days=1)
+    row = made.responsibility(value="AF", role="national")
+    for slug, rank, days in (("first", 2, 9), ("second", 1, 2)):
+        entry = made.team_json(
+            slug,
+            name=slug.title(),
+            country="AF",
+            channels=[made.channel(f"{slug}@{slug}.example")],
+            responsibilities=[row | {"rank": rank}],
+        )
+        made.imported(made.file(entry), source=slug, now=made.NOW - days * day)
+    with time_machine.travel(made.NOW, tick=False):
+        then = api.get(PATH, q="AF", as_of=f"{made.NOW - 5 * day:%Y-%m-%d}").json
+        now = api.get(PATH, q="AF", as_of=f"{made.NOW:%Y-%m-%d}").json
+        assert (slugs(then), slugs(now)) == (["first"], ["second", "first"])
+        assert f"the directory as it stood at the end of {made.NOW - 5 * day:%Y-%m-%d}" in then["notes"]
+        assert then["directory_version"] == f"{made.NOW - 5 * day:%Y-%m-%d}T23:59:59.999999Z"
+        many = api.post(PATH, {"q": ["AF"], "as_of": f"{made.NOW - 5 * day:%Y-%m-%d}"}).json
+        assert many["items"] == [then]
+        for wrong in ("2099-01-01", "yesterday", "2026-11-01T00:00:00Z"):
+            assert problem(api.get(PATH, q="AF", as_of=wrong), "as_of") == "as_of_invalid"
+    assert client.get(PATH, query_string={"q": "AF", "as_of": "2026-11-01"}).status_code == 401
 
 
 @pytest.mark.usefixtures("cases")
@@ -463,7 +496,8 @@ def test_the_document_describes_both_ways(client: FlaskClient) -> None:
     document = client.get("/api/v1/openapi.json").json
     operations = document["paths"][PATH]
     names = [parameter["name"] for parameter in operations["get"]["parameters"]]
-    narrowing = ["sector", "kind_of_report", "exclude_team", "exclude_country", "exclude_host", "purpose"]
+    narrowing = ["sector", "kind_of_report", "exclude_team", "exclude_country", "exclude_host"]
+    narrowing += ["as_of", "purpose"]
     assert names == ["q", *narrowing]
     answer = operations["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
     described = document["components"]["schemas"][answer.rpartition("/")[2]]

@@ -160,6 +160,7 @@ class Index:
     merged: Mapping[str, str] = field(
         default_factory=dict
     )  # the slug of an entry -> that of the team it is part of
+    notes: tuple[Phrase, ...] = ()  # what every answer says, such as the day of the directory
     decisions: dict[Any, Any] = field(default_factory=dict)  # resolve()'s memory; forgotten with the index
 
     @classmethod

@@ -97,7 +97,7 @@ def answer_to(index: Index, indicator: Indicator, wish: Wish, sector: str | None
         indicator,
         found.network,
         decision,
-        (*found.notes, *decision.notes),
+        (*found.notes, *decision.notes, *index.notes),
         index.directory_version,
         index.registry.version if index.registry else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from http import HTTPStatus
 from typing import Any
 
@@ -10,10 +11,11 @@ from flask_smorest import Blueprint
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
-from pocdir.core.errors import Invalid
+from pocdir.core.errors import Invalid, Unauthenticated
 from pocdir.directory.rules.record import HOST_KINDS, PURPOSES
-from pocdir.routing.queries import index, question
+from pocdir.routing.queries import index_as_of, question
 from pocdir.routing.rules.contacts import json_text
+from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import answered
 from pocdir.routing.rules.resolver import Answer, answer_json, answer_text
 from pocdir.site import schemas
@@ -31,9 +33,10 @@ PARAMETERS = {
     "exclude_team": "The short name of a team not to write to; may be repeated.",
     "exclude_country": "The code of a country to which not to write; may be repeated.",
     "exclude_host": f"A kind of host not to write to: {', '.join(HOST_KINDS)}; may be repeated.",
+    "as_of": "A day: the directory as it stood at its end. Needs a token.",
     "purpose": f"Which of their addresses: {', '.join(PURPOSES)}. Absent: as the kind of report says.",
 }
-ONCE = ("q", "sector", "kind_of_report", "purpose")
+ONCE = ("q", "sector", "kind_of_report", "purpose", "as_of")
 _ABSENT = [""]
 _REFUSED = {str(HTTPStatus.UNPROCESSABLE_ENTITY.value): HTTPStatus.UNPROCESSABLE_ENTITY.name}
 
@@ -70,10 +73,10 @@ def lookup() -> Response:
             raise Invalid("invalid", f"one of {', '.join(PARAMETERS)} is right", where=name[:100])
         if name in ONCE and len(values) > 1:
             raise Invalid("invalid", "given more than once; POST takes many indicators", where=name)
-    known = index()
+    known, on = _known(given.get("as_of", _ABSENT)[0])
     asked = question(
         known,
-        on=clock.now().date(),
+        on=on,
         sector=given.get("sector", _ABSENT)[0],
         kind_of_report=given.get("kind_of_report", _ABSENT)[0],
         exclude_team=given.get("exclude_team", ()),
@@ -90,9 +93,9 @@ def lookup() -> Response:
 @documented(blueprint, schemas.LookupAnswers)
 def lookup_many(given: dict[str, Any]) -> Response:
     """The same for up to 1000 indicators, in the order asked; one wrong indicator refuses them all."""
-    known = index()
+    known, on = _known(given.pop("as_of"))
     texts = given.pop("q")
-    asked = question(known, on=clock.now().date(), **given)
+    asked = question(known, on=on, **given)
     answers, wrong = [], {}
     for position, text in enumerate(texts):
         try:
@@ -103,6 +106,13 @@ def lookup_many(given: dict[str, Any]) -> Response:
         where, messages = next(iter(wrong.items()))
         raise Invalid("indicator_invalid", f"{where}: {messages[0]}", errors=wrong)
     return _response(f'{{"items":[{",".join(_texts(answers))}],"next":null}}')
+
+
+def _known(as_of: str | None) -> tuple[Index, dt.date]:
+    """What is asked, and for which day; only the newest version lies in memory, an older one is not for everybody."""
+    if as_of and g.principal.kind == "anonymous":
+        raise Unauthenticated("unauthenticated", "send a token to ask what stood on a day: as_of")
+    return index_as_of(as_of, now=clock.now())
 
 
 def _texts(answers: list[Answer]) -> list[str]:

@@ -10,7 +10,7 @@ import click
 
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
-from pocdir.routing.queries import index, question
+from pocdir.routing.queries import index_as_of, question
 from pocdir.site.queries.lookup import looked_up
 from pocdir.web.terminal import database_context, emit, json_option, plain
 
@@ -32,6 +32,7 @@ from pocdir.web.terminal import database_context, emit, json_option, plain
 @click.option(
     "--purpose", help="Which of their addresses: incident, vulnerability, sample, emergency, general."
 )
+@click.option("--as-of", metavar="DAY", help="As the directory stood at the end of that day.")
 @json_option
 def lookup(
     indicators: tuple[str, ...],
@@ -41,6 +42,7 @@ def lookup(
     exclude_country: tuple[str, ...],
     exclude_host: tuple[str, ...],
     purpose: str | None,
+    as_of: str | None,
     as_json: bool,
 ) -> int:
     """Whom do I tell? Contacts for addresses, networks, names, countries; `-` reads them from standard input.
@@ -53,11 +55,11 @@ def lookup(
     """
     worst = 0
     with database_context():
-        known = index()
         try:
+            known, on = index_as_of(as_of, now=clock.now())
             asked = question(
                 known,
-                on=clock.now().date(),
+                on=on,
                 sector=sector,
                 kind_of_report=kind_of_report,
                 exclude_team=exclude_team,
