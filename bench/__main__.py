@@ -25,7 +25,9 @@ def main() -> None:
         with app.app_context():
             list(prepare(settings, now=clock.now()))
             told = told_first()
+            rates = lookup.in_process(index())
         print(f"Python {platform.python_version()}, {os.cpu_count()} processors, {platform.machine()}\n")
+        report_resolver(rates)
         report_lookup(lookup.measure(app))
         report_start(start.measure(environment), start.heavy_modules(environment))
         report_notify(notify.measure(app, folder / "pocdir.db", told))
@@ -38,6 +40,14 @@ def told_first() -> str:
     """The slug of a seeded team that can be written to."""
     desks = index().desks.values()
     return next(desk.team.slug for desk in desks if desk.reach["incident"].channel)
+
+
+def report_resolver(rates: dict[str, float]) -> None:
+    print("Single lookups in process, a second of CPU")
+    for name, value in rates.items():
+        print(f"  {name:26} {value:8.0f}")
+    verdict("frozen values", rates["frozen values"], at_least=20_000)
+    verdict("JSON-ready", rates["JSON-ready"], at_least=8_000)
 
 
 def report_lookup(seconds: dict[str, float]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from collections.abc import Callable, Iterable
+from functools import partial
+from random import Random
 from typing import Any
 
 from flask import Blueprint, Flask, Response
@@ -11,6 +14,9 @@ from werkzeug.test import EnvironBuilder
 
 from bench.measure import seconds_per_call
 from pocdir.accounts.guards import guard
+from pocdir.routing.rules.index import Index
+from pocdir.routing.rules.question import answered, question
+from pocdir.routing.rules.resolver import answer_json, answer_text
 
 CALLS = 100
 # Addresses of different networks and countries, so that no answer is remembered from the one before.
@@ -80,6 +86,34 @@ def in_turn(calls: Iterable[Callable[[], None]]) -> Callable[[], None]:
         at = (at + 1) % len(every)
 
     return call
+
+
+def addresses(count: int) -> list[str]:
+    """Public IPv4 addresses of any network, the same ones every time."""
+    random = Random(1)
+    return [
+        f"{random.randrange(11, 100)}.{random.randrange(256)}.{random.randrange(256)}.{random.randrange(1, 255)}"
+        for _ in range(count)
+    ]
+
+
+def in_process(known: Index) -> dict[str, float]:
+    """Lookups a second of CPU, from text to: the ranked result as frozen values, JSON-ready, as JSON text.
+
+    Every address is another one; the index has met none of them before.
+    """
+    asked = question(known, on=dt.date(2026, 11, 22), country_by="registered")
+    kinds: dict[str, Callable[[str], object]] = {
+        "frozen values": lambda text: answered(known, text, asked),
+        "JSON-ready": lambda text: answer_json(answered(known, text, asked)),
+        "JSON text": lambda text: answer_text(answered(known, text, asked)),
+    }
+    seconds = seconds_per_call(
+        {name: in_turn([partial(ask, text) for text in addresses(20_000)]) for name, ask in kinds.items()},
+        2_000,
+        rounds=10,
+    )
+    return {name: 1 / each for name, each in seconds.items()}
 
 
 def measure(app: Flask) -> dict[str, float]:
