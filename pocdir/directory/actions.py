@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Conflict, Invalid, Refusal, Stale
 from pocdir.core.refs import new_ref
+from pocdir.core.text import fold
 from pocdir.core.times import isoformat
 from pocdir.directory import naming, queries
 from pocdir.directory.codes import replace_codes
@@ -26,12 +27,13 @@ from pocdir.directory.formats.records import (
     without_placeholders,
 )
 from pocdir.directory.marking import mark_address as mark_address
-from pocdir.directory.models import Import, Source, Team
+from pocdir.directory.models import Channel, Import, Responsibility, Source, Team, TeamFact
 from pocdir.directory.quarantine import hold
 from pocdir.directory.quarantine.ground import Teller
 from pocdir.directory.quarantine.sort_out import Sorted, sort_out
 from pocdir.directory.rows import Batch, Kept, lock_directory, said_by, source_ids, told_by, write
 from pocdir.directory.rules import record as rules
+from pocdir.directory.rules.lookalike import skeleton, unseen
 from pocdir.directory.rules.record import Diff, Key, Statement
 from pocdir.directory.said import Said, said_of
 
@@ -49,8 +51,9 @@ class Given:
 class ImportResult:
     """What an import did or would do; `status` is applied, unchanged, quarantined or dry-run.
 
-    `held` are the teams whose changes wait with their refs in the quarantine (what is not doubtful has been
-    applied), `refused` those whose very same change a steward has refused before, and when.
+    `diff` is all that the source says otherwise, `applied` what of it was written (would be, in a dry run). `held`
+    are the teams whose changes wait with their refs in the quarantine, `refused` those whose very same change a
+    steward has refused before, and when.
     """
 
     status: str
@@ -60,15 +63,16 @@ class ImportResult:
     version: str
     held: Mapping[str, str | None] = field(default_factory=dict)
     refused: Mapping[str, dt.datetime] = field(default_factory=dict)
+    applied: Diff = field(default_factory=Diff)
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "status": self.status,
             "source": self.source,
-            "added": len(self.diff.added),
-            "changed": len(self.diff.changed),
-            "removed": len(self.diff.removed),
-            "redated": len(self.diff.redated),
+            "added": len(self.applied.added),
+            "changed": len(self.applied.changed),
+            "removed": len(self.applied.removed),
+            "redated": len(self.applied.redated),
             "reasons": list(self.reasons),
             "held": [{"team": team, "id": ref} for team, ref in sorted(self.held.items())],
             "refused": [{"team": team, "on": isoformat(at)} for team, at in sorted(self.refused.items())],
@@ -85,6 +89,7 @@ def import_records(
     now: dt.datetime,
     actor: str,
     given: Given = Given(),
+    named: bool = True,
     apply: bool = True,
     force: bool = False,
     progress: Callable[[str], None] = lambda _: None,
@@ -92,8 +97,9 @@ def import_records(
     """Make what this source said last into what it says now; rows of others and manual rows stay untouched.
 
     Nothing changes with `apply=False`. What is doubtful waits in the quarantine, the rest applies; `force` applies
-    all of it, as the operator. `progress` hears what is done. Raises Invalid `source_invalid` without a name or for
-    the steward's, and what naming raises.
+    all of it, as the operator. `progress` hears what is done. `named`: a person has named the source, not the file
+    itself. Raises Invalid `source_invalid` (no name, one of ours, a date to come), Conflict `source_taken`, and what
+    naming raises.
     """
     _check_source(source)
     if apply:
@@ -101,7 +107,10 @@ def import_records(
     source_id = source_ids(session, [source], make=apply, now=now).get(source.source, 0)
     teller = Teller(source_id, source.source, _kind_of(session, source_id) or source.kind, origin)
     before = told_by(session, source_id, origin)
+    if not named:
+        _check_is_the_same(session, source_id, source.source, given.format, origin)
     teams = naming.named(session, [without_placeholders(record) for record in records], before)
+    _check_dates(source, teams, now)
     says = statements(teams, source, before)
     placeholders = {slug: record.placeholders for slug, record in teams.items() if record.placeholders}
     del teams, records  # a large import has no room for them any more
@@ -120,7 +129,9 @@ def import_records(
         status = "dry-run" if change else "unchanged"
         waits = dict.fromkeys(found.held)
         version = queries.directory_version()
-        return ImportResult(status, source.source, change, reasons, version, waits, found.refused)
+        return ImportResult(
+            status, source.source, change, reasons, version, waits, found.refused, found.applies
+        )
     if force:
         found = Sorted(change, doubts=found.doubts)
     refs = _quarantined(session, found, given, source_id, source.source, origin, now, actor)
@@ -136,7 +147,7 @@ def import_records(
             progress=progress,
         )
     status = "quarantined" if refs else "applied" if found.applies else "unchanged"
-    return ImportResult(status, source.source, change, reasons, version, refs, found.refused)
+    return ImportResult(status, source.source, change, reasons, version, refs, found.refused, found.applies)
 
 
 def note_unread(
@@ -155,9 +166,49 @@ def _kind_of(session: Session, source_id: int) -> str | None:
 
 
 def _check_source(source: Provenance) -> None:
-    if not source.source or source.source in rules.OWN_SOURCES:
+    """No file speaks in our name, nor in one that looks like it."""
+    name = source.source
+    looks = {skeleton(name), skeleton(fold(name))}
+    own = {skeleton(it) for it in (rules.STEWARD, rules.TEAM_ITSELF)}
+    if (
+        not name
+        or unseen(name)
+        or any(look == it or look.startswith(f"{it},") for look in looks for it in own)
+    ):
         raise Invalid(
-            "source_invalid", "name the source (--source); it may not be called steward", where="source"
+            "source_invalid",
+            "name the source (--source) in signs that are seen; it may not be called steward or the team itself",
+            where="source",
+        )
+
+
+def _check_dates(source: Provenance, teams: Mapping[str, TeamRecord], now: dt.datetime) -> None:
+    """The newer word counts: one of a day to come would count above all others till then."""
+    tomorrow = (now + dt.timedelta(days=1)).date().isoformat()
+    dates = {record.as_of for record in teams.values() if record.as_of} | {source.as_of}
+    latest = max(dates)
+    if latest[:10] > tomorrow:
+        raise Invalid("source_invalid", f"the source's date {latest} lies in the future", where="source.date")
+
+
+def _check_is_the_same(session: Session, source_id: int, name: str, format_: str, origin: str) -> None:
+    """A file that calls itself like a source replaces its rows only where files like it have made them."""
+    tells = {
+        row.origin
+        for table in (TeamFact, Channel, Responsibility)
+        for row in session.execute(select(table.origin).where(table.source_id == source_id).distinct())
+    }
+    spoke = select(Import.id).where(
+        Import.source_id == source_id,
+        Import.format == format_,
+        Import.added + Import.changed + Import.removed > 0,
+    )
+    if tells and (origin not in tells or session.execute(spoke.limit(1)).first() is None):
+        raise Conflict(
+            "source_taken",
+            f"{name} is a source here already, and no such file ({format_}, {origin}) spoke for it before: say"
+            " --source with its name if it is the same, with another if it is not",
+            where="source",
         )
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from pocdir.directory.formats.table import FORMATS
 from pocdir.directory.keys.commands import key
 from pocdir.directory.merging.commands import duplicates, merge, split
 from pocdir.directory.quarantine.commands import quarantine
+from pocdir.directory.rules import held
 from pocdir.directory.rules import record as rules
 from pocdir.web.terminal import app_context, emit, json_option, plain, table
 
@@ -70,14 +71,12 @@ def import_(
     if force and dry_run:
         raise click.UsageError("--apply and --dry-run exclude each other")
     now = clock.now()
-    data = read(file)
+    told = _source(Parsed(None, "imported", ()), source, file)
+    with _noting(told, Given(format_), now, not dry_run, ("file_too_large",)):
+        data = read(file)
     bytes_ = Given(format_, "sha256:" + hashlib.sha256(data).hexdigest(), len(data))
-    try:
+    with _noting(told, bytes_, now, not dry_run):
         parsed = FORMATS[format_](data, now)
-    except Invalid as refusal:
-        if not dry_run:
-            _note_unread(refusal, _source(Parsed(None, "imported", ()), source, file), bytes_, now)
-        raise
     if team is not None:
         parsed = with_team(parsed, _slug(team))
     say = _progress(len(parsed.teams))
@@ -90,6 +89,7 @@ def import_(
         "now": now,
         "actor": OPERATOR,
         "given": bytes_,
+        "named": source is not None,
         "progress": say,
     }
     del parsed, data  # a large file is not kept while it is imported
@@ -97,7 +97,7 @@ def import_(
         if dry_run:
             result = actions.import_records(db.session(), apply=False, **given)
         else:
-            with transaction() as session:
+            with _noting(Provenance(given["source"].source), bytes_, now, True), transaction() as session:
                 result = actions.import_records(session, force=force, **given)
     if as_json:
         shown = difference.changes(result.diff) if result.status in ("dry-run", "quarantined") else []
@@ -107,12 +107,23 @@ def import_(
     return 1 if result.status == "quarantined" else 0
 
 
-def _note_unread(refusal: Invalid, source: Provenance, given: Given, now: dt.datetime) -> None:
-    """A steward reads in the quarantine that the file was none; where nothing is kept yet, there is no steward."""
-    if not source.source:
-        return
-    with contextlib.suppress(Conflict), app_context(), transaction() as session:
-        actions.note_unread(session, refusal=refusal, source=source, given=given, now=now, actor=OPERATOR)
+@contextlib.contextmanager
+def _noting(
+    source: Provenance, given: Given, now: dt.datetime, notes: bool, codes: Sequence[str] = ()
+) -> Iterator[None]:
+    """A steward reads in the quarantine why a file was refused (for one of `codes`, if given), wherever it happens.
+
+    Where nothing is kept yet, there is no steward; under a name that no source may bear nothing is kept.
+    """
+    try:
+        yield
+    except (Invalid, Conflict) as refusal:
+        if notes and source.source and (not codes or refusal.code in codes):
+            with contextlib.suppress(Conflict, Invalid), app_context(), transaction() as session:
+                actions.note_unread(
+                    session, refusal=refusal, source=source, given=given, now=now, actor=OPERATOR
+                )
+        raise
 
 
 directory.add_command(quarantine)
@@ -282,14 +293,7 @@ def _progress(teams: int) -> Callable[[str], None]:
 
 def _tell(result: ImportResult, notes: Sequence[str]) -> None:
     """The changes one by one, team by team, then what became of them."""
-    changes = difference.changes(result.diff)
-    table(("", "team", "what", "which", "says"), [change.line() for change in changes[:MOST_LINES]])
-    if len(changes) > MOST_LINES:
-        click.echo(f"and {len(changes) - MOST_LINES} more lines (all of them: --dry-run --json)")
-        teams = difference.by_team(result.diff)
-        table(("team", "added", "changed", "removed"), _counts(teams))
-        if len(teams) > MOST_TEAMS:
-            click.echo(f"and {len(teams) - MOST_TEAMS} more teams")
+    _tell_changes(result)
     for note in notes[:MOST_NOTES]:
         click.echo(f"note: {plain(note)}")
     if len(notes) > MOST_NOTES:
@@ -299,10 +303,29 @@ def _tell(result: ImportResult, notes: Sequence[str]) -> None:
     for team, at in list(result.refused.items())[:MOST_TEAMS]:
         click.echo(f"{team}: left as it is; a steward refused the same on {at:%Y-%m-%d}")
     if result.held:
-        click.echo(f"held: {len(result.held)} teams (pocdir directory quarantine list)")
-    counts = {name: len(getattr(result.diff, name)) for name in ("added", "changed", "removed", "redated")}
+        teams = "1 team" if len(result.held) == 1 else f"{len(result.held)} teams"
+        waits = "would wait" if result.status == "dry-run" else "waits" if teams == "1 team" else "wait"
+        click.echo(f"{teams} {waits} for a steward (pocdir directory quarantine list)")
+    counts = {name: len(getattr(result.applied, name)) for name in ("added", "changed", "removed", "redated")}
     told = ", ".join(f"{count} {name}" for name, count in counts.items())
     click.echo(f"{plain(result.source)}: {result.status} ({told})")
+
+
+def _tell_changes(result: ImportResult) -> None:
+    """What was written (would be), and what waits; nothing of what a steward has refused before."""
+    parts = held.by_team(result.diff).items()
+    waits = held.together(part for team, part in parts if team in result.held)
+    for words, diff in ((None, result.applied), ("waiting for a steward:", waits)):
+        changes = difference.changes(diff)
+        if changes and words:
+            click.echo(words)
+        table(("", "team", "what", "which", "says"), [change.line() for change in changes[:MOST_LINES]])
+        if len(changes) > MOST_LINES:
+            click.echo(f"and {len(changes) - MOST_LINES} more lines (all of them: --dry-run --json)")
+            teams = difference.by_team(diff)
+            table(("team", "added", "changed", "removed"), _counts(teams))
+            if len(teams) > MOST_TEAMS:
+                click.echo(f"and {len(teams) - MOST_TEAMS} more teams")
 
 
 def _counts(teams: Mapping[str, Mapping[str, int]]) -> list[tuple[Any, ...]]:

@@ -197,6 +197,8 @@ def happened(
                     "claimed_by": event.claimed_by,
                     "source": event.sealed.get("source"),
                     "changes": changes,
+                    "accepted": bool(event.sealed.get("forced")),  # it was doubtful, and a person said yes
+                    "reason": event.sealed.get("reason") if "stewards" in audiences else None,
                 }
             )
     return told

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from sqlalchemy import update
 
 from pocdir import cli
-from pocdir.directory import queries
+from pocdir.core.errors import Invalid
+from pocdir.db import db, transaction
+from pocdir.directory import actions, queries
+from pocdir.directory.models import Import
+from pocdir.directory.quarantine import waiting
 from tests.directory import made
 
 
@@ -177,3 +182,89 @@ def test_marking_an_unknown_address_exits_1(pocdir):
     code, _, err = pocdir("directory", "mark", "no@cert.example", "bouncing", "--evidence", "x")
     assert code == 1
     assert "no team has this address" in err
+
+
+def waits():
+    db.session.rollback()
+    return [(it.row.source, str(it.judged.told[0])) for it in waiting.items()]
+
+
+def test_a_file_refused_after_it_was_read_waits_to_be_seen_with_its_reason(pocdir, file):
+    made.imported(made.file(made.team_json()))
+    below = made.file(made.team_json(parent="cert-example"))
+    assert pocdir("directory", "import", "pocdir-json", file(below), "--source", "circle")[0] == 1
+    twice = made.file(made.team_json("a", name="Same"), made.team_json("a", name="Same"))
+    assert pocdir("directory", "import", "pocdir-json", file(twice), "--source", "twice")[0] == 1
+    assert [source for source, _ in waits()] == ["circle", "twice"]
+    assert "stand above itself" in waits()[0][1]
+
+
+def test_a_huge_file_waits_to_be_seen_and_a_missing_one_does_not(pocdir, tmp_path):
+    made.imported(made.file(made.team_json()))
+    huge = tmp_path / "huge.json"
+    with huge.open("wb") as opened:
+        opened.truncate(201 * 1024 * 1024)
+    pocdir("directory", "import", "pocdir-json", huge)
+    pocdir("directory", "import", "pocdir-json", tmp_path / "none.json")
+    assert [source for source, _ in waits()] == ["huge.json"]
+
+
+def test_a_file_that_calls_itself_like_anothers_source_is_refused_until_a_person_names_it(pocdir, file):
+    made.imported(made.file(made.team_json()), source="a registry")
+    with transaction() as session:
+        session.execute(update(Import).values(format="first"))
+    says = file(made.file(made.team_json(website="https://new.example/"), source={"name": "a registry"}))
+    code, _, err = pocdir("directory", "import", "pocdir-json", says)
+    assert (code, "--source" in err) == (1, True)
+    db.session.rollback()
+    assert queries.snapshot().teams[0].website is None
+    assert pocdir("directory", "import", "pocdir-json", says)[0] == 1  # that it was refused is no precedent
+    assert pocdir("directory", "import", "pocdir-json", says, "--source", "a registry")[0] == 0
+    assert pocdir("directory", "import", "pocdir-json", says)[0] == 0
+
+
+def test_a_file_that_calls_itself_like_a_source_by_hand_speaks_for_imported_rows_alone(pocdir, file):
+    path = file(made.file(made.team_json()))
+    assert pocdir("directory", "import", "pocdir-json", path)[0] == 0
+    by_hand = file(made.file(made.team_json(), origin="manual"))
+    assert pocdir("directory", "import", "pocdir-json", by_hand)[0] == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["steward", "Steward", "\u0455teward", "the team itself\u200b", "the te\u0430m itself", "The Team Itself",
+     "the team itself, approved by nobody", "list\u2060"],
+)  # fmt: skip
+def test_no_file_speaks_in_a_name_that_looks_like_ours(app, name):
+    with pytest.raises(Invalid) as refusal:
+        made.imported(made.file(made.team_json()), source=name)
+    assert refusal.value.code == "source_invalid"
+
+
+@pytest.mark.parametrize("day", ["2999-01-01", "2026-11-30", "2027"])
+def test_no_source_is_of_a_day_to_come(app, day):
+    with pytest.raises(Invalid) as refusal:
+        made.imported(made.file(made.team_json(), source={"name": "list", "url": None, "date": day}))
+    assert "future" in str(refusal.value)
+
+
+def test_the_terminal_says_what_waits_apart_from_what_was_applied(pocdir, file):
+    made.imported(made.file(made.team_json(), made.team_json("b", name="B", channels=[])))
+    with transaction() as session:
+        actions.mark_address(
+            session, kind="email", value="cert@cert.example", state="verified", evidence="a call", now=made.NOW,
+            actor="operator",
+        )  # fmt: skip
+    evil = made.team_json(channels=[made.channel("evil@evil.example")])
+    path = file(made.file(evil, made.team_json("b", name="B", website="https://b.example/", channels=[])))
+    code, out, _ = pocdir("directory", "import", "pocdir-json", path)
+    assert code == 1
+    assert "1 team waits for a steward" in out
+    assert "list: quarantined (1 added, 0 changed, 0 removed, 0 redated)" in out
+    assert out.index("https://b.example/") < out.index("waiting for a steward:") < out.index("evil@evil")
+    (it,) = waiting.items()
+    db.session.rollback()
+    pocdir("directory", "quarantine", "refuse", it.row.ref)
+    out = pocdir("directory", "import", "pocdir-json", path)[1]
+    assert "evil@evil" not in out
+    assert "list: unchanged (0 added, 0 changed, 0 removed, 0 redated)" in out

@@ -12,7 +12,7 @@ from pocdir import cli
 from pocdir.accounts.actions import create_token
 from pocdir.db import db, transaction
 from pocdir.directory import actions, queries
-from pocdir.directory.quarantine import waiting
+from pocdir.directory.quarantine import jobs, waiting
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.directory import made
@@ -251,3 +251,39 @@ def test_a_program_reads_what_waits(app, lab):
     assert reader.get("/api/v1/quarantine", state="refused").json == {"items": [], "next": None}
     assert reader.get("/api/v1/quarantine", cursor="nobody").status_code == 422
     assert program(app, lab, "directory.edit").get("/api/v1/quarantine").status_code == 403
+
+
+def test_a_file_that_could_not_be_read_stands_apart_and_is_seen_with_one_button(app, steward, tmp_path):
+    made.imported(made.file(made.team_json()))
+    path = tmp_path / "list.json"
+    path.write_bytes(b"<!DOCTYPE html>")
+    assert cli.run(["directory", "import", "pocdir-json", str(path)]) == 1
+    desk = steward.get("/steward").text
+    assert "A file could not be read" in desk
+    assert "would change what stands firm" not in desk
+    page = steward.get(import_page()).text
+    assert "Refuse all" not in page
+    assert page.count('value="refuse"') == 1
+    where, (it,) = import_page(), held()
+    answer = post(steward, where, item=it.row.ref, what="refuse")
+    assert "Seen: the file does not wait here any more." in steward.get(answer.headers["Location"]).text
+    assert held() == []
+
+
+def test_a_file_that_could_not_be_read_goes_by_itself_after_30_days(app, tmp_path):
+    made.imported(made.file(made.team_json()))
+    path = tmp_path / "list.json"
+    path.write_bytes(b"")
+    cli.run(["directory", "import", "pocdir-json", str(path)])
+    for days, settled in ((30, 0), (31, 1), (32, 0)):
+        assert jobs.apply_due(LATER + dt.timedelta(days=days)) == settled
+    assert held() == []
+
+
+def test_after_accepting_the_import_counts_what_was_accepted_and_the_history_names_the_steward(app, steward):
+    base()
+    poisoned()
+    path = import_page()
+    post(steward, path, what="accept", **one())
+    assert "1 rows added, 0 changed, 1 removed" in steward.get(path).text
+    assert "doubtful, accepted by a steward" in steward.get("/teams/cert-example").text

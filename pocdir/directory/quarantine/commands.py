@@ -114,7 +114,7 @@ def _told(outcomes: Sequence[decide.Outcome], as_json: bool) -> int:
         waits = f"waits for {it.missing} more" if it.missing else f"waits {until}"
         became = waits if it.became == "waits" else words.get(it.became, it.became)
         click.echo(f"{it.ref}  {it.team or ''}: {became}")
-    return 0 if all(it.became in ("accepted", "refused") for it in outcomes) else 1
+    return 0 if all(it.became in ("accepted", "refused", "seen") for it in outcomes) else 1
 
 
 def _plain_json(values: Mapping[str, Any]) -> dict[str, Any]:

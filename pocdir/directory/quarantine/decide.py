@@ -17,6 +17,7 @@ from pocdir.core.times import isoformat, moment
 from pocdir.directory import queries
 from pocdir.directory.models import Held, Import
 from pocdir.directory.quarantine import notice
+from pocdir.directory.quarantine.hold import old_unread
 from pocdir.directory.quarantine.judged import Judged, judge
 from pocdir.directory.rows import BATCH, Batch, Kept, lock_directory, said_by, write
 from pocdir.directory.rules import approval, held
@@ -30,7 +31,10 @@ _ACCEPTED = select(Held).where(Held.state == "held", cast(Held.approvals, String
 
 
 class Outcome(NamedTuple):
-    """What became of one row; `became` is a state of it, or waits (for `missing` stewards, or `until`), or stale."""
+    """What became of one row; `became` is a state of it, or waits (for `missing` stewards, or `until`), or stale.
+
+    A file that could not be read is seen, not refused.
+    """
 
     ref: str
     team: str | None
@@ -96,7 +100,7 @@ def refuse(
         _settle(row, "refused", note, now, actor)
     append_all(session, [_event("quarantine.refused", row, note, now, actor) for row in rows])
     session.flush()
-    return [Outcome(row.ref, row.team, "refused") for row in rows]
+    return [Outcome(row.ref, row.team, "refused" if row.team else "seen") for row in rows]
 
 
 def apply_due(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
@@ -121,9 +125,10 @@ def apply_due(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
     return len(due)
 
 
-def anything_accepted(session: Session) -> bool:
-    """Whether there is something for `apply_due` to look at."""
-    return session.execute(_ACCEPTED.limit(1)).first() is not None
+def anything_to_settle(session: Session, *, now: dt.datetime) -> bool:
+    """Whether there is something for the worker to look at."""
+    accepted = session.execute(_ACCEPTED.limit(1)).first() is not None
+    return accepted or session.execute(old_unread(now).limit(1)).first() is not None
 
 
 def decision_of(row: Any, judged: Judged, stewards: frozenset[str], now: dt.datetime) -> Decision:

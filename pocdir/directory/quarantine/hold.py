@@ -6,20 +6,21 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Refusal
 from pocdir.core.refs import new_ref
 from pocdir.db import table_of
-from pocdir.directory.models import Held, Import, Team
+from pocdir.directory.models import Held, Import, Source, Team
 from pocdir.directory.quarantine.sort_out import Sorted
-from pocdir.directory.rules import held
+from pocdir.directory.rules import held, steward
 from pocdir.directory.rules.doubts import Doubt
 from pocdir.ledger.actions import append
 
 BATCH = 500
 MOST_REASONS = 50  # of an import that its event tells; the rows in the quarantine have them all
+UNREAD_WAITS = steward.KINDS["unread"].after or dt.timedelta()
 SERVICE = "service"
 _HELD, _TEAM = table_of(Held), table_of(Team)
 
@@ -92,6 +93,21 @@ def hold_unread(
 def read_after_all(session: Session, *, source_id: int, source: str, now: dt.datetime) -> None:
     """The source can be read again: what could not be waits no more."""
     supersede(session, [row[0] for row in _standing(session, source_id, None)], source=source, now=now)
+
+
+def old_unread(now: dt.datetime) -> Select[Any]:
+    """Files that could not be read, came no more for so long, and were not seen by anybody: row and source."""
+    return select(_HELD.c.id, _HELD.c.source_id).where(
+        _HELD.c.team.is_(None), _HELD.c.state == "held", _HELD.c.seen_at < now - UNREAD_WAITS
+    )
+
+
+def forget_unread(session: Session, *, now: dt.datetime) -> int:
+    """What could not be read and came no more for 30 days waits no longer; returns how many files that were."""
+    rows = session.connection().execute(old_unread(now)).all()
+    for number, source_id in rows:
+        supersede(session, [number], source=session.get_one(Source, source_id).name, now=now)
+    return len(rows)
 
 
 def supersede(session: Session, rows: Sequence[int], *, source: str, now: dt.datetime) -> None:

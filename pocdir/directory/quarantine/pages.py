@@ -133,7 +133,7 @@ def _tell(outcomes: list[Outcome]) -> None:
         became.setdefault("missing" if it.became == "waits" and it.missing else it.became, []).append(it)
     number = {name: len(some) for name, some in became.items()}
     for name, some in became.items():
-        tone = "success" if name in ("accepted", "refused") else "warning"
+        tone = "success" if name in ("accepted", "refused", "seen") else "warning"
         flash(_sentence(name, number[name], some[0]), tone)
 
 
@@ -142,6 +142,8 @@ def _sentence(name: str, number: int, one: Outcome) -> str:
         return ngettext("Accepted: %(num)s team.", "Accepted: %(num)s teams.", number)
     if name == "refused":
         return ngettext("Refused: %(num)s team.", "Refused: %(num)s teams.", number)
+    if name == "seen":
+        return _("Seen: the file does not wait here any more.")
     if name == "missing":
         return _("Noted. It takes effect when another steward accepts it too; the team was told.")
     if name == "waits":

@@ -94,14 +94,24 @@ def _judged(rows: Sequence[Line]) -> list[Item]:
 def imports(*, waiting: bool, offset: int = 0, limit: int = 50) -> tuple[list[Line], int]:
     """Imports of which something waits (or of which all is decided), newest first, and how many there are.
 
-    Each with its source, the number of rows in the quarantine (`items`) and of those that wait (`waits`).
+    Each with its source, the number of rows in the quarantine (`items`), of those that wait (`waits`), and of the files
+    among them that could not be read (`unread`).
     """
     waits = func.count().filter(_H.state == "held")
-    counted = select(_H.import_id, func.count().label("items"), waits.label("waits")).group_by(_H.import_id)
-    counted = counted.having(waits > 0 if waiting else waits == 0)
+    unread = func.count().filter(_H.state == "held", _H.team.is_(None))
+    chosen = select(
+        _H.import_id, func.count().label("items"), waits.label("waits"), unread.label("unread")
+    ).group_by(_H.import_id)
+    counted = chosen.having(waits > 0 if waiting else waits == 0)
     of = counted.subquery()
     statement = (
-        select(*table_of(Import).c, _S.name.label("source"), of.c["items"].label("items"), of.c.waits)
+        select(
+            *table_of(Import).c,
+            _S.name.label("source"),
+            of.c["items"].label("items"),
+            of.c.waits,
+            of.c.unread,
+        )
         .join(of, of.c.import_id == _I.id)
         .join(table_of(Source), _I.source_id == _S.id)
         .order_by(_I.id.desc())

@@ -31,6 +31,7 @@ KINDS: Mapping[str, Kind] = {
     "unreachable": Kind(35, "leaves", 90 * DAY),  # another team without a working address
     "key": Kind(25, STAYS),
     "proposal": Kind(20, "lapses", 90 * DAY),
+    "unread": Kind(15, "leaves", 30 * DAY),  # a file of a source that could not be read
     "duplicate": Kind(10, "leaves", 90 * DAY),
 }
 

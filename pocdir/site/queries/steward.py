@@ -51,7 +51,8 @@ def _held(now: dt.datetime) -> Iterator[Waiting]:
     """One for each import of which something waits, however many teams it speaks of."""
     for row in quarantine.imports(waiting=True, limit=MOST_IMPORTS)[0]:
         where = f"/directory/quarantine/{row.ref}"
-        yield steward.waiting("quarantine", slug=None, since=row.at, what=row.source, where=where)
+        kind = "unread" if row.unread == row.waits else "quarantine"
+        yield steward.waiting(kind, slug=None, since=row.at, what=row.source, where=where)
 
 
 def _leads(now: dt.datetime) -> Iterator[Waiting]:
