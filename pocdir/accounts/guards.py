@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -45,6 +45,7 @@ class Principal:
     role: str | None = None  # in that workspace: researcher, owner
     site_roles: frozenset[str] = frozenset()
     team_id: int | None = None
+    team: Mapping[str, str] | None = None  # slug, name; of a person
     scopes: frozenset[str] = frozenset()
     user_id: int | None = None
     user_ref: str | None = None
@@ -177,6 +178,7 @@ def _person(rows: Sequence[Line]) -> Principal:
         role=current.role,
         site_roles=site_roles,
         team_id=first.team_id,
+        team={"slug": first.team_slug, "name": first.team_name} if first.team_id else None,
         user_id=first.id,
         user_ref=first.ref,
         email=first.email,

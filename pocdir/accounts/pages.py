@@ -43,7 +43,9 @@ def enter() -> Any:
 def logout() -> Any:
     sign_in.leave(user_id=g.principal.user_id, now=clock.now())
     flash(_("You are signed out."), "success")
-    return redirect("/")
+    away = redirect("/")
+    away.headers["Clear-Site-Data"] = '"cache"'  # nobody comes back to what was shown here
+    return away
 
 
 @blueprint.get("/welcome/<token>")

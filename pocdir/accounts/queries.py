@@ -27,7 +27,8 @@ _users, _sign_ins, _workspaces = User.__table__, SignIn.__table__, Workspace.__t
 _members, _contacts, _tokens = Membership.__table__, TeamContact.__table__, ApiToken.__table__
 _roles, _roles_users = Role.__table__, Base.metadata.tables["roles_users"]
 # The directory's table: it stands right of this room.
-_teams = table("teams", column("id"), column("slug"), column("merged_into_id"))
+_teams = table("teams", column("id"), column("slug"), column("name"), column("merged_into_id"))
+_entry, _team = _teams.alias("entry"), _teams.alias("team")
 
 
 def _answers_for(team_id: Any) -> Any:
@@ -64,7 +65,9 @@ _PERSON = (
         _members.c.role,
         _workspaces.c.slug.label("workspace"),
         _workspaces.c.name.label("workspace_name"),
-        _answers_for(_contacts.c.team_id),
+        _team.c.id.label("team_id"),
+        _team.c.slug.label("team_slug"),
+        _team.c.name.label("team_name"),
         _roles.c.name.label("site_role"),
     )
     .select_from(
@@ -72,6 +75,8 @@ _PERSON = (
         .outerjoin(_members, _members.c.user_id == _users.c.id)
         .outerjoin(_workspaces, _workspaces.c.id == _members.c.workspace_id)
         .outerjoin(_contacts, _contacts.c.user_id == _users.c.id)
+        .outerjoin(_entry, _entry.c.id == _contacts.c.team_id)
+        .outerjoin(_team, _team.c.id == func.coalesce(_entry.c.merged_into_id, _entry.c.id))
         .outerjoin(_roles_users, _roles_users.c.user_id == _users.c.id)
         .outerjoin(_roles, _roles.c.id == _roles_users.c.role_id)
     )

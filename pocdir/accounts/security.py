@@ -167,5 +167,10 @@ def _viewer() -> dict[str, Any]:
     if principal.kind != "user":
         return {"viewer": None, "principal": principal}
     name = dict(principal.workspaces).get(principal.workspace or "")
-    viewer = {"email": principal.email, "workspace": name, "steward": "steward" in principal.site_roles}
+    viewer = {
+        "email": principal.email,
+        "workspace": name,
+        "steward": "steward" in principal.site_roles,
+        "team": principal.team,
+    }
     return {"viewer": viewer, "principal": principal}

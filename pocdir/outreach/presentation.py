@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import current_app, url_for
@@ -249,3 +249,17 @@ def for_recipient(snapshot: Snapshot) -> dict[str, Any]:
         "incident_title": None,
         "reference": snapshot.row.ref,
     }
+
+
+def told_rows(found: Sequence[Snapshot], senders: Mapping[int, str]) -> list[dict[str, Any]]:
+    """What was told to a team, a line each: who wrote, about what, and what is recorded of the answer."""
+    names = ("ref", "kind", "sent_at", "tlp", "subject", "response", "withdrawn_at")
+    return [
+        {name: getattr(each.row, name) for name in names}
+        | {
+            "workspace": senders[each.row.workspace_id],
+            "assets": len(each.row.assets),
+            "asked_for": min((one.due_at for one in each.expectations), default=None),
+        }
+        for each in found
+    ]

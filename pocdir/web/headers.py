@@ -1,4 +1,4 @@
-"""Security headers: a strict policy, and nothing private in a cache."""
+"""Security headers: a strict policy, and nothing private in a cache but what the way back needs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ POLICY = (
     "frame-ancestors 'none'; base-uri 'none'"
 )
 _PUBLIC = ("static",)
+# A page that answers a form can be had again by nobody who does not send the form: it stays in the reader's own
+# browser, so that the way back leads to it. Those of the accounts show passwords' forms and secrets, once.
+_KEPT_BY_READER = "private, no-cache"
+_SHOWN_ONCE = ("accounts",)
 
 
 def init_app(app: Flask, *, https: bool) -> None:
@@ -28,7 +32,16 @@ def init_app(app: Flask, *, https: bool) -> None:
         for name, value in fixed:
             headers[name] = value
         if "Cache-Control" not in headers and request.endpoint not in _PUBLIC:
-            headers["Cache-Control"] = "no-store"
+            headers["Cache-Control"] = _KEPT_BY_READER if _answers_a_form(response) else "no-store"
         return response
 
     app.after_request(add)
+
+
+def _answers_a_form(response: Response) -> bool:
+    return (
+        request.method == "POST"
+        and response.mimetype == "text/html"
+        and response.status_code in (200, 422)
+        and request.blueprint not in _SHOWN_ONCE
+    )

@@ -40,6 +40,7 @@ MEMBERS = (
     "/notify",
     "/notify/spreadsheet",
     "/unanswered",
+    "/told",
     "/responsiveness",
     "/account",
     "/workspace",

@@ -16,8 +16,7 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
-from pocdir.accounts.queries import team_id_of
-from pocdir.db import db, transaction
+from pocdir.db import db
 from pocdir.ledger import queries as ledger
 from pocdir.outreach.jobs import record_lapses
 from tests.accounts import made as people
@@ -349,26 +348,6 @@ def test_a_spreadsheet_too_long_for_one_transaction_goes_to_the_command_line(bro
     response = send(browser, "/notify/spreadsheet", action="preview", text="email,date,subject\n" + rows)
     assert response.status_code == 422
     assert "the command line takes more" in response.text
-
-
-def test_a_contact_sees_neither_the_senders_notes_nor_what_is_not_the_contacts_to_say(
-    browser: FlaskClient, app: Flask, now: dt.datetime
-) -> None:
-    path = logged(browser)
-    noted = {"type": "ack.given", "payload.note": "told by Eve"}
-    assert send(browser, f"{path}/facts", form_at=path, **noted).status_code == 302
-    assert "told by Eve" in browser.get(path).text
-    with transaction() as session:
-        team = team_id_of(session, "cert-at")
-    desk = people.browser(app, people.person("desk@cert.example", now=now, team_id=team), now=now)
-    page = desk.get(path)
-    assert page.status_code == 200
-    assert "told by Eve" not in page.text
-    assert "/correct" not in page.text
-    offered = re.findall(r'<option value="([a-z_.]+)"', page.text)
-    assert "ack.given" in offered and "reply.human" not in offered and "outcome.relapsed" not in offered
-    assert send(desk, f"{path}/facts", form_at=path, type="ack.given").status_code == 302
-    assert "/correct" in desk.get(path).text
 
 
 def test_api_and_pages_tell_the_same(api: Api, browser: FlaskClient) -> None:

@@ -1,4 +1,4 @@
-"""What the holder of a recipient's link does: answer, and take it back within a day."""
+"""What the recipient says: whoever holds the link, who may take it back within a day, or a contact of the team."""
 
 from __future__ import annotations
 
@@ -56,8 +56,12 @@ def answer(
     choice: str,
     filled_in: Mapping[str, Any],
     now: dt.datetime,
+    actor: str = ACTOR,
+    assurance: str = "A2",
 ) -> Event:
-    """Record what the recipient chose (assurance A2: whoever holds the link); a repeat is the same event.
+    """Record what the recipient chose; from the same `actor` a repeat is the same event.
+
+    Without one it is whoever holds the link (A2), where a mail scanner may have pressed the button.
 
     Raises Invalid `action_unknown`, `payload_invalid`.
     """
@@ -67,7 +71,7 @@ def answer(
     payload = dict(chosen.payload) | {
         name: value for name, value in filled_in.items() if name in chosen.asks and value not in (None, "")
     }
-    if may_be_automatic(now, handed_over.at if handed_over else notification.sent_at):
+    if actor == ACTOR and may_be_automatic(now, handed_over.at if handed_over else notification.sent_at):
         payload["may_be_automatic"] = True
     return record_event(
         session,
@@ -75,11 +79,11 @@ def answer(
         type=chosen.event,
         payload=payload | {"via": "page"},
         now=now,
-        actor=ACTOR,
+        actor=actor,
         claimed_by="recipient",
-        assurance="A2",
-        scope=f"recipient:{notification.ref}",
-        key=f"{choice}:{_said(payload)}:{_taken_back(events, choice)}",
+        assurance=assurance,
+        scope=f"{actor}:{notification.ref}",
+        key=f"{choice}:{_said(payload)}:{_taken_back(events, choice, actor)}",
     )
 
 
@@ -105,9 +109,9 @@ def undo(session: Session, notification: Notification, *, event: str, now: dt.da
     )
 
 
-def answers_given(events: list[Event]) -> list[Event]:
-    """What the recipient has said through the link and not taken back, oldest first."""
-    return [each for each in counting(events) if each.actor == ACTOR and each.type in ANSWERS]
+def answers_given(events: list[Event], actor: str = ACTOR) -> list[Event]:
+    """What they have said (through the link, else this contact) and not taken back, oldest first."""
+    return [each for each in counting(events) if each.actor == actor and each.type in ANSWERS]
 
 
 def _said(payload: Mapping[str, Any]) -> str:
@@ -116,8 +120,8 @@ def _said(payload: Mapping[str, Any]) -> str:
     return sha256(canonical_json(words)).hex()[:32]
 
 
-def _taken_back(events: list[Event], choice: str) -> int:
+def _taken_back(events: list[Event], choice: str, actor: str) -> int:
     """How often this choice was made and taken back: only then is choosing it again another event."""
-    kept = {each.id for each in answers_given(events)}
+    kept = {each.id for each in answers_given(events, actor)}
     of_type = ACTIONS[choice].event
-    return sum(each.actor == ACTOR and each.type == of_type and each.id not in kept for each in events)
+    return sum(each.actor == actor and each.type == of_type and each.id not in kept for each in events)

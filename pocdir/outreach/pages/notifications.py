@@ -95,8 +95,11 @@ def _notify(typed: Form) -> str:
 
 @blueprint.get("/notifications/<ref>")
 @guard("notification.read")
-def notification(ref: str) -> str:
-    return _notification(snapshot(ref, g.principal), Form())
+def notification(ref: str) -> Any:
+    found = snapshot(ref, g.principal)
+    if _poster(found) == "contact":  # what a sender does with it is not theirs to do
+        return redirect(url_for("outreach.told_report", ref=ref))
+    return _notification(found, Form())
 
 
 @blueprint.post("/notifications/<ref>/facts")
@@ -141,6 +144,7 @@ def _correct(ref: str, event_id: str, typed: Form) -> str:
         "outreach/correct.html",
         notification=shown,
         event=presentation.shown_event(event, as_contact=_poster(found) == "contact"),
+        as_contact=_poster(found) == "contact",
         form=typed,
     )
 
@@ -169,9 +173,11 @@ def take_back(ref: str) -> Any:
 
 @blueprint.get("/unanswered")
 @guard("notification.read")
-def unanswered() -> str:
+def unanswered() -> Any:
     """The working list; a filter that cannot be read is left out rather than refused."""
     now = clock.now()
+    if g.principal.workspace_id is None:
+        return redirect(url_for("outreach.told"))
     older_than, team = request.args.get("older_than", ""), request.args.get("team", "")
     state = request.args.get("state", "")
     state = state if state in queries.WAITING else "unrecorded"

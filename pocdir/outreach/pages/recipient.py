@@ -59,7 +59,7 @@ def answer_as_recipient(token: str) -> Any:
             if choice == "undo":
                 event = actions.undo(session, row, event=event_id, now=now)
             else:
-                event = actions.answer(session, row, choice=choice, filled_in=_filled_in(asks), now=now)
+                event = actions.answer(session, row, choice=choice, filled_in=filled_in(asks), now=now)
     except Invalid as refusal:
         typed.errors = {(refusal.where or "form").removeprefix("payload."): [gettext(refusal.message)]}
         return _confirm(about, choice, asks, named, typed), 422
@@ -80,7 +80,8 @@ def _confirm(about: dict[str, Any], choice: str, asks: tuple[str, ...], event: A
     )
 
 
-def _filled_in(asks: tuple[str, ...]) -> dict[str, Any]:
+def filled_in(asks: tuple[str, ...]) -> dict[str, Any]:
+    """What the second page asks beside the choice; raises Invalid `payload_invalid`."""
     filled: dict[str, Any] = {name: request.form.get(name, "").strip() for name in FILLED_IN if name in asks}
     if filled.get("count"):
         if not filled["count"].isascii() or not filled["count"].isdigit() or len(filled["count"]) > 8:

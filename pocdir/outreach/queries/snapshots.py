@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.core.refs import is_ref
 from pocdir.db import Line, Rows, db
 from pocdir.directory.models import Address, Team
-from pocdir.directory.reading import entries_called, whole_of
+from pocdir.directory.reading import entries_called, entries_of, whole_of
 from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification
 from pocdir.outreach.queries.notifications import WAITING, Viewer, poster_of, seen_by
@@ -96,6 +96,12 @@ def waiting(
     if team is not None:
         statement = statement.where(_N.team_id.in_(entries_called([team])))
     return _fetched(_after(viewer, statement.order_by(_N.id), cursor).limit(limit + 1))
+
+
+def newest_told(team_id: int, chosen: ColumnElement[bool], *, offset: int, limit: int) -> list[Snapshot]:
+    """Some of the notifications that are addressed to a team, the last sent first."""
+    statement = _ALL.where(_N.team_id.in_(entries_of(team_id)), chosen)
+    return _fetched(statement.order_by(_N.sent_at.desc(), _N.id.desc()).offset(offset).limit(limit))
 
 
 def of_incidents(ids: Sequence[int]) -> list[Snapshot]:

@@ -13,6 +13,7 @@ from pocdir.accounts.guards import guard
 from pocdir.core import clock, rsit, times, tlp
 from pocdir.core.errors import Invalid
 from pocdir.outreach.queries import notifications as outreach
+from pocdir.outreach.queries import told
 from pocdir.outreach.rules import letter as letters
 from pocdir.routing.queries import index, question
 from pocdir.routing.rules.index import Index
@@ -34,7 +35,7 @@ def home() -> str:
         form=Form(),
         **_choices(known),
         totals=totals(known),
-        decisions=_decisions() if g.principal.workspace_id else [],
+        decisions=_decisions(),
     )
 
 
@@ -198,9 +199,28 @@ def _their_time(zone: str | None, now: dt.datetime) -> dt.datetime | None:
 
 
 def _decisions() -> list[dict[str, Any]]:
-    """What waits for the workspace: those that are not empty."""
+    """What waits for the reader's team or workspace: those that are not empty."""
+    return [each for each in (*_told(), *_of_workspace()) if each["count"]]
+
+
+def _told() -> list[dict[str, Any]]:
+    if g.principal.team_id is None:
+        return []
+    return [
+        {
+            "title": _("Told to you"),
+            "count": told.counts(g.principal.team_id)["open"],
+            "text": _("reports to your team without a word of yours here"),
+            "href": url_for("outreach.told"),
+        }
+    ]
+
+
+def _of_workspace() -> list[dict[str, Any]]:
+    if g.principal.workspace_id is None:
+        return []
     waiting = outreach.counts(g.principal)
-    found = [
+    return [
         {
             "title": _("Asked for, and not recorded"),
             "count": waiting["unrecorded"],
@@ -214,4 +234,3 @@ def _decisions() -> list[dict[str, Any]]:
             "href": url_for("outreach.unanswered", state="undeliverable"),
         },
     ]
-    return [each for each in found if each["count"]]
