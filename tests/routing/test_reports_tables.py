@@ -16,6 +16,7 @@ from pocdir.core.errors import Invalid
 from pocdir.routing.rules.reports import tabulate
 from pocdir.routing.rules.reports.layout import HEADER, Table
 from pocdir.routing.rules.reports.opened import FREE, PIECE, packed, unpacked
+from pocdir.routing.rules.reports.readable import readable
 from pocdir.routing.rules.reports.recognise import recognised
 from pocdir.routing.rules.reports.rows import LONGEST_RECORD
 from pocdir.routing.rules.reports.tabulate import as_csv, tabulated
@@ -655,3 +656,46 @@ def test_a_gzip_stream_that_waits_inside_the_decompressor_comes_out_whole():
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
 
     assert opened(packer.compress(rows) + packer.flush()) == rows
+
+
+# All of it in one call
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lambda data: zipped(("report", data))])
+def test_any_report_packed_or_not_is_a_layout_and_a_stream_of_rows(pack):
+    layout, stream = readable(io.BytesIO(pack(CSV)), name="report")
+    assert (layout.header, stream.read()) == (("ip", "cc"), CSV)
+
+    layout, stream = readable(io.BytesIO(pack(json.dumps(EVENT).encode())), name="report")
+    assert layout.header == HEADER
+    assert stream.read().startswith(",".join(HEADER).encode() + b"\r\n203.0.113.1,")
+
+
+class Pipe(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: int) -> int:
+        raise io.UnsupportedOperation
+
+
+def test_only_a_zip_archive_needs_a_file():
+    assert readable(Pipe(gzip.compress(CSV)))[1].read() == CSV
+    with pytest.raises(Invalid) as caught:
+        readable(Pipe(zipped(("report", CSV))))
+    assert caught.value.code == "report_archive"
+
+
+def test_an_archive_that_breaks_off_is_refused_at_its_end():
+    rows = b"".join(b"203.0.113.%d,%d\n" % (n % 256, n) for n in range(400_000))
+    _, stream = readable(io.BytesIO(gzip.compress(b"ip,n\n" + rows)[:-1000]))
+
+    with pytest.raises(Invalid) as caught:
+        stream.read()
+    assert caught.value.code == "report_archive"
+
+
+def test_an_archive_within_an_archive_is_refused():
+    with pytest.raises(Invalid) as caught:
+        readable(io.BytesIO(gzip.compress(gzip.compress(CSV))))
+    assert caught.value.code == "report_binary"

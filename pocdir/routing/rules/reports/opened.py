@@ -24,16 +24,19 @@ def packed(head: bytes) -> str | None:
     return "zip" if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) else None
 
 
-def unpacked(file: BinaryIO, *, name: str = "", most: int = MOST) -> Iterator[bytes]:
-    """The report within a seekable gzip or ZIP file, in pieces of at most PIECE bytes.
+def unpacked(file: BinaryIO, *, kind: str | None = None, name: str = "", most: int = MOST) -> Iterator[bytes]:
+    """The report within a gzip or ZIP file, in pieces of at most PIECE bytes; `kind` is that of packed().
+
+    Without a kind, and for ZIP, the file must be seekable.
 
     Raises Invalid `report_archive` (damaged, cut off, encrypted, not exactly one member) and `report_too_large`
     (more than `most` bytes, or HIGHEST_RATIO times as many as were read). What came before a refusal is not a
     whole report: throw it away. Memory does not depend on the archive.
     """
-    file.seek(0)
-    kind = packed(file.read(4))
-    file.seek(0)
+    if kind is None:
+        file.seek(0)
+        kind = packed(file.read(4))
+        file.seek(0)
     if kind is None:
         raise Invalid("report_archive", "this is neither gzip nor ZIP", where=name or None)
     out, sparing = 0, _Sparing(file, name)

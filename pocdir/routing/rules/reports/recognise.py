@@ -171,9 +171,7 @@ Found = tuple[bytes, tuple[str, ...] | None, Columns, str, int]
 def _delimited(
     head: bytes, start: int, delimiters: tuple[bytes, ...], encoding: str, at: Callable[[int], str]
 ) -> Found:
-    delimiter, (first, data_from) = max(
-        ((sign, _record(head, start, sign, encoding, at)) for sign in delimiters), key=_likely
-    )
+    delimiter, (first, data_from) = max(_candidates(head, start, delimiters, encoding, at), key=_likely)
     if any(kind_of(cell) in ("ip", "url") for cell in first) or not known_names(first):
         rows = [first, *_rows(head, data_from, delimiter, encoding)]
         if any(map(kind_of, first)) and (columns := without_names(rows)):
@@ -198,6 +196,21 @@ def _delimited(
             where=at(start),
         )
     return delimiter, tuple(first), columns, report, data_from
+
+
+def _candidates(
+    head: bytes, start: int, delimiters: tuple[bytes, ...], encoding: str, at: Callable[[int], str]
+) -> list[tuple[bytes, tuple[list[str], int]]]:
+    """The first record by each delimiter; a wrong one may leave a quote open, all of them only a broken file."""
+    found, refused = [], []
+    for sign in delimiters:
+        try:
+            found.append((sign, _record(head, start, sign, encoding, at)))
+        except Invalid as refusal:
+            refused.append(refusal)
+    if refused and not any(_likely(each)[0] for each in found):
+        raise refused[0]
+    return found
 
 
 def _likely(candidate: tuple[bytes, tuple[list[str], int]]) -> tuple[int, int]:

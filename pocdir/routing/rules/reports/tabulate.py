@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from pocdir.core.errors import Invalid
 from pocdir.routing.rules.reports import iodef, json_records, xarf_mail
+from pocdir.routing.rules.reports.flow import again
 from pocdir.routing.rules.reports.layout import HEADER, LONGEST_LINE, Row, Table, written
 
 MOST_BYTES = 48 * 1024 * 1024  # of a report that has to be held whole; JSON lines have no limit
@@ -33,12 +34,11 @@ def tabulated(data: bytes, report: str, *, name: str = "") -> Table:
 
 
 def as_csv(file: BinaryIO, report: str, *, name: str = "") -> Iterator[bytes]:
-    """The table as CSV in pieces, its header first; memory is bounded by MOST_BYTES.
+    """The table as CSV in pieces, its header first; memory is bounded by MOST_BYTES. It need not be seekable.
 
     JSON lines may be of any size: above MOST_BYTES they are read line by line. Raises as tabulated() does, also
     after the first pieces: what came before is no whole table then.
     """
-    file.seek(0)
     data = file.read(MOST_BYTES + 1)
     if len(data) <= MOST_BYTES or report != "json":
         table = tabulated(data, report, name=name)
@@ -46,13 +46,11 @@ def as_csv(file: BinaryIO, report: str, *, name: str = "") -> Iterator[bytes]:
         for start in range(0, len(table.rows), _BATCH):
             yield written(table.rows[start : start + _BATCH])
         return
-    del data
     yield written([HEADER])
-    yield from _lines(file, name)
+    yield from _lines(again(data, file), name)
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[bytes]:
-    file.seek(0)
     rows: list[Row] = []
     number, addressed = 0, False
     while line := file.readline(LONGEST_LINE + 1):
