@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from pocdir.routing.rules.registry_layers import Array
 from pocdir.routing.rules.reports.layout import LONGEST_LINE
 
 BLOCK = 4 << 20  # bytes read at once
+REACH = 64  # bytes of a record in which the cell asked for mostly lies
 NEAR = 1 << 18  # bytes looked at in one go, so that they stay in the processor's cache
 QUOTE, CR = 34, 13
 
@@ -24,40 +25,35 @@ class Shape(NamedTuple):
     newline: int
 
 
-class Records(NamedTuple):
-    """Whole records. Cell i lies between ends[i] + 1 and ends[i + 1]; a record has `cells` cells from `first` on.
+class Cells(NamedTuple):
+    """Cell i of a block lies between ends[i] + 1 and ends[i + 1]; a record has `cells` cells from `first` on."""
 
-    `width` is the number of cells where every record has the same, else 0; `separator` marks the bytes that end cells.
-    """
-
-    data: bytes
     ends: Array
     first: Array
     cells: Array
-    width: int
-    separator: Array
 
-    def lines(self) -> tuple[Array, Array]:
-        """Where each record begins, and where it ends with its line end."""
-        if self.width:
-            start, last = self.ends[: -1 : self.width] + 1, self.ends[self.width :: self.width] + 1
-        else:
-            start, last = self.ends[self.first] + 1, self.ends[self.first + self.cells] + 1
-        return start, np.minimum(last, len(self.data))
+
+@dataclass(slots=True, eq=False)
+class Records:
+    """Whole records: where each begins, and where it ends with its line end. Empty lines are none.
+
+    `separator` marks the bytes that end cells where quotes matter; None: every delimiter and line end does.
+    """
+
+    data: bytes
+    shape: Shape
+    start: Array
+    end: Array
+    separator: Array | None
 
     def cell(self, column: int) -> tuple[Array, Array]:
         """Where the cell of that column begins and ends, quotes and line end left out; empty where there is none."""
-        if column < self.width:
-            start, end = self.ends[column : -1 : self.width] + 1, self.ends[column + 1 :: self.width]
-        else:
-            present = self.cells > column
-            place = np.where(present, self.first + column, self.first)
-            start = self.ends[place] + 1
-            end = np.where(present, self.ends[place + 1], start)
         array = np.frombuffer(self.data, np.uint8)
+        near = _near_cell(self, array, column) if self.separator is None else None
+        start, end = near or _far_cell(self, array, column)
         if b"\r" in self.data:
             end = end - ((array[np.maximum(end - 1, 0)] == CR) & (end > start))
-        if b'"' in self.data:
+        if self.separator is not None:
             quoted = (end - start > 1) & (array[np.minimum(start, len(array) - 1)] == QUOTE)
             quoted &= array[np.maximum(end - 1, 0)] == QUOTE
             start, end = start + quoted, end - quoted
@@ -67,59 +63,86 @@ class Records(NamedTuple):
 def records(data: bytes, shape: Shape) -> Records | None:
     """The records of a block that ends with one; None where its quotes are not as RFC 4180 has them."""
     array = np.frombuffer(data, np.uint8)
-    separator = np.empty(len(array), dtype=bool)
-    for part in _parts(len(array)):
-        np.equal(array[part], shape.delimiter, out=separator[part])
-        separator[part] |= array[part] == shape.newline
-    if b'"' in data:
-        quote = array == QUOTE
-        if not _regular(array, quote, separator, shape.newline):
+    if b'"' not in data:
+        return _records(data, shape, _places(array, shape.newline), None)
+    separator = (array == shape.newline) | (array == shape.delimiter)
+    quote = array == QUOTE
+    if not _regular(array, quote, separator, shape.newline):
+        return None
+    separator &= ~np.bitwise_xor.accumulate(quote)
+    ends = np.flatnonzero(separator)
+    return _records(data, shape, ends[array[ends] == shape.newline], separator)
+
+
+def _places(array: Array, byte: int) -> Array:
+    """Where the byte stands, found in parts that stay in the processor's cache."""
+    parts = [np.flatnonzero(array[at : at + NEAR] == byte) + at for at in range(0, len(array), NEAR)]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.intp)
+
+
+def _records(data: bytes, shape: Shape, newlines: Array, separator: Array | None) -> Records:
+    end = newlines + 1
+    if len(data) and (not len(end) or end[-1] != len(data)):
+        end = np.append(end, len(data))
+    start = np.append(0, end[:-1])[: len(end)]
+    if len(end) and int((end - start).min()) < 3:  # perhaps without anything but the line end
+        array = np.frombuffer(data, np.uint8)
+        short = end - start
+        second = (array[start] == CR) & (array[end - 1] == shape.newline) & (short == 2)
+        kept = ~(second | ((array[start] == shape.newline) & (short == 1)))
+        start, end = start[kept], end[kept]
+    return Records(data, shape, start, end, separator)
+
+
+def _near_cell(found: Records, array: Array, column: int) -> tuple[Array, Array] | None:
+    """The cell where it lies in the first bytes of every record without quotes; None where one is longer.
+
+    The places of the delimiters are bits of one word for each record, so that no other cell is looked at.
+    """
+    if len(array) < REACH:
+        return None
+    windows = np.ndarray((len(array) - REACH + 1,), f"V{REACH}", array, strides=(1,))
+    starts, ends = np.empty_like(found.start), np.empty_like(found.end)
+    for row in range(0, len(starts), NEAR // REACH):
+        part = slice(row, row + NEAR // REACH)
+        first, last = found.start[part], found.end[part]
+        begin = np.minimum(first, len(windows) - 1)
+        text = windows[begin].view(np.uint8)
+        bits = np.packbits(text == found.shape.delimiter, bitorder="little").view("<u8")
+        bits >>= (first - begin).astype(np.uint64)
+        length = last - first
+        bits &= ~np.uint64(0) >> (REACH - np.minimum(length, REACH)).astype(np.uint64)
+        start = np.zeros(len(bits), dtype=np.intp)
+        for _ in range(column):
+            start = np.where(bits != 0, np.bitwise_count(bits ^ (bits - np.uint64(1))), length)
+            bits &= bits - np.uint64(1)
+        if ((bits == 0) & (length > REACH)).any():
             return None
-        separator &= ~np.bitwise_xor.accumulate(quote)
-    ends = [np.flatnonzero(separator[part]) + part.start for part in _parts(len(array))]
-    return _records(data, np.concatenate([[-1], *ends]), separator, shape.newline)
+        line_end = length - (array[last - 1] == found.shape.newline)
+        end = np.where(bits != 0, np.bitwise_count(bits ^ (bits - np.uint64(1))) - np.intp(1), line_end)
+        starts[part], ends[part] = first + np.minimum(start, end), first + end
+    return starts, ends
 
 
-def _parts(size: int) -> Iterable[slice]:
-    return (slice(at, min(at + NEAR, size)) for at in range(0, size, NEAR))
+def _far_cell(found: Records, array: Array, column: int) -> tuple[Array, Array]:
+    """The same by way of every cell of the block."""
+    cells = _cells(found, array)
+    present = cells.cells > column
+    place = np.where(present, cells.first + column, cells.first)
+    start = cells.ends[place] + 1
+    return start, np.where(present, cells.ends[place + 1], start)
 
 
-def _records(data: bytes, ends: Array, separator: Array, newline: int) -> Records:
-    array = np.frombuffer(data, np.uint8)
-    if len(data) and (len(ends) == 1 or ends[-1] != len(data) - 1 or data[-1] != newline):
-        ends = np.append(ends, len(data))
-    width = _width(data, ends, newline)
-    if width:
-        first = np.arange(0, len(ends) - 1, width)
-        return Records(data, ends, first, np.full(len(first), width), width, separator)
-    closing = array[np.minimum(ends[1:], len(data) - 1)] == newline
-    if len(closing):
-        closing[-1] = True
-    last = np.flatnonzero(closing)
-    first = np.append(0, last[:-1] + 1)[: len(last)]
-    cells = last - first + 1
-    # Empty lines are no records.
-    start, end = ends[first] + 1, ends[last + 1]
-    returns = (
-        (end - start == 1) & (array[np.minimum(start, len(data) - 1)] == CR) if len(data) else end == start
-    )
-    kept = (cells > 1) | ((end != start) & ~returns)
-    return Records(data, ends, first[kept], cells[kept], 0, separator)
-
-
-def _width(data: bytes, ends: Array, newline: int) -> int:
-    """The cells of each record where all have as many as the first, and more than one; else 0."""
-    array = np.frombuffer(data, np.uint8)
-    few = array[np.minimum(ends[1:1000], len(data) - 1)] == newline if len(data) else array
-    width = int(np.argmax(few)) + 1 if few.any() else 0
-    if width < 2 or (len(ends) - 1) % width:
-        return 0
-    last = ends[width::width]
-    if last[-1] == len(data) or not (array[last] == newline).all():
-        return 0
-    inside = array[ends[1:]] == newline if b'"' in data else None
-    count = int(np.count_nonzero(inside)) if inside is not None else data.count(bytes([newline]))
-    return width if count == len(last) else 0
+def _cells(found: Records, array: Array) -> Cells:
+    separator = found.separator
+    if separator is None:
+        separator = (array == found.shape.newline) | (array == found.shape.delimiter)
+    ends = np.flatnonzero(separator)
+    if len(found.end) and not (len(ends) and ends[-1] == found.end[-1] - 1):
+        ends = np.append(ends, found.end[-1])
+    first = np.searchsorted(ends, found.start)
+    last = np.searchsorted(ends, found.end - 1)
+    return Cells(np.append(-1, ends), first, last - first + 1)
 
 
 def _regular(array: Array, quote: Array, separator: Array, newline: int) -> bool:
@@ -207,6 +230,7 @@ class Reader:
             if data[end] == self._shape.newline:
                 used, whole = place, len(ends)
         separator = np.zeros(used, dtype=bool)
-        separator[ends[:whole]] = True
-        places = np.array([-1, *ends[:whole]], dtype=np.int64)
-        return _records(data[:used], places, separator, self._shape.newline), used
+        places = np.array(ends[:whole], dtype=np.intp)
+        separator[places] = True
+        newlines = places[np.frombuffer(data, np.uint8)[places] == self._shape.newline]
+        return _records(data[:used], self._shape, newlines, separator), used

@@ -146,7 +146,7 @@ class _Work:
         """The lines of each parcel, in the order of the file."""
         parcel = self._outcomes.file_numbers()[outcomes]
         order = np.argsort(parcel, kind="stable")
-        start, end = (places[order] for places in found.lines())
+        start, end = found.start[order], found.end[order]
         rows = np.bincount(parcel)
         nobody = int(rows[0]) if len(rows) else 0
         if nobody:

@@ -125,7 +125,7 @@ def file_of(outcome: Outcome) -> str:
 
 def outcomes_of(found: Records, where: Columns, known: Outcomes) -> Array:
     """The number of the outcome of each record."""
-    result = np.full(len(found.first), known.missing, dtype=np.int32)
+    result = np.full(len(found.start), known.missing, dtype=np.int32)
     rows = np.arange(len(result))  # those that no column before has decided
     for column, kind in where.columns:
         start, end = found.cell(column)
