@@ -7,7 +7,7 @@ import numpy as np
 from pocdir.routing.rules.registry_layers import Array
 
 WIDTH = 16  # bytes looked at: the longest address, 255.255.255.255, and what ends it
-ROWS = 1 << 15  # at once, so that all arrays stay in the processor's cache
+ROWS = 1 << 13  # at once, so that all arrays stay in the processor's cache
 DOT, ZERO, NO_SHAPE = 46, 48, 81
 
 
@@ -56,13 +56,13 @@ def _parse(text: Array, length: Array) -> tuple[Array, Array]:
     zeros = _bits(text == ZERO)
     begins = dots << np.uint16(1) | np.uint16(1)
     octal = zeros & begins & (digits >> np.uint16(1))  # a leading zero: octal to some, decimal to others
-    shape = SHAPES[dots | (inside + np.uint16(1))]
+    shape = SHAPES.take(dots | (inside + np.uint16(1))).astype(np.intp)
     values = _values(np.ascontiguousarray(digit.T)).ravel()
     rows = np.arange(len(text))
     number = np.zeros(len(text), dtype=np.uint32)
     found = ((dots | digits) == inside) & (octal == 0) & (shape != NO_SHAPE)
     for ends in OCTET_ENDS:
-        octet = values[ends[shape] * len(text) + rows]
+        octet = values.take(ends.take(shape) * len(text) + rows)
         found &= octet < 256
         number = number << np.uint32(8) | octet
     return number, found

@@ -14,7 +14,7 @@ from pocdir.routing.rules.reports.layout import LONGEST_LINE
 
 BLOCK = 4 << 20  # bytes read at once
 REACH = 64  # bytes of a record in which the cell asked for mostly lies
-NEAR = 1 << 18  # bytes looked at in one go, so that they stay in the processor's cache
+NEAR = 1 << 17  # bytes looked at in one go, so that they stay in the processor's cache
 QUOTE, CR = 34, 13
 
 
@@ -45,12 +45,18 @@ class Records:
     start: Array
     end: Array
     separator: Array | None
+    every: Cells | None = None  # made when somebody needs it
 
-    def cell(self, column: int) -> tuple[Array, Array]:
-        """Where the cell of that column begins and ends, quotes and line end left out; empty where there is none."""
+    def cell(self, column: int, rows: Array) -> tuple[Array, Array]:
+        """Where the cell of that column begins and ends in these records, quotes and line end left out.
+
+        Empty where there is none.
+        """
         array = np.frombuffer(self.data, np.uint8)
-        near = _near_cell(self, array, column) if self.separator is None else None
-        start, end = near or _far_cell(self, array, column)
+        near = None
+        if self.separator is None:
+            near = _near_cell(array, self.shape, self.start[rows], self.end[rows], column)
+        start, end = near or _far_cell(self, array, column, rows)
         if b"\r" in self.data:
             end = end - ((array[np.maximum(end - 1, 0)] == CR) & (end > start))
         if self.separator is not None:
@@ -94,7 +100,9 @@ def _records(data: bytes, shape: Shape, newlines: Array, separator: Array | None
     return Records(data, shape, start, end, separator)
 
 
-def _near_cell(found: Records, array: Array, column: int) -> tuple[Array, Array] | None:
+def _near_cell(
+    array: Array, shape: Shape, start: Array, end: Array, column: int
+) -> tuple[Array, Array] | None:
     """The cell where it lies in the first bytes of every record without quotes; None where one is longer.
 
     The places of the delimiters are bits of one word for each record, so that no other cell is looked at.
@@ -102,38 +110,38 @@ def _near_cell(found: Records, array: Array, column: int) -> tuple[Array, Array]
     if len(array) < REACH:
         return None
     windows = np.ndarray((len(array) - REACH + 1,), f"V{REACH}", array, strides=(1,))
-    starts, ends = np.empty_like(found.start), np.empty_like(found.end)
+    starts, ends = np.empty_like(start), np.empty_like(end)
     for row in range(0, len(starts), NEAR // REACH):
         part = slice(row, row + NEAR // REACH)
-        first, last = found.start[part], found.end[part]
+        first, last = start[part], end[part]
         begin = np.minimum(first, len(windows) - 1)
         text = windows[begin].view(np.uint8)
-        bits = np.packbits(text == found.shape.delimiter, bitorder="little").view("<u8")
+        bits = np.packbits(text == shape.delimiter, bitorder="little").view("<u8")
         bits >>= (first - begin).astype(np.uint64)
         length = last - first
         bits &= ~np.uint64(0) >> (REACH - np.minimum(length, REACH)).astype(np.uint64)
-        start = np.zeros(len(bits), dtype=np.intp)
+        opens = np.zeros(len(bits), dtype=np.intp)
         for _ in range(column):
-            start = np.where(bits != 0, np.bitwise_count(bits ^ (bits - np.uint64(1))), length)
+            opens = np.where(bits != 0, np.bitwise_count(bits ^ (bits - np.uint64(1))), length)
             bits &= bits - np.uint64(1)
         if ((bits == 0) & (length > REACH)).any():
             return None
-        line_end = length - (array[last - 1] == found.shape.newline)
-        end = np.where(bits != 0, np.bitwise_count(bits ^ (bits - np.uint64(1))) - np.intp(1), line_end)
-        starts[part], ends[part] = first + np.minimum(start, end), first + end
+        line_end = length - (array[last - 1] == shape.newline)
+        closes = np.where(bits != 0, np.bitwise_count(bits ^ (bits - np.uint64(1))) - np.intp(1), line_end)
+        starts[part], ends[part] = first + np.minimum(opens, closes), first + closes
     return starts, ends
 
 
-def _far_cell(found: Records, array: Array, column: int) -> tuple[Array, Array]:
+def _far_cell(found: Records, array: Array, column: int, rows: Array) -> tuple[Array, Array]:
     """The same by way of every cell of the block."""
-    cells = _cells(found, array)
-    present = cells.cells > column
-    place = np.where(present, cells.first + column, cells.first)
-    start = cells.ends[place] + 1
-    return start, np.where(present, cells.ends[place + 1], start)
+    found.every = every = found.every or _every(found, array)
+    first, present = every.first[rows], every.cells[rows] > column
+    place = np.where(present, first + column, first)
+    start = every.ends[place] + 1
+    return start, np.where(present, every.ends[place + 1], start)
 
 
-def _cells(found: Records, array: Array) -> Cells:
+def _every(found: Records, array: Array) -> Cells:
     separator = found.separator
     if separator is None:
         separator = (array == found.shape.newline) | (array == found.shape.delimiter)

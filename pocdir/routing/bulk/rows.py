@@ -128,9 +128,7 @@ def outcomes_of(found: Records, where: Columns, known: Outcomes) -> Array:
     result = np.full(len(found.start), known.missing, dtype=np.int32)
     rows = np.arange(len(result))  # those that no column before has decided
     for column, kind in where.columns:
-        start, end = found.cell(column)
-        if len(rows) < len(result):
-            start, end = start[rows], end[rows]
+        start, end = found.cell(column, rows)
         if kind in WITH_ADDRESSES:
             numbers, plain = ipv4.parse(np.frombuffer(found.data, np.uint8), start, end)
             result[rows[plain]] = known.decisions.v4.of(numbers[plain])
