@@ -1,4 +1,8 @@
-"""Whom to tell: the cases that have to come out right."""
+"""Whom to tell: the cases T1 to T7 that have to come out right.
+
+T8, a mixed file of 10,000 rows, stands with the tests of files (tests/routing/test_bulk*.py); T9, poisoned
+imports, with the directory's (tests/directory/test_quarantine*.py, test_actions_import.py).
+"""
 
 from __future__ import annotations
 
@@ -141,6 +145,20 @@ def test_t3_a_code_without_a_team_is_said_and_neutral_alternatives_are_named() -
     assert slugs(answer) == ["region", "first"]
     assert [contact.role for contact in answer.contacts] == ["to", "fallback"]
     assert answer.notes == ("no national PoC known for AF", "neutral alternatives: REGION, World Desk")
+
+
+def test_t3_coordinators_are_named_where_nobody_answers_for_the_code() -> None:
+    known = directory(
+        team("center", kind="coordinator", name="The Center"),
+        team("gone", kind="coordinator", state="bouncing"),
+        team("other", kind="coordinator", country="DE"),
+    )
+    assert ask("AF", known).notes == (
+        "no national PoC known for AF",
+        "neutral alternatives: The Center, OTHER",
+    )
+    without = ask("AF", known, exclude_countries=frozenset({"DE"}), exclude_teams=frozenset({"center"}))
+    assert without.notes == ("no national PoC known for AF",)
 
 
 def test_t3_nobody_at_all_is_no_contact() -> None:

@@ -67,13 +67,9 @@ def _rank(candidate: Candidate, places: Mapping[str, int], purpose: str) -> tupl
 def _obstacle(candidate: Candidate, wish: Wish) -> Phrase | None:
     """Why this candidate may not be written to, None when it may."""
     team = candidate.desk.team
-    if team.slug in wish.exclude_teams:
-        return Phrase("excluded by the asker: this team")
-    if team.country in wish.exclude_countries:
-        return Phrase("excluded by the asker: host country %(code)s", code=team.country or "")
-    host = host_of(team)
-    if host in wish.exclude_hosts:
-        return Phrase("excluded by the asker: hosted by %(kind)s", kind=host or "")
+    excluded = _excluded(team, wish)
+    if excluded:
+        return excluded
     kind = wish.kind_of_report
     if kind and not {kind, kind.partition("/")[0]}.isdisjoint(team.opt_outs):
         return Phrase("opted out of reports on %(kind)s", kind=kind)
@@ -85,6 +81,27 @@ def _obstacle(candidate: Candidate, wish: Wish) -> Phrase | None:
     if candidate.valid_from > wish.today:
         return Phrase("not valid before %(day)s", day=candidate.valid_from)
     return None
+
+
+def _excluded(team: Team, wish: Wish) -> Phrase | None:
+    """Whether the asker does not want to write to this team, and why."""
+    if team.slug in wish.exclude_teams:
+        return Phrase("excluded by the asker: this team")
+    if team.country in wish.exclude_countries:
+        return Phrase("excluded by the asker: host country %(code)s", code=team.country or "")
+    host = host_of(team)
+    if host in wish.exclude_hosts:
+        return Phrase("excluded by the asker: hosted by %(kind)s", kind=host or "")
+    return None
+
+
+def alternatives(index: Index, wish: Wish) -> list[Team]:
+    """Coordinators who can be written to where nobody else is known, but not those excluded; by slug."""
+    return [
+        desk.team
+        for desk in index.coordinators
+        if desk.reach[wish.purpose].channel and _excluded(desk.team, wish) is None
+    ]
 
 
 def host_of(team: Team) -> str | None:
@@ -164,6 +181,7 @@ def _about_countries(index: Index, countries: tuple[str, ...], chosen: Chosen, w
             for pairs in chosen.values()
             if any(candidate.place in ("coordinator", "global") for candidate, _ in pairs)
         ]
+        neutral = neutral or [team.name for team in alternatives(index, wish)]
         if neutral:
             notes.append(Phrase("neutral alternatives: %(teams)s", teams=", ".join(neutral)))
     return notes

@@ -160,6 +160,7 @@ class Index:
     merged: Mapping[str, str] = field(
         default_factory=dict
     )  # the slug of an entry -> that of the team it is part of
+    coordinators: tuple[Desk, ...] = ()  # teams of that kind, by slug: who takes reports for others
     notes: tuple[Phrase, ...] = ()  # what every answer says, such as the day of the directory
     decisions: dict[Any, Any] = field(default_factory=dict)  # resolve()'s memory; forgotten with the index
 
@@ -197,6 +198,7 @@ class Index:
             tuple(found["global"]),
             _by_value(row for row in regions if row.national),
             MappingProxyType({slug: into for slug, (into, _) in directory.merged.items()}),
+            tuple(desk for _, desk in sorted(desks.items()) if desk.team.kind == "coordinator"),
         )
 
     def desk(self, slug: str) -> Desk | None:

@@ -16,8 +16,9 @@ from pocdir.outreach.queries import notifications as outreach
 from pocdir.outreach.queries import told
 from pocdir.outreach.rules import letter as letters
 from pocdir.routing.queries import index, question
+from pocdir.routing.rules.decide import alternatives
 from pocdir.routing.rules.index import Index
-from pocdir.site.queries.lookup import alternatives, looked_up, sectors, totals
+from pocdir.site.queries.lookup import looked_up, sectors, totals
 from pocdir.site.queries.responsiveness import with_responsiveness
 from pocdir.web.forms import Form
 
@@ -71,7 +72,9 @@ def lookup() -> Any:
             exclude_country=_several("exclude_country"),
             exclude_host=hosts,
         )
-        others = [{"team": {"slug": team.slug, "name": team.name}} for team in alternatives(known, asked)]
+        others = [
+            {"team": {"slug": team.slug, "name": team.name}} for team in alternatives(known, asked.wish)
+        ]
         for line in lines:
             try:
                 answers.append(looked_up(known, line, asked))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pocdir.directory.rules.record import Team
-from pocdir.routing.rules.decide import host_of
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import Question, answered
 from pocdir.routing.rules.resolver import answer_json
@@ -14,22 +12,6 @@ from pocdir.routing.rules.resolver import answer_json
 def looked_up(index: Index, text: str, asked: Question) -> dict[str, Any]:
     """The answer in its published shape; raises Invalid `indicator_invalid` at `q`."""
     return answer_json(answered(index, text, asked))
-
-
-def alternatives(index: Index, asked: Question) -> list[Team]:
-    """Coordinators who can be written to where nobody else is known, but not those excluded; by slug."""
-    wish = asked.wish
-    found = []
-    for slug, desk in sorted(index.desks.items()):
-        team = desk.team
-        excluded = (
-            slug in wish.exclude_teams
-            or team.country in wish.exclude_countries
-            or host_of(team) in wish.exclude_hosts
-        )
-        if team.kind == "coordinator" and desk.reach[wish.purpose].channel and not excluded:
-            found.append(team)
-    return found
 
 
 def sectors(index: Index) -> list[str]:
