@@ -11,10 +11,13 @@ from sqlalchemy import select
 
 from pocdir.db import db, transaction
 from pocdir.directory import queries
-from pocdir.directory.checks import actions
+from pocdir.directory.checks import actions, jobs
+from pocdir.directory.checks import queries as checks
 from pocdir.directory.checks.letters import link_token, post
 from pocdir.directory.checks.models import Check
+from pocdir.directory.merging.actions import merge
 from pocdir.directory.models import Address
+from pocdir.directory.office import office
 from pocdir.ledger.queries import events_of_team
 from pocdir.mail.models import Mail
 from tests.accounts import made as people
@@ -109,6 +112,36 @@ def test_a_test_is_answered_with_who_has_it(client, test_link):
 def test_a_level_that_is_none_is_refused(client, test_link):
     page = client.post(test_link, data={"action": "reached", "confirmed": "yes", "level": "9"})
     assert page.status_code == 422
+
+
+def test_a_letter_that_asks_for_a_confirmation_is_not_answered_as_a_test(client, link):
+    page = client.post(link, data={"action": "reached", "confirmed": "yes", "level": "5"})
+    assert page.status_code == 422
+    db.session.rollback()
+    assert db.session.scalars(select(Address.reachability)).one() is None
+
+
+@pytest.mark.parametrize("kind", ["ping", "confirmation"])
+def test_a_link_lives_on_when_its_entry_becomes_part_of_another(client, app, kind):
+    made.imported(
+        made.file(made.team_json(kind="academic"), made.team_json("whole", channels=[], kind="academic"))
+    )
+    path = f"/r/entry/{link_token(asked(kind))}"
+    with time_machine.travel(NOW + DAY, tick=False):
+        with transaction() as session:
+            merge(
+                session, slug="cert-example", into="whole", reason="one", office=office(), now=NOW + DAY,
+                actor="operator",
+            )  # fmt: skip
+        jobs.keep_true(NOW + DAY)
+        assert client.get(path).status_code == 200
+        said = {"action": "reached", "level": "4"} if kind == "ping" else {"action": "confirm"}
+        said["revision"] = str(queries.entry("whole").team.revision)
+        assert client.post(path, data=said | {"confirmed": "yes"}).status_code == 200
+    db.session.rollback()
+    assert db.session.scalars(select(Address.state)).one() == "verified"
+    assert (confirmed_at() is None) == (kind == "ping")
+    assert not checks.under_way()
 
 
 def test_a_team_declines_tests_and_takes_it_back(client, test_link):

@@ -119,7 +119,7 @@ def note_sent(session: Session, mail: Mail, *, now: dt.datetime) -> None:
 
 def close_what_ended(session: Session, check: Check, *, in_use: bool, now: dt.datetime) -> bool:
     """Close a check whose days are over, whose mail bounces, or whose team or address (not `in_use`) is gone."""
-    team, address = check.team, check.address
+    team, address = whole_of(check, session), check.address
     if team.retired_at is not None or not in_use:
         result = rules.ENDED
     elif address.state in ("bouncing", "withdrawn"):
@@ -164,9 +164,14 @@ def addressed(session: Session | None, token: str, *, secret: bytes, now: dt.dat
         raise unknown()
     address = check.address
     prove(secret, token, kind=address.kind, value=address.value, version=address.version, now=now)
-    if check.team.retired_at is not None or not is_in_use(check):
+    if whole_of(check, session).retired_at is not None or not is_in_use(check):
         raise unknown()
     return check
+
+
+def whole_of(check: Check, session: Session | None = None) -> Team:
+    """The team that was asked, as it stands: the one that its entry was merged into since."""
+    return queries.team_by_slug(check.team.slug, session)
 
 
 def confirm(
@@ -192,6 +197,7 @@ def confirm(
     """
     lock_directory(session, now=now)
     team = queries.team_by_slug(slug, session, lock=True)
+    slug = team.slug
     once = ("check:" + check.ref, f"confirmed:{team.revision}") if check else (None, None)
     if check and (before := event_by_key(once[0] or "", once[1] or "", session)):
         return before
@@ -222,7 +228,7 @@ def confirm(
     for each in {it.id: it for it in (check, *asked) if it}.values():
         _close(each, rules.CONFIRMED, now)
         each.level = max(each.level or 0, PERSON)
-    _withdraw_letters(session, slug, now)
+    _withdraw_letters(session, team, now)
     bump_version(session, now=now)
     return event
 
@@ -230,8 +236,11 @@ def confirm(
 def answer_test(session: Session, check: Check, *, level: int, now: dt.datetime) -> Event:
     """A person answers a reachability test through its link; the same answer again is the same event.
 
-    `level` is that of the ladder which the person names (LEVELS); raises Invalid `payload_invalid`.
+    `level` is that of the ladder which the person names (LEVELS); raises Invalid `payload_invalid`, and
+    `action_unknown` where no test was asked for: what asks for a confirmation is answered by confirming.
     """
+    if check.kind != rules.PING:
+        raise Invalid("action_unknown", "this letter asks for a confirmation, not for a test", where="action")
     if level not in LEVELS:
         raise Invalid("payload_invalid", "3, 4 or 5 is right", where="level")
     scope, key = f"check:{check.ref}", f"answered:{level}"
@@ -255,7 +264,7 @@ def answer_test(session: Session, check: Check, *, level: int, now: dt.datetime)
     check.level, check.settled_at = level, None
     said = f"answered a test on {now:%Y-%m-%d}"
     _move(session, check.address, states.CONFIRMED, said, now, TEAM, "team", level=level)
-    _withdraw_letters(session, check.team.slug, now)
+    _withdraw_letters(session, whole_of(check, session), now)
     return event
 
 
@@ -323,12 +332,13 @@ def _queue(
     )
 
 
-def _withdraw_letters(session: Session, slug: str, now: dt.datetime) -> None:
+def _withdraw_letters(session: Session, team: Team, now: dt.datetime) -> None:
     """What is still in the outbox has its answer already."""
-    kinds = (*rules.KINDS, *rules.REMINDER.values())
-    for mail in letters.written_to(session, team=slug, kinds=kinds, since=now - rules.UNSENT_BY * 4):
-        if mail.state == "queued":
-            outbox.withdraw(session, ref=mail.ref, now=now, actor=SERVICE, reason="answered already")
+    kinds, since = (*rules.KINDS, *rules.REMINDER.values()), now - rules.UNSENT_BY * 4
+    for slug in checks.slugs_of(team.id):
+        for mail in letters.written_to(session, team=slug, kinds=kinds, since=since):
+            if mail.state == "queued":
+                outbox.withdraw(session, ref=mail.ref, now=now, actor=SERVICE, reason="answered already")
 
 
 def _close(check: Check, result: str, now: dt.datetime) -> None:
@@ -349,8 +359,8 @@ def _address(session: Session, kind: str, value: str) -> Address:
 
 def is_in_use(check: Check) -> bool:
     """Whether the address that was asked is one of the team's own still."""
-    address = check.address
-    return (check.team_id, address.kind, address.value) in checks.in_use([check.team_id])
+    address, team_id = check.address, check.team.merged_into_id or check.team_id
+    return (team_id, address.kind, address.value) in checks.in_use([team_id])
 
 
 def _move(

@@ -66,10 +66,10 @@ def _go_on(now: dt.datetime) -> int:
     done = 0
     with transaction() as session:
         asked, ended = queries.under_way(session), queries.unsettled(session)
-        used = queries.in_use({check.team_id for check in (*asked, *ended)})
+        used = queries.in_use({_whole(check) for check in (*asked, *ended)})
 
         def in_use(check: Check) -> bool:
-            return (check.team_id, check.address.kind, check.address.value) in used
+            return (_whole(check), check.address.kind, check.address.value) in used
 
         for check in asked:
             if actions.close_what_ended(session, check, in_use=in_use(check), now=now):
@@ -81,6 +81,10 @@ def _go_on(now: dt.datetime) -> int:
         for check in ended:
             done += actions.settle(session, check, in_use=in_use(check), now=now)
     return done
+
+
+def _whole(check: Check) -> int:
+    return check.team.merged_into_id or check.team_id
 
 
 def _ask(kind: str, slugs: list[str], now: dt.datetime) -> int:

@@ -137,7 +137,7 @@ def under_way(session: Session | None = None, *, team_id: int | None = None) -> 
     """Checks that are not closed, oldest first."""
     statement = _WHOLE.where(Check.closed_at.is_(None)).order_by(Check.id)
     if team_id is not None:
-        statement = statement.where(Check.team_id == team_id)
+        statement = statement.where(Check.team_id.in_(entries_of(team_id)))
     return (session or db.session()).scalars(statement).all()
 
 
@@ -167,7 +167,8 @@ def check_by_ref(ref: str, session: Session | None = None, *, lock: bool = False
 
 def of_team(team_id: int, limit: int = 10) -> Sequence[Check]:
     """The last checks of a team, newest first: for the team itself and stewards."""
-    statement = select(Check).where(Check.team_id == team_id).order_by(Check.id.desc()).limit(limit)
+    ours = Check.team_id.in_(entries_of(team_id))
+    statement = select(Check).where(ours).order_by(Check.id.desc()).limit(limit)
     return db.session().scalars(statement).all()
 
 
