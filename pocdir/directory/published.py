@@ -76,11 +76,11 @@ def certbund_bytes(held: Published) -> bytes:
 
 
 def dump_bytes(held: Published) -> bytes:
-    """The signed dump: every team, leads too (their confidence says so), with channels for the public alone."""
+    """The signed dump: every team, leads too (their confidence says so), with living channels for the public alone."""
 
     def make() -> bytes:
         settings: Settings = current_app.extensions["pocdir"]
-        whole = queries.exported_with_dates(audiences=PUBLIC)
+        whole = queries.exported_with_dates(audiences=PUBLIC, passes=_living)
         said = pocdir_json.whole(whole.teams, whole.as_of)
         key = signing_key(settings.data)
         return dump.write(said, version=held.version, name=key_name(settings), key=key)
@@ -143,6 +143,11 @@ def _usable(held: Published) -> Exported:
         return Exported(teams, max((whole.dates[it["slug"]] for it in teams), default=""), whole.dates)
 
     return held.once("usable", make)
+
+
+def _living(it: Entry) -> Entry:
+    """Nobody writes to an address that bounces or was withdrawn; the shape has no word for it."""
+    return it._replace(channels=[row for row in it.channels if row.state not in rules.DEAD_STATES])
 
 
 def _certain(it: Entry) -> Entry:

@@ -82,13 +82,16 @@ def _checked(mail: str, where: str, faults: Faults) -> str | None:
 
 
 def write(teams: Iterable[Mapping[str, Any]]) -> bytes:
-    """A line for each country: its national teams by rank, each with its first address for incidents."""
+    """A line for each country: its national teams by rank, each with its first address for incidents.
+
+    The signs that divide a line, a comma among them, are blanks in a name: who reads the list cuts it there.
+    """
     found: dict[str, list[tuple[int, str, str]]] = {}
     for team in teams:
         mails = contacts_for(team, "email", "incident")
         for row in team["responsibilities"] if mails else ():
             if (row["key"], row["role"]) == ("country", "national"):
-                name = " ".join(re.sub(r"[<>|]", " ", team["name"]).split())
+                name = " ".join(re.sub(r"[<>|,]", " ", team["name"]).split())
                 found.setdefault(row["value"], []).append((row["rank"], team["slug"], f"{name} <{mails[0]}>"))
     lines = (
         f"{code}|{','.join(text for _, _, text in sorted(rows))}\n" for code, rows in sorted(found.items())
