@@ -117,12 +117,33 @@ def test_a_national_teams_key_waits_on_the_page_until_others_agree(client, stewa
     assert row.state == "proposed"
     assert keys.key().fingerprint not in client.get(PAGE).text
     data = {"csrf_token": csrf(steward)}
-    assert steward.post(f"{PAGE}/{row.ref}/approve", data=data).status_code == 409
+    agree = f"{PAGE}/{row.ref}/approve"
+    assert "0 of 1 stewards have agreed" in other.get(PAGE).text and agree in other.get(PAGE).text
+    assert "You brought it" in steward.get(PAGE).text and agree not in steward.get(PAGE).text
+    assert steward.post(agree, data=data).status_code == 409
     data = {"csrf_token": csrf(other)}
     assert other.post(f"{PAGE}/{row.ref}/approve", data=data).status_code == 302
-    assert "If nobody refuses it" in other.get(PAGE).text
+    page = other.get(PAGE).text
+    assert "If nobody refuses it" in page and "not before" in page
+    assert "You have agreed to it" in page and agree not in page
     assert other.post(f"{PAGE}/{row.ref}/refuse", data=data).status_code == 302
     assert people.one(TeamKey).state == "refused"
+
+
+def test_the_page_counts_two_stewards_where_two_others_have_to_agree(app, steward, other):
+    people.person("third@example.org", now=LATER, site_role="steward")
+    made.team()
+    bring(steward, keys.key().text)
+    assert (
+        "0 of 2 stewards have agreed, besides whoever brought it. 2 more have to agree."
+        in other.get(PAGE).text
+    )
+    data = {"csrf_token": csrf(other)}
+    other.post(f"{PAGE}/{people.one(TeamKey).ref}/approve", data=data)
+    assert (
+        "1 of 2 stewards have agreed, besides whoever brought it. 1 more has to agree."
+        in other.get(PAGE).text
+    )
 
 
 def test_a_key_of_another_team_is_not_found(steward):

@@ -111,11 +111,21 @@ def _page(slug: str, typed: Form) -> str:
         form=typed,
         emails=mail_addresses(db.session(), team.id) if g.principal.may("key.manage") else [],
         standing=[it for it in found if it["state"] == rules.PINNED],
-        waiting=[it for it in found if it["state"] == rules.PROPOSED],
+        waiting=[_waits(it) for it in found if it["state"] == rules.PROPOSED],
         others=[it for it in found if it["state"] not in (rules.PINNED, rules.PROPOSED)],
         manages=g.principal.may("key.manage"),
-        me=g.principal.user_ref,
     )
+
+
+def _waits(it: dict[str, Any]) -> dict[str, Any]:
+    """A key that waits, with what is missing, and what the reader has to do with it."""
+    row, me = queries.key(it["ref"]), g.principal.user_ref
+    decision = queries.decision_of(row, db.session())
+    delayed = decision.needed.delay and not decision.is_due(clock.now())
+    return it | {
+        "eyes": decision.needed.eyes, "missing": decision.missing, "own": row.proposer == me,
+        "agreed": me in row.approvals, "not_before": decision.not_before if delayed else None,
+    }  # fmt: skip
 
 
 def _said(state: str) -> str:
