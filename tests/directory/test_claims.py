@@ -203,7 +203,8 @@ def test_a_new_person_comes_in_by_the_link_with_an_own_account(client: FlaskClie
     path = f"/claim/{token_in(letters()[0])}"
     assert "changes nothing" in client.get(path).text
     assert every(TeamContact) == []
-    typed = {"email": "anna@cert.example", "password": PASSWORD, "again": PASSWORD}
+    assert 'name="email" value="cert@cert.example"' in client.get(path).text
+    typed = {"email": "Cert@cert.example", "password": PASSWORD, "again": PASSWORD}
     answer = client.post(path, data=typed)
     assert (answer.status_code, answer.headers["Location"]) == (302, f"/teams/{slug}")
     assert "Propose a change" in client.get(f"/teams/{slug}").text
@@ -213,14 +214,25 @@ def test_a_new_person_comes_in_by_the_link_with_an_own_account(client: FlaskClie
 def test_a_short_password_or_an_account_that_is_there_is_refused_and_the_link_lives(
     client: FlaskClient, slug: str
 ) -> None:
-    person("anna@cert.example", now=NOW)
+    person("cert@cert.example", now=NOW)
     sent_from(client, slug)
     path = f"/claim/{token_in(letters()[0])}"
-    for email, password, status in (("x@cert.example", "short", 422), ("anna@cert.example", PASSWORD, 409)):
-        answer = client.post(path, data={"email": email, "password": password, "again": password})
-        assert answer.status_code == status
+    for password, status in (("short", 422), (PASSWORD, 409)):
+        typed = {"email": "cert@cert.example", "password": password, "again": password}
+        assert client.post(path, data=typed).status_code == status
     assert every(TeamContact) == []
     assert client.get(path).status_code == 200
+
+
+def test_no_account_is_made_under_an_address_that_the_link_does_not_prove(
+    client: FlaskClient, slug: str
+) -> None:
+    sent_from(client, slug)
+    path = f"/claim/{token_in(letters()[0])}"
+    for email in ("director@bund.example", HIDDEN):
+        answer = client.post(path, data={"email": email, "password": PASSWORD, "again": PASSWORD})
+        assert (answer.status_code, "bears the address" in answer.text) == (422, True)
+    assert every(User) == []
 
 
 def test_a_signed_in_person_says_yes_with_that_account(app: Flask, client: FlaskClient, slug: str) -> None:
@@ -235,6 +247,17 @@ def test_asking_too_often_is_slowed_down(client: FlaskClient, slug: str) -> None
         sent_from(client, slug)
     choice = rules.choice_of(office().secret, slug, HIDDEN)
     assert client.post(f"/teams/{slug}/claim", data={"address": choice}).status_code == 429
+    assert len(letters()) == 1
+
+
+def test_requests_that_send_no_letter_lock_nobody_out(app: Flask, client: FlaskClient, slug: str) -> None:
+    for number in range(12):
+        nonsense = {"address": "nonsense"} if number % 2 else {"signed": "nonsense"}
+        door = "/claim" if number % 2 else "/claim/key"
+        place = {"REMOTE_ADDR": f"192.0.2.{number}"}
+        answer = client.post(f"/teams/{slug}{door}", data=nonsense, environ_base=place)
+        assert answer.status_code == 422
+    sent_from(client, slug)
     assert len(letters()) == 1
 
 
@@ -311,7 +334,7 @@ def test_a_line_signed_by_the_pinned_key_lets_a_person_in_once(
     message = signed(key, line_on(client, slug))
     answer = client.post(f"/teams/{slug}/claim/key", data={"signed": message})
     assert answer.status_code == 302, answer.text
-    typed = {"email": "anna@cert.example", "password": PASSWORD, "again": PASSWORD}
+    typed = {"email": "cert@cert.example", "password": PASSWORD, "again": PASSWORD}
     assert client.post(answer.headers["Location"], data=typed).status_code == 302
     claimed = events_of_team(slug, types=["contact.claimed"])[0]
     assert claimed.payload["proof"] == "key"

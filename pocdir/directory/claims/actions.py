@@ -45,6 +45,12 @@ SERVICE = "service"
 _PROVES = frozenset({"unverified", "due", "in-check", "unresponsive"})  # who uses the link reads the address
 
 
+def is_new(session: Session, *, slug: str, choice: str, office: Office, now: dt.datetime) -> bool:
+    """Whether `ask` would send a letter now; raises as it does."""
+    address = _chosen(session, slug, choice, office)
+    return queries.asked_since(address.id, now - ONE_A_DAY, session) is None
+
+
 def ask(session: Session, *, slug: str, choice: str, office: Office, now: dt.datetime) -> bool:
     """Send a link to the address on record that `choice` stands for; False when one went there today already.
 
@@ -52,18 +58,7 @@ def ask(session: Session, *, slug: str, choice: str, office: Office, now: dt.dat
     `address_unknown`.
     """
     lock_directory(session, now=now)
-    team = directory.team_by_slug(slug, session)
-    value = next(
-        (
-            it["value"]
-            for it in queries.on_record(slug)
-            if choice_of(office.secret, slug, it["value"]) == choice
-        ),
-        None,
-    )
-    address = queries.address(value, session, lock=True) if value else None
-    if address is None:
-        raise Invalid("address_unknown", "choose one of the addresses on record", where="address")
+    team, address = directory.team_by_slug(slug, session), _chosen(session, slug, choice, office, lock=True)
     if queries.asked_since(address.id, now - ONE_A_DAY, session):
         return False
     claim = Claim(
@@ -137,6 +132,15 @@ def claimed(
     return claim
 
 
+def require_proven(claim: Claim, email: str) -> None:
+    """A new account bears an address of which the link shows that its holder reads it, and nobody else's.
+
+    Raises Invalid `address_unproven`.
+    """
+    if email.strip().lower() not in queries.proven_addresses(claim):
+        raise Invalid("address_unproven", "the account bears the address to which the link went")
+
+
 def prove(session: Session, *, token: str, user: User, office: Office, now: dt.datetime) -> Team:
     """The person who holds the link becomes the team's contact, once.
 
@@ -204,6 +208,16 @@ def release(
         team=slug,
         payload=payload,
     )
+
+
+def _chosen(session: Session, slug: str, choice: str, office: Office, *, lock: bool = False) -> Address:
+    """The address on record that `choice` stands for; raises Invalid `address_unknown`."""
+    on_record = (it["value"] for it in queries.on_record(slug))
+    value = next((it for it in on_record if choice_of(office.secret, slug, it) == choice), None)
+    address = queries.address(value, session, lock=lock) if value else None
+    if address is None:
+        raise Invalid("address_unknown", "choose one of the addresses on record", where="address")
+    return address
 
 
 def _bound(claim: Claim) -> Sequence[Any]:

@@ -13,7 +13,7 @@ from pocdir.accounts.guards import guard
 from pocdir.accounts.models import User
 from pocdir.accounts.queries import team_contacts
 from pocdir.core import clock
-from pocdir.core.errors import NotFound, Refusal
+from pocdir.core.errors import Invalid, NotFound, Refusal
 from pocdir.core.refs import new_ref
 from pocdir.db import db, transaction
 from pocdir.directory import queries as directory
@@ -47,16 +47,16 @@ def ask(slug: str) -> Any:
     team = directory.team_by_slug(slug)
     if not typed.valid:
         return _choose(slug, typed), 422
-    for limit, key in (
-        (BY_NETWORK, limits.network(request.remote_addr)),
-        (BY_TEAM, str(team.id)),
-        (IN_ALL, ""),
-    ):
-        limits.spend(limit, key, now)
+    limits.spend(BY_NETWORK, limits.network(request.remote_addr), now)
+    wanted = {"slug": slug, "choice": typed.data["address"], "office": office(), "now": now}
     try:
-        with transaction() as session:
-            is_new = actions.ask(session, slug=slug, choice=typed.data["address"], office=office(), now=now)
-    except Refusal as refusal:
+        is_new = actions.is_new(db.session(), **wanted)
+        if is_new:  # only letters count: who asks for none locks no team's staff out
+            limits.spend(BY_TEAM, str(team.id), now)
+            limits.spend(IN_ALL, "", now)
+            with transaction() as session:
+                is_new = actions.ask(session, **wanted)
+    except Invalid as refusal:
         typed.refuse(refusal)
         return _choose(slug, typed), refusal.status
     return render_template(
@@ -69,11 +69,9 @@ def ask(slug: str) -> Any:
 def ask_by_key(slug: str) -> Any:
     """The line of the page, signed by the team's pinned key, leads on at once."""
     now, typed = clock.now(), form(schemas.SignedLine(), request.form)
-    team = directory.team_by_slug(slug)
     if not typed.valid:
         return _choose(slug, typed), 422
-    for limit, key in ((BY_NETWORK, limits.network(request.remote_addr)), (BY_TEAM, str(team.id))):
-        limits.spend(limit, key, now)
+    limits.spend(BY_NETWORK, limits.network(request.remote_addr), now)
     here = office()
     try:
         fingerprint, text = signer(typed.data["signed"], list(queries.pinned(slug, now).values()))
@@ -100,7 +98,7 @@ def claim(token: str) -> str:
 def prove(token: str) -> Any:
     """The signed-in person, or the new one, becomes the team's contact."""
     now = clock.now()
-    actions.claimed(None, token, office=office(), now=now)
+    claim = actions.claimed(None, token, office=office(), now=now)
     if g.principal.kind == "user":
         try:
             with transaction() as session:
@@ -116,6 +114,7 @@ def prove(token: str) -> Any:
         return _claim(token, typed), 422
     email = typed.data["email"]
     try:
+        actions.require_proven(claim, email)
         hashed = sign_in.new_hash(typed.data["password"], email)
         with transaction() as session:
             user = accounts.create_user(session, email=email, now=now, actor="claim")
@@ -195,5 +194,6 @@ def _claim(token: str, typed: Form) -> str:
     claim = actions.claimed(None, token, office=office(), now=clock.now())
     address = claim.address.value if claim.address else None
     return render_template(
-        "directory/claim_link.html", token=token, team=claim.team, address=address, form=typed
-    )
+        "directory/claim_link.html", token=token, team=claim.team, address=address, form=typed,
+        proven=list(queries.proven_addresses(claim).values()),
+    )  # fmt: skip

@@ -48,6 +48,17 @@ def pinned(slug: str, now: dt.datetime, session: Session | None = None) -> dict[
     return {row.fingerprint: row.public for row in rows if not keys.usable(row, now)}
 
 
+def proven_addresses(claim: Claim) -> dict[str, str]:
+    """The mail addresses of which the claim's link shows that its holder reads them, by their lower-case spelling.
+
+    That to which it went, or those for which the key is pinned whose owner has signed.
+    """
+    if claim.address is not None:
+        return {claim.address.value.lower(): claim.address.value}
+    rows = keys.of_team(claim.team.slug, states=(PINNED,))
+    return {it.lower(): it for row in rows if row.fingerprint == claim.fingerprint for it in row.addresses}
+
+
 def address(value: str, session: Session, *, lock: bool = False) -> Address | None:
     """A mail address by its value."""
     statement = select(Address).where(Address.kind == "email", Address.value == value)
