@@ -1,9 +1,8 @@
-"""The one way in: a file, or a stream, as it came."""
+"""The one way in: a file or a stream as it came, of any format that is known."""
 
 from __future__ import annotations
 
 import datetime as dt
-import io
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,8 +11,7 @@ from pocdir.routing.bulk.kept import kept_decisions
 from pocdir.routing.bulk.route import Progress, route
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import Question
-from pocdir.routing.rules.reports.layout import HEAD
-from pocdir.routing.rules.reports.recognise import recognised
+from pocdir.routing.rules.reports.readable import readable
 
 
 def route_file(
@@ -29,19 +27,19 @@ def route_file(
 ) -> dict[str, Any]:
     """Route a file of any known format; with `out` write the parcels into that folder. Returns the manifest.
 
-    `data` is the service's own folder. Raises Invalid (`report_...`) and
-    Conflict `out_not_empty`.
+    `data` is the service's own folder; `progress` is called with the rows and the bytes so far. Raises Invalid
+    (`report_...`) and Conflict `out_not_empty`; then, and whatever else happens, nothing is left in `out`.
     """
+    name = source.name if isinstance(source, Path) else ""
     if isinstance(source, Path):
         try:
             source = source.open("rb")
         except OSError as error:
-            raise Invalid("report_unreadable", error.strerror or str(error), where=source.name) from error
+            raise Invalid("report_unreadable", error.strerror or str(error), where=name) from error
     with source:
-        head = source.read(HEAD)
-        layout = recognised(head, size=None if len(head) == HEAD else len(head))
+        layout, rows = readable(source, name=name)
         return route(
-            io.BufferedReader(_Again(head, source), HEAD),
+            rows,
             layout,
             index=index,
             asked=asked,
@@ -50,19 +48,3 @@ def route_file(
             raw=raw,
             progress=progress,
         )
-
-
-class _Again(io.RawIOBase):
-    """A stream from its first byte, of which the head was read already."""
-
-    def __init__(self, head: bytes, stream: BinaryIO) -> None:
-        self._head, self._stream = head, stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._head[: len(buffer)] or self._stream.read(len(buffer))
-        self._head = self._head[len(data) :]
-        buffer[: len(data)] = data
-        return len(data)
