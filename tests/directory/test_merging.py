@@ -201,6 +201,19 @@ def test_the_history_of_both_stands_on_one_page_and_tells_of_the_merge_once(two)
     assert [it["type"] for it in of_old] == ["team.split", "team.merged", "contact.changed"]
 
 
+def test_the_history_gives_the_reason_of_a_merge_to_stewards_alone_and_a_split_does_not_read_like_one(
+    two, app
+):
+    merge()
+    for audiences, reason in ((queries.EVERYBODY, "a call"), (queries.PUBLIC, None)):
+        entry = queries.entry("whole", audiences=audiences)
+        assert listings.happened(listings.latest("whole"), entry, audiences)[0]["reason"] == reason
+    assert "old</bdi> → <bdi" in app.test_client().get("/teams/whole").text
+    split(now=LATER + HOUR)
+    page = app.test_client().get("/teams/old").text
+    assert "old</bdi> | <bdi" in page
+
+
 @pytest.mark.parametrize(
     ("slug", "into", "kind", "code"),
     [

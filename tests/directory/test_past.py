@@ -193,7 +193,7 @@ def test_no_team_stands_above_itself(app):
     for slug, parent in (("c", "a"), ("b", "b")):
         before = queries.directory_version()
         with pytest.raises(Invalid) as refusal:
-            made.imported(made.file(made.team_json(slug, parent=parent)), source="a better one")
+            made.imported(made.file(made.team_json(slug, parent=parent, channels=[])), source="a better one")
         assert refusal.value.code == "parent_circle"
         assert queries.directory_version() == before
 
