@@ -117,12 +117,7 @@ def import_records(
     change = rules.diff(before, says)
     progress(f"compared {len(says)} rows with {len(before)} before")
     found = sort_out(
-        session,
-        teller=teller,
-        change=change,
-        before=before,
-        after=says,
-        placeholders=placeholders,
+        session, teller=teller, change=change, before=before, after=says, placeholders=placeholders
     )
     reasons = tuple(str(doubt) for doubt in found.doubts)
     if not apply:
@@ -138,14 +133,9 @@ def import_records(
     version = queries.directory_version()
     if found.applies:
         version = write(
-            session,
-            [Batch(source_id, source.source, origin, found.applies)],
-            now=now,
-            actor=actor,
-            claimed_by="steward",
-            note={"forced": list(reasons)} if force and reasons else None,
-            progress=progress,
-        )
+            session, [Batch(source_id, source.source, origin, found.applies)], now=now, actor=actor,
+            claimed_by="steward", note={"forced": list(reasons)} if force and reasons else None, progress=progress,
+        )  # fmt: skip
     status = "quarantined" if refs else "applied" if found.applies else "unchanged"
     return ImportResult(status, source.source, change, reasons, version, refs, found.refused, found.applies)
 
