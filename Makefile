@@ -35,7 +35,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.test
+bench: $(VENV)/.bench
 	$(CLEAN) $(BIN)/python -m bench
 
 pictures: $(VENV)/.test
@@ -65,6 +65,10 @@ $(VENV)/.run: setup.cfg pyproject.toml | $(BIN)/python
 $(VENV)/.test: setup.cfg pyproject.toml | $(BIN)/python
 	$(call install,-e '.[test]')
 	touch $(VENV)/.run $@
+
+$(VENV)/.bench: setup.cfg pyproject.toml | $(BIN)/python
+	$(call install,-e '.[bench]')
+	touch $(VENV)/.run $(VENV)/.test $@
 
 $(VENV)/.dev: setup.cfg pyproject.toml | $(BIN)/python
 	$(call install,-e '.[dev]')

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from bench import directory_import, lookup, notify, rebuild, start
+from bench import directory_import, lookup, notify, rebuild, route, start
 from pocdir import config
 from pocdir.app import create_app
 from pocdir.core import clock
@@ -33,6 +34,7 @@ def main() -> None:
         report_start(start.measure(environment), start.heavy_modules(environment))
         report_notify(notify.measure(app, folder / "pocdir.db", told))
         report_import(directory_import.measure())
+        report_route(environment)
         with app.app_context():
             db.engine.dispose()
 
@@ -96,6 +98,20 @@ def report_import(found: dict[str, dict[str, float]]) -> None:
         print(f"  {name:26} {each['seconds']:8.1f} s {each['megabytes']:6.0f} MB")
     verdict("slowest import, seconds", max(each["seconds"] for each in found.values()), at_most=60)
     verdict("largest import, MB", max(each["megabytes"] for each in found.values()), at_most=500)
+
+
+def report_route(environment: Mapping[str, str], rows: int = route.ROWS) -> None:
+    print(f"\nRouting {rows:,} rows of a file, the peers with the pieces of the IPv4 space given")
+    found = route.measure(environment, rows)
+    rates = route.report(found)
+    counting, writing = rates["pocdir --summary"], rates["pocdir --out"]
+    verdict("counting / DuckDB", counting / rates["DuckDB counts"], at_least=1.3)
+    verdict("counting / csv + pytricia", counting / rates["csv + pytricia"], at_least=25)
+    verdict("parcels / DuckDB counting", writing / rates["DuckDB counts"], at_least=0.7)
+    verdict("parcels / polars writing", writing / rates["polars writes"], at_least=1)
+    verdict("peak MB", found["pocdir --out"]["megabytes"], at_most=1500)
+    grown = route.memory_at(environment, 2 * rows) / found["pocdir --out"]["megabytes"]
+    verdict("peak at twice the rows", grown, at_most=1.1)
 
 
 def verdict(name: str, value: float, *, at_most: float | None = None, at_least: float | None = None) -> None:
