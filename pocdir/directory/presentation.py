@@ -41,6 +41,7 @@ def team_page(
     told = _told(queries.facts_of(team.slug, reading=reading), team.confirmed_at)
     pinned = keys.pinned([team.id]).get(team.id, {}) if reading.at is None else {}
     above, below = queries.family(team, reading=reading)
+    parts = queries.merged(reading)
     return {
         "team": team._mapping,
         "lead": team.lead and not team.retired_at and not _is_confirmed(entry),
@@ -48,6 +49,7 @@ def team_page(
         "groups": {name: _shown(told, fields, name == "mandate") for name, fields in GROUPS.items()},
         "above": above,
         "below": below,
+        "parts": [(slug, names[0]) for slug, (into, names) in parts.items() if into == team.slug],
         "channels": [
             {
                 **asdict(channel),

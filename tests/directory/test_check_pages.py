@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from contextlib import contextmanager
 
 import pytest
 import time_machine
@@ -22,7 +23,7 @@ from pocdir.ledger.queries import events_of_team
 from pocdir.mail.models import Mail
 from tests.accounts import made as people
 from tests.directory import made
-from tests.directory.test_checks import asked, send
+from tests.directory.test_checks import asked, send, switched
 
 NOW, DAY = made.NOW, dt.timedelta(days=1)
 
@@ -224,3 +225,19 @@ def test_a_code_whose_team_answered_of_late_is_counted_on_the_public_page(client
     assert counted() == "1"
     with time_machine.travel(NOW + 182 * DAY, tick=False):
         assert counted() == "0"
+
+
+def test_a_steward_reads_when_the_next_letter_goes_and_asks_one_team_now(app, client):
+    made.imported(made.file(made.team_json()))
+    with time_machine.travel(NOW, tick=False):
+        steward = people.browser(app, people.person(now=NOW, site_role="steward"), now=NOW)
+        assert "switched off here" in steward.get("/teams/cert-example").text
+        assert "Asking the team" not in client.get("/teams/cert-example").text
+        with contextmanager(switched)(app, confirmations=True):
+            page = steward.get("/teams/cert-example").text
+            assert "The next letter goes" in page
+            data = {"csrf_token": re.search(r'name="csrf_token" value="([^"]+)"', page)[1]}
+            assert steward.post("/teams/cert-example/ask", data=data).status_code == 302
+            assert "being asked" in steward.get("/teams/cert-example").text
+            assert steward.post("/teams/cert-example/ask", data=data).status_code == 409
+    assert [mail.kind for mail in people.every(Mail)] == ["confirmation"]

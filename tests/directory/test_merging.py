@@ -390,6 +390,17 @@ def test_stewards_merge_and_split_in_the_browser(two, app):
         assert "Said to be two teams" in steward.get("/directory/duplicates").text
 
 
+def test_a_merged_teams_page_names_what_was_merged_and_a_steward_splits_it_from_there(two, app, client):
+    assert "Merged into it" not in client.get("/teams/whole").text
+    merge()
+    page = client.get("/teams/whole").text
+    assert "Merged into it" in page and "Old CERT" in page
+    split_page = "/directory/duplicates/old/split"
+    assert split_page not in page
+    steward = people.browser(app, people.person(now=LATER, site_role="steward"), now=LATER)
+    assert split_page in steward.get("/teams/whole").text
+
+
 def test_others_neither_see_nor_do_it(two, app, client):
     paths = ("/directory/duplicates", "/directory/duplicates/old/whole", "/directory/duplicates/old/split")
     with time_machine.travel(LATER, tick=False):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
+from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Invalid, Stale
 from pocdir.db import transaction
 from pocdir.directory import queries, schemas
 from pocdir.directory.checks import actions
-from pocdir.directory.checks.letters import said
+from pocdir.directory.checks.letters import post, said
 from pocdir.directory.checks.models import Check
 from pocdir.directory.office import office
 from pocdir.directory.rules import checks as rules
@@ -83,6 +84,22 @@ def confirm_by_steward(slug: str) -> Any:
             session, slug=slug, **typed.data, claimed_by="steward", now=clock.now(), actor=g.principal.actor
         )
     flash(_("The entry is confirmed, with your evidence."), "success")
+    return redirect(url_for("site.team", slug=slug))
+
+
+@blueprint.post("/teams/<slug>/ask")
+@guard("directory.mark")
+def ask_now(slug: str) -> Any:
+    """Ask one team to confirm its entry now, before its turn; the letters a year are counted all the same."""
+    settings: Settings = current_app.extensions["pocdir"]
+    if not settings.confirmations:
+        raise Conflict("not_asked", "letters that ask for a confirmation are switched off here")
+    with transaction() as session:
+        asked = actions.ask(session, slug=slug, kind=rules.CONFIRMATION, post=post(), now=clock.now())
+    if asked is None:
+        message = "the team is asked already, has no address in use, or had its letters of this year"
+        raise Conflict("not_asked", message)
+    flash(_("The letter is in the outbox."), "success")
     return redirect(url_for("site.team", slug=slug))
 
 

@@ -44,8 +44,8 @@ class Standing:
         return max((at for at in (self.confirmed_at, self.answered_at) if at), default=None)
 
 
-def standings() -> list[Standing]:
-    """Every team that is not retired, with what was said and asked of each entry that is read as it."""
+def standings(team_id: int | None = None) -> list[Standing]:
+    """Every team that is not retired (or this one), with what was said and asked of each entry that is read as it."""
     connection = db.session().connection()
     counted = [rules.CONFIRMED, rules.ANSWERED, rules.UNANSWERED]
     team = whole(_T)
@@ -63,11 +63,14 @@ def standings() -> list[Standing]:
         .join(table_of(Team), _K.team_id == _T.id)
         .group_by(team)
     )
-    known = {row.team_id: row for row in connection.execute(last)}
     heard = select(team, func.max(_T.confirmed_at)).group_by(team)
+    teams = select(_T.id, _T.slug, _T.timezone, _T.created_at, _T.profile).where(_T.retired_at.is_(None))
+    if team_id is not None:
+        ours = _T.id.in_(entries_of(team_id))
+        last, heard, teams = last.where(ours), heard.where(ours), teams.where(_T.id == team_id)
+    known = {row.team_id: row for row in connection.execute(last)}
     confirmed: dict[int, dt.datetime | None] = {row[0]: row[1] for row in connection.execute(heard)}
-    teams = select(_T.id, _T.slug, _T.timezone, _T.created_at, _T.profile)
-    rows = connection.execute(teams.where(_T.retired_at.is_(None)).order_by(_T.id))
+    rows = connection.execute(teams.order_by(_T.id))
     return [_standing(row, confirmed[row.id], known.get(row.id)) for row in rows]
 
 
@@ -89,16 +92,22 @@ def _standing(team: Line, confirmed_at: dt.datetime | None, asked: Line | None) 
 
 def to_ask(teams: Iterable[Standing], now: dt.datetime, confirm_after: dt.timedelta) -> list[str]:
     """The slugs of the teams whose confirmation is due and whose moment to be asked has come."""
-    found = []
-    for team in teams:
-        if team.is_asked or (team.unsent_at and now - team.unsent_at < rules.UNSENT_AGAIN):
-            continue
-        last = max(at for at in (team.heard_at, team.asked_at, team.first_seen) if at)
-        due = rules.due_at(last, confirm_after)
-        first = team.heard_at is None and team.asked_at is None
-        if due <= now and rules.ask_at(team.slug, due, first=first, zone=team.zone) <= now:
-            found.append(team.slug)
-    return found
+    return [team.slug for team in teams if not team.is_asked and asked_at(team, confirm_after) <= now]
+
+
+def asked_at(team: Standing, confirm_after: dt.timedelta) -> dt.datetime:
+    """When a team is asked to confirm its entry next, if nobody speaks before."""
+    last = max(at for at in (team.heard_at, team.asked_at, team.first_seen) if at)
+    due, first = rules.due_at(last, confirm_after), team.heard_at is None and team.asked_at is None
+    moment = rules.ask_at(team.slug, due, first=first, zone=team.zone)
+    again = team.unsent_at + rules.UNSENT_AGAIN if team.unsent_at else moment
+    return max(moment, again)
+
+
+def next_letter(team_id: int, confirm_after: dt.timedelta) -> dt.datetime | None:
+    """When this team is asked to confirm its entry next; None while something is under way."""
+    found = standings(team_id)
+    return asked_at(found[0], confirm_after) if found and not found[0].is_asked else None
 
 
 def to_ping(teams: Iterable[Standing], now: dt.datetime, a_year: int) -> list[str]:

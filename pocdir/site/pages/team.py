@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
-from flask import g, redirect, render_template, request, url_for
+from flask import current_app, g, redirect, render_template, request, url_for
 
 from pocdir.accounts.guards import guard
+from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.pages import shown
@@ -24,4 +26,16 @@ def team(slug: str) -> Any:
     known = responsiveness(g.principal, [slug], now=clock.now())
     page = shown(slug)
     letters = checks.of_team(page["team"]["id"]) if page["inner_dates"] and not page["as_of"] else ()
-    return render_template("directory/team.html", **page, letters=letters, responsiveness=known.get(slug))
+    return render_template(
+        "directory/team.html", **page, letters=letters, asking=_asking(page), responsiveness=known.get(slug)
+    )
+
+
+def _asking(page: dict[str, Any]) -> dict[str, Any] | None:
+    """For stewards: when the team is asked to confirm its entry next, and whether letters are switched on."""
+    team = page["team"]
+    if not g.principal.may("directory.mark", "other") or page["as_of"] or team["retired_at"]:
+        return None
+    settings: Settings = current_app.extensions["pocdir"]
+    after = dt.timedelta(seconds=settings.confirm_after)
+    return {"on": settings.confirmations, "next": checks.next_letter(team["id"], after)}
