@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any
 
 import rfc8785
@@ -20,20 +21,28 @@ def canonical_json(value: Any) -> bytes:
     Raises ValueError for what has no such form.
     """
     # Python's own encoder, in C, writes the same bytes wherever nothing is a fraction and names sort as ASCII.
-    return _ENCODE(value).encode() if _is_simple(value) else rfc8785.dumps(value)
+    return _ENCODE(value).encode() if type(value) is str or _is_simple(value) else rfc8785.dumps(value)
 
 
 def _is_simple(value: Any) -> bool:
     kind = type(value)
     if kind is dict:
-        if not (set(map(type, value)) <= {str} and "".join(value).isascii()):
+        if not _sorts_as_ascii(tuple(value)):
             return False
         items = value.values()
     elif kind is list:
         items = value
     else:
         return kind in _PLAIN or (kind is int and -_LARGEST <= value <= _LARGEST)
-    return set(map(type, items)) <= _PLAIN or all(map(_is_simple, items))
+    return set(map(type, items)) <= _PLAIN or all(
+        _is_simple(item) for item in items if type(item) not in _PLAIN
+    )
+
+
+@lru_cache(maxsize=512)
+def _sorts_as_ascii(names: tuple[Any, ...]) -> bool:
+    """Of the names of an object; most objects have the names of another one."""
+    return set(map(type, names)) <= {str} and "".join(names).isascii()
 
 
 def sha256(data: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import hmac
 import json
 from collections.abc import Mapping
@@ -60,18 +59,20 @@ def keyed_digest(event_salt: bytes, digest: str) -> str:
 
     Nobody guesses short content from it without the salt, nor sees that two events speak of the same content.
     """
-    return "hmac-sha256:" + hmac.new(event_salt, digest.encode(), hashlib.sha256).hexdigest()
+    return "hmac-sha256:" + hmac.digest(event_salt, digest.encode(), "sha256").hex()
 
 
 def inner_event(event: Event, salts: Mapping[str, bytes]) -> dict[str, Any]:
     """What the leaf commits to: every sealed value stands as its commitment; `salts` has one per sealed name."""
+    recorded_at = isoformat(event.recorded_at)
+    at_once = event.occurred_at is event.recorded_at
     return {
         "id": event.id,
         "type": event.type,
         "v": event.v,
-        "occurred_at": isoformat(event.occurred_at),
+        "occurred_at": recorded_at if at_once else isoformat(event.occurred_at),
         "precision": event.precision,
-        "recorded_at": isoformat(event.recorded_at),
+        "recorded_at": recorded_at,
         "notification": event.notification,
         "incident": event.incident,
         "team": event.team,
@@ -86,7 +87,7 @@ def inner_event(event: Event, salts: Mapping[str, bytes]) -> dict[str, Any]:
 
 def leaf_data(event_salt: bytes, inner: bytes) -> bytes:
     """The outer leaf, the only thing the public log serves: a salted digest of the inner event."""
-    return canonical_json({"digest": b64(sha256(event_salt + inner)), "v": 1})
+    return f'{{"digest":"{b64(sha256(event_salt + inner))}","v":1}}'.encode()  # in canonical form
 
 
 def leaf_hash(leaf: bytes) -> bytes:

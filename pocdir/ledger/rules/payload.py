@@ -125,6 +125,8 @@ def words(value: str, *, lines: bool, longest: int = LONGEST_TEXT) -> str:
     allowed = "\n\t" if lines else ""
     # Cc: control characters, Cs: halves of surrogate pairs, Zl and Zp: line breaks that do not look like one.
     unfit = ("Cc", "Cs") if lines else ("Cc", "Cs", "Zl", "Zp")
-    if any(unicodedata.category(sign) in unfit and sign not in allowed for sign in text):
+    if not text.isprintable() and any(
+        unicodedata.category(sign) in unfit and sign not in allowed for sign in text
+    ):
         raise ValueError("control characters are not allowed")
     return text
