@@ -16,9 +16,10 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from pocdir.accounts.models import Workspace
+from pocdir.accounts.models import User, Workspace
 from pocdir.app import create_app
 from pocdir.config import Settings, look
+from pocdir.core import clock
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.db import db
 from pocdir.incidents.models import Incident
@@ -32,6 +33,7 @@ from pocdir.site.actions import demo as actions
 from pocdir.site.commands import demo
 from pocdir.site.queries.ledger import verdict
 from pocdir.site.rules.demo import EMAIL, TALK, YEAR, Case, year
+from tests.accounts import made as people
 from tests.conftest import settings_for
 from tests.site.service import environment, running
 
@@ -110,6 +112,24 @@ def test_it_is_as_large_as_asked_for_and_its_owner_gets_a_link(made: dict[str, A
     assert made["link"].startswith("http://localhost:8000/welcome/")
     assert len(db.session.execute(select(Notification.id)).all()) == 120
     assert len(db.session.execute(select(Incident.id)).all()) == 5
+
+
+def test_its_owner_keeps_the_directory_too_and_finds_something_to_decide(
+    settings: Settings, made: dict[str, Any]
+) -> None:
+    app = create_app(replace(settings, demo=True))
+    with app.app_context():
+        owner = db.session.scalars(select(User).where(User.email == EMAIL)).one()
+        reader = people.browser(app, owner, now=clock.now())
+        assert reader.get("/steward").status_code == 200
+        waiting = reader.get("/directory/quarantine").text
+        assert waiting.count("An invented list") == 1
+        assert "Cedar Cable (invented)" in reader.get("/directory/duplicates").text
+        (held,) = set(re.findall(r"/directory/quarantine/[0-9a-f-]{36}", waiting))
+        text = reader.get(held).text
+        assert "B\u0456rch Hosting" in text
+        assert "Elm Telecom" in text
+        db.engine.dispose()
 
 
 def test_the_real_database_is_untouched(settings: Settings, made: dict[str, Any]) -> None:

@@ -15,6 +15,8 @@ from pocdir import db
 from pocdir.accounts import actions as accounts
 from pocdir.accounts.models import User, Workspace
 from pocdir.config import Settings
+from pocdir.directory.actions import Given, import_records
+from pocdir.directory.formats.records import Provenance, team_record
 from pocdir.directory.models import Team
 from pocdir.incidents.actions import add_assets, change_incident, open_incident
 from pocdir.incidents.models import Incident
@@ -25,6 +27,7 @@ from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.rules.expectations import Expected
 from pocdir.site.rules.demo import EMAIL, Case, Fact, Notice
+from pocdir.site.rules.demo_lists import FIRST_LIST, LIST, SECOND_LIST
 
 WORKSPACE = "Demonstration"
 LATE = dt.timedelta(seconds=3)  # the worker's, after something fell due
@@ -57,7 +60,22 @@ def owner(session: Session, *, now: dt.datetime) -> tuple[User, Workspace]:
     workspace = accounts.create_workspace(session, name=WORKSPACE, now=now, actor="operator")
     user = accounts.create_user(session, email=EMAIL, now=now, actor="operator")
     accounts.add_member(session, user=user, workspace=workspace, role="owner", now=now, actor="operator")
+    accounts.set_site_role(session, user=user, role="steward", actor="operator")
     return user, workspace
+
+
+def bring_lists(session: Session, *, until: dt.datetime) -> None:
+    """An invented list that comes twice, the second time with what a steward has to look at."""
+    for records, at in ((FIRST_LIST, until - dt.timedelta(days=30)), (SECOND_LIST, until)):
+        import_records(
+            session,
+            records=[team_record(each) for each in records],
+            source=Provenance(LIST, as_of=at.date().isoformat()),
+            origin="imported",
+            now=at,
+            actor="operator",
+            given=Given("pocdir-json"),
+        )
 
 
 def chosen_teams(session: Session, *, seed: int, count: int) -> tuple[list[str], str]:

@@ -119,6 +119,8 @@ def make(
             with transaction() as session:
                 told += actions.record_case(session, case, workspace_id=workspace_id, actor=actor, until=ends)
                 session.expunge_all()
+        with transaction() as session:
+            actions.bring_lists(session, until=ends)
         say(f"All {told} notifications are recorded.")
     return {
         "database": str(path), "seed": seed, "until": ends.isoformat(), "teams": len(slugs),
