@@ -10,6 +10,7 @@ from flask import render_template, request
 from pocdir.core import tlp
 from pocdir.core.errors import Refusal
 from pocdir.directory import boxes, queries
+from pocdir.directory.formats import records
 from pocdir.directory.formats.records import ChannelRecord, ResponsibilityRecord
 from pocdir.directory.queries import Entry
 from pocdir.directory.rules import record as rules
@@ -81,6 +82,16 @@ def rows_of(typed: Form, name: str, stood: list[Any], check: Callable[[Any], Rec
             for where, words in refusal.errors.items():
                 typed.errors[f"{name}.{n}.{where}"] = words
     return wanted
+
+
+def check_facts(typed: Form) -> None:
+    """Say beside its box what is wrong with each fact, together with what is wrong elsewhere in the form."""
+    if not typed.data:
+        return
+    try:
+        records.facts(boxes.facts(typed.data, request.form))
+    except Refusal as refusal:
+        refuse(typed, refusal)
 
 
 def refuse(typed: Form, refusal: Refusal) -> None:

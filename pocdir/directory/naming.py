@@ -45,7 +45,8 @@ def named(
     Without a slug it is the team with one of its ids elsewhere (IDS), else the one that this source called so
     last, else the one of this name and country (a record without a country: the only one of this name), else the
     one whose website or domain it names, else a new one. A lead says nothing of a team that others know but its
-    channels. Raises Invalid `record_invalid` for two records of one team, `team_ambiguous` for a domain of several.
+    channels. Raises Invalid `record_invalid` for two records of one team, `team_ambiguous` for a domain of several and
+    for a record that does not say whose it is.
     """
     known = _known(session, before, domains=any(record.domain for record in given))
     if any(it in record.facts for record in given for it in IDS):
@@ -54,6 +55,8 @@ def named(
     found: dict[str, TeamRecord] = {}
     at: dict[str, int] = {}
     for position, record in enumerate(given):
+        if record.slug is None and "name" not in record.facts:
+            raise Invalid("team_ambiguous", "the file does not say whose it is; --team says so")
         slug = (
             record.slug
             or _slug_of(record, known)
@@ -64,6 +67,8 @@ def named(
             raise Invalid("record_invalid", f"is the same team as teams[{at[slug]}]", where=where)
         if record.lead and slug in there and slug not in known.told:
             record = replace(record, facts={})
+        elif "name" not in record.facts and slug not in there:
+            record = replace(record, facts={"name": slug, **record.facts})
         found[slug], at[slug] = record, position
         known.taken.add(slug)
     return found

@@ -15,7 +15,7 @@ from pocdir.core.codes import alpha2, name_of
 from pocdir.core.errors import Invalid, Refusal, Stale
 from pocdir.db import transaction
 from pocdir.directory import actions, boxes, listings, presentation, queries, schemas
-from pocdir.directory.entry_form import edit_page, refuse, rows_of, stale_page
+from pocdir.directory.entry_form import check_facts, edit_page, refuse, rows_of, stale_page
 from pocdir.directory.formats import records
 from pocdir.directory.office import office
 from pocdir.directory.proposals.actions import must_be_proposed, propose
@@ -101,6 +101,7 @@ def create_team() -> Any:
     typed = form(schemas.TeamForm(), request.form)
     channels = rows_of(typed, "channels", [], records.channel)
     answers_for = rows_of(typed, "responsibilities", [], records.responsibility)
+    check_facts(typed)
     if typed.valid:
         raw = {
             "slug": typed.data.get("slug"),
@@ -145,6 +146,7 @@ def change_team(slug: str) -> Any:
             typed, "responsibilities", entry.responsibilities, records.responsibility
         ),
     }
+    check_facts(typed)
     if typed.valid:
         try:
             return _entered(

@@ -164,7 +164,7 @@ def timeline(
     }
     kept = {event.id for event in corrections.counting(events)}
     told = []
-    for event in sorted(events, key=lambda each: (each.occurred_at, each.id)):
+    for event in sorted(events, key=_in_time):
         about = by_ref.get(event.notification or "")
         told.append(
             shown_event(event, as_contact=as_contact)
@@ -175,6 +175,12 @@ def timeline(
             }
         )
     return told
+
+
+def _in_time(event: Event) -> tuple[Any, ...]:
+    """By when it happened; of what happened at once, first what all the rest is about."""
+    begins = {"incident.opened": 0, "notification.logged": 1}
+    return event.occurred_at, begins.get(event.type, 2), event.recorded_at, event.id
 
 
 _FINAL = ("event.corrected", "classification.corrected", "ack.retracted", "expectation.set")

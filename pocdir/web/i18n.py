@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import cast
 
 from babel import Locale, UnknownLocaleError
 from flask import Flask, Response, current_app, request
-from flask_babel import Babel, format_number, get_locale
+from flask_babel import Babel, format_number, format_timedelta, get_locale
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
@@ -42,7 +43,7 @@ def init_app(app: Flask) -> None:
     # A line that holds a tag alone leaves no empty line behind.
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["now"] = clock.now
-    app.jinja_env.filters.update(country_name=country_name, language_name=language_name)
+    app.jinja_env.filters.update(country_name=country_name, language_name=language_name, time_ago=time_ago)
     app.context_processor(_context)
     app.after_request(_remember)
 
@@ -80,6 +81,14 @@ def language_name(tag: str) -> str:
         return Locale.parse(tag, sep="-").get_display_name(get_locale()) or tag
     except (UnknownLocaleError, ValueError):
         return tag
+
+
+def time_ago(passed: dt.timedelta) -> str:
+    """How long ago, or in how long: to about two months in days, as durations are told beside it, not in weeks."""
+    days = abs(passed) / dt.timedelta(days=1)
+    if 1.5 <= days < 60:
+        return format_timedelta(passed, granularity="day", threshold=1000, add_direction=True)
+    return format_timedelta(passed, add_direction=True)
 
 
 def _context() -> dict[str, object]:

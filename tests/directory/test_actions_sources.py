@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
 
 from pocdir.core.errors import Invalid
-from pocdir.db import db
+from pocdir.db import db, transaction
 from pocdir.directory import queries
+from pocdir.directory.actions import import_records
+from pocdir.directory.formats.table import FORMATS
 from pocdir.directory.models import Address, Channel, Responsibility, Source, Team, TeamFact
 from pocdir.directory.rules import record as rules
 from tests.directory import made
@@ -97,6 +100,25 @@ class TestWhichTeam:
             imported(SECURITY_TXT, name="security-txt")
         assert refused.value.code == "team_ambiguous"
         assert "one, two" in refused.value.message
+
+    def test_a_security_txt_with_a_form_at_somebody_elses_needs_to_be_told_whose_it_is(self):
+        made.team("bounty", name="Bounty", website="https://app.bounty.example/")
+        data = b"Contact: https://app.bounty.example/r/1\nExpires: 2027-06-20T09:00:00Z\n"
+        with pytest.raises(Invalid, match="--team says so") as refused:
+            imported(data, name="security-txt")
+        assert refused.value.code == "team_ambiguous"
+        parsed = FORMATS["security-txt"](data, made.NOW)
+        with transaction() as session:
+            import_records(
+                session, records=[replace(parsed.teams[0], slug="divd")], source=parsed.source,
+                origin="imported", now=made.NOW, actor="operator",
+            )  # fmt: skip
+        team = queries.entry("divd")
+        assert (team.team.name, [it.value for it in team.channels]) == (
+            "divd",
+            ["https://app.bounty.example/r/1"],
+        )
+        assert queries.entry("bounty").team.name == "Bounty"
 
     def test_rdap_finds_the_team_by_its_name_or_by_the_domain_of_its_address(self):
         made.team("by-name", name="EXAMPLE  networks", website=None)

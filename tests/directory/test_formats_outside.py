@@ -291,6 +291,19 @@ def test_a_security_txt_is_for_vulnerabilities_only():
     assert (team.domain, team.lead, team.facts["languages"]) == ("hospital.example", True, ["en", "de"])
 
 
+def test_a_form_at_somebody_elses_does_not_say_whose_file_it_is():
+    data = security_txt(
+        "Contact: https://app.bounty.example/en/r/1", "Contact: https://app.bounty.example/nl/r/1"
+    )
+    parsed = read("security-txt", data)
+    (team,) = parsed.teams
+    assert team.domain is None
+    assert "name" not in team.facts and "website" not in team.facts
+    assert parsed.source.source == "security.txt of https://app.bounty.example/en/r/1"
+    with_mail = b"Contact: mailto:security@hospital.example\n" + data
+    assert read("security-txt", with_mail).teams[0].domain == "hospital.example"
+
+
 def test_a_signed_security_txt_is_read_without_its_signature():
     inner = security_txt(
         "Contact: mailto:a@hospital.example", "- Policy: https://hospital.example/p"
@@ -469,7 +482,11 @@ def test_every_labelled_file_is_read_or_refused_as_its_label_says(shared_data: P
     answers = [row["path"] for row in labelled if "whoisit" in row["path"]]
     assert len(answers) == 6
     for path in answers:
-        assert read("rdap", (shared_data / "identity" / path).read_bytes()).teams[0].channels, path
+        data = (shared_data / "identity" / path).read_bytes()
+        if "domain2" in path:  # the registrar's own hostmaster, and nobody of the holder's
+            assert refusal("rdap", data).code == "format_invalid"
+        else:
+            assert read("rdap", data).teams[0].channels, path
 
 
 @pytest.mark.parametrize("name", FORMATS)

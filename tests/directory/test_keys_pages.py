@@ -82,6 +82,16 @@ def test_a_key_may_come_as_a_file(steward):
     assert people.one(TeamKey).state == "pinned"
 
 
+def test_what_is_wrong_with_a_file_stands_beside_the_file(steward):
+    made.team(kind="provider")
+    file = (io.BytesIO(b"no key at all"), "key.gpg")
+    answer = steward.post(PAGE, data={"csrf_token": csrf(steward), "key": "", "file": file})
+    assert answer.status_code == 422
+    assert re.search(r'id="f-file-error"', answer.text) and 'id="f-key-error"' not in answer.text
+    nothing = bring(steward, "")
+    assert "Paste a key, or choose a file." in nothing.text
+
+
 def test_the_lookup_gives_the_pinned_fingerprint(client, steward):
     made.team(kind="provider", channels=[made.channel(openpgp_fingerprint="A" * 40)])
     bring(steward, keys.key().text)

@@ -52,6 +52,17 @@ def at(answer: Any) -> str:
     return str(answer.headers["Location"])
 
 
+def test_every_slip_of_the_form_is_shown_at_once(app: Flask, slug: str, anna: User) -> None:
+    staff = browser(app, contact(slug), now=NOW)
+    wrong = {"channels.0.value": "no address", "country": "XX", "timezone": "Mars/Base", "evidence": "a call"}
+    for path in (f"/teams/{slug}/propose", f"/teams/{slug}/edit"):
+        client = staff if path.endswith("propose") else browser(app, anna, now=NOW)
+        answer = client.post(path, data=filled(slug, **wrong))
+        assert answer.status_code == 422
+        for box in ("channels-0-value", "country", "timezone"):
+            assert f'id="f-{box}-error"' in answer.text, (path, box)
+
+
 def test_staff_proposes_by_the_form_and_a_steward_sees_before_and_after(
     app: Flask, slug: str, anna: User
 ) -> None:

@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from pocdir.accounts.models import Workspace
 from pocdir.db import db
 from pocdir.outreach.jobs import record_lapses
+from pocdir.web.i18n import time_ago
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.latency.made import DAY, HOUR, event, told
@@ -109,3 +110,19 @@ def test_the_record_tells_an_answer_through_the_link_from_any_other(
         ("A3", "user:a", None),
         ("A2", "recipient", "page"),
     ]
+
+
+def test_what_was_logged_comes_before_what_was_asked_for_at_the_same_moment(
+    browser: FlaskClient, lab: Workspace, now: dt.datetime
+) -> None:
+    for _ in range(4):  # by their references alone they would come in any order
+        page = words(browser, f"/notifications/{told(lab, at=now - DAY)}").partition("What happened")[2]
+        assert page.index("Logged as sent") < page.index("Reply asked for")
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [(0.9, "22 hours ago"), (10, "10 days ago"), (45, "45 days ago"), (70, "2 months ago")]
+)
+def test_how_long_ago_is_told_in_days_as_durations_are(app: Flask, days: float, said: str) -> None:
+    with app.test_request_context("/"):
+        assert time_ago(-dt.timedelta(days=days)) == said

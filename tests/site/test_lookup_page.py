@@ -15,7 +15,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from pocdir.core.errors import Invalid
 from pocdir.routing.rules import order
+from pocdir.routing.rules.indicator import parse
 from tests.accounts import made as people
 from tests.directory import made
 
@@ -107,6 +109,13 @@ def test_the_question_stands_in_no_address_log_or_shared_cache(
     logged = caplog.text + printed.out + printed.err
     assert "203.0.113.70" not in logged
     assert "an-indicator" not in logged
+
+
+def test_of_several_lines_each_that_is_none_says_why(client: FlaskClient) -> None:
+    page = unescape(asked(client, "203.0.113.70\n300.1.1.1").text)
+    with pytest.raises(Invalid) as refused:
+        parse("300.1.1.1")
+    assert f"not an indicator: {refused.value.message}" in page
 
 
 def test_the_address_of_the_answer_leads_back_to_the_box(client: FlaskClient) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pocdir.core.codes import alpha2
@@ -61,6 +61,8 @@ def parse(data: bytes, now: dt.datetime) -> Parsed:
         )
     notes = Notes()
     entities = _entities(raw)
+    if raw["objectClassName"] == "domain":
+        entities = _without_registrars_desks(entities)
     team = _team_of(raw, entities)
     contacts = _contacts(entities, team, notes)
     held = _held(raw, notes) if team.roles & _HOLDERS or raw["objectClassName"] == "entity" else ()
@@ -122,6 +124,22 @@ def _entities(raw: Mapping[str, Any]) -> list[Entity]:
     return list(found.values())
 
 
+def _without_registrars_desks(entities: list[Entity]) -> list[Entity]:
+    """Of a domain: a technical contact at the registrar's own mail domain is the registrar's desk too."""
+    theirs = {_mail_domain(each) for each in entities if each.others or each.roles & _OTHERS} - {None}
+    return [
+        replace(each, others=True)
+        if not each.roles & _HOLDERS and _mail_domain(each) in theirs and _mail_domain(each)
+        else each
+        for each in entities
+    ]
+
+
+def _mail_domain(entity: Entity) -> str | None:
+    mails = (value for _place, kind, value in entity.card.contacts if kind == "email")
+    return next(filter(None, map(registrable, mails)), None)
+
+
 def _walk(raw: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], frozenset[str], bool]]:
     level = [("", raw, False)]
     for depth in range(MOST_DEPTH + 1):
@@ -148,7 +166,12 @@ def _team_of(raw: Mapping[str, Any], entities: list[Entity]) -> Entity:
         if entities[0].is_person:
             refuse("this entity is a person; the directory holds desks", "vcardArray")
         return entities[0]
-    eligible = [each for each in entities if each.roles and not each.is_person and not each.others]
+    of_domain = raw["objectClassName"] == "domain"
+    eligible = [
+        each
+        for each in entities
+        if each.roles and not each.is_person and not each.others and (each.roles - _OTHERS or not of_domain)
+    ]
     if not eligible:
         refuse("no entity that could be a team has a role", "entities")
 

@@ -22,7 +22,8 @@ Field = tuple[str, str, str]  # `line N`, name in small letters, value
 
 
 def parse(data: bytes, now: dt.datetime) -> Parsed:
-    """One team by the registrable domain of Canonical, else of the first Contact; channels for vulnerabilities.
+    """One team by the registrable domain of Canonical, else of the first mail address among the Contacts; channels
+    for vulnerabilities. A web form often stands at somebody else's: a file with forms alone does not say whose it is.
 
     A signature is taken off, not verified. Raises Invalid with the line; `source_expired` for a file that
     expired before `now` (RFC 9116, 2.5.5: it must not be used then).
@@ -34,14 +35,15 @@ def parse(data: bytes, now: dt.datetime) -> Parsed:
     expires = _expires(fields, now, notes)
     contacts, first = _contacts(fields, notes)
     canonical = [value for _, name, value in fields if name == "canonical" and value.startswith("https://")]
-    domain = next(filter(None, map(registrable, [*canonical, *first])), None)
-    if domain is None:
+    mails = [value for value in first if not value.startswith("https://")]
+    domain = next(filter(None, map(registrable, [*canonical, *mails])), None)
+    if domain is None and len(mails) == len(first):
         refuse("neither Canonical nor Contact has a domain that says whose file this is")
     languages = _languages(fields, notes)
+    named = {"name": domain, "website": f"https://{domain}/"} if domain else {}
     record = TeamRecord(
         slug=None,
-        facts={"name": domain, "website": f"https://{domain}/"}
-        | ({"languages": languages} if languages else {}),
+        facts=named | ({"languages": languages} if languages else {}),
         channels=contacts.channels(),
         confidence="low",
         domain=domain,
@@ -49,7 +51,9 @@ def parse(data: bytes, now: dt.datetime) -> Parsed:
         placeholders=tuple(contacts.placeholders),
     )
     notes.add("Expires", f"valid until {expires.date().isoformat()}")
-    source = Provenance(f"security.txt of {domain}", next(iter(canonical), None), "first_party")
+    source = Provenance(
+        f"security.txt of {domain or first[0]}"[:200], next(iter(canonical), None), "first_party"
+    )
     return Parsed(source, "imported", (record,), notes.told())
 
 

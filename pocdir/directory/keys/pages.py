@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
-from pocdir.core.errors import NotFound, Refusal
+from pocdir.core.errors import Invalid, NotFound, Refusal
 from pocdir.db import db, transaction
 from pocdir.directory import queries as directory
 from pocdir.directory.keys import actions, queries, rules, schemas
@@ -36,9 +36,12 @@ def add_key(slug: str) -> Any:
     typed = form(schemas.KeyForm(), request.form)
     if typed.valid:
         file = request.files.get("file")
-        data = typed.data.pop("key").encode() or (file.read(MOST_BYTES + 1) if file else b"")
+        pasted = typed.data.pop("key").encode()
+        data = pasted or (file.read(MOST_BYTES + 1) if file else b"")
         now = clock.now()
         try:
+            if not data:
+                raise Invalid("key_missing", _("Paste a key, or choose a file."), where="key")
             key = queries.examined(slug, data, now=now)
             with transaction() as session:
                 row = actions.propose(
@@ -57,7 +60,8 @@ def add_key(slug: str) -> Any:
             if isinstance(refusal, NotFound):
                 raise
             for where, words in (refusal.errors or {"form": [refusal.message]}).items():
-                typed.errors.setdefault(where, []).extend(words)
+                box = "file" if where == "key" and not pasted and data else where
+                typed.errors.setdefault(box, []).extend(words)
     typed.values = {name: text for name, text in typed.values.items() if name in ("address", "evidence")}
     return _page(slug, typed), 422
 

@@ -14,7 +14,7 @@ from pocdir.core.errors import Refusal
 from pocdir.db import transaction
 from pocdir.directory import boxes
 from pocdir.directory import queries as directory
-from pocdir.directory.entry_form import edit_page, refuse, rows_of
+from pocdir.directory.entry_form import check_facts, edit_page, refuse, rows_of
 from pocdir.directory.formats import records
 from pocdir.directory.office import office
 from pocdir.directory.proposals import actions, presentation, queries, schemas
@@ -46,6 +46,7 @@ def propose(slug: str) -> Any:
     typed = form(schemas.ProposalForm(), request.form)
     channels = rows_of(typed, "channels", entry.channels, records.channel)
     answers_for = rows_of(typed, "responsibilities", entry.responsibilities, records.responsibility)
+    check_facts(typed)
     if typed.valid:
         try:
             facts = boxes.changed(entry, records.facts(boxes.facts(typed.data, request.form)))
