@@ -71,7 +71,7 @@ def carrier(now: dt.datetime) -> None:
 
 def _import(records: list[dict[str, Any]], source: str, now: dt.datetime) -> None:
     document = {
-        "source": {"name": source, "url": "", "date": "2026-06-17"},
+        "source": {"name": source, "url": "", "date": min("2026-06-17", now.date().isoformat())},
         "origin": "imported",
         "teams": records,
     }

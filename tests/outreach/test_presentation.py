@@ -121,7 +121,7 @@ def test_what_was_logged_comes_before_what_was_asked_for_at_the_same_moment(
 
 
 @pytest.mark.parametrize(
-    ("days", "said"), [(0.9, "22 hours ago"), (10, "10 days ago"), (45, "45 days ago"), (70, "2 months ago")]
+    ("days", "said"), [(0.5, "12 hours ago"), (10, "10 days ago"), (45, "45 days ago"), (70, "2 months ago")]
 )
 def test_how_long_ago_is_told_in_days_as_durations_are(app: Flask, days: float, said: str) -> None:
     with app.test_request_context("/"):
