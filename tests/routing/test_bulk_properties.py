@@ -183,3 +183,34 @@ def test_reading_many_addresses_is_reading_each(texts: list[str]) -> None:
 
     told = [int(n) if ok else None for n, ok in zip(numbers, found, strict=True)]
     assert told == [one(text) for text in data.decode().split(",")[:-1]]
+
+
+@FEW
+@given(seeds)
+def test_with_quotes_and_without_a_file_is_the_same(seed: int) -> None:
+    """Without quotes the cell is looked for in the first bytes of a line, where it lies in most files."""
+    random = Random(seed)
+    world = a_world(random)
+    longest = random.choice([3, 30, 90])
+    rows = [
+        ["x" * random.randrange(longest), "", str(random.choice(EVERYWHERE)), *["y"] * random.randrange(3)]
+        for _ in range(300)
+    ]
+    rows += [["short"], ["a", "b"], ["", "", "5.5.5.1"], ["x" * 200, "", "5.5.5.1"]]
+    random.shuffle(rows)
+    told = []
+    try:
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
+            text = io.StringIO(newline="")
+            end = random.choice(["\n", "\r\n"])
+            csv.writer(text, quoting=quoting, lineterminator=end).writerows(
+                [["a", "b", "ip", "c", "d"], *rows]
+            )
+            manifest = world.route(text.getvalue().encode())
+            told.append(
+                (manifest["rows"], manifest["parcels"], manifest["no_contact"], manifest["not_routable"])
+            )
+    finally:
+        shutil.rmtree(world.folder)
+    assert told[0] == told[1]
+    assert told[0][0] == len(rows)

@@ -212,7 +212,10 @@ class Reader:
             return data, len(data)
         newline = bytes([self._shape.newline])
         end = len(data)
-        quotes = data.count(b'"')
+        quotes = data.count(b'"') if b'"' in data else 0
+        if not quotes:
+            place = data.rfind(newline) + 1
+            return data[:place], place
         for _ in range(1000):  # lines of one cell; where there are more the quotes are not regular
             place = data.rfind(newline, 0, end)
             if place < 0:
