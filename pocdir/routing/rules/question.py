@@ -15,7 +15,7 @@ from pocdir.directory.rules.record import HOST_KINDS, PURPOSES
 from pocdir.routing.rules.decide import Wish
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.indicator import parse
-from pocdir.routing.rules.order import order_for
+from pocdir.routing.rules.order import DEFAULT, order_for
 from pocdir.routing.rules.resolver import Answer, answer_to
 
 _NOBODY: frozenset[str] = frozenset()
@@ -51,7 +51,7 @@ def question(
     kind = _kind_of_report(kind_of_report) if kind_of_report else None
     wish = Wish(
         on.isoformat(),
-        _purpose(purpose) if purpose else order_for(kind).purpose,
+        _purpose(purpose) if purpose else order_for(kind).purpose if kind else DEFAULT.purpose,
         kind,
         _teams(index, exclude_team) if exclude_team else _NOBODY,
         _countries(exclude_country) if exclude_country else _NOBODY,

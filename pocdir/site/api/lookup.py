@@ -13,7 +13,7 @@ from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, Unauthenticated
 from pocdir.directory.rules.record import HOST_KINDS, PURPOSES
-from pocdir.routing.queries import index_as_of, question
+from pocdir.routing.queries import index, index_as_of, question
 from pocdir.routing.rules.contacts import json_text
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import answered
@@ -73,7 +73,7 @@ def lookup() -> Response:
             raise Invalid("invalid", f"one of {', '.join(PARAMETERS)} is right", where=name[:100])
         if name in ONCE and len(values) > 1:
             raise Invalid("invalid", "given more than once; POST takes many indicators", where=name)
-    known, on = _known(given.get("as_of", _ABSENT)[0])
+    known, on = _known(given["as_of"][0]) if "as_of" in given else (index(), clock.now().date())
     asked = question(
         known,
         on=on,
