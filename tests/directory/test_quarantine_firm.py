@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pocdir.db import db, transaction
 from pocdir.directory import actions, queries
 from pocdir.directory.merging import actions as merging
+from pocdir.directory.office import office
 from pocdir.directory.quarantine import decide, waiting
 from tests.accounts import made as people
 from tests.conftest import empty_sqlite
@@ -97,7 +98,7 @@ def merged(into="cert-example", part="acad"):
     for each in steward:
         with transaction() as session:
             merging.merge(
-                session, slug=part, into=into, reason="the same", mail_domain="pocdir.example",
+                session, slug=part, into=into, reason="the same", office=office(),
                 now=made.NOW, actor=f"user:{each.ref}",
             )  # fmt: skip
     db.session.rollback()

@@ -119,12 +119,12 @@ def test_every_text_of_the_recipients_pages_is_there_in_arabic(name: str, catalo
     assert [text for text in texts if text not in catalogue or not said(catalogue, text)] == []
 
 
-@pytest.mark.parametrize("name", ["proposed", "claim_link"])
+@pytest.mark.parametrize("name", ["proposed", "claim_link", "objection"])
 def test_every_text_of_the_pages_behind_a_teams_link_is_there_in_arabic(
     name: str, catalogue: Catalog
 ) -> None:
     texts = set(texts_of(f"directory/{name}.html", None, set()))
-    assert len(texts) > 20
+    assert len(texts) > 15
     assert [text for text in texts if not said(catalogue, text)] == []
 
 

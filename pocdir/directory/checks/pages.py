@@ -97,8 +97,9 @@ def ask_now(slug: str) -> Any:
     with transaction() as session:
         asked = actions.ask(session, slug=slug, kind=rules.CONFIRMATION, post=post(), now=clock.now())
     if asked is None:
-        message = "the team is asked already, has no address in use, or had its letters of this year"
-        raise Conflict("not_asked", message)
+        raise Conflict(
+            "not_asked", "the team is asked already, has no address in use, or had its letters of this year"
+        )
     flash(_("The letter is in the outbox."), "success")
     return redirect(url_for("site.team", slug=slug))
 

@@ -121,11 +121,19 @@ def approve(session: Session, *, ref: str, now: dt.datetime, actor: str) -> Team
     return row
 
 
-def refuse(session: Session, *, ref: str, note: str | None = None, now: dt.datetime, actor: str) -> TeamKey:
+def refuse(
+    session: Session,
+    *,
+    ref: str,
+    note: str | None = None,
+    now: dt.datetime,
+    actor: str,
+    claimed_by: str = "steward",
+) -> TeamKey:
     """One steward is enough, whoever has agreed. Raises NotFound `key_unknown`, Conflict `key_decided`."""
     lock_directory(session, now=now)
     row = _proposed(session, ref)
-    _settle(session, row, REFUSED, None, note, now, actor, "steward")
+    _settle(session, row, REFUSED, None, note, now, actor, claimed_by)
     return row
 
 

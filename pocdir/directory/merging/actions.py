@@ -298,7 +298,7 @@ def _tell(
             type=type_,
             now=now,
             actor=actor,
-            claimed_by="service" if actor == "service" else "steward",
+            claimed_by={"service": "service", "recipient": "team"}.get(actor, "steward"),
             team=team,
             payload={"part": part.slug, "into": whole.slug, "what": row.what, "reason": row.reason},
         )

@@ -12,7 +12,7 @@ from pocdir.accounts.queries import person_behind
 from pocdir.core import clock
 from pocdir.core.errors import Refusal
 from pocdir.db import transaction
-from pocdir.directory import boxes
+from pocdir.directory import boxes, objections
 from pocdir.directory import queries as directory
 from pocdir.directory.entry_form import check_facts, edit_page, refuse, rows_of
 from pocdir.directory.formats import records
@@ -151,6 +151,9 @@ def withdraw(ref: str) -> Any:
 @guard("entry.answer")
 def proposed(token: str) -> str:
     """What a notice told of; opening it changes nothing."""
+    other = objections.addressed(None, token, office=office(), now=clock.now())
+    if other is not None:
+        return render_template("directory/objection.html", token=token, it=other, asked=False, done=False)
     kept, _address = actions.addressed(None, token, office=office(), now=clock.now())
     return render_template("directory/proposed.html", **_told(kept, token))
 
@@ -159,6 +162,13 @@ def proposed(token: str) -> str:
 @guard("entry.answer")
 def cancel(token: str) -> Any:
     """Call the change off, once it was asked again."""
+    other = objections.addressed(None, token, office=office(), now=clock.now())
+    if other is not None:
+        sure = request.form.get("confirmed") == "yes"
+        if sure:
+            with transaction() as session:
+                other = objections.call_off(session, token=token, office=office(), now=clock.now())
+        return render_template("directory/objection.html", token=token, it=other, asked=not sure, done=sure)
     kept, _address = actions.addressed(None, token, office=office(), now=clock.now())
     if request.form.get("confirmed") != "yes":
         return render_template("directory/proposed.html", **(_told(kept, token) | {"asked": True}))

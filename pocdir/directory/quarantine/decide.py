@@ -275,7 +275,7 @@ def _event(type: str, row: Held, note: str | None, now: dt.datetime, actor: str)
         type=type,
         occurred_at=now,
         recorded_at=now,
-        claimed_by="steward" if actor != "service" else "service",
+        claimed_by={"service": "service", "recipient": "team"}.get(actor, "steward"),
         actor=actor,
         team=row.team,
         payload={"item": row.ref, "source": row.source.name, "note": note},

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from pocdir.directory import notices
 from pocdir.directory.models import Held, Team
-from pocdir.directory.reading import mail_addresses
+from pocdir.directory.notices import Words
 from pocdir.directory.rules.approval import Decision
 from pocdir.directory.rules.doubts import Doubt
-from pocdir.mail.actions import enqueue
 
 KIND = "change_notice"
 
@@ -27,32 +28,26 @@ def send(
     now: dt.datetime,
 ) -> None:
     """Queue it to every mail address that anybody gives of the team, the confirmed ones among them."""
-    for to in mail_addresses(session, team.merged_into_id or team.id):
-        enqueue(
-            session,
-            kind=KIND,
-            to=to,
-            subject=f"Your entry in the directory is about to change: {team.name[:150]}",
-            body=letter(team.name, row.source.name, doubts, decision),
-            key=f"{KIND}:{row.ref}:{row.revision}:{to}"[:200],
-            domain=mail_domain,
-            now=now,
-            team=team.slug,
-        )
+    notices.send(
+        session, kind=KIND, ref=row.ref, again=row.revision or 0, team=team, domain=mail_domain, now=now,
+        words=lambda: letter(team.name, row.source.name, doubts, decision),
+    )  # fmt: skip
 
 
-def letter(name: str, source: str, doubts: Sequence[Doubt], decision: Decision) -> str:
-    """What it says: why, when at the earliest, and what to do."""
-    reasons = "\n".join(f"- {doubt.words}" for doubt in doubts)
-    if decision.missing:
-        when = "It takes effect when another steward agrees."
-    else:
-        when = f"It takes effect on {decision.not_before:%Y-%m-%d at %H:%M} UTC."
-    return (
-        f"Hello {name},\n\n"
-        f"a list that this directory reads ({source}) says something else of your team than you confirmed:\n\n"
-        f"{reasons}\n\n"
-        f"A steward has looked at it and would take it over. {when}\n\n"
-        "If it is right, there is nothing to do. If it is not, please answer this letter: until then the\n"
-        "directory stays as it is, and a steward can still refuse the change.\n"
+def letter(name: str, source: str, doubts: Sequence[Doubt], decision: Decision) -> Words:
+    """What it says: why, and when at the earliest."""
+    when = (
+        _("It takes effect when another steward agrees.")
+        if decision.missing
+        else _("It takes effect on %(time)s UTC.") % {"time": decision.not_before.strftime("%Y-%m-%d %H:%M")}
     )
+    return Words(
+        _("Your entry in the directory is about to change"),
+        (
+            _("a list that this directory reads (%(source)s) says something else of %(team)s "
+              "than the team has confirmed:")
+            % {"source": source, "team": name},
+            "\n".join(f"- {_(doubt.words.pattern) % dict(doubt.values)}" for doubt in doubts),
+            _("A steward has looked at it and would take it over.") + " " + when,
+        ),
+    )  # fmt: skip

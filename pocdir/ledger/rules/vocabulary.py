@@ -133,13 +133,13 @@ def _measured() -> EventType:
     return EventType("the measurement", ("sender",), names)
 
 
-def _pairing() -> EventType:
-    """What stewards say of two entries, by their slugs: `part` goes into the other."""
+def _pairing(refused: bool = False) -> EventType:
+    """What stewards say of two entries, by their slugs: `part` goes into the other; the team itself may call it off."""
     names = {
         "what": _required(_choice("merge", "split", "apart")), "part": _required(_line), "into": _required(_line),
         "reason": _text,
     }  # fmt: skip
-    return EventType("the act", ("steward", "service"), names)
+    return EventType("the act", _keepers if refused else ("steward", "service"), names)
 
 
 _sender, _service, _keepers = ("sender",), ("service",), ("team", "steward", "service")
@@ -279,7 +279,7 @@ VOCABULARY: Mapping[str, EventType] = {
     "quarantine.superseded": EventType("the import", _service, _QUARANTINED),
     "quarantine.approved": EventType("the act", ("steward",), _DECIDED),
     "quarantine.accepted": EventType("the act", ("steward", "service"), _DECIDED),
-    "quarantine.refused": EventType("the act", ("steward",), _DECIDED),
+    "quarantine.refused": EventType("the act", ("team", "steward"), _DECIDED),
     "contact.proposed": EventType(
         "the act",
         ("team", "steward"),
@@ -307,7 +307,7 @@ VOCABULARY: Mapping[str, EventType] = {
     "team.split": _pairing(),
     "team.apart": _pairing(),
     "team.pairing_approved": _pairing(),
-    "team.pairing_refused": _pairing(),
+    "team.pairing_refused": _pairing(refused=True),
     "incident.created": EventType("the act", _sender, _REVISION | {"tlp": _required(_label)} | _INCIDENT),
     "incident.changed": EventType(
         "the act",

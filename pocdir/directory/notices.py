@@ -1,0 +1,69 @@
+"""The notice to every address on record that a guarded change was brought, each with a link that calls it off."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import NamedTuple
+
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pocdir.directory.models import Address, Team
+from pocdir.directory.office import office
+from pocdir.directory.proposals.rules import LINK_LASTS, cancel_token
+from pocdir.directory.reading import mail_addresses
+from pocdir.directory.rules.office import language_for
+from pocdir.mail.actions import enqueue
+
+
+class Words(NamedTuple):
+    """What a notice says of its own; greeting, the link and the end are the same in all."""
+
+    subject: str
+    paragraphs: tuple[str, ...]
+
+
+def send(
+    session: Session,
+    *,
+    kind: str,
+    ref: str,
+    again: int,
+    team: Team,
+    words: Callable[[], Words],
+    domain: str,
+    now: dt.datetime,
+) -> int:
+    """Queue it to every mail address that anybody gives of the team, in its language; returns how many are new.
+
+    `ref` is what the link calls off; `again` tells one round of letters from the next.
+    """
+    here, language, expires = office(), language_for(team.languages), now + LINK_LASTS
+    values = mail_addresses(session, team.merged_into_id or team.id)
+    chosen = select(Address).where(Address.kind == "email", Address.value.in_(values))
+    new = 0
+    for address in session.scalars(chosen.order_by(Address.id)):
+        bound = (address.kind, address.value, address.version)
+        token = cancel_token(here.secret, ref, address_id=address.id, address=bound, expires=expires)
+        with force_locale(language):
+            said = words()
+            body = "\n\n".join(
+                (_("Dear colleagues,"), *said.paragraphs, *_end(f"{here.url}/proposed/{token}"))
+            )
+        new += enqueue(
+            session, kind=kind, to=address.value, subject=said.subject, body=body + "\n",
+            key=f"{kind}:{ref}:{again}:{address.id}", domain=domain, now=now, team=team.slug, language=language,
+            confidential=True, expires_at=expires,
+        ).is_new  # fmt: skip
+    return new
+
+
+def _end(link: str) -> tuple[str, str]:
+    return (
+        _("If it is right, nothing is asked of you. If it is not, this link calls the change off:")
+        + f"\n{link}",
+        _("Opening the link changes nothing. This letter goes to every address on record for the team."),
+    )

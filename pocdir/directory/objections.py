@@ -1,0 +1,86 @@
+"""What the link of a notice calls off besides a proposal: a key, a merge or split, a change that a list brings."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pocdir.db import db
+from pocdir.directory.keys import actions as keys
+from pocdir.directory.keys.models import TeamKey
+from pocdir.directory.keys.rules import PROPOSED
+from pocdir.directory.merging import actions as merging
+from pocdir.directory.models import Address, Held, Pairing, Team
+from pocdir.directory.proposals.actions import RECIPIENT
+from pocdir.directory.proposals.rules import check_token, claimed_by_token, link_unknown
+from pocdir.directory.quarantine import decide
+from pocdir.directory.reading import mail_addresses
+from pocdir.directory.rules.office import Office
+from pocdir.directory.rules.record import DEAD_STATES
+
+KEY, PAIRING, HELD = "key", "pairing", "held"
+_NOTE = "called off by whoever reads an address on record"
+
+
+class Objection(NamedTuple):
+    """What a notice told of: the team's name, the lines that say what it is, and whether it still waits."""
+
+    what: str
+    ref: str
+    team: str
+    lines: list[str]
+    is_open: bool
+
+
+def addressed(session: Session | None, token: str, *, office: Office, now: dt.datetime) -> Objection | None:
+    """What the link is about; None where it is no key, merge or import (a proposal, perhaps).
+
+    Raises NotFound `link_unknown` (forged, or the address has changed or is no longer the team's), Gone `link_expired`.
+    """
+    ref, address_id = claimed_by_token(token)
+    here = session or db.session()
+    found = _found(here, ref)
+    if found is None:
+        return None
+    told, teams = found
+    address = here.get(Address, address_id)
+    if address is None or address.state in DEAD_STATES:
+        raise link_unknown()
+    check_token(office.secret, token, address=(address.kind, address.value, address.version), now=now)
+    ours = {value for team in teams for value in mail_addresses(here, team.merged_into_id or team.id)}
+    if told.is_open and address.value not in ours:
+        raise link_unknown()
+    return told
+
+
+def call_off(session: Session, *, token: str, office: Office, now: dt.datetime) -> Objection:
+    """Whoever reads an address on record calls it off; raises as `addressed`, and Conflict where it is settled."""
+    told = addressed(session, token, office=office, now=now)
+    if told is None:
+        raise link_unknown()
+    if told.what == KEY:
+        keys.refuse(session, ref=told.ref, note=_NOTE, now=now, actor=RECIPIENT, claimed_by="team")
+    elif told.what == PAIRING:
+        merging.refuse(session, ref=told.ref, now=now, actor=RECIPIENT)
+    else:
+        decide.refuse(session, refs=[told.ref], note=_NOTE, now=now, actor=RECIPIENT)
+    return told._replace(is_open=False)
+
+
+def _found(session: Session, ref: str) -> tuple[Objection, list[Team]] | None:
+    key = session.scalar(select(TeamKey).where(TeamKey.ref == ref))
+    if key is not None:
+        lines = [key.fingerprint, *key.addresses]
+        return Objection(KEY, ref, key.team.name, lines, key.state == PROPOSED), [key.team]
+    row = session.scalar(select(Pairing).where(Pairing.ref == ref))
+    if row is not None:
+        two = [session.get_one(Team, number) for number in (row.team_id, row.other_id)]
+        return Objection(PAIRING, ref, two[1].name, [it.name for it in two], row.state == merging.OPEN), two
+    held = session.scalar(select(Held).where(Held.ref == ref))
+    team = session.scalar(select(Team).where(Team.slug == held.team)) if held is not None else None
+    if held is None or team is None:
+        return None
+    return Objection(HELD, ref, team.name, [held.source.name], held.state == "held"), [team]
