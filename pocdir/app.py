@@ -10,7 +10,7 @@ from pocdir import config, db
 from pocdir.accounts import security
 from pocdir.config import Settings
 from pocdir.core.loading import nothing_thrown_away
-from pocdir.web import api, errors, headers, i18n, logs
+from pocdir.web import api, errors, files, headers, i18n, logs
 
 MEGABYTE = 1024 * 1024
 
@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.init_app(app)
     i18n.init_app(app)
     headers.init_app(app, https=settings.https)
+    files.init_app(app)
     csrf = CSRFProtect(app)
     security.init_app(app)
     smorest = api.init_app(app)

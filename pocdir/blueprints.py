@@ -26,11 +26,11 @@ from pocdir.outreach import api as outreach_api
 from pocdir.outreach.pages import incident, notifications, recipient, spreadsheet, told
 from pocdir.site.api import health, intelmq
 from pocdir.site.api import lookup as lookup_api
+from pocdir.site.pages import files, published, steward, team
 from pocdir.site.pages import lookup as lookup_pages
 from pocdir.site.pages import outbox as outbox_pages
-from pocdir.site.pages import published, steward, team
 
-SITE = (lookup_pages, published, team, steward, outbox_pages)  # one blueprint, a file for each subject
+SITE = (lookup_pages, files, published, team, steward, outbox_pages)  # one blueprint, a file for each subject
 OUTREACH = (incident, notifications, recipient, spreadsheet, told)
 PAGES: tuple[Blueprint, ...] = (
     health.blueprint,

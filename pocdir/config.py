@@ -43,6 +43,7 @@ class Settings:
     confirmations: bool = False
     confirm_after: float = 180 * 86400.0  # seconds
     pings: int = 0  # a year and team
+    upload_mb: int = 256
     demo: bool = False
 
     @property
@@ -276,5 +277,6 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "confirmations": lambda text: _one_of("0", "1")(text) == "1",
     "confirm_after": _seconds,
     "pings": _whole(0, 2),
+    "upload_mb": _whole(1, 10_000),
     "demo": lambda text: _one_of("0", "1")(text) == "1",
 }

@@ -32,6 +32,7 @@ from pocdir.directory.quarantine import jobs as quarantine_jobs
 from pocdir.mail import jobs as mail_jobs
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.routing.queries import refresh
+from pocdir.routing.uploads import jobs as upload_jobs
 from pocdir.site.actions.start import prepare, require_current, require_possible, way_in
 from pocdir.web import logs
 from pocdir.web.terminal import app_context
@@ -49,6 +50,8 @@ JOBS: tuple[Callable[..., int], ...] = (
     checks_jobs.note_letters,
     checks_jobs.keep_true,
     keys_jobs.look_after_keys,
+    upload_jobs.route_waiting,
+    upload_jobs.forget_old,
 )
 THREADS = 8
 REFRESH_SECONDS = 2.0
@@ -201,8 +204,8 @@ def _serve(app: Flask, listener: socket.socket, last_words: str | None) -> None:
             sockets=[listener],
             threads=THREADS,
             ident=None,
-            # Four times what the application takes: the refusal is then its own, with a stable code.
-            max_request_body_size=4 * app.config["MAX_CONTENT_LENGTH"],
+            # More than the application takes: the refusal is then its own, with a stable code.
+            max_request_body_size=app.config["MAX_CONTENT_LENGTH"] * 4 + settings.upload_mb * 1024**2,
             # ProxyFix believes as many hops as the settings say, and is not there when they say none.
             clear_untrusted_proxy_headers=not settings.trusted_proxies,
         )

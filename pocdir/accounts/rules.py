@@ -44,6 +44,7 @@ MATRIX = MappingProxyType(
         "page.read": _PUBLIC,  # public pages, health, the API's description
         "account.enter": _PUBLIC,  # sign in, open a one-time link
         "lookup.ask": _PUBLIC,
+        "file.route": _PUBLIC,  # split a file into parcels; a result is only for whoever has its link
         "directory.read": _PUBLIC,
         "log.read": _PUBLIC,  # the transparency log: salted digests only
         "recipient.answer": _PUBLIC,  # whoever holds the link; the link decides which notification

@@ -64,6 +64,12 @@ class Gone(Refusal):
     status = 410
 
 
+class TooLarge(Refusal):
+    """More bytes than this door takes."""
+
+    status = 413
+
+
 class Stale(Refusal):
     """The row changed since it was read (If-Match)."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from pocdir.routing.rules.indicator import KINDS
-from pocdir.web.schemas import Schema, page_of
+from pocdir.web.schemas import Schema, Text, page_of
 
 MOST_INDICATORS = 1000
 LONGEST_WORD = 200  # characters of a sector, a kind of report or one exclusion
@@ -47,6 +47,26 @@ class Narrowing(Schema):
     exclude_host = Several()
     as_of = fields.String(load_default=None, allow_none=True, validate=_SHORT, error_messages=_WORD)
     purpose = fields.String(load_default=None, allow_none=True, validate=_SHORT, error_messages=_WORD)
+
+
+class RouteQuery(Narrowing):
+    """How a file is to be routed."""
+
+    raw = fields.Boolean(
+        load_default=False,
+        metadata={"description": "leave cells that a spreadsheet takes for formulas as they are"},
+    )
+
+
+class RouteForm(Schema):
+    """The browser's form that brings a file; the file itself stands beside it."""
+
+    sector = Text(max=LONGEST_WORD, load_default=None)
+    kind_of_report = Text(max=LONGEST_WORD, load_default=None)
+    exclude_team = fields.List(Text(max=LONGEST_WORD), load_default=list)
+    exclude_country = fields.List(Text(max=LONGEST_WORD), load_default=list)
+    exclude_host = fields.List(Text(max=LONGEST_WORD), load_default=list)
+    raw = fields.Boolean(load_default=False)
 
 
 class HowMany(validate.Length):

@@ -15,7 +15,7 @@ _LEFT_OUT = "\n[...]\n"
 
 # Links in letters and one-time links carry their secret in the path; API tokens carry it in their text.
 _SECRETS = re.compile(
-    r"(/r/entry/|/r/|/claim/|/proposed/|/welcome/|/join/|pocdir_)[A-Za-z0-9_\-]+|([?&][^=\s\"']+=)[^&\s\"']*"
+    r"(/r/entry/|/r/|/claim/|/proposed/|/welcome/|/join/|/route/|pocdir_)[A-Za-z0-9_\-]+|([?&][^=\s\"']+=)[^&\s\"']*"
 )
 
 

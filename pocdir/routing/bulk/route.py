@@ -25,6 +25,7 @@ from pocdir.routing.rules.registry_layers import Array
 from pocdir.routing.rules.reports.layout import Layout
 
 WORKERS = min(4, os.cpu_count() or 1)
+MOST_REASONS = 100  # of the manifest; unrouted.csv has them all
 STATUSES = {"ok": "routed", "no_contact": "no_contact", "not_routable": "not_routable", "invalid": "invalid"}
 
 _SEP = re.compile(rb"sep=.(?:\r\n|\n|\r)", re.IGNORECASE)  # for Excel
@@ -183,10 +184,13 @@ class _Work:
         all_ = self._outcomes.all
         totals = Counter(dict.fromkeys(STATUSES.values(), 0))
         parcels: dict[str, list[tuple[int, Outcome]]] = {}
+        reasons: Counter[tuple[str, str]] = Counter()
         for number, count in counts.items():
             totals[STATUSES[all_[number].status]] += count
             if all_[number].team:
                 parcels.setdefault(file_of(all_[number]), []).append((count, all_[number]))
+            elif count:
+                reasons[STATUSES[all_[number].status], all_[number].reason or ""] += count
         index = self._outcomes.index
         return {
             "rows": rows,
@@ -196,7 +200,16 @@ class _Work:
             "registry_version": index.registry.version if index.registry else None,
             "parcels": [_parcel(name, parcels[name], digests.get(name)) for name in sorted(parcels)],
             "unrouted_sha256": digests.get(UNROUTED),
+            "unrouted": _reasons(reasons),
         }
+
+
+def _reasons(found: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Why rows go to nobody, the most frequent first."""
+    order = sorted(found.items(), key=lambda each: (-each[1], each[0]))
+    return [
+        {"status": status, "reason": reason, "rows": rows} for (status, reason), rows in order[:MOST_REASONS]
+    ]
 
 
 def _parcel(name: str, outcomes: list[tuple[int, Outcome]], digest: str | None) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def home() -> str:
     return render_template(
         "site/home.html",
         form=Form(),
-        **_choices(known),
+        **choices(known),
         totals=totals(known),
         decisions=_decisions(),
     )
@@ -94,7 +94,7 @@ def lookup() -> Any:
         answers=[answer | _extras(known, answer, others) for answer in answers],
         details=_details(known, answers, now),
         attributions=known.registry.attributions if known.registry else (),
-        **_choices(known),
+        **choices(known),
     )
     return page, 422 if typed.errors else 200
 
@@ -110,7 +110,7 @@ def _several(name: str) -> list[str]:
     return [text] if text else []
 
 
-def _choices(known: Index) -> dict[str, Any]:
+def choices(known: Index) -> dict[str, Any]:
     kinds = [
         (f"{class_}/{type_}", f"{class_}: {type_}")
         for class_, types in rsit.CLASSES.items()

@@ -1,0 +1,47 @@
+"""Files that are to be split: how large and how many, and whether what goes with them is right."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from flask import current_app
+
+from pocdir.accounts.guards import Principal, current_principal
+from pocdir.config import Settings
+from pocdir.core.errors import Refusal
+from pocdir.routing.queries import index, question
+from pocdir.routing.uploads import rules
+from pocdir.routing.uploads.queries import Upload
+from pocdir.web import limits
+
+STRANGERS = limits.Limit("files of strangers", most=20, seconds=3600)  # from one address
+MEMBERS = limits.Limit("files", most=240, seconds=3600)
+
+
+def most_bytes() -> int:
+    """How large a file whoever asks may bring."""
+    settings: Settings = current_app.extensions["pocdir"]
+    return rules.most_bytes(settings.upload_mb, known=current_principal().kind != "anonymous")
+
+
+def count_file(principal: Principal, address: str | None, now: dt.datetime) -> None:
+    """Raises TooMany `too_many`."""
+    if principal.kind != "anonymous":
+        limits.spend(MEMBERS, principal.actor, now)
+    elif address not in ("127.0.0.1", "::1"):  # a proxy in front, not one eager sender
+        limits.spend(STRANGERS, limits.network(address), now)
+
+
+def checked(words: Mapping[str, Any], *, on: dt.date) -> None:
+    """Raises Invalid where what goes with the file is wrong: before the file is read."""
+    question(index(), on=on, **words)
+
+
+def refused(upload: Upload) -> Refusal:
+    """The refusal that stands in the upload's folder."""
+    told = upload.refusal
+    refusal = Refusal(told["code"], told["message"], where=told["where"])
+    refusal.status = told["status"]
+    return refusal
