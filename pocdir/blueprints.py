@@ -26,6 +26,7 @@ from pocdir.outreach import api as outreach_api
 from pocdir.outreach.pages import incident, notifications, recipient, spreadsheet, told
 from pocdir.site.api import health, intelmq
 from pocdir.site.api import lookup as lookup_api
+from pocdir.site.api import route as route_api
 from pocdir.site.pages import files, published, steward, team
 from pocdir.site.pages import lookup as lookup_pages
 from pocdir.site.pages import outbox as outbox_pages
@@ -58,4 +59,5 @@ APIS: tuple[SmorestBlueprint, ...] = (
     latency_api.blueprint,
     lookup_api.blueprint,
     intelmq.blueprint,
+    route_api.blueprint,
 )

@@ -32,7 +32,7 @@ BODY = {
 @blueprint.route("/route", methods=["POST"])
 @guard("file.route")
 @takes_files(most_bytes)
-@blueprint.arguments(schemas.RouteQuery(), location="query")
+@blueprint.arguments(schemas.RouteQuery(exclude=("as_of",)), location="query")
 @documented(blueprint, _BINARY, "application/zip", requestBody=BODY)
 def route(given: dict[str, Any]) -> Response:
     """Split a file into parcels: a ZIP archive with a CSV for each contact, `unrouted.csv` and `manifest.json`.

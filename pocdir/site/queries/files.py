@@ -42,6 +42,7 @@ def checked(words: Mapping[str, Any], *, on: dt.date) -> None:
 def refused(upload: Upload) -> Refusal:
     """The refusal that stands in the upload's folder."""
     told = upload.refusal
-    refusal = Refusal(told["code"], told["message"], where=told["where"])
+    code, message, where = told["code"], told["message"], told["where"]
+    refusal = Refusal(code, message, where=where)
     refusal.status = told["status"]
     return refusal
