@@ -17,7 +17,7 @@ import structlog
 from pocdir.config import Settings
 from pocdir.core.errors import Refusal, Unavailable
 from pocdir.routing.queries import index, question
-from pocdir.routing.uploads.actions import refuse, split
+from pocdir.routing.uploads.actions import Progress, refuse, split
 from pocdir.routing.uploads.queries import UPLOADS, Upload, uploads, waiting
 from pocdir.web import logs
 from pocdir.web.terminal import database_context
@@ -59,28 +59,30 @@ def main() -> None:
     """Split the upload whose folder is named, else all that wait and nobody else is at work on."""
     os.nice(NICE)
     parent = os.getppid()
+
+    def still_wanted(*_: object) -> None:
+        if os.getppid() != parent:  # the service has ended; what is begun here is begun anew by the next one
+            sys.exit(1)
+
     logs.init("warning")
     with database_context() as app:
         settings: Settings = app.extensions["pocdir"]
         data = settings.data
         if len(sys.argv) > 1:
             for upload in [each for each in uploads(data) if each.folder.name == sys.argv[1]]:
-                _split(upload, data, parent)
+                do(upload, data, still_wanted)
             return
         with _only_one(data) as lock:
             while lock is not None and (found := waiting(data)):
-                _split(found[0], data, parent)
+                do(found[0], data, still_wanted)
 
 
-def _split(upload: Upload, data: Path, parent: int) -> None:
-    def still_wanted(*_: object) -> None:
-        if os.getppid() != parent:  # the service has ended; what is begun here is begun anew by the next one
-            sys.exit(1)
-
+def do(upload: Upload, data: Path, progress: Progress) -> None:
+    """Split it, or keep why not; a fault of ours is logged."""
     known = index()
     try:
         asked = question(known, on=upload.asked.at.date(), **upload.asked.question)
-        split(upload, index=known, asked=asked, data=data, progress=still_wanted)
+        split(upload, index=known, asked=asked, data=data, progress=progress)
     except Refusal as refusal:  # a team that was to be left out is gone meanwhile
         refuse(upload, refusal)
     except Exception:

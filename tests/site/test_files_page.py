@@ -1,0 +1,208 @@
+"""Many at once, as people do it: bring a file, wait, take the parcels; nothing half done looks whole."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import re
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
+
+from pocdir.routing.uploads import actions, child, jobs, queries, rules
+from pocdir.web import limits
+from tests.accounts import made as people
+from tests.site.test_lookup_page import AVOIDED, read
+
+FILE = b"""ip,note
+203.0.113.70,=cmd()
+203.0.113.10,plain
+38.87.230.9,plain
+10.0.0.1,inside
+no address,rubbish
+"""
+
+
+@pytest.fixture(autouse=True)
+def _today(app: Flask, now: dt.datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
+    limits.init_app(app)
+    with time_machine.travel(now, tick=False):
+        yield
+
+
+@pytest.fixture
+def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process begins by itself."""
+    monkeypatch.setattr(child, "go_on", lambda _settings: False)
+
+
+def bring(client: FlaskClient, data: bytes = FILE, **typed: Any) -> TestResponse:
+    form = {"file": FileStorage(io.BytesIO(data), "sinkhole.csv")} | typed
+    boundary, body = encode_multipart(form)
+    return client.post("/route", data=body, content_type=f"multipart/form-data; boundary={boundary}")
+
+
+def brought(client: FlaskClient, data: bytes = FILE) -> str:
+    """The address of a file's page."""
+    response = bring(client, data)
+    assert response.status_code == 303, response.text
+    return str(response.location)
+
+
+def done(folder: Path) -> None:
+    while any(each.state in ("waiting", "working") for each in queries.uploads(folder)):
+        time.sleep(0.05)
+
+
+def take(client: FlaskClient, path: str, method: str = "GET") -> TestResponse:
+    return client.open(path, method=method, buffered=True)
+
+
+def test_a_file_is_split_and_its_counts_add_up(client: FlaskClient, cases: Path) -> None:
+    page = brought(client)
+    done(cases)
+    response = client.get(page)
+    text = read(response)
+
+    assert "sinkhole.csv" in text
+    assert "Every row is counted once: 3 + 0 + 1 + 1 = 5." in text
+    assert "1 cell that a spreadsheet would take for a formula got an apostrophe." in text
+    assert "tenant@tenant.example" in text and "not routable" in text
+    assert "Refresh" not in response.headers
+    assert not any(word in text.lower() for word in AVOIDED)
+    assert not (queries.uploads(cases)[0].folder / rules.BROUGHT).exists()
+
+    parcel = take(client, f"{page}/parcels/tenant.csv")
+    assert parcel.data == b"ip,note\n203.0.113.70,'=cmd()\n"
+    assert take(client, f"{page}/parcels/manifest.json").status_code == 404
+    assert take(client, f"{page}/parcels/..%2f..%2fasked.json").status_code == 404
+
+    kept = take(client, f"{page}/parcels.zip")
+    last = take(client, f"{page}/parcels.zip", "POST")
+    assert kept.data == last.data
+    with zipfile.ZipFile(io.BytesIO(kept.data)) as archive:
+        assert json.loads(archive.read("manifest.json"))["rows"] == 5
+    assert client.get(page).status_code == 404
+    assert queries.folders(cases) == []
+
+
+@pytest.mark.usefixtures("nobody_works")
+def test_what_it_is_shows_before_anything_is_counted(client: FlaskClient, cases: Path) -> None:
+    page = brought(client)
+    response = client.get(page)
+
+    assert "Table · rows belong where this says: ip" in read(response)
+    assert response.headers["Refresh"] == "3"
+    assert "Refresh" not in client.get(page + "?still=1").headers
+    assert take(client, f"{page}/parcels.zip").status_code == 404
+    assert "1 file comes first." in read(client.get(brought(client)))
+
+
+@pytest.mark.usefixtures("nobody_works")
+def test_what_was_cut_off_is_begun_anew(app: Flask, client: FlaskClient, cases: Path) -> None:
+    page = brought(client)
+    found = queries.uploads(cases)[0]
+    (found.folder / rules.PROGRESS).write_text('{"rows": 3, "bytes": 40}')
+    (found.folder / ".result.x.new").mkdir()
+    assert "Being split" in read(client.get(page))
+    assert take(client, f"{page}/parcels.zip").status_code == 404
+
+    _work(app)
+    assert "= 5." in read(client.get(page))
+
+
+def _work(app: Flask) -> None:
+    """What the process does, in this one."""
+    data = app.extensions["pocdir"].data
+    while found := queries.waiting(data):
+        child.do(found[0], data, lambda *_: None)
+
+
+@pytest.mark.usefixtures("nobody_works")
+def test_a_file_at_which_the_work_dies_twice_is_given_up(
+    app: Flask, client: FlaskClient, cases: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(actions, "route_file", dies)
+    page = brought(client)
+    _work(app)
+
+    assert "This file could not be split." in read(client.get(page))
+
+
+@pytest.mark.usefixtures("nobody_works")
+def test_a_row_without_end_is_refused_when_it_is_met(app: Flask, client: FlaskClient, cases: Path) -> None:
+    page = brought(client, b"ip,note\n" + b"203.0.113.70,x\n" * 200_000 + b"\0" * 12_000_000)
+    _work(app)
+
+    assert "This file could not be split." in read(client.get(page))
+    assert take(client, f"{page}/parcels.zip").status_code == 404
+
+
+def test_a_wrong_file_stands_beside_its_box(client: FlaskClient, cases: Path) -> None:
+    response = bring(client, b"a,b\nc,d\n")
+
+    assert response.status_code == 422
+    assert "no column holds an address" in read(response)
+    assert bring(client, exclude_team="nobody-here").status_code == 422
+    assert client.post("/route", data={}).status_code == 422
+    assert queries.folders(cases) == []
+
+
+@pytest.mark.usefixtures("nobody_works")
+def test_after_a_day_nothing_is_left(client: FlaskClient, cases: Path, now: dt.datetime) -> None:
+    page = brought(client)
+    (cases / queries.UPLOADS / "half").mkdir()
+
+    jobs.forget_old(now + dt.timedelta(hours=23))
+    assert client.get(page).status_code == 200
+    jobs.forget_old(now + dt.timedelta(hours=24))
+    assert client.get(page).status_code == 404
+    jobs.forget_old(now + dt.timedelta(days=3000))
+    assert queries.folders(cases) == []
+
+
+@pytest.mark.usefixtures("nobody_works")
+def test_a_workspace_alone_sees_what_it_brought(
+    app: Flask, client: FlaskClient, cases: Path, now: dt.datetime
+) -> None:
+    anna = people.person(now=now, workspace="lab", role="researcher", password=False)
+    ben = people.person("ben@example.org", now=now, workspace="rivals", role="owner", password=False)
+    ours, theirs = people.browser(app, anna, now=now), people.browser(app, ben, now=now)
+    page = brought(ours)
+
+    assert ours.get(page).status_code == 200
+    assert (theirs.get(page).status_code, client.get(page).status_code) == (404, 404)
+    assert theirs.post(f"{page}/delete").status_code == 404
+    assert ours.post(f"{page}/delete").status_code == 302
+    assert ours.get(page).status_code == 404
+
+
+@pytest.mark.usefixtures("nobody_works")
+def test_so_many_wait_and_no_more(client: FlaskClient, cases: Path) -> None:
+    for _ in range(rules.MOST_WAITING):
+        brought(client)
+
+    response = bring(client)
+    assert (response.status_code, "Retry-After" in response.headers) == (503, True)
+
+
+def test_the_link_cannot_be_guessed_and_its_folder_does_not_tell_it(client: FlaskClient, cases: Path) -> None:
+    token = rules.new_token()
+
+    assert re.fullmatch(r"[\w-]{27}", token)
+    assert token not in rules.folder_of(token)
+    assert client.get(f"/route/{token}").status_code == 404
