@@ -6,12 +6,14 @@ import csv
 import hashlib
 import io
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from pocdir.core.errors import Conflict, Invalid
-from pocdir.routing.bulk import records
+from pocdir.core.errors import Conflict, Invalid, Unavailable
+from pocdir.routing.bulk import records, route, workers
 from tests.routing.bulk import World
 from tests.routing.directories import Entry, directory, national, prefix, row, team
 
@@ -112,21 +114,25 @@ def test_again_gives_the_same_bytes_in_the_place_of_the_old_result(world: World,
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.parametrize("least", [0, 1 << 20])  # of a block that is given to another process
 @pytest.mark.parametrize("size", [16, 64, 1000])
-def test_where_a_block_ends_makes_no_difference(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+def test_where_a_block_ends_and_who_has_it_makes_no_difference(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, least: int
 ) -> None:
     whole = world.route(FILE, tmp_path / "whole")
+    monkeypatch.setattr(route, "LEAST", least)
     monkeypatch.setattr(records.Reader.__init__, "__defaults__", (size,))
 
     assert world.route(FILE, tmp_path / "parts") == whole
     assert parcels(tmp_path / "parts") == parcels(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("least", [0, 1 << 20])
 @pytest.mark.parametrize("size", [16, 64, 1000])
 def test_a_stray_quote_is_read_as_other_programs_read_it(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, least: int
 ) -> None:
+    monkeypatch.setattr(route, "LEAST", least)
     monkeypatch.setattr(records.Reader.__init__, "__defaults__", (size,))
     lines = [
         b'5.5.5.1,,,a 5" disk',
@@ -232,3 +238,31 @@ def test_a_stop_in_the_middle_leaves_nothing(world: World, tmp_path: Path) -> No
     with pytest.raises(KeyboardInterrupt):
         world.route(FILE, tmp_path / "out", progress=stopped)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_is_ended_from_outside_leaves_no_folder(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "LEAST", 0)
+    monkeypatch.setattr(route._Work, "_block", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+
+    with pytest.raises(Unavailable, match="was ended"):
+        world.route(FILE, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_fails_in_a_process_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route, "LEAST", 0)
+    monkeypatch.setattr(route._Work, "_block", lambda *_: 1 // 0)
+
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        world.route(FILE)
+
+
+def test_more_than_the_shared_memory_holds_is_sent(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "LEAST", 0)
+    monkeypatch.setattr(workers, "ROOM", len(FILE))  # the reasons do not fit
+
+    assert world.route(FILE, tmp_path / "out")["rows"] == 21

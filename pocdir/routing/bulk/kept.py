@@ -7,12 +7,14 @@ import hashlib
 import json
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pocdir.core.version import VERSION
+from pocdir.routing.rules import decisions as decided
 from pocdir.routing.rules.decisions import Decisions, Pieces4, Pieces6, decisions
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.outcome import Outcome
@@ -44,7 +46,7 @@ def kept_decisions(index: Index, asked: Question, data: Path, *, now: dt.datetim
 
 def name_of(index: Index, asked: Question) -> str:
     """From all that an answer depends on; versions alone begin anew when a backup is restored."""
-    digest = hashlib.sha256(f"{FORMAT} {VERSION} {index.directory_version}".encode())
+    digest = hashlib.sha256(f"{FORMAT} {VERSION} {index.directory_version} {_rules()}".encode())
     digest.update((index.registry.version if index.registry else "").encode())
     wish = asked.wish._replace(
         exclude_teams=frozenset(), exclude_countries=frozenset(), exclude_hosts=frozenset()
@@ -54,6 +56,13 @@ def name_of(index: Index, asked: Question) -> str:
     for slug in sorted(index.desks):
         digest.update(repr(index.desks[slug].team).encode())
     return digest.hexdigest()[:32]
+
+
+@cache
+def _rules() -> str:
+    """Of the code that decides: a checkout changes more often than its version."""
+    folder = Path(decided.__file__).parent
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
 
 
 def _read(place: Path) -> Decisions:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -17,6 +15,7 @@ from pocdir.routing.bulk.lines import gathered
 from pocdir.routing.bulk.parcels import UNROUTED, Parcels
 from pocdir.routing.bulk.records import CR, Reader, Records, Shape, records
 from pocdir.routing.bulk.rows import Columns, Outcomes, file_of, outcomes_of
+from pocdir.routing.bulk.workers import LEAST, ROOM, Made, Part, Worker, processes
 from pocdir.routing.rules.decisions import Decisions
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.outcome import Outcome
@@ -24,7 +23,6 @@ from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.registry_layers import Array
 from pocdir.routing.rules.reports.layout import Layout
 
-WORKERS = min(4, os.cpu_count() or 1)
 MOST_REASONS = 100  # of the manifest; unrouted.csv has them all
 STATUSES = {"ok": "routed", "no_contact": "no_contact", "not_routable": "not_routable", "invalid": "invalid"}
 
@@ -33,13 +31,12 @@ _SEP = re.compile(rb"sep=.(?:\r\n|\n|\r)", re.IGNORECASE)  # for Excel
 Progress = Callable[[int, int], object]  # rows and bytes so far
 
 
-class _Done(NamedTuple):
-    """What became of one block."""
+class _Counts(NamedTuple):
+    """Rows of one block by outcome: of those known before it was given away by number, of others as they are."""
 
-    rows: int
-    counts: Array  # rows by outcome
+    known: Array
+    others: list[tuple[Outcome, int]]
     neutralised: int
-    parts: list[tuple[str, memoryview]]
 
 
 def route(
@@ -59,91 +56,112 @@ def route(
     then, and whatever else happens, nothing is left in `out`.
     """
     work = _Work(layout, Outcomes(index, asked, decisions), split=out is not None, raw=raw)
-    header, with_reason, touched = work.header(stream.read(layout.data_from))
-    counts: Counter[int] = Counter()
-    rows = 0
+    header, with_reason = work.header(stream.read(layout.data_from))
     if out is None:
-        for done in work.through(stream, progress):
-            rows, touched = rows + done.rows, touched + done.neutralised
-            _count(counts, done.counts)
-        return work.manifest(counts, rows, touched, {})
+        for _ in work.through(stream, progress):
+            pass
+        return work.manifest({})
     with Parcels(out, header, with_reason) as parcels:
-        for done in work.through(stream, progress):
-            rows, touched = rows + done.rows, touched + done.neutralised
-            _count(counts, done.counts)
-            parcels.add(done.parts)
-        manifest = work.manifest(counts, rows, touched, parcels.digests())
+        for parts in work.through(stream, progress):
+            parcels.add(parts)
+        manifest = work.manifest(parcels.digests())
         parcels.finish(manifest)
     return manifest
 
 
-def _count(counts: Counter[int], found: Array) -> None:
-    for number in np.flatnonzero(found).tolist():
-        counts[number] += int(found[number])
-
-
 class _Work:
-    """What is done with each block, by several threads: numpy lets them run beside one another."""
+    """What is done with each block, and what the blocks have in common."""
 
     def __init__(self, layout: Layout, outcomes: Outcomes, *, split: bool, raw: bool) -> None:
         self._layout, self._outcomes, self._split, self._raw = layout, outcomes, split, raw
+        self._counts: Counter[int] = Counter()
+        self._touched = 0
+        self._before = len(outcomes.all)  # outcomes that every process knows by the same number
         self._shape = Shape(layout.delimiter[0], layout.line_end[-1])
         self._columns = Columns(
             tuple(each for each in layout.columns if each[1] != "timestamp"), layout.encoding
         )
 
-    def header(self, top: bytes) -> tuple[bytes, bytes, int]:
-        """The header of a parcel, that of what goes to nobody, and how many of its cells were made harmless.
+    def header(self, top: bytes) -> tuple[bytes, bytes]:
+        """The header of a parcel, and that of what goes to nobody.
 
         A comment above the header speaks of the whole file, so no parcel has it.
         """
         layout = self._layout
         said = _SEP.match(top, len(layout.bom))
-        before, line, touched = layout.bom + (said[0] if said else b""), top[layout.header_from :], 0
+        before, line = layout.bom + (said[0] if said else b""), top[layout.header_from :]
         found = None if self._raw else records(line, self._shape)
         if found is not None:
-            found, touched = neutralised(found)
+            found, self._touched = neutralised(found)
             line = found.data
-        return before + line, before + self.with_reason(line), touched
+        return before + line, before + self.with_reason(line)
 
-    def through(self, stream: BinaryIO, progress: Progress | None) -> Iterator[_Done]:
-        """The blocks in their order."""
+    def through(self, stream: BinaryIO, progress: Progress | None) -> Iterator[list[Part]]:
+        """The parts of each block, the blocks in their order; their rows are counted on the way."""
         reader = Reader(stream, self._shape)
-        rows = 0
-        pending: deque[tuple[bytes | Records, Future[_Done | None]]] = deque()
-        with ThreadPoolExecutor(WORKERS) as pool:
-            try:
-                while True:
-                    while len(pending) <= WORKERS and (block := reader.block()) is not None:
-                        pending.append((block, pool.submit(self._block, block)))
-                    if not pending:
-                        return
-                    first, future = pending.popleft()
-                    done = future.result()
-                    if done is None:
-                        again = [first, *(block for block, _ in pending)]
-                        reader.give_back([block for block in again if isinstance(block, bytes)])
-                        pending.clear()
+        crew: list[Worker] = []
+        waiting: deque[tuple[Worker | None, bytes | Records]] = deque()
+        try:
+            while (block := reader.block()) is not None or waiting:
+                if block is None or len(waiting) == max(len(crew), 1):
+                    worker, first = waiting.popleft()
+                    made = worker.take() if worker else self._block(first)
+                    if made is None:  # its quotes are not regular: this and what follows is read again
+                        for busy in filter(None, (each for each, _ in waiting)):
+                            busy.take()
+                        again = [first, *(each for _, each in waiting), block or b""]
+                        waiting.clear()
+                        reader.give_back([each for each in again if isinstance(each, bytes)])
                         continue
-                    rows += done.rows
+                    self._count(made.said)
                     if progress:
-                        progress(rows, reader.read)
-                    yield done
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+                        progress(self._counts.total(), reader.read)
+                    yield made.parts
+                if block is not None:
+                    waiting.append((self._given(block, crew, waiting), block))
+        finally:
+            for worker in crew:
+                worker.stop()
 
-    def _block(self, block: bytes | Records) -> _Done | None:
+    def _given(
+        self,
+        block: bytes | Records,
+        crew: list[Worker],
+        waiting: deque[tuple[Worker | None, bytes | Records]],
+    ) -> Worker | None:
+        """The free process that has the block now; None for one that is small or hard: it is done here."""
+        if isinstance(block, Records) or not LEAST <= len(block) <= ROOM:
+            return None
+        if not crew:
+            self._outcomes.decisions.v4.write_out()
+            crew += [Worker(self._block) for _ in range(processes())]
+        busy = [worker for worker, _ in waiting]
+        free = next((worker for worker in crew if worker not in busy), None)
+        if free:
+            free.give(block)
+        return free
+
+    def _count(self, found: _Counts) -> None:
+        for number in np.flatnonzero(found.known).tolist():
+            self._counts[number] += int(found.known[number])
+        for outcome, rows in found.others:
+            self._counts[self._outcomes.number(outcome)] += rows
+        self._touched += found.neutralised
+
+    def _block(self, block: bytes | Records) -> Made | None:
         found = records(block, self._shape) if isinstance(block, bytes) else block
         if found is None:
             return None
         outcomes = outcomes_of(found, self._columns, self._outcomes)
-        counts = np.bincount(outcomes)
-        if not self._split:
-            return _Done(len(outcomes), counts, 0, [])
-        found, touched = (found, 0) if self._raw else neutralised(found)
-        return _Done(len(outcomes), counts, touched, list(self._parts(found, outcomes)))
+        rows, all_ = np.bincount(outcomes), self._outcomes.all
+        others = [(all_[n], int(rows[n])) for n in range(self._before, len(rows)) if rows[n]]
+        touched = 0
+        if self._split and not self._raw:
+            found, touched = neutralised(found)
+        parts = list(self._parts(found, outcomes)) if self._split else []
+        return Made(_Counts(rows[: self._before], others, touched), parts)
 
-    def _parts(self, found: Records, outcomes: Array) -> Iterator[tuple[str, memoryview]]:
+    def _parts(self, found: Records, outcomes: Array) -> Iterator[Part]:
         """The lines of each parcel, in the order of the file."""
         parcel = self._outcomes.file_numbers()[outcomes]
         order = np.argsort(parcel, kind="stable")
@@ -180,12 +198,12 @@ class _Work:
         kept = line.removesuffix(b"\n").removesuffix(b"\r")
         return b"".join((kept, self._reason("reason"), line[len(kept) :])) if line else line
 
-    def manifest(self, counts: Counter[int], rows: int, touched: int, digests: Any) -> dict[str, Any]:
+    def manifest(self, digests: Mapping[str, str]) -> dict[str, Any]:
         all_ = self._outcomes.all
         totals = Counter(dict.fromkeys(STATUSES.values(), 0))
         parcels: dict[str, list[tuple[int, Outcome]]] = {}
         reasons: Counter[tuple[str, str]] = Counter()
-        for number, count in counts.items():
+        for number, count in self._counts.items():
             totals[STATUSES[all_[number].status]] += count
             if all_[number].team:
                 parcels.setdefault(file_of(all_[number]), []).append((count, all_[number]))
@@ -193,9 +211,9 @@ class _Work:
                 reasons[STATUSES[all_[number].status], all_[number].reason or ""] += count
         index = self._outcomes.index
         return {
-            "rows": rows,
+            "rows": self._counts.total(),
             **totals,
-            "neutralised": touched,
+            "neutralised": self._touched,
             "directory_version": index.directory_version,
             "registry_version": index.registry.version if index.registry else None,
             "parcels": [_parcel(name, parcels[name], digests.get(name)) for name in sorted(parcels)],

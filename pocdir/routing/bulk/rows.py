@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Sequence
 from socket import AF_INET6, inet_pton
 from typing import NamedTuple
@@ -17,7 +16,7 @@ from pocdir.routing.bulk.records import Records
 from pocdir.routing.rules.addresses import parse_address
 from pocdir.routing.rules.decisions import Decisions
 from pocdir.routing.rules.index import Index
-from pocdir.routing.rules.indicator import parse
+from pocdir.routing.rules.indicator import parse, parse_network_name
 from pocdir.routing.rules.outcome import Outcome, invalid, outcome_of
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.registry_layers import Array
@@ -55,7 +54,7 @@ class Columns(NamedTuple):
 
 
 class Outcomes:
-    """All outcomes met so far, by number; those of the decisions first. Shared by threads."""
+    """All outcomes met so far, by number; those of the decisions first."""
 
     def __init__(self, index: Index, asked: Question, known: Decisions) -> None:
         self.index, self.asked, self.decisions = index, asked, known
@@ -65,28 +64,25 @@ class Outcomes:
         self._file: list[int] = []  # by outcome
         self._numbers: dict[Outcome, int] = {}
         self._texts: dict[str, dict[bytes, int]] = {kind: {} for kind in MEANT}
-        self._lock = threading.Lock()
         for outcome in known.outcomes:
             self.number(outcome)
         self.missing = self.number(NO_ADDRESS)
 
     def number(self, outcome: Outcome) -> int:
-        with self._lock:
-            found = self._numbers.get(outcome)
-            if found is None:
-                found = self._numbers[outcome] = len(self.all)
-                name = file_of(outcome)
-                if name not in self._of_file:
-                    self._of_file[name] = len(self.files)
-                    self.files.append(name)
-                self._file.append(self._of_file[name])
-                self.all.append(outcome)
-            return found
+        found = self._numbers.get(outcome)
+        if found is None:
+            found = self._numbers[outcome] = len(self.all)
+            name = file_of(outcome)
+            if name not in self._of_file:
+                self._of_file[name] = len(self.files)
+                self.files.append(name)
+            self._file.append(self._of_file[name])
+            self.all.append(outcome)
+        return found
 
     def file_numbers(self) -> Array:
         """The number of the file (in `files`) of each outcome."""
-        with self._lock:
-            return np.array(self._file, dtype=np.min_scalar_type(len(self.files)))
+        return np.array(self._file, dtype=np.min_scalar_type(len(self.files)))
 
     def of_texts(self, kind: str, texts: Sequence[bytes], encoding: str) -> list[int]:
         """The outcome of each of these cells; it is remembered."""
@@ -102,7 +98,8 @@ class Outcomes:
         try:
             if kind in WITH_ADDRESSES and _DOTTED.fullmatch(text):
                 parse_address(text.decode())  # refuses most rubbish ten times faster
-            indicator = parse(text[: LONGEST + 1].decode(encoding), self.index.names)
+            words = text[: LONGEST + 1].decode(encoding)
+            indicator = parse(words) if kind == "country" else parse_network_name(words)
         except UnicodeDecodeError:
             return invalid(f"this is no text in {encoding}")
         except Invalid as error:

@@ -38,6 +38,10 @@ class Pieces4:
         found[deep] = second[~found[deep], numbers[deep] & np.uint32(255)]
         return found
 
+    def write_out(self) -> None:
+        """Make the table now, before other processes share it."""
+        _ = self._table
+
     @cached_property
     def _table(self) -> tuple[Array, Array]:
         """DIR-24-8 (Gupta, Lin, McKeown 1998): the outcome of each /24, or ~row of its 256 addresses."""

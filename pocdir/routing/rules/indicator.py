@@ -46,6 +46,7 @@ class Indicator(NamedTuple):
 
 
 _LIKE_A_CODE = re.compile("[a-zA-Z]{2,3}")
+_NOTHING = f"this is nothing that can be looked up; what can is, for example, {EXAMPLES}"
 _NO_CODE = (
     "{} is no country code (ISO 3166-1, EU or XK), and no team here has this name; a code such as AT is right"
 )
@@ -62,16 +63,27 @@ def parse(text: str, directory_names: Mapping[str, Sequence[str]] = NO_NAMES) ->
     if _PLAIN_IPV4.fullmatch(text):  # what is asked most: in its one spelling already
         return Indicator("ip", text, text)
     plain = _one_line(text)
-    reason = f"this is nothing that can be looked up; what can is, for example, {EXAMPLES}"
-    found = None
-    try:
-        found = _network_name(*_refanged(plain))
-    except ValueError as error:
-        reason = str(error)
+    found, reason = _read(plain)
     found = found or _known_name(plain, directory_names)
     if found is None:
         raise _refused(_NO_CODE.format(plain.upper()) if _LIKE_A_CODE.fullmatch(plain) else reason)
     return Indicator(*found, text)
+
+
+def parse_network_name(text: str) -> Indicator:
+    """The same where neither a country nor a team can be meant: the rubbish in a large file loads no names of them."""
+    found, reason = _read(_one_line(text))
+    if found is None:
+        raise _refused(reason)
+    return Indicator(*found, text)
+
+
+def _read(plain: str) -> tuple[tuple[str, str] | None, str]:
+    """Kind and value, if it is the name of something in the network; and why not."""
+    try:
+        return _network_name(*_refanged(plain)), _NOTHING
+    except ValueError as error:
+        return None, str(error)
 
 
 def span(indicator: Indicator) -> Span | None:

@@ -1,0 +1,108 @@
+"""Several processes that work on blocks: numpy's steps are so short that threads would wait for one another."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import traceback
+from collections.abc import Callable
+from mmap import mmap
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+from pocdir.core.errors import Unavailable
+
+ROOM = 16 << 20  # bytes shared with each process, for a block and for what it makes of it
+LEAST = 1 << 20  # bytes of a block that is worth a process
+MOST = 4
+
+Part = tuple[str, bytes | memoryview]
+
+
+class Made(NamedTuple):
+    """What came of a block: whatever can be sent, and the bytes for each name."""
+
+    said: Any
+    parts: list[Part]
+
+
+Work = Callable[[bytes], Made | None]
+
+
+def processes() -> int:
+    """How many to start; none where a process cannot be forked, and then the caller does the work."""
+    if "fork" not in multiprocessing.get_all_start_methods():
+        return 0
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(available, MOST) if available > 1 else 0
+
+
+class Worker:
+    """One process with one block at a time. Blocks and lines lie in memory that both see."""
+
+    def __init__(self, work: Work) -> None:
+        context = multiprocessing.get_context("fork")  # it has the decisions without a copy
+        self._given, self._made = mmap(-1, ROOM), mmap(-1, ROOM)
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(work, theirs, self._given, self._made), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def give(self, block: bytes) -> None:
+        self._given[: len(block)] = block
+        self._connection.send(len(block))
+
+    def take(self) -> Made | None:
+        """What was made of the block; raises Unavailable `worker_ended` when the process was ended from outside."""
+        try:
+            made, sizes, failure = self._connection.recv()
+        except EOFError:
+            raise Unavailable(
+                "worker_ended", "a process that routed rows was ended; is memory short?"
+            ) from None
+        if failure:
+            raise RuntimeError(failure)
+        if made is None or sizes is None:
+            return made
+        parts: list[Part] = []
+        at = 0
+        for name, size in sizes:
+            parts.append((name, self._made[at : at + size]))
+            at += size
+        return Made(made.said, parts)
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+        self._given.close()
+        self._made.close()
+
+
+def _serve(work: Work, connection: Connection, given: mmap, made: mmap) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it stops it
+    while True:
+        try:
+            size = connection.recv()
+        except EOFError:
+            return
+        try:
+            connection.send((*_laid_out(work(given[:size]), made), None))
+        except Exception:
+            connection.send((None, None, traceback.format_exc()))
+
+
+def _laid_out(done: Made | None, made: mmap) -> tuple[Made | None, list[tuple[str, int]] | None]:
+    """The parts one after the other in the shared memory; sent as they are where they do not fit."""
+    if done is None:
+        return None, None
+    if sum(len(part) for _, part in done.parts) > len(made):
+        return Made(done.said, [(name, bytes(part)) for name, part in done.parts]), None
+    at = 0
+    for _, part in done.parts:
+        made[at : at + len(part)] = part
+        at += len(part)
+    return Made(done.said, []), [(name, len(part)) for name, part in done.parts]
