@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
@@ -23,6 +24,10 @@ from pocdir.config import Settings
 from pocdir.db import Base, db, transaction
 from pocdir.site.actions.database import upgrade
 from tests import postgres
+
+# How fast a busy machine is says nothing about a property.
+settings.register_profile("pocdir", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pocdir")
 
 pytest_plugins = ("tests.no_skips",)
 
