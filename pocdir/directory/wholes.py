@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import Column, Select, or_, select
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.models import TeamContact
@@ -63,6 +64,7 @@ def whole_teams(session: Session, entries: Collection[int]) -> dict[int, Whole]:
     }
 
 
-def _of(entry: ColumnElement[int], wanted: Collection[int]) -> Select[tuple[int]]:
+def _of(entry: Column[Any], wanted: Collection[int]) -> Select[Any]:
     number = whole_of(entry)
-    return select(number).where(number.in_(wanted))
+    # Named, or the table would stand in the inner SELECT alone, which then speaks of all its rows at once.
+    return select(number).select_from(entry.table).where(number.in_(wanted))

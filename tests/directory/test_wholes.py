@@ -206,3 +206,14 @@ def test_what_a_part_has_confirmed_guards_the_whole(academic: str, anna: User, b
     assert whole_team(db.session(), part) == Whole(
         "national", frozenset({"academic", "national"}), answered=True
     )
+
+
+def test_a_team_is_guarded_by_its_own_people_whoever_else_has_some(academic: str, app: Flask) -> None:
+    contact(PART, "staff@cert.example")
+    third = made.team("third", channels=[made.channel("third@cert.example")], responsibilities=[])
+    contact(third, "people@cert.example")
+    answered = {
+        slug: whole_team(db.session(), directory.team_by_slug(slug).id).answered
+        for slug in (PART, third, NATIONAL)
+    }
+    assert answered == {PART: True, third: True, NATIONAL: False}
