@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pocdir.db import Line
 from pocdir.directory import dates, listings, queries
-from pocdir.directory.keys import queries as keys
+from pocdir.directory.keys.pinned import pinned as pinned_keys
 from pocdir.directory.queries import Entry
 from pocdir.directory.reading import Reading
 from pocdir.directory.rules import record as rules
@@ -39,7 +39,7 @@ def team_page(
     urls, known = queries.source_urls(), viewer.kind != "anonymous"
     said = queries.tellers(team.id, reading=reading)
     told = _told(queries.facts_of(team.slug, reading=reading), team.confirmed_at)
-    pinned = keys.pinned([team.id]).get(team.id, {}) if reading.at is None else {}
+    pinned = pinned_keys([team.id]).get(team.id, {}) if reading.at is None else {}
     above, below = queries.family(team, reading=reading)
     parts = queries.merged(reading)
     return {

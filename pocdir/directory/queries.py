@@ -13,7 +13,7 @@ from pocdir.core import times
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import Line, db
 from pocdir.directory.formats.profile import FACTS
-from pocdir.directory.keys import queries as keys
+from pocdir.directory.keys.pinned import pinned as pinned_keys
 from pocdir.directory.keys.rules import pinned_on
 from pocdir.directory.models import Address, DirectoryVersion, Team
 from pocdir.directory.parts import is_part_of as is_part_of
@@ -89,13 +89,13 @@ def snapshot(reading: Reading = NOW) -> rules.Directory:
         found = entries(audiences=PUBLIC, reading=reading)
         return rules.Directory(times.isoformat(reading.at), tuple(map(_team, found)), merged(reading))
     version = directory_version()  # before the rows: what changes meanwhile has a higher number
-    return rules.Directory(version, tuple(_team(it) for it in with_keys(entries(), keys.pinned())), merged())
+    return rules.Directory(version, tuple(_team(it) for it in with_keys(entries(), pinned_keys())), merged())
 
 
 def with_keys(found: Iterable[Entry], pinned: Mapping[int, Mapping[str, str]] | None = None) -> list[Entry]:
     """The same with the fingerprints that are pinned here ({team: {address: fingerprint}}) on their mail addresses."""
     some = list(found)
-    standing = keys.pinned([it.team.id for it in some]) if pinned is None else pinned
+    standing = pinned_keys([it.team.id for it in some]) if pinned is None else pinned
     return [it._replace(channels=pinned_on(it.channels, standing.get(it.team.id, {}))) for it in some]
 
 

@@ -80,17 +80,6 @@ def was_revoked(session: Session, fingerprint: str, *, now: dt.datetime) -> bool
     return any("revoked" in openpgp.usable(public, fingerprint=fingerprint, now=now) for public in found)
 
 
-def pinned(team_ids: Sequence[int] | None = None) -> dict[int, dict[str, str]]:
-    """{team: {address: fingerprint}} of what is pinned; each address has one at most."""
-    chosen = select(whole_of(_KEY.team_id), _KEY.addresses, _KEY.fingerprint).where(_KEY.state == PINNED)
-    if team_ids is not None:
-        chosen = chosen.where(whole_of(_KEY.team_id).in_(team_ids))
-    found: dict[int, dict[str, str]] = {}
-    for team_id, addresses, fingerprint in db.session().connection().execute(chosen.order_by(_KEY.pinned_at)):
-        found.setdefault(team_id, {}).update(dict.fromkeys(addresses, fingerprint))
-    return found
-
-
 def usable(row: TeamKey, now: dt.datetime) -> tuple[str, ...]:
     """Why this key must not be used at `now` (of openpgp.REASONS); empty when it is pinned and the guard agrees."""
     found = openpgp.usable(row.public, fingerprint=row.fingerprint, now=now)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, func, not_, select
 from sqlalchemy.orm import Session
 
 from pocdir.db import Line, table_of
-from pocdir.directory.keys import queries as keys
+from pocdir.directory.keys.pinned import pinned as pinned_keys
 from pocdir.directory.models import Address, Channel, Source, Team
 from pocdir.directory.rules.approval import NATIONAL
 from pocdir.directory.rules.doubts import NAMES, ONE_TEAMS, Known, Standing
@@ -65,7 +65,7 @@ class Ground:
     @cached_property
     def pinned(self) -> dict[int, dict[str, str]]:
         """The fingerprints that are pinned, by team and address."""
-        return keys.pinned()
+        return pinned_keys()
 
     @cached_property
     def everybody(self) -> dict[str, Line]:
