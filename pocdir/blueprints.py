@@ -23,7 +23,7 @@ from pocdir.incidents import pages as incidents_pages
 from pocdir.latency import api as latency_api
 from pocdir.latency import pages as latency_pages
 from pocdir.outreach import api as outreach_api
-from pocdir.outreach.pages import incident, notifications, recipient, spreadsheet, told
+from pocdir.outreach.pages import incident, notifications, parcels, recipient, spreadsheet, told
 from pocdir.site.api import health, intelmq
 from pocdir.site.api import lookup as lookup_api
 from pocdir.site.api import route as route_api
@@ -32,7 +32,7 @@ from pocdir.site.pages import lookup as lookup_pages
 from pocdir.site.pages import outbox as outbox_pages
 
 SITE = (lookup_pages, files, published, team, steward, outbox_pages)  # one blueprint, a file for each subject
-OUTREACH = (incident, notifications, recipient, spreadsheet, told)
+OUTREACH = (incident, notifications, parcels, recipient, spreadsheet, told)
 PAGES: tuple[Blueprint, ...] = (
     health.blueprint,
     SITE[0].blueprint,

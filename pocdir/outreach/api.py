@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from typing import Any
 
-from flask import Response, g, url_for
+from flask import Response, g, request, url_for
 
 from pocdir.accounts.guards import guard
 from pocdir.accounts.queries import team_id_of
@@ -16,12 +18,15 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.actions.parcels import keep
 from pocdir.outreach.queries import notifications as queries
-from pocdir.outreach.queries import snapshots
+from pocdir.outreach.queries import parcels, snapshots
 from pocdir.outreach.queries.plans import plan_of, routed
 from pocdir.outreach.queries.snapshots import snapshot
+from pocdir.outreach.rules.parcels import MOST_BYTES
 from pocdir.outreach.rules.posting import claim_of
-from pocdir.web.api import Blueprint
+from pocdir.web.api import Blueprint, documented
+from pocdir.web.files import takes_files
 from pocdir.web.idempotency import once
 from pocdir.web.paging import page
 from pocdir.web.schemas import PageQuery
@@ -29,6 +34,7 @@ from pocdir.web.schemas import PageQuery
 blueprint = Blueprint(
     "outreach_api", __name__, url_prefix="/api/v1", description="Who was told, who answered"
 )
+_BINARY = {"type": "string", "format": "binary"}
 _notification, _event = schemas.NotificationAnswer(), schemas.EventAnswer()
 
 
@@ -162,3 +168,72 @@ def unanswered(query: dict[str, Any]) -> Any:
 
 def _created(body: str, location: str) -> Response:
     return Response(body, 201, {"Location": location}, content_type="application/json")
+
+
+def most_parcels() -> int:
+    """How large an archive of parcels may be."""
+    return MOST_BYTES
+
+
+@blueprint.route("/incidents/<ref>/parcels", methods=["POST"])
+@guard("incident.write")
+@takes_files(most_parcels)
+@blueprint.doc(requestBody={"required": True, "content": {"application/zip": {"schema": _BINARY}}})
+@blueprint.response(201, schemas.ParcelsAnswer)
+def keep_parcels(ref: str) -> Any:
+    """Keep the parcels of a split file with an incident: the body is what POST /api/v1/route answered."""
+    principal, now = g.principal, clock.now()
+    incident_queries.incident(ref, workspace_id=principal.workspace_id)
+    with tempfile.TemporaryFile() as file:
+        shutil.copyfileobj(request.stream, file)
+        brought = parcels.in_archive(file)
+    with transaction() as session:
+        incident = incident_queries.incident(
+            ref, workspace_id=principal.workspace_id, session=session, lock=True
+        )
+        added = keep(session, incident, brought, now=now, actor=principal.actor)
+    held = parcels.held(incident)
+    shown = {"added": added, "items": [parcels.shown(each) for each in held]}
+    return shown, {"Location": url_for("outreach_api.plan", ref=ref)}
+
+
+@blueprint.route("/incidents/<ref>/notifications", methods=["POST"])
+@guard("notification.log")
+@blueprint.arguments(schemas.PlanChosen())
+@blueprint.response(201, schemas.PlanLogged)
+def log_plan(given: dict[str, Any], ref: str) -> Any:
+    """Log one notification for each chosen contact of the incident's plan, each with its own parcel: all, or none."""
+    principal, now = g.principal, clock.now()
+    incident = incident_queries.incident(ref, workspace_id=principal.workspace_id)
+    planned = plan_of(incident, on=now.date())
+    once_only = request.headers.get("Idempotency-Key", "")[:36]
+    with transaction() as session:
+        incident = incident_queries.incident(ref, workspace_id=principal.workspace_id, session=session)
+        logged = actions.log_chosen(
+            session,
+            incident,
+            given,
+            plan=planned,
+            workspace_id=principal.workspace_id,
+            now=now,
+            actor=principal.actor,
+            once=once_only,
+        )
+    return {"items": logged}, {"Location": url_for("outreach_api.notifications", incident=ref)}
+
+
+@blueprint.route("/notifications/<ref>/parcels")
+@guard("notification.read")
+@blueprint.response(200, schemas.ParcelList)
+def notification_parcels(ref: str) -> Any:
+    """The files that went with a notification."""
+    return {"items": presentation.handed_over(snapshot(ref, g.principal)), "next": None}
+
+
+@blueprint.route("/notifications/<ref>/parcels/<parcel>")
+@guard("notification.read")
+@documented(blueprint, _BINARY, "text/csv")
+def notification_parcel(ref: str, parcel: str) -> Response:
+    """One of them, byte for byte."""
+    snapshot(ref, g.principal)
+    return presentation.parcel_file(parcels.handed_over(parcel, ref))

@@ -14,15 +14,16 @@ from marshmallow import ValidationError
 from pocdir.accounts.guards import Principal, operator_for
 from pocdir.accounts.queries import team_id_of
 from pocdir.core import clock, tlp
-from pocdir.core.errors import Invalid
-from pocdir.core.times import duration, isoformat
+from pocdir.core.errors import Conflict, Invalid
+from pocdir.core.times import duration, isoformat, moment
 from pocdir.db import db, transaction
+from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.actions.parcels import keep
 from pocdir.outreach.actions.spreadsheet import Result, expected, import_spreadsheet, tally
-from pocdir.outreach.queries import snapshots
-from pocdir.outreach.queries.plans import routed
+from pocdir.outreach.queries import parcels, plans, snapshots
 from pocdir.outreach.queries.spreadsheet import Matched, matched
 from pocdir.outreach.rules.delimited import LARGEST
 from pocdir.outreach.rules.letter import one_line
@@ -51,11 +52,21 @@ workspace_option = click.option("--workspace", help="Whose; not needed where the
 )
 @click.option("--day-first", is_flag=True, help="With --csv: 03/04/2026 is the third of April.")
 @click.option("--month-first", is_flag=True, help="With --csv: 03/04/2026 is the fourth of March.")
-@click.option("--dry-run", is_flag=True, help="With --csv: show what would be logged.")
+@click.option(
+    "--routed",
+    type=click.Path(path_type=Path),
+    help="A folder that `pocdir route` made: each contact is told, with its own parcel. Needs --incident.",
+)
+@click.option(
+    "--to", multiple=True, metavar="SLUG", help="With --routed: only this contact; repeat for more."
+)
+@click.option("--dry-run", is_flag=True, help="With --csv or --routed: show what would be logged.")
 @workspace_option
 @json_option
 def notify(
     spreadsheet: Path | None,
+    routed: Path | None,
+    to: tuple[str, ...],
     dry_run: bool,
     day_first: bool,
     month_first: bool,
@@ -68,9 +79,16 @@ def notify(
     \b
     Example:  pocdir notify --team cert-at --subject "Sinkhole hits" --asset 203.0.113.70
               pocdir notify --csv contacts.csv --dry-run
+              pocdir notify --routed parcels --incident 019ab3...
     """
     with app_context():
         who = operator_for(workspace)
+        if routed is not None:
+            if not given["incident"]:
+                raise click.UsageError("--routed needs --incident")
+            lines = tell_contacts(who, routed, given, to, dry_run=dry_run)
+            _tell(lines, as_json)
+            return 0
         if spreadsheet is not None:
             if day_first and month_first:
                 raise click.UsageError("--day-first and --month-first: only one can be meant")
@@ -85,6 +103,64 @@ def notify(
             click.echo(f"logged {shown['ref']} to {shown['team']} ({shown['channel']['value']})")
             click.echo(f"recipient's page: {shown['recipient_page']}")
     return 0
+
+
+def tell_contacts(
+    who: Principal, folder: Path, given: Mapping[str, Any], to: Sequence[str], *, dry_run: bool
+) -> list[dict[str, Any]]:
+    """Keep a folder's parcels with the incident and log a notification for each contact: all, or none.
+
+    Where people may be at risk each contact must be named in `to`. Raises Conflict `people_at_risk` else.
+    """
+    now, ref = clock.now(), str(given["incident"])
+    brought = parcels.in_folder(folder)
+    chosen = list(to) or [each.team for each in brought]
+    if dry_run:
+        incident_queries.incident(ref, workspace_id=who.workspace_id)
+        rows = {each.team: each.rows for each in brought}
+        return [{"team": slug, "rows": rows.get(slug, 0), "notification": None} for slug in chosen]
+    with transaction() as session:
+        incident = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session, lock=True)
+        if incident.people_at_risk and not to:
+            message = "people may be at risk: say yes to each contact by --to"
+            raise Conflict("people_at_risk", message, where="to")
+        keep(session, incident, brought, now=now, actor=who.actor)
+    incident = incident_queries.incident(ref, workspace_id=who.workspace_id)
+    planned = plans.plan_of(incident, on=now.date())
+    rows = {each["team"]["slug"]: sum(it["rows"] for it in each["parcels"]) for each in planned["contacts"]}
+    chosen = list(to) or [slug for slug in rows if rows[slug]]
+    words = {
+        "choose": chosen,
+        "kind": given["kind"],
+        "sent_at": moment(given["sent_at"]) if given["sent_at"] else None,
+        "answer_asked": "false" if given["for_information"] else "true",
+        "people_at_risk": True,
+        "within": "P2D",
+        "message": None,
+    }
+    with transaction() as session:
+        incident = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session)
+        logged = actions.log_chosen(
+            session,
+            incident,
+            words,
+            plan=planned,
+            workspace_id=who.workspace_id or 0,
+            now=now,
+            actor=who.actor,
+        )
+    return [
+        {"team": slug, "rows": rows[slug], "notification": one}
+        for slug, one in zip(chosen, logged, strict=True)
+    ]
+
+
+def _tell(lines: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    if as_json:
+        for line in lines:
+            emit(line)
+    else:
+        table(("team", "rows", "notification"), [tuple(line.values()) for line in lines])
 
 
 def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +185,7 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         raise click.UsageError(in_words(flat_messages(error.messages))) from None
     now = clock.now()
-    found = routed(loaded, workspace_id=who.workspace_id, on=now.date())
+    found = plans.routed(loaded, workspace_id=who.workspace_id, on=now.date())
     with transaction() as session:
         ref = actions.log_as_given(
             session, loaded, routed=found, workspace_id=who.workspace_id or 0, now=now, actor=who.actor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pocdir.db import Base
@@ -86,6 +86,40 @@ class Expectation(Base):
             postgresql_where=text("state = 'running'"),
         ),
     )
+
+
+class Parcel(Base):
+    """A contact's rows of a file that was split: kept with its incident, handed over by a notification."""
+
+    __tablename__ = "parcels"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(36), unique=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"))
+    notification_id: Mapped[int | None] = mapped_column(ForeignKey("notifications.id"))
+    team: Mapped[str] = mapped_column(String(100))  # slug, as routing said it
+    basis: Mapped[dict[str, Any]]
+    name: Mapped[str] = mapped_column(String(120))
+    rows: Mapped[int]
+    size: Mapped[int]  # bytes
+    sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[dt.datetime]
+    created_by: Mapped[str] = mapped_column(String(80))
+
+    __table_args__ = (
+        UniqueConstraint("incident_id", "team", "sha256"),
+        Index("ix_parcels_notification_id", "notification_id"),
+    )
+
+
+class ParcelPiece(Base):
+    """A part of a parcel's bytes, packed."""
+
+    __tablename__ = "parcel_pieces"
+
+    parcel_id: Mapped[int] = mapped_column(ForeignKey("parcels.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class WorkerTick(Base):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import current_app, url_for
+from flask import Response, current_app, url_for
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
@@ -17,7 +17,9 @@ from pocdir.core import tlp
 from pocdir.core.errors import Invalid
 from pocdir.db import Line
 from pocdir.ledger.rules.events import Event
+from pocdir.outreach.models import Parcel
 from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries import parcels
 from pocdir.outreach.queries.snapshots import Snapshot, of_incidents
 from pocdir.outreach.rules import corrections
 from pocdir.outreach.rules import letter as letters
@@ -246,6 +248,19 @@ def _follow_up(values: dict[str, Any]) -> str:
     return url_for("outreach.notify", team=values["team"]["slug"], parent=values["ref"])
 
 
+def handed_over(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The files that went with a notification."""
+    return [parcels.shown(each) for each in parcels.of_notifications([snapshot.row.id])[snapshot.row.id]]
+
+
+def parcel_file(parcel: Parcel) -> Response:
+    """A parcel's bytes as a file to keep."""
+    response = Response(parcels.content(parcel), content_type="text/csv")
+    response.headers.set("Content-Disposition", "attachment", filename=parcel.name)
+    response.content_length = parcel.size
+    return response
+
+
 def for_recipient(snapshot: Snapshot) -> dict[str, Any]:
     """What the recipient's page shows: what the mail said, nothing above its own TLP."""
     names = ("kind", "sent_at", "tlp", "subject", "body", "assets", "language")
@@ -254,6 +269,7 @@ def for_recipient(snapshot: Snapshot) -> dict[str, Any]:
         # The incident may bear a stricter label than this mail: its title is the sender's own.
         "incident_title": None,
         "reference": snapshot.row.ref,
+        "parcels": handed_over(snapshot),
     }
 
 

@@ -187,6 +187,7 @@ class PlanContact(Schema):
     answer_asked = fields.Boolean()
     held = fields.Boolean()
     assets = fields.List(fields.Dict())
+    parcels = fields.List(fields.Dict())
     copies = fields.Integer()
 
 
@@ -239,6 +240,42 @@ class PlanForm(Schema):
     message = Text(max=100_000, lines=True, load_default=None)
 
 
+class PlanChosen(Schema):
+    """Which contacts of a plan are logged as told; people_at_risk: it is known that the incident says so."""
+
+    choose = fields.List(Text(max=100), required=True, validate=validate.Length(min=1, max=10_000))
+    kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
+    sent_at = Moment(load_default=None, allow_none=True)
+    answer_asked = fields.String(load_default="true", validate=validate.OneOf(("true", "all", "false")))
+    people_at_risk = fields.Boolean(load_default=False)
+    within = Duration(load_default="P2D", allow_none=True)
+    message = Text(max=100_000, lines=True, load_default=None, allow_none=True)
+
+
+class PlanLogged(Schema):
+    """References of what was logged, in the order chosen."""
+
+    items = fields.List(fields.String(), required=True)
+
+
+class ParcelAnswer(Schema):
+    """A contact's rows of a file that was split."""
+
+    ref = fields.String(required=True)
+    team = fields.String(required=True)
+    name = fields.String(required=True)
+    rows = fields.Integer(required=True)
+    size = fields.Integer(required=True, metadata={"description": "bytes"})
+    sha256 = fields.String(required=True)
+
+
+class ParcelsAnswer(Schema):
+    """How many parcels are new, and those that wait with the incident for a notification."""
+
+    added = fields.Integer(required=True)
+    items = fields.List(fields.Nested(ParcelAnswer), required=True)
+
+
 def as_notification(typed: dict[str, Any]) -> dict[str, Any]:
     """What NotificationForm loads, as NotificationSchema loads it; raises Invalid for a line that is no asset."""
     given = assets_from_lines(typed["assets"]) if typed["assets"] else []
@@ -256,3 +293,4 @@ def as_notification(typed: dict[str, Any]) -> dict[str, Any]:
 
 NotificationPage = page_of(NotificationAnswer)
 EventPage = page_of(EventAnswer)
+ParcelList = page_of(ParcelAnswer)

@@ -155,6 +155,9 @@ VOCABULARY: Mapping[str, EventType] = {
             "note": _text,
         },
     ),
+    "parcel.attached": EventType(
+        "the act", _sender, {"rows": _required(_many), "name": _line, "digest": _digest}
+    ),
     "notification.withdrawn": EventType(
         "the act",
         _sender,

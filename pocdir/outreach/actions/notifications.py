@@ -22,6 +22,7 @@ from pocdir.ledger.actions import append, append_all
 from pocdir.ledger.queries import event_by_key, events_of_notification
 from pocdir.ledger.rules.events import CLOCK_SKEW, Event
 from pocdir.ledger.rules.vocabulary import POLICIES
+from pocdir.outreach.actions.parcels import hand_over
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import Routed
@@ -229,6 +230,8 @@ def log_chosen(
             session, told, workspace_id=workspace_id, now=now, actor=actor, incident=incident,
             key=f"{once}:{slug}" if once else None,
         )  # fmt: skip
+        refs = [each["ref"] for each in parcels[slug]["parcels"]]
+        hand_over(session, incident, refs, notification=ref, team=slug, now=now, actor=actor)
         logged.append(ref)
     return logged
 

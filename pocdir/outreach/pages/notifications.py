@@ -240,6 +240,7 @@ def _notification(found: Snapshot, typed: Form) -> str:
     return render_template(
         "outreach/notification.html",
         notification=presentation.described(found),
+        parcels=presentation.handed_over(found),
         events=presentation.timeline(events, [found], as_contact=poster == "contact"),
         letter=None if found.row.withdrawn_at else presentation.letter(found),
         only_here=current_app.extensions["pocdir"].is_only_here,

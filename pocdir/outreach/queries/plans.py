@@ -10,7 +10,10 @@ from pocdir.core.errors import Invalid, NotFound
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Asset, Incident
 from pocdir.incidents.rules.assets import MOST_ASSETS
+from pocdir.outreach.models import Parcel
+from pocdir.outreach.queries import parcels
 from pocdir.routing.queries import index, question
+from pocdir.routing.rules.contacts import channel_json, team_json
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import answered
 from pocdir.routing.rules.resolver import Answer, Contact, contact_json
@@ -32,6 +35,9 @@ def plan_of(incident: Incident, *, on: dt.date) -> dict[str, Any]:
             unrouted.append({"asset": shown(asset), "reason": reason})
         for contact in reached:
             _put(contacts, contact, shown(asset), held=incident.people_at_risk)
+    for parcel in parcels.held(incident):
+        if not _put_parcel(contacts, known, parcel, held=incident.people_at_risk):
+            unrouted.append({"asset": {"value": parcel.name}, "reason": "no_contact"})
     return {
         "incident": incident.ref,
         "people_at_risk": incident.people_at_risk,
@@ -110,7 +116,7 @@ def _put(
     contacts: dict[str, dict[str, Any]], contact: Contact, asset: Mapping[str, Any], *, held: bool
 ) -> None:
     """Into the team's parcel; whoever is to be written to for one asset is so for the parcel, with that reason."""
-    parcel = contacts.setdefault(contact.team.slug, {"role": "", "assets": [], "copies": 0})
+    parcel = contacts.setdefault(contact.team.slug, {"role": "", "assets": [], "parcels": [], "copies": 0})
     if parcel["role"] != "to" and parcel["role"] != contact.role:
         shape = contact_json(contact)
         parcel |= {name: shape[name] for name in ("team", "channel", "basis", "role", "reasons")}
@@ -120,5 +126,30 @@ def _put(
     parcel["copies"] += contact.role == "cc"
 
 
+def _put_parcel(contacts: dict[str, dict[str, Any]], known: Index, parcel: Parcel, *, held: bool) -> bool:
+    """Beside the assets of its team, which is written to; whether that team can be reached today."""
+    desk = known.desk(known.merged.get(parcel.team, parcel.team))
+    channel = desk.reach["incident"].channel if desk else None
+    if desk is None or channel is None:
+        return False
+    contact = contacts.setdefault(
+        desk.team.slug,
+        {
+            "team": team_json(desk.team),
+            "channel": channel_json(channel),
+            "basis": parcel.basis,
+            "reasons": [],
+            "held": held,
+            "assets": [],
+            "parcels": [],
+            "copies": 0,
+        },
+    )
+    contact |= {"role": "to", "answer_asked": True}
+    contact["parcels"].append(parcels.shown(parcel))
+    return True
+
+
 def _order(parcel: Mapping[str, Any]) -> tuple[Any, ...]:
-    return parcel["role"] != "to", -len(parcel["assets"]), parcel["team"]["slug"]
+    rows = sum(each["rows"] for each in parcel["parcels"])
+    return parcel["role"] != "to", -max(rows, len(parcel["assets"])), parcel["team"]["slug"]

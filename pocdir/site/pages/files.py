@@ -11,6 +11,7 @@ from pocdir.accounts.guards import guard
 from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, Refusal
+from pocdir.incidents.queries import newest_incidents
 from pocdir.routing.queries import index
 from pocdir.routing.uploads import actions, child, queries, rules
 from pocdir.routing.uploads.queries import Upload
@@ -80,7 +81,9 @@ def file(token: str) -> Response:
             before=_before(found),
             refusal=found.refusal,
             manifest=found.manifest,
+            no_form=Form(),
             still="still" in request.args,
+            incidents=_incidents(),
             attributions=known.registry.attributions if known.registry else (),
         )
     )
@@ -130,6 +133,14 @@ def _all_parcels(found: Upload) -> Response:
 
 def _upload(token: str) -> Upload:
     return queries.upload(_settings().data, token, workspace=g.principal.workspace_id)
+
+
+def _incidents() -> list[tuple[str, str]]:
+    """The open ones of a member's workspace, to which the parcels may be added."""
+    if not g.principal.may("incident.write"):
+        return []
+    found = newest_incidents(workspace_id=g.principal.workspace_id, is_open=True)
+    return [(row.Incident.ref, row.Incident.title) for row in found]
 
 
 def _before(found: Upload) -> int:
