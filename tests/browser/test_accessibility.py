@@ -29,6 +29,7 @@ PUBLIC = (
     "/teams/cert-at?as_of=2026-01-01",
     "/coverage",
     "/rules",
+    "/route",
     "/methods",
     "/api",
     "/login",
@@ -145,12 +146,29 @@ def keyed(page: Page, query: str) -> Iterator[str]:
         yield from look(page, f"/teams/{team}{query}")
 
 
+def split(page: Page, query: str) -> Iterator[str]:
+    """A file that was brought: on its way, done, refused; and the plan of the incident made of it."""
+    for content in (b"ip,note\n203.0.113.70,=x\n10.0.0.1,y\n", b"a,b\nc,d\n"):
+        page.goto("/route?lang=en")
+        page.get_by_label("File", exact=True).set_input_files(
+            {"name": "sinkhole.csv", "mimeType": "text/csv", "buffer": content}
+        )
+        page.get_by_role("button", name="Split the file").click()
+        yield from judged(page, "a file that was brought")
+        if "/route/" in page.url:
+            page.get_by_role("link", name="Download all").wait_for(timeout=60_000)
+            yield from look(page, page.url.split("?")[0] + query)
+            page.get_by_role("button", name="Open an incident from this file").click()
+            yield from judged(page, "the plan of a file")
+
+
 def worked_through(page: Page, query: str) -> Iterator[str]:
     """Pages that need something to show: an answer, an incident, a plan, a notification, the recipient's."""
     page.goto("/?lang=en")
     page.locator("#q").fill("203.0.113.70")
     page.get_by_role("button", name="Look up").click()
     yield from judged(page, "lookup answer")
+    yield from split(page, query)
     page.goto("/incidents/new?lang=en")
     page.get_by_label("Title").fill("Sinkhole")
     page.get_by_label("Addresses and names concerned").fill("203.0.113.70")

@@ -208,3 +208,39 @@ def test_the_link_cannot_be_guessed_and_its_folder_does_not_tell_it(client: Flas
     assert re.fullmatch(r"[\w-]{27}", token)
     assert token not in rules.folder_of(token)
     assert client.get(f"/route/{token}").status_code == 404
+
+
+def test_an_incident_is_opened_from_a_file_and_a_second_file_added(
+    app: Flask, client: FlaskClient, cases: Path, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "go_on", lambda _settings: False)
+    anna = people.person(now=now, workspace="lab", role="researcher", password=False)
+    browser = people.browser(app, anna, now=now)
+    page = brought(browser)
+    _work(app)
+    assert "Open an incident from this file" in read(browser.get(page))
+    assert client.post("/incidents/from-file", data={"file": page[7:]}).location.startswith("/login")
+
+    opened = browser.post("/incidents/from-file", data={"file": page[7:], "title": "Sinkhole"})
+    assert opened.status_code == 302, opened.text
+    plan = read(browser.get(opened.location))
+    assert "A file goes with it: tenant.csv , 1 row" in plan
+    chosen = {"choose": ["tenant", "isp"], "within": "P2D"}
+    logged = browser.post(opened.location, data=chosen)
+    assert logged.status_code == 302, logged.text
+    shown = browser.get(logged.location).text
+    refs = set(re.findall(r"/notifications/([0-9a-f-]{36})", shown))
+    assert len(refs) == 2
+    files = [
+        take(browser, path).data
+        for ref in refs
+        for path in re.findall(
+            r"/notifications/[0-9a-f-]{36}/parcels/[0-9a-f-]{36}", browser.get(f"/notifications/{ref}").text
+        )
+    ]
+    assert sorted(files) == [b"ip,note\n203.0.113.10,plain\n", b"ip,note\n203.0.113.70,'=cmd()\n"]
+
+    ref = opened.location.split("/")[2]
+    again = browser.post("/incidents/from-file", data={"file": page[7:], "incident": ref})
+    assert again.location == opened.location
+    assert "0 parcels attached." in read(browser.get(again.location))
