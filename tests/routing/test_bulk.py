@@ -8,6 +8,8 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -266,3 +268,23 @@ def test_more_than_the_shared_memory_holds_is_sent(
     monkeypatch.setattr(workers, "ROOM", len(FILE))  # the reasons do not fit
 
     assert world.route(FILE, tmp_path / "out")["rows"] == 21
+
+
+KILLED = """
+import os, signal, sys
+from pocdir.routing.bulk.workers import Worker
+crew = []
+for _ in range(2):
+    crew.append(Worker(len, crew))
+print(*(worker._process.pid for worker in crew), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_processes_end_when_the_one_that_started_them_is_killed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == -signal.SIGKILL
+    assert len(done.stdout.split()) == 2  # the pipe is read to its end only when both have ended

@@ -134,7 +134,8 @@ class _Work:
             return None
         if not crew:
             self._outcomes.decisions.v4.write_out()
-            crew += [Worker(self._block) for _ in range(processes())]
+            for _ in range(processes()):
+                crew.append(Worker(self._block, crew))
         busy = [worker for worker, _ in waiting]
         free = next((worker for worker in crew if worker not in busy), None)
         if free:

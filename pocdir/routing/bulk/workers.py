@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from mmap import mmap
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
@@ -41,12 +41,14 @@ def processes() -> int:
 class Worker:
     """One process with one block at a time. Blocks and lines lie in memory that both see."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, earlier: Sequence[Worker] = ()) -> None:
         context = multiprocessing.get_context("fork")  # it has the decisions without a copy
         self._given, self._made = mmap(-1, ROOM), mmap(-1, ROOM)
         self._connection, theirs = context.Pipe()
+        # A process that kept its creator's ends of the pipes would not notice that it is left alone.
+        not_its = [self._connection, *(worker._connection for worker in earlier)]
         self._process = context.Process(
-            target=_serve, args=(work, theirs, self._given, self._made), daemon=True
+            target=_serve, args=(work, theirs, not_its, self._given, self._made), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -82,7 +84,9 @@ class Worker:
         self._made.close()
 
 
-def _serve(work: Work, connection: Connection, given: mmap, made: mmap) -> None:
+def _serve(work: Work, connection: Connection, not_its: list[Connection], given: mmap, made: mmap) -> None:
+    for other in not_its:
+        other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it stops it
     while True:
         try:
