@@ -16,6 +16,11 @@ def new_ref(now: dt.datetime) -> str:
     return str(uuid.UUID(int=value))
 
 
+def new_refs(now: dt.datetime, count: int) -> list[str]:
+    """So many of one moment in ascending order: rows written in it lie side by side in an index."""
+    return sorted(new_ref(now) for _ in range(count))
+
+
 def is_ref(text: str) -> bool:
     """Whether the text is a reference in its one canonical spelling."""
     try:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from pocdir.core.refs import new_ref
+from pocdir.core.refs import new_refs
 from pocdir.db import change, execute_many
 from pocdir.directory import projection
 from pocdir.directory.formats.records import CHANNEL_WORDS, RESPONSIBILITY_WORDS, Provenance
@@ -158,6 +158,7 @@ def write(
     connection = session.connection()
     by_team = [_by_team(batch.diff) for batch in batches]
     slugs = sorted({slug for teams in by_team for slug in teams})
+    refs = iter(new_refs(now, sum(map(len, by_team))))
     parents: list[str] = []
     for done, some in enumerate(_batches(slugs)):
         parts = [
@@ -165,7 +166,7 @@ def write(
             for batch, teams in zip(batches, by_team, strict=True)
         ]
         parents += _write_some(connection, parts, some, now)
-        append_all(session, list(_events(parts, now, actor, claimed_by, note or {})))
+        append_all(session, list(_events(parts, refs, now, actor, claimed_by, note or {})))
         if done % 20 == 19:
             progress(f"wrote {(done + 1) * BATCH} of {len(slugs)} teams")
     projection.refuse_circles(connection, parents)
@@ -340,7 +341,12 @@ def _delete(connection: Connection, batch: Batch, now: dt.datetime) -> None:
 
 
 def _events(
-    batches: Sequence[Batch], now: dt.datetime, actor: str, claimed_by: str, note: Mapping[str, Any]
+    batches: Sequence[Batch],
+    refs: Iterator[str],
+    now: dt.datetime,
+    actor: str,
+    claimed_by: str,
+    note: Mapping[str, Any],
 ) -> Iterator[Event]:
     """What changed of each team, as one event a source: which fields plainly, their values sealed."""
     for batch in batches:
@@ -358,7 +364,7 @@ def _events(
         for slug, changes in by_team.items():
             fields = sorted({change["field"] for change in changes})
             yield Event(
-                id=new_ref(now),
+                id=next(refs),
                 type="contact.changed",
                 occurred_at=now,
                 recorded_at=now,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from pocdir.core.errors import Invalid
@@ -117,7 +119,10 @@ class Faults:
 
 CHANNEL_WORDS = ("preference", "audience", "openpgp_fingerprint", "hours")
 RESPONSIBILITY_WORDS = ("rank", "valid_from", "valid_to")
+_CHANNEL_NAMES, _RESPONSIBILITY_NAMES = ("withdrawn", *CHANNEL_WORDS), ("withdrawn", *RESPONSIBILITY_WORDS)
+_channel_words, _responsibility_words = attrgetter(*CHANNEL_WORDS), attrgetter(*RESPONSIBILITY_WORDS)
 _ALWAYS = ("name", "kind")  # facts that nobody may set to null
+_confidence = values.one_of(rules.CONFIDENCES)
 _CHANNEL: dict[str, Callable[[Any], Any]] = {
     "kind": values.one_of(rules.CHANNEL_KINDS),
     "purpose": values.one_of(rules.PURPOSES),
@@ -125,7 +130,7 @@ _CHANNEL: dict[str, Callable[[Any], Any]] = {
     "openpgp_fingerprint": values.fingerprint,
     "hours": profile.hours,
     "audience": values.one_of(rules.AUDIENCES),
-    "confidence": values.one_of(rules.CONFIDENCES),
+    "confidence": _confidence,
 }
 _RESPONSIBILITY: dict[str, Callable[[Any], Any]] = {
     "key": values.one_of(rules.RESPONSIBILITY_KEYS),
@@ -133,7 +138,7 @@ _RESPONSIBILITY: dict[str, Callable[[Any], Any]] = {
     "rank": values.whole(1, 1000),
     "valid_from": values.day,
     "valid_to": values.day,
-    "confidence": values.one_of(rules.CONFIDENCES),
+    "confidence": _confidence,
 }
 _TEAM_KEYS = frozenset({"slug", "confidence", "channels", "responsibilities", *FACTS})
 
@@ -228,16 +233,16 @@ def _team(raw: Any, at: str, faults: Faults, also: frozenset[str]) -> TeamRecord
     if slug is None and raw.get("name") is None:
         faults.add(f"{at}name", "slug or name is needed")
     said = {
-        name: faults.check(f"{at}{name}", check, raw[name])
-        for name, check in FACTS.items()
-        if raw.get(name) is not None
+        name: faults.check(f"{at}{name}", FACTS[name], value)
+        for name, value in raw.items()
+        if value is not None and name in FACTS
     }
     return TeamRecord(
         slug=slug,
         facts={name: value for name, value in said.items() if value is not None and value != []},
         channels=_each(raw, "channels", _channel, at, faults, also),
         responsibilities=_each(raw, "responsibilities", _responsibility, at, faults, also),
-        confidence=_given(raw, "confidence", values.one_of(rules.CONFIDENCES), at, faults),
+        confidence=_given(raw, "confidence", _confidence, at, faults),
     )
 
 
@@ -300,13 +305,13 @@ def _row(
     if not isinstance(raw, Mapping):
         faults.add(at.rstrip("."), f"an object with {first} and value is right")
         return {}
-    _unknown(raw, frozenset(checks) | {"value"} | also, at, faults)
+    _unknown(raw, {*checks, "value", *also}, at, faults)
     if raw.get(first) is None:
         faults.add(f"{at}{first}", "is missing")
     given = {
-        name: faults.check(f"{at}{name}", check, raw[name])
-        for name, check in checks.items()
-        if raw.get(name) is not None
+        name: faults.check(f"{at}{name}", checks[name], value)
+        for name, value in raw.items()
+        if value is not None and name in checks
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -315,7 +320,7 @@ def _given(raw: Mapping[str, Any], name: str, check: Callable[[Any], T], at: str
     return None if raw.get(name) is None else faults.check(f"{at}{name}", check, raw[name])
 
 
-def _unknown(raw: Mapping[str, Any], known: frozenset[str], at: str, faults: Faults) -> None:
+def _unknown(raw: Mapping[str, Any], known: AbstractSet[str], at: str, faults: Faults) -> None:
     for name in raw:
         if name not in known:
             faults.add(f"{at}{shown(name)}", "is not a key that pocdir-json knows")
@@ -327,29 +332,37 @@ def statements(
     """What `source` says with these records (by slug), row by row; in the objects of `before` where it said so then."""
     then = before or {}
     found: dict[Key, Statement] = {}
-    same: dict[str, Statement] = {}  # most rows say the same words under another key
+    same: dict[Any, Statement] = {}  # most rows say the same words under another key
     for slug, record in named.items():
-        rows: list[tuple[Key, dict[str, Any], str | None]] = [
-            (("fact", slug, name), {"value": value}, record.confidence)
-            for name, value in record.facts.items()
-        ]
-        for channel in record.channels:
-            rows.append((_key(slug, channel), _words(channel, CHANNEL_WORDS), channel.confidence))
-        for row in record.responsibilities:
-            rows.append((_key(slug, row), _words(row, RESPONSIBILITY_WORDS), row.confidence))
-        for key, words, confidence in rows:
-            statement = Statement(words, record.as_of or source.as_of, confidence or source.confidence)
-            if (told := then.get(key)) == statement:
-                found[key] = told
-            else:
-                found[key] = statement if key[2] == "name" else same.setdefault(statement.text(), statement)
+        as_of = record.as_of or source.as_of
+        for key, names, given, confidence in _rows(slug, record):
+            sure = confidence or source.confidence
+            # The text of a fact, as lists have no hash, and as 1 is not true.
+            words = (names, repr(given) if key[0] == "fact" else given, as_of, sure)
+            statement = same.get(words)
+            if statement is None:
+                statement = Statement(dict(zip(names, given, strict=True)), as_of, sure)
+                if key[2] != "name":
+                    same[words] = statement
+            told = then.get(key)
+            found[key] = told if told == statement and told is not None else statement
     return found
+
+
+def _rows(slug: str, record: TeamRecord) -> list[tuple[Key, tuple[str, ...], tuple[Any, ...], str | None]]:
+    """Key, names and values of the words, confidence of each row of a record."""
+    rows: list[tuple[Key, tuple[str, ...], tuple[Any, ...], str | None]] = [
+        (("fact", slug, name), ("value",), (value,), record.confidence)
+        for name, value in record.facts.items()
+    ]
+    for names, words, items in (
+        (_CHANNEL_NAMES, _channel_words, record.channels),
+        (_RESPONSIBILITY_NAMES, _responsibility_words, record.responsibilities),
+    ):
+        rows += [(_key(slug, item), names, (False, *words(item)), item.confidence) for item in items]
+    return rows
 
 
 def _key(slug: str, record: Any) -> Key:
     kind, *rest = identity(record)
     return (kind, slug, *rest)
-
-
-def _words(record: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    return {"withdrawn": False} | {name: getattr(record, name) for name in names}
