@@ -9,19 +9,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     JSON,
-    BindParameter,
     Connection,
     DateTime,
     Dialect,
     Engine,
     Insert,
     MetaData,
+    PoolProxiedConnection,
     Row,
     Select,
     Table,
@@ -35,6 +35,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from pocdir.core.errors import Unavailable
 
+T = TypeVar("T")
 BUSY_TIMEOUT_MS = 5000
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -106,7 +107,7 @@ def transaction() -> Iterator[Session]:
     session.rollback()
     session.info[_OPEN] = True
     try:
-        connection = session.connection(execution_options={"pocdir_writes": True})
+        connection = _begun(session.connection, writes=True)
         connection.info.pop(_CHANGED, None)
         yield session
         changed = connection.info.pop(_CHANGED, ())
@@ -137,7 +138,15 @@ def snapshot() -> Iterator[Session]:
 @contextmanager
 def looking_up() -> Iterator[Connection]:
     """A connection for one SELECT written here, before every view: the next transaction finds it as it was."""
-    with db.engine.connect().execution_options(pocdir_writes=None) as connection:
+    with db.engine.connect() as connection:
+        _begun(connection.begin, writes=None)
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A connection in one transaction that writes past every session: for migrations, and for who tampers."""
+    with engine.connect() as connection, _begun(connection.begin, writes=True):
         yield connection
 
 
@@ -156,6 +165,23 @@ def _count(kinds: Iterable[str]) -> None:
         _counts.update(kinds)
 
 
+class _Next(threading.local):
+    """What the next BEGIN of this thread is for: writing, reading, or (None) one SELECT written here."""
+
+    writes: bool | None = False
+
+
+_next = _Next()
+
+
+def _begun(begin: Callable[[], T], *, writes: bool | None) -> T:
+    _next.writes = writes
+    try:
+        return begin()
+    finally:
+        _next.writes = False
+
+
 def execute_many(
     connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]
 ) -> None:
@@ -166,41 +192,54 @@ def execute_many(
     """
     if not rows:
         return
-    sql, binds, positional = _as_sent(statement, connection.dialect, tuple(rows[0]))
-    columns = [_column(bind, rows, to_driver) for bind, to_driver in binds.values()]
-    whole = zip(*columns, strict=True)
-    given: list[Any] = list(whole) if positional else [dict(zip(binds, row, strict=True)) for row in whole]
-    connection.exec_driver_sql(sql, given)
+    sent = _as_sent(statement, connection.dialect, tuple(rows[0]))
+    if len(rows) == 1:  # as most are that belong to one act: nothing is gathered by column
+        row = {**sent.fixed, **rows[0]}
+        given = [tuple([change(row[name]) if change else row[name] for name, change in sent.binds])]
+    else:
+        given = list(zip(*(_column(sent, *bind, rows) for bind in sent.binds), strict=True))
+    if sent.names:
+        connection.exec_driver_sql(sent.sql, [dict(zip(sent.names, row, strict=True)) for row in given])
+    else:
+        connection.exec_driver_sql(sent.sql, given)
 
 
 _ToDriver = Callable[[Any], Any] | None
 
 
+class _Sent(NamedTuple):
+    """A statement as the driver takes it."""
+
+    sql: str
+    binds: list[tuple[str, _ToDriver]]  # in their order: the name in a row, how the driver wants its value
+    fixed: dict[str, Any]  # values that stand in the statement, not in the rows
+    times: frozenset[str]
+    names: tuple[str, ...]  # none: the values go by place
+
+
 @lru_cache(maxsize=64)
-def _as_sent(
-    statement: Insert | Update, dialect: Dialect, names: tuple[str, ...]
-) -> tuple[str, dict[str, tuple[BindParameter[Any], _ToDriver]], bool]:
-    """The statement's text, its parameters in their order, and whether they go by place: compiled only once."""
+def _as_sent(statement: Insert | Update, dialect: Dialect, names: tuple[str, ...]) -> _Sent:
+    """Compiled only once."""
     compiled = statement.compile(dialect=dialect, column_keys=names if isinstance(statement, Insert) else [])
-    binds = {name: compiled.binds[name] for name in compiled.positiontup or compiled.binds}
-    to_driver: dict[str, tuple[BindParameter[Any], _ToDriver]] = {
-        name: (bind, bind.type.dialect_impl(dialect).bind_processor(dialect)) for name, bind in binds.items()
-    }
-    return str(compiled), to_driver, compiled.positional
+    binds = [(name, compiled.binds[name]) for name in compiled.positiontup or compiled.binds]
+    return _Sent(
+        str(compiled),
+        [(bind.key, bind.type.dialect_impl(dialect).bind_processor(dialect)) for _, bind in binds],
+        {bind.key: bind.value for _, bind in binds if bind.key not in names},
+        frozenset(bind.key for _, bind in binds if isinstance(bind.type, UtcDateTime)),
+        () if compiled.positional else tuple(name for name, _ in binds),
+    )
 
 
-def _column(
-    bind: BindParameter[Any], rows: Sequence[Mapping[str, Any]], to_driver: _ToDriver
-) -> Iterable[Any]:
+def _column(sent: _Sent, name: str, change: _ToDriver, rows: Sequence[Mapping[str, Any]]) -> Iterable[Any]:
     """The values of one column as the driver takes them; of several times, each distinct one is changed once."""
-    name = bind.key
-    if name not in rows[0]:
-        return [bind.value if to_driver is None else to_driver(bind.value)] * len(rows)
+    if name in sent.fixed:
+        fixed = sent.fixed[name]
+        return [change(fixed) if change else fixed] * len(rows)
     values = [row[name] for row in rows]
-    if to_driver is None:
+    if change is None:
         return values
-    several = len(values) > 1 and isinstance(bind.type, UtcDateTime)
-    return map(cache(to_driver) if several else to_driver, values)
+    return map(cache(change) if name in sent.times else change, values)
 
 
 def is_busy(error: DBAPIError) -> bool:
@@ -221,12 +260,13 @@ def init_app(app: Flask, url: str) -> None:
 
 def prepare_engine(engine: Engine) -> None:
     """Give a new engine the settings that make a commit durable and a read harmless."""
+    # Not a listener to "begin": with one, every step of every connection looks for others.
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
-        event.listen(engine, "begin", _sqlite_begin)
+        engine.dialect.do_begin = _sqlite_begin  # type: ignore[assignment]
     else:
         event.listen(engine, "connect", _postgresql_connect)
-        event.listen(engine, "begin", _postgresql_begin)
+        engine.dialect.do_begin = _postgresql_begin  # type: ignore[assignment]
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
@@ -242,11 +282,8 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _sqlite_begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("pocdir_writes", False)
-    raw = connection.connection.dbapi_connection
-    assert raw is not None  # noqa: S101 - a connection that begins is open
-    kept = connection.connection.info
+def _sqlite_begin(pooled: PoolProxiedConnection) -> None:
+    writes, raw, kept = _next.writes, cast(sqlite3.Connection, pooled.dbapi_connection), pooled.info
     # Only then: the pragma makes every prepared statement stale.
     if writes is not None and kept.get(_QUERY_ONLY) != (not writes):
         raw.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
@@ -260,6 +297,7 @@ def _postgresql_connect(connection: Any, _record: object) -> None:
     connection.commit()
 
 
-def _postgresql_begin(connection: Connection) -> None:
-    if connection.get_execution_options().get("pocdir_writes", False) is False:
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+def _postgresql_begin(pooled: PoolProxiedConnection) -> None:
+    raw: Any = pooled.dbapi_connection
+    if raw.read_only is not (not _next.writes):
+        raw.read_only = not _next.writes  # stands in the driver's BEGIN

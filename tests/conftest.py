@@ -21,7 +21,7 @@ from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.models import Workspace
 from pocdir.app import create_app
 from pocdir.config import Settings
-from pocdir.db import Base, db, transaction
+from pocdir.db import Base, db, transaction, writing
 from pocdir.site.actions.database import upgrade
 from tests import postgres
 
@@ -129,7 +129,7 @@ def empty_sqlite(app: Flask) -> None:
 
 def empty_postgresql(app: Flask) -> None:
     tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
-    with db.engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+    with writing(db.engine) as connection:
         # The triggers that guard the ledger stand down for the tests' own broom only.
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))

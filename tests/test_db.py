@@ -9,8 +9,9 @@ from flask import Flask
 from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 
+from pocdir.core.errors import Unavailable
 from pocdir.core.refs import new_ref
-from pocdir.db import changes, db, looking_up, table_of, transaction
+from pocdir.db import changes, db, looking_up, table_of, transaction, writing
 from pocdir.web.models import IdempotencyKey
 
 KEYS = table_of(IdempotencyKey)
@@ -71,3 +72,20 @@ def test_what_fails_leaves_nothing(app: Flask, now: dt.datetime) -> None:
 def test_a_transaction_in_a_transaction_is_a_mistake_in_the_code(app: Flask) -> None:
     with pytest.raises(RuntimeError, match="commit at the edge"), transaction(), transaction():
         pass
+
+
+def test_a_database_that_stays_locked_is_busy_and_the_next_writer_is_not(
+    app: Flask, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("writers of PostgreSQL do not wait for each other")
+    monkeypatch.setattr("pocdir.db.BUSY_TIMEOUT_MS", 1)
+    db.session.remove()
+    db.engine.dispose()
+    with writing(db.engine), pytest.raises(Unavailable) as refused:
+        write(now)
+    assert refused.value.code == "busy"
+    write(now)
+    db.session.remove()
+    db.engine.dispose()
+    assert rows() == 1

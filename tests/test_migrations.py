@@ -13,7 +13,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from pocdir.core.errors import Conflict
-from pocdir.db import Base, db, transaction
+from pocdir.db import Base, db, transaction, writing
 from pocdir.ledger.actions import append
 from pocdir.site.actions.database import copy_aside, downgrade, upgrade
 from pocdir.site.queries.database import is_current, revisions, standing
@@ -24,7 +24,7 @@ def migrated(app: Flask) -> Flask:
     """Whatever a test does to the tables, the next one finds them as they were."""
     yield app
     db.session.remove()
-    with db.engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+    with writing(db.engine) as connection:
         at = standing(connection)
         known = at is None or at in revisions()
         if not known:

@@ -6,7 +6,7 @@ import datetime as dt
 
 from sqlalchemy import text
 
-from pocdir.db import db
+from pocdir.db import db, writing
 from pocdir.outreach import jobs
 from tests.conftest import Api
 from tests.outreach import made
@@ -39,7 +39,7 @@ def record(api: Api, now: dt.datetime) -> tuple[str, str]:
 def tamper(statement: str) -> None:
     """Run it as somebody who holds the database itself and puts the triggers back afterwards."""
     db.session.remove()
-    with db.engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+    with writing(db.engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL session_replication_role = replica"))
             connection.execute(text(statement))

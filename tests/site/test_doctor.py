@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from pocdir.config import Settings
 from pocdir.core import clock
-from pocdir.db import db, transaction
+from pocdir.db import db, transaction, writing
 from pocdir.mail.actions import claim, refuse
 from pocdir.outreach import jobs
 from pocdir.outreach.actions.notifications import tick
@@ -75,28 +75,23 @@ def test_what_fell_due_without_its_event_fails(api: Api, settings: Settings, now
 
 
 def test_a_missing_trigger_fails(settings: Settings, now: dt.datetime) -> None:
-    with db.engine.connect().execution_options(pocdir_writes=True) as connection:
-        change = connection.begin()
-        if connection.dialect.name == "postgresql":
+    if db.engine.dialect.name == "postgresql":
+        with writing(db.engine) as connection:
             connection.execute(text("ALTER TABLE events DISABLE TRIGGER events_no_update"))
-            connection.commit()
-            assert levels(settings, now)["ledger"] == "fail"
-            connection.execution_options(pocdir_writes=True)
+        assert levels(settings, now)["ledger"] == "fail"
+        with writing(db.engine) as connection:
             connection.execute(text("ALTER TABLE events ENABLE TRIGGER events_no_update"))
-            connection.commit()
-        else:
-            change.rollback()
     assert levels(settings, now)["ledger"] == "ok"
 
 
 def test_a_database_behind_or_beyond_fails(settings: Settings, now: dt.datetime) -> None:
-    with db.engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+    with writing(db.engine) as connection:
         number = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     try:
         assert levels(settings, now)["migration"] == "fail"
     finally:
-        with db.engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+        with writing(db.engine) as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": number})
 
 

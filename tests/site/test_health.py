@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from pocdir.core import clock
 from pocdir.core.version import VERSION
-from pocdir.db import db, transaction
+from pocdir.db import db, transaction, writing
 from pocdir.outreach.actions.notifications import tick
 from pocdir.site.api.health import STARTED
 
@@ -60,13 +60,13 @@ def test_a_worker_that_goes_round_keeps_an_old_service_well(
 
 def test_a_database_that_does_not_answer_is_told(app: Flask, started: dt.datetime) -> None:
     db.session.remove()
-    with db.engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+    with writing(db.engine) as connection:
         connection.exec_driver_sql("ALTER TABLE worker_ticks RENAME TO worker_ticks_gone")
     try:
         answer = app.test_client().get("/healthz")
         assert (answer.status_code, answer.json["code"]) == (503, "database_unreachable")
     finally:
-        with db.engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+        with writing(db.engine) as connection:
             connection.exec_driver_sql("ALTER TABLE worker_ticks_gone RENAME TO worker_ticks")
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import text
 
-from pocdir.db import db, transaction
+from pocdir.db import db, transaction, writing
 from pocdir.ledger.actions import append
 from pocdir.site.commands.ledger import ledger
 from pocdir.site.queries.ledger import verified
@@ -89,7 +89,7 @@ def test_a_value_that_was_erased_with_its_event_leaves_the_record_whole(api: Api
 
 
 def test_a_missing_trigger_is_found(app: Flask) -> None:
-    with db.engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+    with writing(db.engine) as connection:
         on = " ON events" if connection.dialect.name == "postgresql" else ""
         name, sql = "events_no_delete", ""
         if not on:
@@ -101,7 +101,7 @@ def test_a_missing_trigger_is_found(app: Flask) -> None:
         assert "trigger events_no_delete: missing or disabled" in faults()
     finally:
         db.session.remove()
-        with db.engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+        with writing(db.engine) as connection:
             connection.exec_driver_sql(
                 sql
                 or "CREATE TRIGGER events_no_delete BEFORE DELETE ON events FOR EACH STATEMENT "

@@ -9,13 +9,14 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from pocdir.config import Settings, folder
+from pocdir.db import writing
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Run the migrations up to `revision` in one transaction."""
     from alembic import command
 
-    with engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+    with writing(engine) as connection:
         command.upgrade(_alembic(connection), revision)
 
 
@@ -23,7 +24,7 @@ def downgrade(engine: Engine, revision: str) -> None:
     """Run the migrations down to `revision` (`base` for nothing)."""
     from alembic import command
 
-    with engine.connect().execution_options(pocdir_writes=True) as connection, connection.begin():
+    with writing(engine) as connection:
         command.downgrade(_alembic(connection), revision)
 
 
