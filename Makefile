@@ -41,8 +41,9 @@ bench: $(VENV)/.bench
 pictures: $(VENV)/.test
 	$(CLEAN) POCDIR_TEST_PICTURES=docs/images $(BIN)/python -m pytest -q tests/browser/test_demo.py
 
-# Besides gettext's own calls: the sentence of a refusal, which the error page puts into the reader's language.
-REFUSALS = Invalid:2 Forbidden:2 NotFound:2 Conflict:2 Stale:2 Gone:2 TooMany:2 answer:3
+# Besides gettext's own calls: the sentence of a refusal, which the error page puts into the reader's language, and
+# sentences that a rule leaves to whoever shows them.
+REFUSALS = Phrase Invalid:2 Forbidden:2 NotFound:2 Conflict:2 Stale:2 Gone:2 TooMany:2 answer:3
 translations: $(VENV)/.run
 	mkdir -p build
 	$(BIN)/pybabel -q extract -F pyproject.toml $(addprefix -k ,$(REFUSALS)) --add-location=file --sort-by-file \

@@ -22,9 +22,10 @@ from pocdir.core.errors import Forbidden, Invalid
 from pocdir.db import db, transaction
 from pocdir.web import limits
 from pocdir.web.errors import MACHINE_PATHS
+from pocdir.web.secret_links import SESSIONLESS_PATHS
 
 # No session there that a foreign page could use; a lookup is a question, which needs no cookie to be answered.
-NO_FORMS = (*MACHINE_PATHS, "/r/", "/proposed/", "/lookup")
+NO_FORMS = (*MACHINE_PATHS, *SESSIONLESS_PATHS, "/lookup")
 
 
 class Datastore(SQLAlchemySessionUserDatastore):

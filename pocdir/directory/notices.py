@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from pocdir.directory.models import Address, Team
 from pocdir.directory.office import office
 from pocdir.directory.proposals.rules import LINK_LASTS, cancel_token
-from pocdir.directory.reading import mail_addresses
+from pocdir.directory.reading import on_record
 from pocdir.directory.rules.office import language_for
 from pocdir.mail.actions import enqueue
 
@@ -42,7 +42,7 @@ def send(
     `ref` is what the link calls off; `again` tells one round of letters from the next.
     """
     here, language, expires = office(), language_for(team.languages), now + LINK_LASTS
-    values = mail_addresses(session, team.merged_into_id or team.id)
+    values = on_record(session, team.merged_into_id or team.id)
     chosen = select(Address).where(Address.kind == "email", Address.value.in_(values))
     new = 0
     for address in session.scalars(chosen.order_by(Address.id)):

@@ -17,7 +17,7 @@ from pocdir.directory.models import Address, Held, Pairing, Team
 from pocdir.directory.proposals.actions import RECIPIENT
 from pocdir.directory.proposals.rules import check_token, claimed_by_token, link_unknown
 from pocdir.directory.quarantine import decide
-from pocdir.directory.reading import mail_addresses
+from pocdir.directory.reading import on_record
 from pocdir.directory.rules.office import Office
 from pocdir.directory.rules.record import DEAD_STATES
 
@@ -50,7 +50,7 @@ def addressed(session: Session | None, token: str, *, office: Office, now: dt.da
     if address is None or address.state in DEAD_STATES:
         raise link_unknown()
     check_token(office.secret, token, address=(address.kind, address.value, address.version), now=now)
-    ours = {value for team in teams for value in mail_addresses(here, team.merged_into_id or team.id)}
+    ours = {value for team in teams for value in on_record(here, team.merged_into_id or team.id)}
     if told.is_open and address.value not in ours:
         raise link_unknown()
     return told

@@ -51,9 +51,12 @@ def entries_of(team_id: int | None) -> Select[Any]:
     return _together(select(named.id).where(named.id == team_id))
 
 
-def mail_addresses(session: Session, team_id: int) -> list[str]:
-    """Every live mail address that anybody gives of a team or of an entry that is part of it, each once, in the order
-    to be tried.
+def on_record(session: Session, team_id: int) -> list[str]:
+    """The mail addresses on record: every live one that anybody gives of a team or of an entry that is part of it.
+
+    Each once, in the order to be tried. All of them are told of a guarded change: whoever would take a team's entry
+    over puts an own address in force, and must not thereby silence the others. What may let somebody in is narrower
+    (claims.queries.claimable).
     """
     channel, address = table_of(Channel).c, table_of(Address).c
     chosen = (

@@ -14,6 +14,7 @@ from jinja2.runtime import Context
 
 from pocdir.config import PACKAGE
 from pocdir.core import clock, codes
+from pocdir.web.secret_links import RECIPIENT_PATHS
 
 LANGUAGES = {
     "en": "English",
@@ -26,7 +27,6 @@ LANGUAGES = {
 # What is translated whole: every page; and what a recipient sees, who never chose to come here.
 COMPLETE = ("en",)
 RECIPIENT = ("en", "ar")
-RECIPIENT_PATHS = ("/r/", "/claim/", "/proposed/")
 COOKIE = "pocdir_lang"
 
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import structlog
 
+from pocdir.web.secret_links import SECRET_LINKS
+
 LONGEST_TRACE = 8_000  # characters
 _LEFT_OUT = "\n[...]\n"
 
-# Links in letters and one-time links carry their secret in the path; API tokens carry it in their text.
-_SECRETS = re.compile(
-    r"(/r/entry/|/r/|/claim/|/proposed/|/welcome/|/join/|/route/|pocdir_)[A-Za-z0-9_\-]+|([?&][^=\s\"']+=)[^&\s\"']*"
-)
+# API tokens carry their secret in their text. The longer path first: it holds another one.
+_BEFORE_A_SECRET = "|".join([*sorted(SECRET_LINKS, key=len, reverse=True), "pocdir_"])
+_SECRETS = re.compile(rf"({_BEFORE_A_SECRET})[A-Za-z0-9_\-]+|([?&][^=\s\"']+=)[^&\s\"']*")
 
 
 def init(level: str) -> None:

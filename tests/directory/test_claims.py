@@ -176,9 +176,9 @@ def test_a_person_answers_for_one_team(slug: str) -> None:
 
 def test_an_old_lists_address_is_offered_only_where_nothing_surer_is_known(slug: str) -> None:
     made.imported(made.file(made.team_json(channels=[made.channel("old@cert.example", confidence="low")])))
-    assert "old@cert.example" not in {it["value"] for it in queries.on_record(slug)}
+    assert "old@cert.example" not in {it["value"] for it in queries.claimable(slug)}
     lead = made.team("lead", channels=[made.channel("old@lead.example", confidence="low")])
-    assert [it["value"] for it in queries.on_record(lead)] == ["old@lead.example"]
+    assert [it["value"] for it in queries.claimable(lead)] == ["old@lead.example"]
 
 
 # in the browser

@@ -184,8 +184,37 @@ def test_nobody_new_takes_the_address_of_a_national_team(app):
     made.imported(made.file(made.team_json()))
     thief = made.team_json("thief", name="Stealer Networks", kind="provider")
     result = made.imported(made.file(thief), source="second")
-    assert result.reasons == ("thief: cert@cert.example is an address of cert-example",)
+    why = "is an address of the national team cert-example; where both are one team, accept it and merge them"
+    assert result.reasons == (f"thief: cert@cert.example {why}",)
     assert result.status == "quarantined"
+    assert [it.became for it in accept(result.held["thief"])] == ["accepted"], "one steward, one click"
+    assert queries.entry("thief").channels[0].value == "cert@cert.example"
+
+
+def test_a_team_is_national_when_an_entry_that_is_part_of_it_is(app):
+    """The entry that stays calls itself academic: the other one's being national guards both all the same."""
+    made.imported(made.file(made.team_json()))
+    ours = made.team_json("acad", name="ACAD", kind="academic", channels=[made.channel("desk@acad.example")])
+    made.imported(made.file(ours, origin="manual"), source="by hand")
+    one, two = merged(into="acad", part="cert-example")
+    assert queries.team_by_slug("acad").kind == "academic"
+    mark("desk@acad.example")
+    assert "national team acad" in made.imported(made.file(made.team_json("thief")), source="x").reasons[0]
+    result = acad(made.channel("evil@acad.example"))
+    (it,) = held(team="acad")
+    assert (it.is_national, result.status) == (True, "quarantined")
+    assert accept(it.row.ref, actor=one)[0].became == "waits"
+    assert accept(it.row.ref, actor=two)[0].became == "accepted"
+
+
+def test_that_part_of_a_team_is_no_longer_national_is_held(app):
+    made.imported(made.file(made.team_json()))
+    ours = made.team_json("acad", name="ACAD", kind="academic", channels=[made.channel("desk@acad.example")])
+    made.imported(made.file(ours, origin="manual"), source="by hand")
+    merged(into="acad", part="cert-example")
+    mark("desk@acad.example")
+    result = made.imported(made.file(made.team_json(kind="other")))
+    assert result.reasons == ("cert-example: it would no longer be a national team",)
 
 
 CHANNELS = st.lists(

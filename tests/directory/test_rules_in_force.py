@@ -19,6 +19,7 @@ class Said(NamedTuple):
     statement: Statement
     origin: str = "imported"
     source: str = "list"
+    entry: str = "nat"
 
     def order(self):
         it = self.statement

@@ -212,8 +212,8 @@ def release(
 
 def _chosen(session: Session, slug: str, choice: str, office: Office, *, lock: bool = False) -> Address:
     """The address on record that `choice` stands for; raises Invalid `address_unknown`."""
-    on_record = (it["value"] for it in queries.on_record(slug))
-    value = next((it for it in on_record if choice_of(office.secret, slug, it) == choice), None)
+    offered = (it["value"] for it in queries.claimable(slug))
+    value = next((it for it in offered if choice_of(office.secret, slug, it) == choice), None)
     address = queries.address(value, session, lock=lock) if value else None
     if address is None:
         raise Invalid("address_unknown", "choose one of the addresses on record", where="address")

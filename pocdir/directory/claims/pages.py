@@ -175,7 +175,7 @@ def _choose(slug: str, typed: Form) -> str:
     secret, known = office().secret, g.principal.may("directory.edit", "other")
     addresses = [
         (choice_of(secret, slug, it["value"]), it["value"] if it["public"] or known else masked(it["value"]))
-        for it in queries.on_record(slug)
+        for it in queries.claimable(slug)
     ]
     here, now = office(), clock.now()
     keys = queries.pinned(slug, now)

@@ -27,7 +27,7 @@ def claim(ref: str, session: Session | None = None, *, lock: bool = False) -> Cl
     return (session or db.session()).scalar(statement)
 
 
-def on_record(slug: str) -> list[dict[str, Any]]:
+def claimable(slug: str) -> list[dict[str, Any]]:
     """The mail addresses of a team's entry that work, each once: value, and whether everybody may see it.
 
     What only low confidence speaks for is left out beside what is surer: an old list's domain may be another's by

@@ -29,7 +29,7 @@ from pocdir.directory.keys.rules import (
     warning,
 )
 from pocdir.directory.projection import raise_revision
-from pocdir.directory.reading import mail_addresses
+from pocdir.directory.reading import on_record
 from pocdir.directory.rows import bump_version, lock_directory
 from pocdir.directory.rules.approval import KEY, Decision, is_guarded
 from pocdir.directory.wholes import whole_team
@@ -66,7 +66,7 @@ def propose(
         return _revoke(session, known, key, now, actor, claimed_by)
     _require_usable(session, key, now)
     addresses = serves(
-        key.addresses, mail_addresses(session, team.id), address or (known.stated if known else None)
+        key.addresses, on_record(session, team.id), address or (known.stated if known else None)
     )
     if known is not None and known.state == PROPOSED:
         raise Conflict("key_waiting", "this key waits for a steward already", where="key")

@@ -13,7 +13,7 @@ from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import NOTICE
 from pocdir.directory.notices import Words
 from pocdir.directory.office import office
-from pocdir.directory.reading import mail_addresses
+from pocdir.directory.reading import on_record
 from pocdir.directory.rules.approval import Decision
 from pocdir.directory.rules.checks import KEY_EXPIRY, LETTERS, MOST_A_YEAR, YEAR
 from pocdir.directory.rules.office import language_for
@@ -38,7 +38,7 @@ def send_expiry(session: Session, row: TeamKey, days: int, *, mail_domain: str, 
     """
     here = [
         email
-        for email in mail_addresses(session, row.team.merged_into_id or row.team_id)
+        for email in on_record(session, row.team.merged_into_id or row.team_id)
         if email in row.addresses
     ]
     ends = row.expires_at

@@ -15,7 +15,7 @@ from pocdir.db import db, transaction
 from pocdir.directory import queries as directory
 from pocdir.directory.keys import actions, queries, rules, schemas
 from pocdir.directory.keys.models import TeamKey
-from pocdir.directory.reading import mail_addresses
+from pocdir.directory.reading import on_record
 from pocdir.mail.rules.openpgp import MOST_BYTES
 from pocdir.web.forms import Form, form
 
@@ -113,7 +113,7 @@ def _page(slug: str, typed: Form) -> str:
         "directory/keys.html",
         team=team,
         form=typed,
-        emails=mail_addresses(db.session(), team.id) if g.principal.may("key.manage") else [],
+        emails=on_record(db.session(), team.id) if g.principal.may("key.manage") else [],
         standing=[it for it in found if it["state"] == rules.PINNED],
         waiting=[_waits(it) for it in found if it["state"] == rules.PROPOSED],
         others=[it for it in found if it["state"] not in (rules.PINNED, rules.PROPOSED)],

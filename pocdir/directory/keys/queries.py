@@ -17,7 +17,7 @@ from pocdir.db import db, table_of
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import PINNED, PROPOSED, REFUSED, RETIRED, WARN_DAYS, in_words
 from pocdir.directory.models import Address, Channel, Team
-from pocdir.directory.reading import entries_called, entries_of, mail_addresses, whole, whole_of
+from pocdir.directory.reading import entries_called, entries_of, on_record, whole, whole_of
 from pocdir.directory.rules import steward
 from pocdir.directory.rules.approval import KEY, Decision, Whole, decide, is_guarded
 from pocdir.directory.rules.record import audiences
@@ -34,7 +34,7 @@ def examined(slug: str, data: bytes, *, now: dt.datetime) -> openpgp.Key:
     Before the transaction: nobody else can write while one lasts, and this computes.
     """
     session = db.session()
-    emails = mail_addresses(session, _known(slug, session))
+    emails = on_record(session, _known(slug, session))
     return openpgp.read(data, now=now, addresses=[email.lower() for email in emails])
 
 

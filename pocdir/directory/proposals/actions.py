@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.queries import steward_refs
 from pocdir.core.errors import Conflict, Forbidden, Invalid, Stale
 from pocdir.core.refs import new_ref
+from pocdir.db import db
+from pocdir.directory import notices
 from pocdir.directory import queries as directory
 from pocdir.directory.models import Team
 from pocdir.directory.proposals import letter, queries
@@ -21,7 +22,6 @@ from pocdir.directory.proposals.rules import (
     APPLIED,
     CANCELLED,
     LAPSED,
-    LINK_LASTS,
     MOST_GUARDED,
     MOST_OPEN,
     OPEN,
@@ -32,7 +32,6 @@ from pocdir.directory.proposals.rules import (
     Identity,
     Item,
     Words,
-    cancel_token,
     check_token,
     claimed_by_token,
     concerned,
@@ -43,12 +42,12 @@ from pocdir.directory.proposals.rules import (
     renewed,
 )
 from pocdir.directory.queries import EVERYBODY
+from pocdir.directory.reading import on_record
 from pocdir.directory.rows import lock_directory
 from pocdir.directory.rules.approval import Decision, is_guarded
-from pocdir.directory.rules.office import Office, language_for
+from pocdir.directory.rules.office import Office
 from pocdir.directory.wholes import whole_team
 from pocdir.ledger.actions import append
-from pocdir.mail.actions import enqueue
 
 SERVICE = "service"
 RECIPIENT = "recipient"  # whoever holds the link that went to an address on record
@@ -193,8 +192,8 @@ def addressed(
         raise link_unknown()
     check_token(office.secret, token, address=(address.kind, address.value, address.version), now=now)
     proposal = queries.proposal(ref, session=session)
-    entry = directory.entry(proposal.team.slug, audiences=EVERYBODY)
-    if proposal.state == OPEN and address.value not in {it.value for it in entry.channels}:
+    whole = proposal.team.merged_into_id or proposal.team_id
+    if proposal.state == OPEN and address.value not in on_record(session or db.session(), whole):
         raise link_unknown()
     return proposal, address.value
 
@@ -320,31 +319,23 @@ def _tell(
     """The notice to every address on record, where the rule asks for one; returns to how many."""
     if not decision.needed.notice:
         return 0
-    addresses = queries.addresses_on_record(entry, session)
-    language = language_for(entry.team.languages)
-    expires = now + LINK_LASTS
-    for address in addresses:
-        bound = (address.kind, address.value, address.version)
-        token = cancel_token(
-            office.secret, proposal.ref, address_id=address.id, address=bound, expires=expires
+    team = session.get_one(Team, proposal.team.merged_into_id or proposal.team_id)
+
+    def words() -> notices.Words:
+        return letter.notice(
+            team=entry.team.name,
+            url=f"{office.url}/teams/{team.slug}",
+            changes=proposal.changes,
+            by_team=proposal.by == TEAM,
+            needed=decision.needed,
+            not_before=decision.not_before,
+            _=_,
         )
-        with force_locale(language):
-            text = letter.notice(
-                team=entry.team.name,
-                url=f"{office.url}/teams/{entry.team.slug}",
-                changes=proposal.changes,
-                by_team=proposal.by == TEAM,
-                needed=decision.needed,
-                not_before=decision.not_before,
-                link=f"{office.url}/proposed/{token}",
-                _=_,
-            )
-        enqueue(
-            session, kind="proposal_notice", to=address.value, subject=text.subject, body=text.body,
-            key=f"proposal:{proposal.ref}:{proposal.revision}:{address.id}", domain=office.mail_domain,
-            now=now, team=entry.team.slug, language=language, confidential=True, expires_at=expires,
-        )  # fmt: skip
-    return len(addresses)
+
+    return notices.send(
+        session, kind="proposal_notice", ref=proposal.ref, again=proposal.revision, team=team, words=words,
+        domain=office.mail_domain, now=now,
+    )  # fmt: skip
 
 
 def _shown(proposal: Proposal) -> dict[str, object]:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from pocdir.directory.notices import Words
 from pocdir.directory.rules.approval import Approval
 
 Translate = Callable[[str], str]
-
-
-class Letter(NamedTuple):
-    subject: str
-    body: str
 
 
 def notice(
@@ -24,10 +20,9 @@ def notice(
     by_team: bool,
     needed: Approval,
     not_before: dt.datetime,
-    link: str,
     _: Translate = str,
-) -> Letter:
-    """What would change, when, and the link that calls it off; `_` is a gettext function."""
+) -> Words:
+    """What would change, and when; `_` is a gettext function."""
     who = (
         _("Somebody who is known to us as the team's own contact has proposed it.")
         if by_team
@@ -40,17 +35,13 @@ def notice(
         % {"time": not_before.strftime("%Y-%m-%d %H:%M")}
     )
     paragraphs = (
-        _("Dear colleagues,"),
         _("a change of the entry of %(team)s in this directory of points of contact was proposed:")
         % {"team": team}
         + f"\n{url}",
         "\n".join(f"- {line(each, _)}" for each in changes),
         f"{who} {when}",
-        _("If it is right, nothing is asked of you. If it is not, this link calls the change off:")
-        + f"\n{link}",
-        _("Opening the link changes nothing. This letter goes to every address on record for the team."),
     )
-    return Letter(_("A change of your entry was proposed"), "\n\n".join(paragraphs) + "\n")
+    return Words(_("A change of your entry was proposed"), paragraphs)
 
 
 def line(change: Mapping[str, Any], _: Translate = str) -> str:

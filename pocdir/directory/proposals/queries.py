@@ -26,12 +26,9 @@ from pocdir.directory.proposals.rules import OPEN, Identity, Words, concerned, i
 from pocdir.directory.queries import Entry
 from pocdir.directory.reading import entries_of
 from pocdir.directory.rules.approval import Decision, Whole, decide, is_guarded
-from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.directory.rules.steward import KINDS, Waiting
 from pocdir.directory.rules.steward import waiting as desk
 from pocdir.directory.wholes import whole_team, whole_teams
-
-MOST_ADDRESSES = 20  # that one notice goes to
 
 
 def standing(entry: Entry) -> dict[Identity, Words]:
@@ -156,14 +153,6 @@ def is_four_eyes(proposal: Proposal, whole: Whole) -> bool:
     """Whether it touches what is guarded of this team."""
     what = concerned(items_of(proposal.changes))
     return is_guarded(whole.kind_for(what), what)
-
-
-def addresses_on_record(entry: Entry, session: Session) -> list[Address]:
-    """The mail addresses in force that a letter reaches, each once, in the order to be tried."""
-    live = [c.value for c in entry.channels if c.kind == "email" and c.state not in DEAD_STATES]
-    values = list(dict.fromkeys(live))[:MOST_ADDRESSES]
-    rows = session.scalars(select(Address).where(Address.kind == "email", Address.value.in_(values)))
-    return sorted(rows, key=lambda row: values.index(row.value))
 
 
 def address(address_id: int, session: Session | None = None) -> Address | None:

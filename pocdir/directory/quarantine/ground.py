@@ -63,6 +63,14 @@ class Ground:
         return found
 
     @cached_property
+    def national(self) -> dict[int, bool]:
+        """The teams (by their row) of which one entry at least is national, and whether one has confirmed itself."""
+        whole = func.coalesce(_T.merged_into_id, _T.id)
+        chosen = select(whole, func.count(_T.confirmed_at)).group_by(whole)
+        rows = self.connection.execute(chosen.having(func.count().filter(_T.kind == NATIONAL) > 0))
+        return {team: confirmed > 0 for team, confirmed in rows}
+
+    @cached_property
     def pinned(self) -> dict[int, dict[str, str]]:
         """The fingerprints that are pinned, by team and address."""
         return pinned_keys()
@@ -83,9 +91,9 @@ class Ground:
         return {slug: row for slug in slugs if (row := self._known[slug]) is not None}
 
     def _read(self, slugs: Sequence[str] | None) -> dict[str, Line]:
-        chosen = select(
-            _T.id, _T.slug, _T.name, _T.country, _T.kind, _T.short_name, _T.confirmed_at, _T.revision
-        ).where(_T.retired_at.is_(None))
+        chosen = select(_T.id, _T.slug, _T.name, _T.country, _T.kind, _T.short_name, _T.revision).where(
+            _T.retired_at.is_(None)
+        )
         rows = self.connection.execute(chosen if slugs is None else chosen.where(_T.slug.in_(slugs)))
         return {row.slug: row for row in rows}
 
@@ -107,7 +115,7 @@ class Ground:
             },
             wholes=self.wholes,
             confirmed={(row.slug, row.of, row.value) for row in held if row.firm},
-            holders=_by_address(held),
+            holders=self._by_address(held),
             entries=self._entries(changes, {slug: families[slug] for slug in touched}, touched, teller),
         )
 
@@ -122,7 +130,8 @@ class Ground:
         some = {
             row.id: slug
             for slug, row in teams.items()
-            if (row.id in self.confirmed or row.id in self.pinned or _is_firm(row))
+            # A national team that has confirmed its entry stays national, whatever became of its addresses.
+            if (row.id in self.confirmed or row.id in self.pinned or self.national.get(row.id))
             and any(_weighs(changes[part]) for part in families[slug])
         }
         said = said_of_teams(self.connection, some) if some else {}
@@ -136,12 +145,19 @@ class Ground:
             found.append(Entry(families[slug][0], before, after, confirmed, pinned))
         return found
 
+    def _by_address(self, held: Iterable[Line]) -> dict[Value, dict[str, str]]:
+        found: dict[Value, dict[str, str]] = {}
+        for row in held:
+            kind = NATIONAL if row.id in self.national else row.kind
+            found.setdefault((row.of, row.value), {})[row.slug] = kind
+        return found
+
     def _holders(self, changes: Iterable[Diff], teller: Teller | None) -> list[Line]:
         """Which teams have the addresses that come in by another's word than the teller's, and which are confirmed."""
         of = _TEAM.alias("whole")
         whole, firm = of.c, _A.confirmed_at.is_not(None).label("firm")
         chosen = (
-            select(_A.kind.label("of"), _A.value, whole.slug, whole.kind, firm)
+            select(_A.kind.label("of"), _A.value, whole.id, whole.slug, whole.kind, firm)
             .join(table_of(Channel), _C.address_id == _A.id)
             .join(_TEAM, _C.team_id == _T.id)
             .join(of, whole.id == func.coalesce(_T.merged_into_id, _T.id))
@@ -156,11 +172,6 @@ class Ground:
                 some = chosen.where(_A.kind == kind, _A.value.in_(ordered[start : start + BATCH]))
                 found += self.connection.execute(some)
         return found
-
-
-def _is_firm(team: Line) -> bool:
-    """A national team that has confirmed its entry stays national, whatever became of its addresses."""
-    return team.kind == NATIONAL and team.confirmed_at is not None
 
 
 def _weighs(change: Diff) -> bool:
@@ -183,13 +194,6 @@ def _new_addresses(changes: Iterable[Diff]) -> dict[str, set[str]]:
     for key in (key for change in changes for key in change.added):
         if key[0] == "channel" and key[2] in ONE_TEAMS:
             found.setdefault(key[2], set()).add(key[3])
-    return found
-
-
-def _by_address(held: Iterable[Line]) -> dict[Value, dict[str, str]]:
-    found: dict[Value, dict[str, str]] = {}
-    for row in held:
-        found.setdefault((row.of, row.value), {})[row.slug] = row.kind
     return found
 
 

@@ -12,7 +12,9 @@ from pocdir.db import table_of
 from pocdir.directory.models import Source
 from pocdir.directory.quarantine.ground import Ground, Teller
 from pocdir.directory.rules import approval, held
+from pocdir.directory.rules.approval import Whole
 from pocdir.directory.rules.doubts import OF_THE_FILE, TOUCHES, Doubt, doubts_of_change
+from pocdir.directory.wholes import whole_teams
 
 _SOURCE = table_of(Source)
 
@@ -24,11 +26,12 @@ class Judged(NamedTuple):
     told: list[Doubt]  # those with which it was held, or shown anew
     team: Any
     whole: str
+    known: Whole | None = None  # what the four-eyes rule has to know of the team
 
     @property
     def kind(self) -> str:
-        """Of the team as a whole."""
-        return self.team.kind if self.team is not None else "other"
+        """Of the team as a whole: national where one of its entries is."""
+        return self.known.kind if self.known is not None else "other"
 
     @property
     def revision(self) -> int | None:
@@ -52,11 +55,14 @@ def judge(session: Session, rows: Iterable[Any]) -> dict[str, Judged]:
     ground = Ground(session)
     sources = _sources(session, {row.source_id for row in some}) if some else {}
     teams = ground.teams(sorted({ground.wholes.get(row.team, row.team) for row in some if row.team}))
+    wholes = whole_teams(session, [team.id for team in teams.values()]) if teams else {}
     found = {}
     for row in some:
         told = [Doubt(reason["code"], row.team, reason["values"]) for reason in row.reasons]
         whole = ground.wholes.get(row.team, row.team) if row.team else ""
-        found[row.ref] = Judged(_doubts(ground, row, told, sources), told, teams.get(whole), whole)
+        team = teams.get(whole)
+        known = wholes[team.id] if team is not None else None
+        found[row.ref] = Judged(_doubts(ground, row, told, sources), told, team, whole, known)
     return found
 
 

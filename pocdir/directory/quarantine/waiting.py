@@ -50,7 +50,7 @@ class Item(NamedTuple):
 
     @property
     def is_national(self) -> bool:
-        return bool(self.row.kind == NATIONAL)
+        return self.judged.kind == NATIONAL
 
     def decision(self, stewards: frozenset[str], now: dt.datetime) -> Decision:
         """What is missing until it takes effect."""

@@ -27,6 +27,9 @@ WORDS: Mapping[str, Phrase] = {
     "key": Phrase("the OpenPGP key of %(value)s would change"),
     "kind": Phrase("it would no longer be a national team"),
     "claimed": Phrase("%(value)s is an address of %(others)s"),
+    "national": Phrase(
+        "%(value)s is an address of the national team %(others)s; where both are one team, accept it and merge them"
+    ),
     "mixed": Phrase("the word %(value)s mixes letters of two scripts: %(letters)s"),
     "unseen": Phrase("the name %(value)s holds a sign that nobody sees: %(sign)s"),
     "looks": Phrase("the name %(value)s looks like that of %(others)s"),
@@ -149,8 +152,10 @@ def _claims(change: Diff, after: Iterable[Key], standing: Standing) -> Iterator[
                 for other, is_a in held.items()
                 if is_a == approval.NATIONAL or (other, kind, value) in standing.confirmed
             }
+        nations = {other for other in claim if held.get(other) == approval.NATIONAL}
         if claim:
-            yield Doubt("claimed", slug, {"value": value, "others": ", ".join(sorted(claim)[:5])})
+            whose = ", ".join(sorted(nations or claim)[:5])
+            yield Doubt("national" if nations else "claimed", slug, {"value": value, "others": whose})
 
 
 def _names(change: Diff, standing: Standing) -> Iterator[Doubt]:

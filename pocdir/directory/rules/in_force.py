@@ -29,6 +29,8 @@ class Row(Protocol):
     def statement(self) -> Statement: ...
     @property
     def origin(self) -> str: ...
+    @property
+    def entry(self) -> str: ...  # the slug of the entry that it is said of
     def order(self) -> tuple[object, ...]: ...
 
 
@@ -55,7 +57,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What decides where mail to a team goes; `kind` is None where nobody names the team any more."""
+    """What decides where mail to a team goes.
+
+    `kind` is national where one of the team's entries is; None where nobody names the team any more.
+    """
 
     kind: str | None
     places: tuple[Place, ...]
@@ -74,10 +79,17 @@ def in_force_of(rows: Iterable[Row]) -> InForce:
     kind = first.get(("fact", "kind"))
     is_named = any(what == "fact" for what, *_ in first)
     missing = "other" if is_named else None
+    stands = kind.statement.values["value"] or missing if kind is not None else missing
     return InForce(
-        kind.statement.values["value"] or missing if kind is not None else missing,
+        NATIONAL if _is_national(told) else stands,
         tuple(_place(row) for of, row in first.items() if of[0] == "channel" and _stands(row)),
     )
+
+
+def _is_national(rows: Iterable[Row]) -> bool:
+    kinds = [row for row in rows if row.key[0] == "fact" and row.key[2] == "kind"]
+    of_entries = rules.in_force(kinds, lambda row: row.entry, lambda row: row.order())
+    return any(row.statement.values["value"] == NATIONAL for row in of_entries.values())
 
 
 def _stands(row: Row) -> bool:
