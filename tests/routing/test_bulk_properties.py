@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -15,13 +16,14 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pocdir.core.errors import Invalid
-from pocdir.routing.bulk import ipv4
+from pocdir.routing.bulk import formulas, ipv4, lines, records
 from pocdir.routing.bulk.rows import ADDRESSES
 from pocdir.routing.rules import addresses, decisions
 from pocdir.routing.rules.indicator import parse
@@ -171,9 +173,9 @@ def test_every_row_of_a_file_is_once_where_a_single_lookup_sends_it(seed: int) -
 def test_reading_many_addresses_is_reading_each(texts: list[str]) -> None:
     data = ",".join(texts).encode() + b"," + b" " * ipv4.WIDTH
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(","))
-    numbers, found = ipv4.parse(
-        np.frombuffer(data, np.uint8), np.concatenate([[0], ends[:-1] + 1])[: len(ends)], ends
-    )
+    begins = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
+    numbers, plain, stops = ipv4.parse(np.frombuffer(data, np.uint8), begins)
+    found = plain & (stops == ends)
 
     def one(text: str) -> int | None:
         try:
@@ -183,6 +185,50 @@ def test_reading_many_addresses_is_reading_each(texts: list[str]) -> None:
 
     told = [int(n) if ok else None for n, ok in zip(numbers, found, strict=True)]
     assert told == [one(text) for text in data.decode().split(",")[:-1]]
+
+
+@FEW
+@given(seeds, st.sampled_from([2, 1 << 10]))
+def test_spans_copied_together_are_the_spans(seed: int, at_once: int) -> None:
+    random = Random(seed)
+    data = random.randbytes(random.choice([0, 10, 3000]))
+    ends = sorted(random.choices(range(len(data) + 1), k=random.randrange(100)))
+    longest = random.choice([3, 40, 3000])
+    spans = [(max(0, end - random.randrange(longest)), end) for end in ends]
+    random.shuffle(spans)
+
+    with patch.object(lines, "AT_ONCE", at_once):
+        found = lines.gathered(np.frombuffer(data, np.uint8), *np.array([*spans, (0, 0)]).T)
+
+    assert found.tobytes() == b"".join(data[start:end] for start, end in spans)
+
+
+@FEW
+@given(seeds, st.sampled_from(b",\t;"), st.sampled_from(["\n", "\r\n"]))
+def test_the_same_cells_are_made_harmless_as_when_each_is_looked_at(seed: int, by: int, end: str) -> None:
+    random = Random(seed)
+    choice = ["", "a", "-", "=1", "-1", "\t", "\0x", "＝", "ﬁ", '"', '"=', "b-", "@" * 70, "+1,5"]
+    rows = [[random.choice(choice) for _ in range(random.randrange(1, 4))] for _ in range(30)]
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=chr(by), lineterminator=end).writerows(row for row in rows if row != [""])
+    found = records.records(text.getvalue().encode(), records.Shape(by, ord("\n")))
+    assert found is not None
+
+    with patch.object(formulas, "NEAR", 16):
+        made, touched = formulas.neutralised(found)
+
+    def harmless(cell: str) -> str:
+        return "'" + cell if re.match("[=+@\t\0＝-]", cell) and cell not in ("-1", "+1,5") else cell
+
+    wanted = [[harmless(cell) for cell in row] for row in rows if row != [""]]
+    assert list(csv.reader(io.StringIO(made.data.decode(), newline=""), delimiter=chr(by))) == wanted
+    assert touched == sum(
+        cell != old
+        for new, row in zip(wanted, (row for row in rows if row != [""]), strict=True)
+        for cell, old in zip(new, row, strict=True)
+    )
+    spans = zip(made.start.tolist(), made.end.tolist(), strict=True)
+    assert b"".join(made.data[a:b] for a, b in spans) == made.data
 
 
 @FEW

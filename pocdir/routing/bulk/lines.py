@@ -4,43 +4,43 @@ from __future__ import annotations
 
 import numpy as np
 
-from pocdir.routing.bulk.records import NEAR
 from pocdir.routing.rules.registry_layers import Array
 
+AT_ONCE = 1 << 10  # spans, so that they stay in the processor's cache
 SPARSE = 4  # windows that are so many times longer than what they hold are not worth it
+FREE = 1 << 14  # bytes of windows that do not matter
 
 
 def gathered(array: Array, start: Array, end: Array) -> Array:
     """The bytes of all spans in the order given.
 
-    Each span is looked at through a window as wide as the longest of its neighbours: a copy of fixed length and
-    a mask are ten times faster than a slice for each.
+    Each span is copied in a window as wide as the longest of its neighbours, and what is too much of it is
+    overwritten by the next one: copies of one length are ten times faster than a slice for each.
     """
     length = end - start
-    out = np.empty(int(length.sum()), dtype=np.uint8)
-    filled = at = 0
-    while at < len(length):
-        size = max(NEAR // (int(length[at : at + NEAR // 64].max()) + 1), 1)
-        part = slice(at, at + size)
-        found = _near(array, start[part], length[part])
-        out[filled : filled + len(found)] = found
-        filled, at = filled + len(found), at + size
-    return out
+    stops = np.cumsum(length)
+    size = int(stops[-1]) if len(stops) else 0
+    widest = int(length.max()) if len(length) else 0
+    out = np.empty(size + widest, dtype=np.uint8)
+    for at in range(0, len(length), AT_ONCE):
+        part = slice(at, at + AT_ONCE)
+        _copy(array, start[part], length[part], out, stops[part] - length[part])
+    return out[:size]
 
 
-def _near(array: Array, start: Array, length: Array) -> Array:
+def _copy(array: Array, start: Array, length: Array, out: Array, to: Array) -> None:
     width = int(length.max())
-    if width * len(length) > SPARSE * int(length.sum()) + NEAR:
-        return np.concatenate(
-            [array[a : a + n] for a, n in zip(start.tolist(), length.tolist(), strict=True)]
-        )
-    windows = np.ndarray((len(array) - width + 1,), f"V{max(width, 1)}", array, strides=(1,))
-    begin = np.minimum(start, len(windows) - 1)
-    skipped = start - begin  # of a window that would reach over the end
-    text = windows[begin].view(np.uint8).reshape(len(start), -1)
-    place = np.arange(text.shape[1], dtype=np.int32)
-    inside = place < (skipped + length).astype(np.int32)[:, None]
-    if skipped.any():
-        inside &= place >= skipped.astype(np.int32)[:, None]
-    found: Array = text[inside]
-    return found
+    alone = start + width > len(array)
+    if width * len(length) > SPARSE * int(length.sum()) + FREE:
+        alone[:] = True
+    many = ~alone
+    if width and many.any():
+        _windows(out, width)[to[many]] = _windows(array, width)[
+            start[many]
+        ]  # in this order, one after the other
+    for a, n, b in zip(start[alone].tolist(), length[alone].tolist(), to[alone].tolist(), strict=True):
+        out[b : b + n] = array[a : a + n]
+
+
+def _windows(array: Array, width: int) -> Array:
+    return np.ndarray((len(array) - width + 1,), f"V{width}", array, strides=(1,))

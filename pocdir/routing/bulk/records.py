@@ -13,7 +13,8 @@ from pocdir.routing.rules.registry_layers import Array
 from pocdir.routing.rules.reports.layout import LONGEST_LINE
 
 BLOCK = 4 << 20  # bytes read at once
-REACH = 64  # bytes of a record in which the cell asked for mostly lies
+REACHES = (32, 64)  # bytes of a record before the cell asked for, and of that cell, in most files
+ROWS = 1 << 12  # at once, so that all arrays stay in the processor's cache
 NEAR = 1 << 17  # bytes looked at in one go, so that they stay in the processor's cache
 QUOTE, CR = 34, 13
 
@@ -47,16 +48,39 @@ class Records:
     separator: Array | None
     every: Cells | None = None  # made when somebody needs it
 
-    def cell(self, column: int, rows: Array) -> tuple[Array, Array]:
+    def opens(self, column: int, rows: Array) -> Array | None:
+        """Where the cell of that column begins in these records; where there is none, the line end or before.
+
+        None when that takes looking at every cell: where quotes matter, or the cells before it are long.
+        """
+        if self.separator is not None:
+            return None
+        start, end = self.start[rows], self.end[rows]
+        if not column:
+            return start
+        array = np.frombuffer(self.data, np.uint8)
+        found = (_near_start(array, self.shape, start, end, column, reach) for reach in REACHES)
+        return next((opens for opens in found if opens is not None), None)
+
+    def closes(self, places: Array) -> Array:
+        """Whether a cell ends there, in records without quotes."""
+        array = np.frombuffer(self.data, np.uint8)
+        byte = array.take(places, mode="clip")
+        found: Array = (byte == self.shape.delimiter) | (byte == self.shape.newline)
+        if b"\r" in self.data:
+            found |= (byte == CR) & (array.take(places + 1, mode="clip") == self.shape.newline)
+        return found
+
+    def cell(self, column: int, rows: Array, opens: Array | None = None) -> tuple[Array, Array]:
         """Where the cell of that column begins and ends in these records, quotes and line end left out.
 
-        Empty where there is none.
+        Empty where there is none. `opens`: what opens() says of them.
         """
         array = np.frombuffer(self.data, np.uint8)
-        near = None
-        if self.separator is None:
-            near = _near_cell(array, self.shape, self.start[rows], self.end[rows], column)
-        start, end = near or _far_cell(self, array, column, rows)
+        near = None if opens is None else _near_end(array, self.shape, opens, self.end[rows])
+        start, end = (
+            (opens, near) if opens is not None and near is not None else _far_cell(self, array, column, rows)
+        )
         if b"\r" in self.data:
             end = end - ((array[np.maximum(end - 1, 0)] == CR) & (end > start))
         if self.separator is not None:
@@ -100,36 +124,59 @@ def _records(data: bytes, shape: Shape, newlines: Array, separator: Array | None
     return Records(data, shape, start, end, separator)
 
 
-def _near_cell(
-    array: Array, shape: Shape, start: Array, end: Array, column: int
-) -> tuple[Array, Array] | None:
-    """The cell where it lies in the first bytes of every record without quotes; None where one is longer.
-
-    The places of the delimiters are bits of one word for each record, so that no other cell is looked at.
-    """
-    if len(array) < REACH:
+def _near_start(
+    array: Array, shape: Shape, start: Array, end: Array, column: int, reach: int
+) -> Array | None:
+    """The byte after the delimiter before that column, or the line end; None where it lies further than `reach`."""
+    if len(array) < reach:
         return None
-    windows = np.ndarray((len(array) - REACH + 1,), f"V{REACH}", array, strides=(1,))
-    starts, ends = np.empty_like(start), np.empty_like(end)
-    for row in range(0, len(starts), NEAR // REACH):
-        part = slice(row, row + NEAR // REACH)
-        first, last = start[part], end[part]
-        begin = np.minimum(first, len(windows) - 1)
-        text = windows[begin].view(np.uint8)
-        bits = np.packbits(text == shape.delimiter, bitorder="little").view("<u8")
-        bits >>= (first - begin).astype(np.uint64)
-        length = last - first
-        bits &= ~np.uint64(0) >> (REACH - np.minimum(length, REACH)).astype(np.uint64)
-        opens = np.zeros(len(bits), dtype=np.intp)
-        for _ in range(column):
-            opens = np.where(bits != 0, np.bitwise_count(bits ^ (bits - np.uint64(1))), length)
-            bits &= bits - np.uint64(1)
-        if ((bits == 0) & (length > REACH)).any():
+    windows = np.ndarray((len(array) - reach + 1,), f"V{reach}", array, strides=(1,))
+    opens = np.empty_like(start)
+    for row in range(0, len(start), ROWS):
+        first, last = start[row : row + ROWS], end[row : row + ROWS]
+        bits = _delimiters(windows, first, shape, reach)
+        for _ in range(column - 1):
+            bits &= bits - bits.dtype.type(1)
+        place = first + _lowest(bits) + 1
+        missed = (bits == 0) | (place > last)
+        if missed.any():
+            if (missed & (last - first > reach)).any():
+                return None
+            place = np.where(missed, last - (array[last - 1] == shape.newline), place)
+        opens[row : row + ROWS] = place
+    return opens
+
+
+def _near_end(array: Array, shape: Shape, start: Array, end: Array) -> Array | None:
+    """Where the cells end that begin there; None where one is longer than the furthest reach."""
+    reach = REACHES[-1]
+    if len(array) < reach:
+        return None
+    windows = np.ndarray((len(array) - reach + 1,), f"V{reach}", array, strides=(1,))
+    closes = np.empty_like(start)
+    for row in range(0, len(start), ROWS):
+        first, last = start[row : row + ROWS], end[row : row + ROWS]
+        bits = _delimiters(windows, first, shape, reach)
+        last = last - (array[last - 1] == shape.newline)
+        if ((bits == 0) & (last - first > reach)).any():
             return None
-        line_end = length - (array[last - 1] == shape.newline)
-        closes = np.where(bits != 0, np.bitwise_count(bits ^ (bits - np.uint64(1))) - np.intp(1), line_end)
-        starts[part], ends[part] = first + np.minimum(opens, closes), first + closes
-    return starts, ends
+        closes[row : row + ROWS] = np.where(bits == 0, last, np.minimum(first + _lowest(bits), last))
+    return closes
+
+
+def _delimiters(windows: Array, first: Array, shape: Shape, reach: int) -> Array:
+    """The places of the delimiters as bits of one word for each window, so that no other cell is looked at."""
+    begin = np.minimum(first, len(windows) - 1)
+    text = windows[begin].view(np.uint8)
+    bits = np.packbits(text == shape.delimiter, bitorder="little").view(f"<u{reach // 8}")
+    if first[-1] != begin[-1]:  # a window that would reach over the end begins before
+        bits >>= (first - begin).astype(bits.dtype)
+    return bits
+
+
+def _lowest(bits: Array) -> Array:
+    """The number of the lowest bit that is set."""
+    return np.bitwise_count(bits ^ (bits - bits.dtype.type(1))) - np.int8(1)
 
 
 def _far_cell(found: Records, array: Array, column: int, rows: Array) -> tuple[Array, Array]:

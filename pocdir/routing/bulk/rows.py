@@ -14,15 +14,17 @@ from pocdir.routing.bulk import ipv4
 from pocdir.routing.bulk.parcels import UNROUTED
 from pocdir.routing.bulk.records import Records
 from pocdir.routing.rules.addresses import parse_address
+from pocdir.routing.rules.contacts import Decision
 from pocdir.routing.rules.decisions import Decisions
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.indicator import parse, parse_network_name
 from pocdir.routing.rules.outcome import Outcome, invalid, outcome_of
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.registry_layers import Array
-from pocdir.routing.rules.resolver import answer_to
+from pocdir.routing.rules.resolver import Answer, answer_to
 
 MOST_TEXTS = 200_000  # remembered
+MOST_DECIDED = 5_000
 LONGEST = 4096  # bytes of one indicator
 _DOTTED = re.compile(rb"[0-9]+(?:\.[0-9]+)+")
 WITH_ADDRESSES = ("ip", "indicator")
@@ -63,6 +65,7 @@ class Outcomes:
         self._of_file = {UNROUTED: 0}
         self._file: list[int] = []  # by outcome
         self._numbers: dict[Outcome, int] = {}
+        self._decided: dict[int, tuple[Decision, int]] = {}  # by identity, which holds while it is kept here
         self._texts: dict[str, dict[bytes, int]] = {kind: {} for kind in MEANT}
         for outcome in known.outcomes:
             self.number(outcome)
@@ -91,25 +94,37 @@ class Outcomes:
             known = self._texts[kind] = {}
         for text in texts:
             if text not in known:
-                known[text] = self.number(self._outcome(kind, text, encoding))
+                known[text] = self._number(kind, text, encoding)
         return [known[text] for text in texts]
 
-    def _outcome(self, kind: str, text: bytes, encoding: str) -> Outcome:
+    def _number(self, kind: str, text: bytes, encoding: str) -> int:
         try:
             if kind in WITH_ADDRESSES and _DOTTED.fullmatch(text):
                 parse_address(text.decode())  # refuses most rubbish ten times faster
             words = text[: LONGEST + 1].decode(encoding)
             indicator = parse(words) if kind == "country" else parse_network_name(words)
         except UnicodeDecodeError:
-            return invalid(f"this is no text in {encoding}")
+            return self.number(invalid(f"this is no text in {encoding}"))
         except Invalid as error:
-            return invalid(error.message)
+            return self.number(invalid(error.message))
         except ValueError as error:
-            return invalid(str(error))
+            return self.number(invalid(str(error)))
         if indicator.kind not in MEANT[kind]:
-            return invalid(f"this is not {WORDS[kind]}")
+            return self.number(invalid(f"this is not {WORDS[kind]}"))
         asked = self.asked
-        return outcome_of(answer_to(self.index, indicator, asked.wish, asked.sector, asked.country_by))
+        return self._of_answer(answer_to(self.index, indicator, asked.wish, asked.sector, asked.country_by))
+
+    def _of_answer(self, answer: Answer) -> int:
+        """Where the decision says everything, its outcome is made once: most texts differ in nothing else."""
+        decision = answer.decision
+        if not (decision.contacts or decision.notes):
+            return self.number(outcome_of(answer))
+        found = self._decided.get(id(decision))
+        if found is None:
+            if len(self._decided) > MOST_DECIDED:
+                self._decided.clear()
+            found = self._decided[id(decision)] = decision, self.number(outcome_of(answer))
+        return found[1]
 
 
 def file_of(outcome: Outcome) -> str:
@@ -125,12 +140,16 @@ def outcomes_of(found: Records, where: Columns, known: Outcomes) -> Array:
     result = np.full(len(found.start), known.missing, dtype=np.int32)
     rows = np.arange(len(result))  # those that no column before has decided
     for column, kind in where.columns:
-        start, end = found.cell(column, rows)
+        opens, end = found.opens(column, rows), None
+        if opens is None:
+            opens, end = found.cell(column, rows)
         if kind in WITH_ADDRESSES:
-            numbers, plain = ipv4.parse(np.frombuffer(found.data, np.uint8), start, end)
+            numbers, plain, stops = ipv4.parse(np.frombuffer(found.data, np.uint8), opens)
+            plain &= found.closes(stops) if end is None else stops == end
             result[rows[plain]] = known.decisions.v4.of(numbers[plain])
             rest = np.flatnonzero(~plain)
-            rows, start, end = rows[rest], start[rest], end[rest]
+            rows, opens, end = rows[rest], opens[rest], None if end is None else end[rest]
+        start, end = found.cell(column, rows, opens) if end is None else (opens, end)
         filled = start < end
         spans = zip(start[filled].tolist(), end[filled].tolist(), strict=True)
         texts = [found.data[a:b] for a, b in spans]

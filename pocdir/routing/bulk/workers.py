@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -88,6 +89,7 @@ def _serve(work: Work, connection: Connection, not_its: list[Connection], given:
     for other in not_its:
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it stops it
+    gc.freeze()  # the index and all else that is there stays, and is looked through no more
     while True:
         try:
             size = connection.recv()

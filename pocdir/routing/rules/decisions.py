@@ -45,16 +45,19 @@ class Pieces4:
     @cached_property
     def _table(self) -> tuple[Array, Array]:
         """DIR-24-8 (Gupta, Lin, McKeown 1998): the outcome of each /24, or ~row of its 256 addresses."""
-        starts, outcomes = self.starts.astype(np.int64), self.outcomes
+        starts = self.starts.astype(np.int64)
+        outcomes = self.outcomes.astype(np.int16 if self.outcomes.max() < 1 << 15 else np.int32)
         first = np.repeat(outcomes, np.diff((starts + 255) >> 8, append=1 << 24))
         inside = np.flatnonzero(starts & 255)
         blocks, rows = np.unique(starts[inside] >> 8, return_inverse=True)
+        if len(blocks) >= 1 << 15:
+            first = first.astype(np.int32)
         at = np.concatenate([np.arange(len(blocks)) << 8, (rows << 8) + (starts[inside] & 255)])
         holds = np.concatenate([first[blocks], outcomes[inside]])
         order = np.argsort(at, kind="stable")
         lengths = np.diff(at[order], append=len(blocks) << 8)
         second = np.repeat(holds[order], lengths).reshape(len(blocks), 256)
-        first[blocks] = ~np.arange(len(blocks), dtype=np.int32)
+        first[blocks] = ~np.arange(len(blocks))
         return first, second
 
 
