@@ -27,11 +27,20 @@ from pocdir.outreach.pages import incident, notifications, parcels, recipient, s
 from pocdir.site.api import health, intelmq
 from pocdir.site.api import lookup as lookup_api
 from pocdir.site.api import route as route_api
-from pocdir.site.pages import files, published, steward, team
+from pocdir.site.api import workspace as workspace_api
+from pocdir.site.pages import files, published, steward, team, workspace
 from pocdir.site.pages import lookup as lookup_pages
 from pocdir.site.pages import outbox as outbox_pages
 
-SITE = (lookup_pages, files, published, team, steward, outbox_pages)  # one blueprint, a file for each subject
+SITE = (
+    lookup_pages,
+    files,
+    published,
+    team,
+    steward,
+    outbox_pages,
+    workspace,
+)  # one blueprint, a file for each subject
 OUTREACH = (incident, notifications, parcels, recipient, spreadsheet, told)
 PAGES: tuple[Blueprint, ...] = (
     health.blueprint,
@@ -60,4 +69,5 @@ APIS: tuple[SmorestBlueprint, ...] = (
     lookup_api.blueprint,
     intelmq.blueprint,
     route_api.blueprint,
+    workspace_api.blueprint,
 )

@@ -51,6 +51,7 @@ MATRIX = MappingProxyType(
         "account.own": _row(signed_in=_OWN),
         "workspace.read": _MEMBERS,
         "workspace.manage": _OWNERS,
+        "workspace.export": _OWNERS,  # take out all that the workspace has recorded
         "token.manage": _OWNERS,
         "incident.read": _MEMBERS,
         "incident.write": _MEMBERS,

@@ -111,8 +111,11 @@ def shown_event(event: Event, *, as_contact: bool = False) -> dict[str, Any]:
     }
 
 
-def letter(snapshot: Snapshot) -> dict[str, Any]:
-    """The letter to copy: to, subject, body, and a `mailto:` link where the channel is a mail address."""
+def letter(snapshot: Snapshot, *, link: bool = True) -> dict[str, Any]:
+    """The letter to copy: to, subject, body, and a `mailto:` link where the channel is a mail address.
+
+    `link`: whether it ends with the recipient's own.
+    """
     row = snapshot.row
     workspace = queries.workspace_by_id(row.workspace_id)
     matter = letters.Matter(
@@ -125,7 +128,7 @@ def letter(snapshot: Snapshot) -> dict[str, Any]:
         message=row.body,
         assets=[letters.Asset(value=asset["value"], port=asset.get("port")) for asset in row.assets],
         asked=[letters.Asked(each.of, each.due_at) for each in snapshot.expectations],
-        link=recipient_page(row),
+        link=recipient_page(row) if link else None,
     )
     mailto = None
     with force_locale(row.language if row.language in letters.LANGUAGES else "en"):

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from pocdir.routing.rules.indicator import KINDS
+from pocdir.site.rules.export import FORMATS
 from pocdir.web.schemas import Schema, Text, page_of
 
 MOST_INDICATORS = 1000
@@ -47,6 +48,12 @@ class Narrowing(Schema):
     exclude_host = Several()
     as_of = fields.String(load_default=None, allow_none=True, validate=_SHORT, error_messages=_WORD)
     purpose = fields.String(load_default=None, allow_none=True, validate=_SHORT, error_messages=_WORD)
+
+
+class ExportQuery(Schema):
+    """How a workspace's record is written."""
+
+    format = fields.String(load_default="json", validate=validate.OneOf(tuple(FORMATS)))
 
 
 class RouteQuery(Narrowing):
