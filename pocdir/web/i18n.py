@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import cast
 
 from babel import Locale, UnknownLocaleError
-from flask import Flask, Response, current_app, request
-from flask_babel import Babel, format_number, format_timedelta, get_locale
+from flask import Flask, Response, current_app, g, request
+from flask_babel import Babel, format_number, format_timedelta, get_locale, refresh
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
@@ -26,7 +26,7 @@ LANGUAGES = {
 }
 # What is translated whole: every page; and what a recipient sees, who never chose to come here.
 COMPLETE = ("en",)
-RECIPIENT = ("en", "ar")
+RECIPIENT = tuple(LANGUAGES)
 COOKIE = "pocdir_lang"
 
 
@@ -49,11 +49,23 @@ def init_app(app: Flask) -> None:
 
 
 def chosen_language() -> str:
-    """`?lang=`, the cookie, or what the browser asks for, where the page is translated whole; else English."""
+    """`?lang=`, the cookie, what the browser asks for, or the language of the letter that brought the link.
+
+    Only where the page is translated whole; else English.
+    """
     for wanted in (request.args.get("lang"), request.cookies.get(COOKIE)):
         if wanted in _offered():
             return wanted
-    return request.accept_languages.best_match(_offered()) or "en"
+    return request.accept_languages.best_match(_offered(), letter_language())
+
+
+def letter_language(tag: str | None = None) -> str:
+    """Remember for this request in which language its letter was written, and give it; English when not told."""
+    if tag is not None:
+        g.letter_language = tag
+        refresh()
+    spoken = str(g.get("letter_language", "en"))
+    return spoken if spoken in _offered() else "en"
 
 
 def _offered() -> tuple[str, ...]:

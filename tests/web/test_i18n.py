@@ -1,4 +1,4 @@
-"""Languages: the recipient's pages are whole in Arabic, and no page is half in any language."""
+"""Languages: the recipient's pages are whole in the six of the UN, and no page is half in any language."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import gettext
 import io
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,13 @@ from pocdir.directory.proposals import letter as proposed
 from pocdir.directory.rules import doubts
 from pocdir.directory.rules.approval import DELAY, Approval
 from pocdir.outreach.rules import letter as letters
+from pocdir.web.i18n import LANGUAGES
 from tests.conftest import ROOT, Api
 from tests.outreach import made
 
-CATALOGUE = PACKAGE / "translations" / "ar" / "LC_MESSAGES" / "messages.po"
+OTHERS = ("ar", "zh", "fr", "ru", "es")
 TEMPLATES = ROOT / "templates"
-FRENCH = {"Accept-Language": "fr-FR,fr;q=0.9"}
-ARABIC = {"Accept-Language": "ar-EG,ar;q=0.9"}
+GERMAN = {"Accept-Language": "de-AT,de;q=0.9"}
 # What stays as it is: names, the language menu, the sender's words, and the status as HTTP names it.
 DATA = {"pocdir", "English", "Sinkhole", "TLP:AMBER", "404 · Not Found ·", "404 · pocdir"}
 
@@ -88,10 +89,19 @@ class Shown(HTMLParser):
             self.texts.add(text)
 
 
+def catalogue_file(language: str) -> Path:
+    return PACKAGE / "translations" / language / "LC_MESSAGES" / "messages.po"
+
+
 @pytest.fixture(scope="module")
-def catalogue() -> Catalog:
-    with CATALOGUE.open("rb") as file:
-        return read_po(file)
+def catalogues() -> list[Catalog]:
+    with ExitStack() as files:
+        return [read_po(files.enter_context(catalogue_file(each).open("rb"))) for each in OTHERS]
+
+
+def lacking(catalogues: list[Catalog], texts: set[Any]) -> list[tuple[str, Any]]:
+    """Each language with each of these texts that it does not say."""
+    return [(str(one.locale), text) for one in catalogues for text in texts if not said(one, text)]
 
 
 @pytest.fixture
@@ -115,22 +125,26 @@ def logged(api: Api, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["recipient", "recipient_confirm", "recipient_done"])
-def test_every_text_of_the_recipients_pages_is_there_in_arabic(name: str, catalogue: Catalog) -> None:
+def test_every_text_of_the_recipients_pages_is_there_in_all_languages(
+    name: str, catalogues: list[Catalog]
+) -> None:
     texts = set(texts_of(f"outreach/{name}.html", None, set()))
     assert len(texts) > 20
-    assert [text for text in texts if text not in catalogue or not said(catalogue, text)] == []
+    assert lacking(catalogues, texts) == []
 
 
 @pytest.mark.parametrize("name", ["proposed", "claim_link", "objection"])
-def test_every_text_of_the_pages_behind_a_teams_link_is_there_in_arabic(
-    name: str, catalogue: Catalog
+def test_every_text_of_the_pages_behind_a_teams_link_is_there_in_all_languages(
+    name: str, catalogues: list[Catalog]
 ) -> None:
     texts = set(texts_of(f"directory/{name}.html", None, set()))
     assert len(texts) > 15
-    assert [text for text in texts if not said(catalogue, text)] == []
+    assert lacking(catalogues, texts) == []
 
 
-def test_every_word_of_a_teams_own_letters_is_there_in_arabic(now: dt.datetime, catalogue: Catalog) -> None:
+def test_every_word_of_a_teams_own_letters_is_there_in_all_languages(
+    now: dt.datetime, catalogues: list[Catalog]
+) -> None:
     asked: list[str] = []
 
     def note(text: str) -> str:
@@ -158,15 +172,17 @@ def test_every_word_of_a_teams_own_letters_is_there_in_arabic(now: dt.datetime, 
     claims.link(team="t", url="u", link="l", expires=now, _=note)
     claims.again(team="t", url="u", when=now, _=note)
     assert len(set(asked)) > 15
-    assert [text for text in set(asked) if not said(catalogue, text)] == []
+    assert lacking(catalogues, set(asked)) == []
 
 
 @pytest.mark.parametrize("module", ["notices", "keys/letters", "merging/notice", "quarantine/notice"])
-def test_every_word_of_a_notice_to_a_team_is_there_in_arabic(module: str, catalogue: Catalog) -> None:
+def test_every_word_of_a_notice_to_a_team_is_there_in_all_languages(
+    module: str, catalogues: list[Catalog]
+) -> None:
     with (PACKAGE / "directory" / f"{module}.py").open("rb") as file:
         asked = {text for _, text, _, _ in extract("python", file)}
     asked |= {it.pattern for it in doubts.WORDS.values()}
-    assert [text for text in asked if not said(catalogue, text)] == []
+    assert lacking(catalogues, asked) == []
 
 
 ENTRY_PAGES = (
@@ -179,18 +195,22 @@ ENTRY_PAGES = (
 
 
 @pytest.mark.parametrize("name", ENTRY_PAGES)
-def test_every_text_to_a_team_about_its_own_entry_is_there_in_arabic(name: str, catalogue: Catalog) -> None:
+def test_every_text_to_a_team_about_its_own_entry_is_there_in_all_languages(
+    name: str, catalogues: list[Catalog]
+) -> None:
     texts = set(texts_of(f"directory/{name}", None, set()))
     assert len(texts) > 5
-    assert [text for text in texts if text not in catalogue or not said(catalogue, text)] == []
+    assert lacking(catalogues, texts) == []
 
 
-def test_every_text_of_the_error_page_is_there_in_arabic(catalogue: Catalog) -> None:
+def test_every_text_of_the_error_page_is_there_in_all_languages(catalogues: list[Catalog]) -> None:
     texts = set(texts_of("error.html", None, set()))
-    assert [text for text in texts if text not in catalogue or not said(catalogue, text)] == []
+    assert lacking(catalogues, texts) == []
 
 
-def test_every_word_of_the_letter_is_there_in_arabic(now: dt.datetime, catalogue: Catalog) -> None:
+def test_every_word_of_the_letter_is_there_in_all_languages(
+    now: dt.datetime, catalogues: list[Catalog]
+) -> None:
     asked: list[str] = []
 
     def note(text: str) -> str:
@@ -211,7 +231,7 @@ def test_every_word_of_the_letter_is_there_in_arabic(now: dt.datetime, catalogue
                 link="l",
             )
             letters.mailto_url("a@b.example", "s", letters.letter(matter, note).body * 9, note)
-    assert [text for text in set(asked) if not said(catalogue, text)] == []
+    assert lacking(catalogues, set(asked)) == []
 
 
 def said(catalogue: Catalog, text: str) -> bool:
@@ -221,30 +241,44 @@ def said(catalogue: Catalog, text: str) -> bool:
         return False
     forms = [found.string] if isinstance(found.string, str) else list(found.string)
     values = set(re.findall(r"%\(\w+\)s", text))
-    whole = forms if isinstance(found.string, str) else forms[3:]
+    # Arabic says none, one and two without the number.
+    whole = forms[3:] if len(forms) == 6 else forms
     return (
         all(forms)
-        and len(forms) == (6 if found.pluralizable else 1)
+        and len(forms) == (catalogue.num_plurals if found.pluralizable else 1)
         and all(set(re.findall(r"%\(\w+\)s", form)) == values for form in whole)
     )
 
 
-def test_each_number_has_its_arabic_form(app: Flask) -> None:
-    with CATALOGUE.with_suffix(".mo").open("rb") as file:
+NUMBERS = {  # each with numbers that have a form of their own, and more with the form of each
+    "ar": ((0, 1, 2, 3, 11, 100), (0, 1, 2, 110, 99, 102)),
+    "zh": ((0,), (21,)),
+    "fr": ((1, 2), (0, 100)),
+    "ru": ((1, 2, 5), (21, 104, 11)),
+    "es": ((1, 2), (1, 0)),
+}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_each_number_has_its_form(language: str) -> None:
+    with catalogue_file(language).with_suffix(".mo").open("rb") as file:
         ngettext = gettext.GNUTranslations(file).ngettext
-    one, many = "%(num)s address concerned", "%(num)s addresses concerned"
-    forms = [ngettext(one, many, number) for number in (0, 1, 2, 3, 11, 100)]
-    assert len(set(forms)) == 6
-    assert [ngettext(one, many, number) for number in (110, 99, 102)] == [forms[3], forms[4], forms[5]]
+
+    def forms(numbers: tuple[int, ...]) -> list[str]:
+        return [ngettext("%(num)s address concerned", "%(num)s addresses concerned", it) for it in numbers]
+
+    own, others = NUMBERS[language]
+    assert len(set(forms(own))) == len(own)
+    assert forms(others) == forms(own)
 
 
-@pytest.mark.parametrize("catalogue_file", sorted((PACKAGE / "translations").rglob("*.po")), ids=str)
-def test_the_compiled_catalogue_is_that_of_the_texts(catalogue_file: Path) -> None:
+@pytest.mark.parametrize("language", OTHERS)
+def test_the_compiled_catalogue_is_that_of_the_texts(language: str) -> None:
     compiled = io.BytesIO()
-    with catalogue_file.open("rb") as file:
+    with catalogue_file(language).open("rb") as file:
         write_mo(compiled, read_po(file))
     compiled.seek(0)
-    with catalogue_file.with_suffix(".mo").open("rb") as file:
+    with catalogue_file(language).with_suffix(".mo").open("rb") as file:
         kept = gettext.GNUTranslations(file)
     fresh = gettext.GNUTranslations(compiled)
     assert without_header(kept) == without_header(fresh), "make translations"
@@ -267,22 +301,50 @@ def visit(client: FlaskClient, link: str, headers: dict[str, str]) -> list[str]:
     ]
 
 
-def test_no_english_stays_on_the_recipients_pages_in_arabic(app: Flask, link: str) -> None:
-    visit(app.test_client(), link, {})  # so that both readers after it see what was said before
+# Words that are the same in English and in another language.
+ALIKE = {"fr": {"ticket", "Menu", "API", "port 8080"}, "es": {"ticket", "API"}, "zh": {"API"}, "ru": {"API"}}
+
+
+def test_no_english_stays_on_the_recipients_pages(app: Flask, link: str) -> None:
+    visit(app.test_client(), link, {})  # so that all readers after it see what was said before
     english = visit(app.test_client(), link, {})
-    arabic = visit(app.test_client(), link, ARABIC)
-    for ours, theirs in zip(english, arabic, strict=True):
-        assert '<html lang="en" dir="ltr">' in ours
-        assert '<html lang="ar" dir="rtl">' in theirs
-        shared = Shown(ours).texts & Shown(theirs).texts - DATA
-        assert {text for text in shared if re.search("[A-Za-z]{2}", text)} == set()
+    for language in OTHERS:
+        asked = {"Accept-Language": f"{language}-EG,{language};q=0.9"}
+        head = f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">'
+        for ours, theirs in zip(english, visit(app.test_client(), link, asked), strict=True):
+            assert '<html lang="en" dir="ltr">' in ours
+            assert head in theirs
+            shared = Shown(ours).texts & Shown(theirs).texts - DATA - ALIKE.get(language, set()) - set(
+                LANGUAGES.values()
+            )
+            assert {text for text in shared if re.search("[A-Za-z]{2}", text)} == set()
 
 
 def test_a_choice_of_language_holds_for_the_next_page(app: Flask, link: str) -> None:
     client = app.test_client()
-    assert '<html lang="ar" dir="rtl">' in client.get(link + "?lang=ar").text
-    assert '<html lang="ar" dir="rtl">' in client.get(link).text
+    for language in OTHERS:
+        head = f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">'
+        assert head in client.get(f"{link}?lang={language}").text
+        assert head in client.get(link, headers=GERMAN).text
     assert '<html lang="en" dir="ltr">' in client.get("/").text
+
+
+def test_a_reader_of_none_of_the_languages_gets_that_of_the_letter(app: Flask, api: Api, link: str) -> None:
+    letter = urlsplit(logged(api, subject="In French", language="fr")["recipient_page"]).path
+    for headers, language in ((GERMAN, "fr"), ({}, "fr"), ({"Accept-Language": "ru"}, "ru")):
+        assert f'<html lang="{language}"' in app.test_client().get(letter, headers=headers).text
+    assert '<html lang="en"' in app.test_client().get("/", headers=GERMAN).text
+
+
+def test_dates_and_numbers_are_those_of_the_language(app: Flask, api: Api, link: str) -> None:
+    many = [f"198.51.{n // 250}.{n % 250}" for n in range(1_234)]
+    page = urlsplit(logged(api, subject="Many", assets=many)["recipient_page"]).path
+    for language, number in (
+        ("fr", "1\u202f234 adresses"),
+        ("ru", "1\xa0234 адреса"),
+        ("es", "1.234 direcciones"),
+    ):
+        assert number in app.test_client().get(f"{page}?lang={language}").text
 
 
 @pytest.mark.parametrize("language", ["ar", "fr", "xx"])
@@ -298,8 +360,8 @@ def test_a_page_that_is_not_translated_whole_stays_english_whole(
         assert plain_address == plain(app.test_client().get(path).text)
 
 
-@pytest.mark.parametrize("headers", [FRENCH, {"Cookie": "pocdir_lang=fr"}], ids=["header", "cookie"])
-def test_who_asks_for_french_gets_english_whole(app: Flask, link: str, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("headers", [GERMAN, {"Cookie": "pocdir_lang=de"}], ids=["header", "cookie"])
+def test_who_asks_for_german_gets_english_whole(app: Flask, link: str, headers: dict[str, str]) -> None:
     for path in (link, "/r/" + "A" * 52, "/", "/teams/cert-at", "/nothing-here"):
         asked = app.test_client().get(path, headers=headers).text
         assert '<html lang="en" dir="ltr">' in asked
@@ -316,6 +378,11 @@ def test_the_letter_is_in_the_language_that_the_sender_chose(api: Api, link: str
         ref = logged(api, subject=f"In {language}", language=language)["ref"]
         return api.get(f"/api/v1/notifications/{ref}/letter").json["body"]
 
-    assert "نبلغكم بهذا" in body("ar")
-    assert "We report this to you" in body("en")
-    assert "We report this to you" in body("de")
+    words = {
+        "ar": "نبلغكم بهذا",
+        "zh": "我们向你们报告此事",
+        "fr": "Nous vous signalons",
+        "ru": "Мы сообщаем вам",
+    }
+    words |= {"es": "Les avisamos de esto", "en": "We report this to you", "de": "We report this to you"}
+    assert [language for language in words if words[language] not in body(language)] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-LANGUAGES = ("en", "ar")  # in which the letters and the pages of their links are whole
+from pocdir.core.codes import LANGUAGES
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import snapshot_for_recipient
 from pocdir.outreach.rules.recipient import UNDO_WINDOW, action, may_undo
 from pocdir.web.forms import Form
+from pocdir.web.i18n import letter_language
 
 FILLED_IN = ("ticket", "note", "count", "ask")
 
@@ -107,6 +108,7 @@ def _said(event: Event, now: dt.datetime) -> dict[str, Any]:
 
 def _about(row: Notification, token: str) -> dict[str, Any]:
     team = queries.teams_by_id([row.team_id])[row.team_id]
+    letter_language(row.language)
     return {
         "token": token,
         "workspace": queries.workspace_by_id(row.workspace_id).name,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from pocdir.core import tlp
+from pocdir.core.codes import LANGUAGES as LANGUAGES  # in which the letter's own words are there
 from pocdir.core.errors import Invalid
 from pocdir.core.refs import is_ref
 
@@ -19,8 +20,6 @@ MOST_ASSETS = 500  # more are counted, not listed
 
 # What a first line may say instead of a visit to the recipient's page.
 REPLY_WORDS = ("received", "passed on", "not ours", "need", "done")
-
-LANGUAGES = ("en", "ar")  # in which the letter's own words are there
 
 Translate = Callable[[str], str]
 _PIECE = r"-[\s>]{0,4}"  # a mail program may break the line after a hyphen and quote the rest
