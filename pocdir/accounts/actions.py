@@ -24,6 +24,7 @@ from pocdir.accounts.models import (
 )
 from pocdir.core.errors import Conflict, Forbidden, Invalid, NotFound
 from pocdir.core.refs import new_ref
+from pocdir.ledger.actions import append
 
 FIRST_ADMIN = "admin@localhost"
 
@@ -39,6 +40,22 @@ def create_workspace(session: Session, *, name: str, now: dt.datetime, actor: st
     session.add(workspace)
     session.flush()
     _log.info("workspace created", workspace=slug, actor=actor)
+    return workspace
+
+
+def rename_workspace(
+    session: Session, *, workspace_id: int, name: str, now: dt.datetime, actor: str
+) -> Workspace:
+    """Call it otherwise from now on; its slug, by which programs and commands know it, stays.
+
+    What recipients read changes too, so both names stand in the ledger.
+    """
+    workspace = session.get_one(Workspace, workspace_id, with_for_update=True)
+    before, workspace.name = workspace.name, name
+    if before != name:
+        payload = {"workspace": workspace.ref, "old_name": before, "new_name": name}
+        append(session, type="workspace.renamed", now=now, actor=actor, claimed_by="sender", payload=payload)
+        _log.info("workspace renamed", workspace=workspace.slug, actor=actor)
     return workspace
 
 

@@ -164,6 +164,24 @@ def switch_workspace() -> Any:
     return redirect(url_for("accounts.workspace"))
 
 
+@blueprint.post("/workspace/name")
+@guard("workspace.manage", fresh_from="accounts.workspace")
+def rename_workspace() -> Any:
+    principal, typed = g.principal, form(schemas.WorkspaceName(), request.form)
+    if not typed.valid:
+        return _workspace(name_form=typed), 422
+    with transaction() as written:
+        actions.rename_workspace(
+            written,
+            workspace_id=principal.workspace_id,
+            **typed.data,
+            now=clock.now(),
+            actor=principal.actor,
+        )
+    flash(_("The workspace has its new name."), "success")
+    return redirect(url_for("accounts.workspace"))
+
+
 @blueprint.post("/workspace/invitations")
 @guard("workspace.manage", fresh_from="accounts.workspace")
 def invite() -> Any:
@@ -305,18 +323,26 @@ def _account(typed: Form) -> str:
     )
 
 
-def _workspace(*, invite_form: Form | None = None, token_form: Form | None = None, **once: str) -> str:
+def _workspace(
+    *,
+    name_form: Form | None = None,
+    invite_form: Form | None = None,
+    token_form: Form | None = None,
+    **once: str,
+) -> str:
     """`once`: link and invited after inviting, token after creating one; shown this time only."""
     principal, reader, now = g.principal, db.session(), clock.now()
+    workspace = queries.workspace_by_slug(reader, principal.workspace)
     return render_template(
         "accounts/workspace.html",
-        workspace=queries.workspace_by_slug(reader, principal.workspace),
+        workspace=workspace,
         members=queries.members(reader, principal.workspace_id),
         viewer_ref=principal.user_ref,
         may_manage=principal.may("workspace.manage"),
         invitations=queries.open_invitations(reader, principal.workspace_id, now),
         tokens=queries.api_tokens(reader, principal.workspace_id),
         scope_choices=[(scope, scope) for scope in _grantable()],
+        name_form=name_form or Form({"name": workspace.name}),
         invite_form=invite_form or Form(),
         token_form=token_form or Form(),
         now=now,

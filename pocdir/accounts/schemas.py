@@ -50,5 +50,9 @@ class MemberRole(Schema):
     role = fields.String(required=True, validate=validate.OneOf(rules.WORKSPACE_ROLES))
 
 
+class WorkspaceName(Schema):
+    name = Text(max=200, required=True)
+
+
 class CurrentWorkspace(Schema):
     workspace = Text(max=60, required=True)

@@ -9,12 +9,18 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import table_of
+from pocdir.directory import notices
 from pocdir.directory.models import Address, Channel, Team
+from pocdir.directory.office import office
 from pocdir.directory.past import keep
-from pocdir.directory.reading import whole_of
+from pocdir.directory.reading import on_record, whole_of
 from pocdir.directory.rows import bump_version, lock_directory
 from pocdir.directory.rules import record as rules
+from pocdir.directory.rules.approval import NATIONAL
+from pocdir.directory.wholes import whole_teams
 from pocdir.ledger.actions import append
+
+STEWARD = "steward"
 
 
 def mark_address(
@@ -33,7 +39,10 @@ def mark_address(
     """Put an address into a state since `occurred_at` (now); returns the slugs of the teams that use it.
 
     The state is the address's own, so every channel that uses it shares it. Marking it again with the same
-    evidence changes nothing. Raises NotFound `address_unknown`, Invalid `state_invalid`.
+    evidence changes nothing. Where a steward takes an address out of use that a national team has confirmed, all its
+    addresses on record are told, and what takes its place is looked at by two stewards all the same.
+
+    Raises NotFound `address_unknown`, Invalid `state_invalid`.
     """
     if state not in rules.ADDRESS_STATES:
         raise Invalid("state_invalid", f"one of {', '.join(rules.ADDRESS_STATES)} is right", where="state")
@@ -43,10 +52,29 @@ def mark_address(
     ).scalar()
     if address is None:
         raise NotFound("address_unknown", "no team has this address here", where="value")
-    return put_address(
+    takes_out = state in rules.DEAD_STATES and address.state not in rules.DEAD_STATES
+    told = _to_tell(session, address) if takes_out and claimed_by == STEWARD else {}
+    slugs = put_address(
         session, address, state=state, evidence=evidence, now=now, actor=actor, claimed_by=claimed_by,
-        occurred_at=occurred_at, evidence_digest=evidence_digest,
+        occurred_at=occurred_at, evidence_digest=evidence_digest, stays_guarded=bool(told),
     )  # fmt: skip
+    for team, to in told.items():
+        notices.tell_marked(
+            session, team=team, address=value, state=state, to=to, domain=office().mail_domain, now=now
+        )
+    return slugs
+
+
+def _to_tell(session: Session, address: Address) -> dict[Team, list[str]]:
+    """The national teams (as wholes) that have confirmed this address, each with its mail addresses on record."""
+    if address.confirmed_at is None:
+        return {}
+    using = select(whole_of(Channel.team_id)).where(
+        Channel.address_id == address.id, Channel.withdrawn.is_(False)
+    )
+    teams = session.execute(select(Team).where(Team.id.in_(using)).order_by(Team.slug)).scalars().all()
+    known = whole_teams(session, [team.id for team in teams])
+    return {team: on_record(session, team.id) for team in teams if known[team.id].kind == NATIONAL}
 
 
 def put_address(
@@ -63,11 +91,13 @@ def put_address(
     level: int | None = None,
     event: tuple[str, str] | None = None,
     team: str | None = None,
+    stays_guarded: bool = False,
 ) -> list[str]:
     """The same for an address found under the directory's lock; `level` is the reachability that it showed.
 
     `event`: (a team, the event that says this of it already), so that it is not said of that team twice.
-    `team`: in whose history it stands where no team uses the address any more.
+    `team`: in whose history it stands where no team uses the address any more. `stays_guarded`: what the team has
+    confirmed counts on, though the address is out of use.
     """
     using = select(whole_of(Channel.team_id)).where(Channel.address_id == address.id)
     slugs = sorted(session.execute(select(Team.slug).where(Team.id.in_(using))).scalars())
@@ -78,7 +108,7 @@ def put_address(
     address.state_since = occurred_at or now
     if state == "verified":
         address.confirmed_at = occurred_at or now
-    elif state in rules.DEAD_STATES:
+    elif state in rules.DEAD_STATES and not stays_guarded:
         address.confirmed_at = None
     address.evidence = evidence
     address.reachability = level or address.reachability

@@ -1,9 +1,11 @@
-"""The notice to every address on record that a guarded change was brought, each with a link that calls it off."""
+"""Notices to every address on record: that a guarded change was brought, each with a link that calls it off, or that
+an address was marked.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from flask_babel import force_locale
@@ -59,6 +61,49 @@ def send(
             confidential=True, expires_at=expires,
         ).is_new  # fmt: skip
     return new
+
+
+def tell_marked(
+    session: Session,
+    *,
+    team: Team,
+    address: str,
+    state: str,
+    to: Sequence[str],
+    domain: str,
+    now: dt.datetime,
+) -> None:
+    """Queue to these addresses of a national team that a steward has taken one that it confirmed out of use."""
+    here, language = office(), language_for(team.languages)
+    with force_locale(language):
+        said = _marked(team, address, state, f"{here.url}/teams/{team.slug}")
+    for value in to:
+        enqueue(
+            session, kind="address_notice", to=value, subject=said.subject, body="\n\n".join(said.paragraphs) + "\n",
+            key=f"address_notice:{team.slug}:{address}:{state}:{now:%Y%m%dT%H%M%S}:{value}", domain=domain, now=now,
+            team=team.slug, language=language, confidential=True,
+        )  # fmt: skip
+
+
+def _marked(team: Team, address: str, state: str, link: str) -> Words:
+    how = (
+        _(
+            "a steward of this directory has noted that mail to %(address)s, an address of %(team)s, comes back."
+        )
+        if state == "bouncing"
+        else _("a steward of this directory has noted that %(address)s is no address of %(team)s any more.")
+    )
+    return Words(
+        _("An address in your entry is out of use"),
+        (
+            _("Dear colleagues,"),
+            how % {"address": address, "team": team.name}
+            + " "
+            + _("Reports go to the next address of the entry meanwhile; nothing else in it has changed."),
+            _("If it is right, nothing is asked of you. If it is not, answer this letter, or say so here:")
+            + f"\n{link}",
+        ),
+    )
 
 
 def _end(link: str) -> tuple[str, str]:

@@ -222,14 +222,7 @@ def incident_rows(rows: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
-SORTS = {
-    "team": lambda row: (row["team"]["name"].casefold(), row["ref"]),
-    "sent": lambda row: (row["sent_at"], row["ref"]),
-    "due": lambda row: (row["due"] or row["sent_at"], row["ref"]),
-}
-
-
-def working_list(found: Sequence[Snapshot], *, now: dt.datetime, sort: str) -> list[dict[str, Any]]:
+def working_list(found: Sequence[Snapshot], *, now: dt.datetime) -> list[dict[str, Any]]:
     """What waits, each with the time asked for (the earliest that passed), its age, and a next step."""
     listed = []
     for each in found:
@@ -243,8 +236,7 @@ def working_list(found: Sequence[Snapshot], *, now: dt.datetime, sort: str) -> l
                 "next": {"text": _("Try another address"), "href": _follow_up(values)},
             }
         )
-    key = SORTS.get(sort.removeprefix("-"), SORTS["due"])
-    return sorted(listed, key=key, reverse=sort.startswith("-"))
+    return listed
 
 
 def _follow_up(values: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from pocdir.accounts import actions, jobs, queries, sign_in
 from pocdir.accounts.models import ApiToken, Invitation, Membership, SignIn, User
 from pocdir.db import db, transaction
+from pocdir.ledger.models import LedgerEvent
 from pocdir.web import limits
 from tests.accounts import made
 
@@ -422,6 +423,21 @@ def test_a_member_of_another_workspace_cannot_be_removed(app: Flask, now: dt.dat
     foreign = post(client, f"/workspace/members/{ben.ref}/remove", _from="/workspace")
     assert foreign.status_code == 404
     assert roles_in("rivals") == {"ben@example.org": "researcher"}
+
+
+def test_an_owner_renames_the_workspace_and_both_names_stand_in_the_record(
+    app: Flask, now: dt.datetime
+) -> None:
+    annas = owner(app, now)
+    page = annas.get("/workspace").text
+    assert post(annas, "/workspace/name", _from="/workspace", name="Sinkhole Lab").status_code == 302
+    assert "<h1>Sinkhole Lab</h1>" in annas.get("/workspace").text != page
+    assert post(annas, "/workspace/name", _from="/workspace", name="Sinkhole Lab").status_code == 302
+    assert post(annas, "/workspace/name", _from="/workspace", name=" ").status_code == 422
+    (renamed,) = [it for it in made.every(LedgerEvent) if it.type == "workspace.renamed"]
+    assert renamed.actor.startswith("user:")
+    bens = made.browser(app, made.person("b@example.org", now=now, workspace="lab"), now=now)
+    assert post(bens, "/workspace/name", _from="/workspace", name="Ours").status_code == 403
 
 
 def test_a_token_is_shown_once_and_works(app: Flask, client: FlaskClient, now: dt.datetime) -> None:

@@ -40,11 +40,11 @@ def values_of(slug="cert-example"):
     return {channel.value for channel in team_of(slug).channels}
 
 
-def mark(value="cert@cert.example", state="verified"):
+def mark(value="cert@cert.example", state="verified", **more):
     with transaction() as session:
         actions.mark_address(
             session, kind="email", value=value, state=state, evidence="the team confirmed it", now=made.NOW,
-            actor="operator",
+            actor="operator", **more,
         )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ POISONS = {
     ),
     "two teams claim one address": (
         {"channels": [made.channel(preference=2), made.channel("o@other.example", preference=3)]},
-        "o@other.example is an address of other",
+        "o@other.example is an address of the national team other; where both are one team, accept it and merge them",
     ),
     "a name mixes scripts": (
         {"name": "C\u0415RT Example"},

@@ -11,6 +11,7 @@ from pocdir.directory import actions, queries
 from pocdir.directory.merging import actions as merging
 from pocdir.directory.office import office
 from pocdir.directory.quarantine import decide, waiting
+from pocdir.mail.models import Mail
 from tests.accounts import made as people
 from tests.conftest import empty_sqlite
 from tests.directory import made
@@ -64,8 +65,34 @@ def test_no_source_moves_what_a_team_confirmed_however_long_ago(app, move, state
 
 @pytest.mark.parametrize("state", ["bouncing", "withdrawn"])
 def test_what_bounces_or_was_withdrawn_may_be_replaced(app, state):
-    firm(state)
+    firm()
+    mark(state=state, claimed_by="service")
     assert says(EVIL).status == "applied"
+
+
+@pytest.mark.parametrize("state", ["bouncing", "withdrawn"])
+def test_what_a_steward_takes_out_of_use_stays_guarded_and_the_team_is_told(app, state):
+    firm()
+    says(made.channel("second@cert.example", preference=5), origin="manual")
+    mark(state=state)
+    mark(state=state)
+    (to, body), (other, _) = sorted((it.to, it.body) for it in db.session().query(Mail))
+    assert (to, other) == ("cert@cert.example", "second@cert.example")
+    assert "/teams/cert-example" in body and "answer this letter" in body
+    assert says(EVIL, source="third").reasons == (
+        "cert-example: aaa@evil.example would be put before the address that the team confirmed",
+    )
+    mark(state="unverified")
+    assert first() == "cert@cert.example"
+
+
+def test_other_teams_and_leads_are_not_written_to_about_a_mark(app):
+    made.imported(made.file(made.team_json()))
+    mark(state="bouncing")
+    made.imported(made.file(made.team_json(kind="academic")))
+    mark()
+    mark(state="bouncing")
+    assert db.session().query(Mail).count() == 0
 
 
 def test_a_confirmed_address_is_put_behind_only_where_there_is_another(app):

@@ -298,6 +298,24 @@ def test_still_open_lists_what_was_asked_for_and_not_recorded(
     assert "Nothing here with this filter" in browser.get("/unanswered?older_than=P7D").text
 
 
+def test_still_open_is_sorted_and_paged_where_it_is_kept(
+    browser: FlaskClient, clock: Any, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for team, within in (("cert-at", "P1D"), ("isp", "P2D"), ("cert-at", "P3D")):
+        logged(browser, team=team, subject=within, within=within)
+        clock.shift(60)
+    clock.move_to(now + 4 * DAY)
+    record_lapses(now + 4 * DAY)
+    monkeypatch.setattr("pocdir.outreach.pages.notifications.PAGE", 2)
+
+    def listed(query: str) -> list[str]:
+        return re.findall(r"· (P\dD)</span>", browser.get("/unanswered" + query).text)
+
+    assert (listed(""), listed("?page=1"), listed("?page=2")) == (["P1D", "P2D"], ["P3D"], [])
+    assert (listed("?sort=-due"), listed("?sort=-due&page=1")) == (["P3D", "P2D"], ["P1D"])
+    assert (listed("?sort=-sent"), listed("?sort=team&page=1")) == (["P3D", "P2D"], ["P2D"])
+
+
 def test_a_fact_is_added_and_taken_back(browser: FlaskClient) -> None:
     path = logged(browser)
     added = send(browser, path + "/facts", form_at=path, type="ack.given", **{"payload.ticket": "#77"})

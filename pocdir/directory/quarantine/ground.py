@@ -63,12 +63,16 @@ class Ground:
         return found
 
     @cached_property
-    def national(self) -> dict[int, bool]:
-        """The teams (by their row) of which one entry at least is national, and whether one has confirmed itself."""
-        whole = func.coalesce(_T.merged_into_id, _T.id)
-        chosen = select(whole, func.count(_T.confirmed_at)).group_by(whole)
-        rows = self.connection.execute(chosen.having(func.count().filter(_T.kind == NATIONAL) > 0))
-        return {team: confirmed > 0 for team, confirmed in rows}
+    def national(self) -> dict[str, bool]:
+        """The teams (by slug) of which one entry at least is national, and whether one has confirmed itself."""
+        whole = _TEAM.alias("whole").c
+        chosen = select(whole.slug, func.count(_T.confirmed_at)).join(
+            _TEAM, func.coalesce(_T.merged_into_id, _T.id) == whole.id
+        )
+        rows = self.connection.execute(
+            chosen.group_by(whole.slug).having(func.count().filter(_T.kind == NATIONAL) > 0)
+        )
+        return {slug: confirmed > 0 for slug, confirmed in rows}
 
     @cached_property
     def pinned(self) -> dict[int, dict[str, str]]:
@@ -110,12 +114,11 @@ class Ground:
         known = self.everybody if names else touched
         held = self._holders(changes.values(), teller if beside else None)
         return Standing(
-            teams={
-                slug: Known(row.name, row.country, row.kind, row.short_name) for slug, row in known.items()
-            },
+            teams={slug: Known(row.name, row.country, row.short_name) for slug, row in known.items()},
             wholes=self.wholes,
             confirmed={(row.slug, row.of, row.value) for row in held if row.firm},
-            holders=self._by_address(held),
+            holders=_by_address(held),
+            national=self.national.keys(),
             entries=self._entries(changes, {slug: families[slug] for slug in touched}, touched, teller),
         )
 
@@ -131,7 +134,7 @@ class Ground:
             row.id: slug
             for slug, row in teams.items()
             # A national team that has confirmed its entry stays national, whatever became of its addresses.
-            if (row.id in self.confirmed or row.id in self.pinned or self.national.get(row.id))
+            if (row.id in self.confirmed or row.id in self.pinned or self.national.get(slug))
             and any(_weighs(changes[part]) for part in families[slug])
         }
         said = said_of_teams(self.connection, some) if some else {}
@@ -145,19 +148,12 @@ class Ground:
             found.append(Entry(families[slug][0], before, after, confirmed, pinned))
         return found
 
-    def _by_address(self, held: Iterable[Line]) -> dict[Value, dict[str, str]]:
-        found: dict[Value, dict[str, str]] = {}
-        for row in held:
-            kind = NATIONAL if row.id in self.national else row.kind
-            found.setdefault((row.of, row.value), {})[row.slug] = kind
-        return found
-
     def _holders(self, changes: Iterable[Diff], teller: Teller | None) -> list[Line]:
         """Which teams have the addresses that come in by another's word than the teller's, and which are confirmed."""
         of = _TEAM.alias("whole")
         whole, firm = of.c, _A.confirmed_at.is_not(None).label("firm")
         chosen = (
-            select(_A.kind.label("of"), _A.value, whole.id, whole.slug, whole.kind, firm)
+            select(_A.kind.label("of"), _A.value, whole.slug, firm)
             .join(table_of(Channel), _C.address_id == _A.id)
             .join(_TEAM, _C.team_id == _T.id)
             .join(of, whole.id == func.coalesce(_T.merged_into_id, _T.id))
@@ -194,6 +190,13 @@ def _new_addresses(changes: Iterable[Diff]) -> dict[str, set[str]]:
     for key in (key for change in changes for key in change.added):
         if key[0] == "channel" and key[2] in ONE_TEAMS:
             found.setdefault(key[2], set()).add(key[3])
+    return found
+
+
+def _by_address(held: Iterable[Line]) -> dict[Value, set[str]]:
+    found: dict[Value, set[str]] = {}
+    for row in held:
+        found.setdefault((row.of, row.value), set()).add(row.slug)
     return found
 
 

@@ -75,7 +75,6 @@ class Known:
 
     name: str
     country: str | None = None
-    kind: str = "other"
     short_name: str | None = None
 
 
@@ -86,8 +85,9 @@ class Standing:
     teams: Mapping[str, Known] = field(default_factory=dict)  # not retired; all of them where names are given
     wholes: Mapping[str, str] = field(default_factory=dict)  # of the entries that are part of another team
     confirmed: AbstractSet[Address] = frozenset()  # that the team itself confirmed
-    # (kind, value): the teams that have it by another's word, and of which kind each is
-    holders: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    # (kind, value): the teams that have it by another's word
+    holders: Mapping[tuple[str, str], AbstractSet[str]] = field(default_factory=dict)
+    national: AbstractSet[str] = frozenset()  # of one entry at least
     entries: Sequence[Entry] = ()  # of the teams that have confirmed something: before the change, and after
 
     def whole(self, slug: str) -> str:
@@ -141,18 +141,15 @@ def _claims(change: Diff, after: Iterable[Key], standing: Standing) -> Iterator[
         if key[0] == "channel" and (key[2], key[3]) in wanted:
             others.setdefault((key[2], key[3]), set()).add(standing.whole(key[1]))
     for slug, kind, value in sorted(new):
-        held, team = standing.holders.get((kind, value), {}), standing.whole(slug)
+        held, team = standing.holders.get((kind, value), frozenset()), standing.whole(slug)
         if team in held:
             continue
         if team in standing.teams:
-            claim = ({*held} | others.get((kind, value), set())) - {team}
+            claim = (held | others.get((kind, value), set())) - {team}
         else:
-            claim = {
-                other
-                for other, is_a in held.items()
-                if is_a == approval.NATIONAL or (other, kind, value) in standing.confirmed
-            }
-        nations = {other for other in claim if held.get(other) == approval.NATIONAL}
+            firm = {other for other in held if (other, kind, value) in standing.confirmed}
+            claim = (held & standing.national) | firm
+        nations = claim & standing.national
         if claim:
             whose = ", ".join(sorted(nations or claim)[:5])
             yield Doubt("national" if nations else "claimed", slug, {"value": value, "others": whose})

@@ -311,6 +311,11 @@ VOCABULARY: Mapping[str, EventType] = {
     "team.apart": _pairing(),
     "team.pairing_approved": _pairing(),
     "team.pairing_refused": _pairing(refused=True),
+    "workspace.renamed": EventType(
+        "the act",
+        _sender,
+        {"workspace": _required(_ref), "old_name": _required(_line), "new_name": _required(_line)},
+    ),
     "incident.created": EventType("the act", _sender, _REVISION | {"tlp": _required(_label)} | _INCIDENT),
     "incident.changed": EventType(
         "the act",

@@ -31,6 +31,7 @@ from pocdir.web.i18n import LANGUAGES
 
 LETTER_LANGUAGES = [(tag, LANGUAGES[tag]) for tag in LETTERS]
 PAGE = 100
+MOST_PAGES = 10_000
 # What a person adds by hand, the frequent first; the API takes the whole vocabulary.
 FACTS = (
     "ack.given", "reply.human", "response.accepted", "response.passed_on", "response.info_requested",
@@ -185,13 +186,20 @@ def unanswered() -> Any:
         age = duration(older_than) if older_than else None
     except Invalid:
         older_than, age = "", None
-    found = snapshots.waiting(
-        g.principal, now=now, state=state, limit=100_000, older_than=age, team=team or None
-    )
     sort = request.args.get("sort", "due")
-    listed = presentation.working_list(found, now=now, sort=sort)
-    start = max(0, request.args.get("page", 0, type=int)) * PAGE
-    at = start // PAGE
+    at = min(max(0, request.args.get("page", 0, type=int)), MOST_PAGES)
+    start = at * PAGE
+    found, total = snapshots.working_list(
+        g.principal,
+        now=now,
+        state=state,
+        sort=sort,
+        older_than=age,
+        team=team or None,
+        offset=start,
+        limit=PAGE,
+    )
+    rows = presentation.working_list(found, now=now)
     return render_template(
         "outreach/unanswered.html",
         state=state,
@@ -200,12 +208,12 @@ def unanswered() -> Any:
         sort=sort,
         teams=queries.teams_waiting(g.principal, state),
         page={
-            "rows": listed[start : start + PAGE],
+            "rows": rows,
             "first": start + 1,
-            "last": min(start + PAGE, len(listed)),
-            "total": len(listed),
+            "last": start + len(rows),
+            "total": total,
             "previous": at - 1 if at else None,
-            "next": at + 1 if start + PAGE < len(listed) else None,
+            "next": at + 1 if start + PAGE < total else None,
         },
         counts=queries.counts(g.principal),
     )

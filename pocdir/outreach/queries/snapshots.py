@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from pocdir.directory.models import Address, Team
 from pocdir.directory.reading import entries_called, entries_of, whole_of
 from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification
-from pocdir.outreach.queries.notifications import WAITING, Viewer, poster_of, seen_by
+from pocdir.outreach.queries.notifications import NOT_ANSWERED, WAITING, Viewer, poster_of, seen_by
 
 _N, _T, _I, _A, _E = (model.__table__.c for model in (Notification, Team, Incident, Address, Expectation))
 _PARENT = aliased(Notification.__table__, name="parents")
@@ -46,6 +46,17 @@ _EXPECTED = (
     .where(_E.notification_id.in_(bindparam("ids", expanding=True)))
     .order_by(_E.due_at, _E.id)
 )
+# The earliest time asked for that has passed without what was asked for.
+_LAPSED = (
+    select(func.min(_E.due_at))
+    .where(_E.notification_id == _N.id, _E.state.in_(NOT_ANSWERED))
+    .scalar_subquery()
+)
+SORTS: Mapping[str, ColumnElement[Any]] = {
+    "team": func.lower(_T.name),
+    "sent": _N.sent_at,
+    "due": func.coalesce(_LAPSED, _N.due, _N.sent_at),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +101,38 @@ def waiting(
     team: str | None = None,
 ) -> list[Snapshot]:
     """`limit + 1` notifications in a state of `WAITING`, oldest recorded first; `unrecorded`: a lapse stands."""
+    statement = _waiting(viewer, state, now, older_than, team).order_by(_N.id)
+    return _fetched(_after(viewer, statement, cursor).limit(limit + 1))
+
+
+def working_list(
+    viewer: Viewer,
+    *,
+    now: dt.datetime,
+    state: str,
+    sort: str,
+    older_than: dt.timedelta | None = None,
+    team: str | None = None,
+    offset: int,
+    limit: int,
+) -> tuple[list[Snapshot], int]:
+    """Some of the same by `sort` (of SORTS; - before it: backwards), and how many there are in all."""
+    chosen = _waiting(viewer, state, now, older_than, team)
+    total = db.session.execute(chosen.with_only_columns(func.count())).scalar_one()
+    order = SORTS.get(sort.removeprefix("-"), SORTS["due"])
+    places = (order.desc(), _N.id.desc()) if sort.startswith("-") else (order, _N.id)
+    return _fetched(chosen.order_by(*places).offset(offset).limit(limit)), total
+
+
+def _waiting(
+    viewer: Viewer, state: str, now: dt.datetime, older_than: dt.timedelta | None, team: str | None
+) -> Rows:
     statement = _ALL.where(seen_by(viewer), WAITING[state])
     if older_than is not None:
         statement = statement.where(_N.sent_at <= now - older_than)
     if team is not None:
         statement = statement.where(_N.team_id.in_(entries_called([team])))
-    return _fetched(_after(viewer, statement.order_by(_N.id), cursor).limit(limit + 1))
+    return statement
 
 
 def newest_told(team_id: int, chosen: ColumnElement[bool], *, offset: int, limit: int) -> list[Snapshot]:
