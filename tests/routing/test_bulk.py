@@ -275,7 +275,7 @@ import os, signal, sys
 from pocdir.routing.bulk.workers import Worker
 crew = []
 for _ in range(2):
-    crew.append(Worker(len, crew))
+    crew.append(Worker(len, [], crew))
 print(*(worker._process.pid for worker in crew), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -69,10 +69,10 @@ class Parcels:
             if name not in self._digests:
                 self._digests[name] = hashlib.sha256()
                 lines.insert(0, self._headers.get(name, self._header))
-            data = b"".join(lines)
-            self._digests[name].update(data)
+            for data in lines:
+                self._digests[name].update(data)
             with (self._folder / name).open("ab") as file:
-                file.write(data)
+                file.writelines(lines)
         self._pending, self._size = {}, 0
 
 

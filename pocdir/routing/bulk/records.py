@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -222,26 +222,28 @@ class Reader:
     """
 
     def __init__(self, stream: BinaryIO, shape: Shape, size: int = BLOCK) -> None:
-        self._stream, self._shape, self._size = stream, shape, size
+        self._stream: Any = stream
+        self._shape, self._size = shape, size
         self._rest, self._ended, self._exact = b"", False, False
         delimiter, newline = (re.escape(bytes([byte])) for byte in shape)
         plain = b"[^" + delimiter + newline + b"]*"
         self._cell = re.compile(b'"[^"]*+(?:""[^"]*+)*+(?:"' + plain + b"|\\Z)|" + plain)
         self.read = 0  # bytes
 
-    def block(self) -> bytes | Records | None:
-        """The next block, None at the end; raises Invalid `report_line_too_long`."""
+    def block(self, room: Array) -> int | bytes | Records | None:
+        """The next block, None at the end; raises Invalid `report_line_too_long`.
+
+        It lies in the first bytes of `room`, and their number is told; where it may not fit it comes as bytes.
+        """
         while True:
-            chunk = b"" if self._ended else self._stream.read(self._size)
-            self.read += len(chunk)
-            self._ended = self._ended or not chunk
-            data, self._rest = self._rest + chunk, b""
-            if not data:
+            inside = not self._exact and len(self._rest) + self._size <= len(room)
+            data = self._read_into(room) if inside else self._read_on()
+            if not len(data):
                 return None
-            found, used = self._exactly(data) if self._exact else self._cut(data)
-            self._rest = data[used:]
+            found, used = self._exactly(bytes(data)) if self._exact else (None, self._cut(data))
+            self._rest = bytes(data[used:])
             if used:
-                return found
+                return found or (used if inside else bytes(data[:used]))
             if len(data) > LONGEST_LINE:
                 what = (
                     f"a row is longer than {LONGEST_LINE} bytes: a quote is not closed, or this is no table"
@@ -253,25 +255,35 @@ class Reader:
         self._rest = b"".join(blocks) + self._rest
         self._exact = True
 
-    def _cut(self, data: bytes) -> tuple[bytes, int]:
-        """Up to the last line end outside quotes; all of it where the stream has ended."""
+    def _read_into(self, room: Array) -> Array:
+        """What is left and the next bytes, without a copy on the way: most of the work would be copying."""
+        left = len(self._rest)
+        room[:left] = np.frombuffer(self._rest, np.uint8)
+        read = 0 if self._ended else self._stream.readinto(room[left : left + self._size].data)
+        self.read += read
+        self._ended = self._ended or not read
+        return room[: left + read]
+
+    def _read_on(self) -> Array:
+        chunk = b"" if self._ended else self._stream.read(self._size)
+        self.read += len(chunk)
+        self._ended = self._ended or not chunk
+        return np.frombuffer(self._rest + chunk, np.uint8)
+
+    def _cut(self, data: Array) -> int:
+        """How much of it lies before the last line end outside quotes; all of it where the stream has ended."""
         if self._ended:
-            return data, len(data)
-        newline = bytes([self._shape.newline])
-        end = len(data)
-        quotes = data.count(b'"') if b'"' in data else 0
-        if not quotes:
-            place = data.rfind(newline) + 1
-            return data[:place], place
+            return len(data)
+        end, quotes = len(data), _quotes(data)
         for _ in range(1000):  # lines of one cell; where there are more the quotes are not regular
-            place = data.rfind(newline, 0, end)
+            place = _last(data[:end], self._shape.newline)
             if place < 0:
-                return b"", 0
-            quotes -= data.count(b'"', place, end)
+                return 0
+            quotes -= _quotes(data[place:end]) if quotes else 0
             if quotes % 2 == 0:
-                return data[: place + 1], place + 1
+                return place + 1
             end = place
-        return data[: place + 1], place + 1
+        return place + 1
 
     def _exactly(self, data: bytes) -> tuple[Records, int]:
         """As Python's csv module divides them: a quote means something at the beginning of a cell only."""
@@ -292,3 +304,18 @@ class Reader:
         separator[places] = True
         newlines = places[np.frombuffer(data, np.uint8)[places] == self._shape.newline]
         return _records(data[:used], self._shape, newlines, separator), used
+
+
+def _quotes(data: Array) -> int:
+    """How many, counted in parts that stay in the processor's cache."""
+    return sum(int(np.count_nonzero(data[at : at + NEAR] == QUOTE)) for at in range(0, len(data), NEAR))
+
+
+def _last(data: Array, byte: int) -> int:
+    """The last place of the byte, else -1."""
+    for size in (1 << 12, len(data)):
+        begin = max(len(data) - size, 0)
+        place = data[begin:].tobytes().rfind(byte)
+        if place >= 0:
+            return begin + place
+    return -1

@@ -15,7 +15,7 @@ from pocdir.routing.bulk.lines import gathered
 from pocdir.routing.bulk.parcels import UNROUTED, Parcels
 from pocdir.routing.bulk.records import CR, Reader, Records, Shape, records
 from pocdir.routing.bulk.rows import Columns, Outcomes, file_of, outcomes_of
-from pocdir.routing.bulk.workers import LEAST, ROOM, Made, Part, Worker, processes
+from pocdir.routing.bulk.workers import LEAST, Made, Part, Worker, processes, rooms
 from pocdir.routing.rules.decisions import Decisions
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.outcome import Outcome
@@ -69,6 +69,14 @@ def route(
     return manifest
 
 
+class _Given(NamedTuple):
+    """A block, or its size in that room, and the process that has it."""
+
+    block: int | bytes | Records
+    room: int
+    worker: Worker | None
+
+
 class _Work:
     """What is done with each block, and what the blocks have in common."""
 
@@ -98,49 +106,58 @@ class _Work:
 
     def through(self, stream: BinaryIO, progress: Progress | None) -> Iterator[list[Part]]:
         """The parts of each block, the blocks in their order; their rows are counted on the way."""
-        reader = Reader(stream, self._shape)
+        reader, places = Reader(stream, self._shape), rooms(max(processes(), 1) + 1)
         crew: list[Worker] = []
-        waiting: deque[tuple[Worker | None, bytes | Records]] = deque()
+        waiting: deque[_Given] = deque()
+        free = list(range(len(places)))  # the last one holds the block that was read last
         try:
-            while (block := reader.block()) is not None or waiting:
+            while (block := reader.block(places[free[-1]])) is not None or waiting:
                 if block is None or len(waiting) == max(len(crew), 1):
-                    worker, first = waiting.popleft()
-                    made = worker.take() if worker else self._block(first)
+                    first = waiting.popleft()
+                    made = first.worker.take() if first.worker else self._block(_content(first, places))
                     if made is None:  # its quotes are not regular: this and what follows is read again
-                        for busy in filter(None, (each for each, _ in waiting)):
+                        for busy in filter(None, (each.worker for each in waiting)):
                             busy.take()
-                        again = [first, *(each for _, each in waiting), block or b""]
+                        again = [first, *waiting, _Given(block or b"", free[-1], None)]
+                        contents = [_content(each, places) for each in again]
+                        reader.give_back([each for each in contents if isinstance(each, bytes)])
+                        free += [first.room, *(each.room for each in waiting)]
                         waiting.clear()
-                        reader.give_back([each for each in again if isinstance(each, bytes)])
                         continue
+                    free.insert(0, first.room)
                     self._count(made.said)
                     if progress:
                         progress(self._counts.total(), reader.read)
                     yield made.parts
                 if block is not None:
-                    waiting.append((self._given(block, crew, waiting), block))
+                    waiting.append(self._given(block, free.pop(), places, crew, waiting))
         finally:
             for worker in crew:
                 worker.stop()
 
     def _given(
         self,
-        block: bytes | Records,
+        block: int | bytes | Records,
+        room: int,
+        places: list[Array],
         crew: list[Worker],
-        waiting: deque[tuple[Worker | None, bytes | Records]],
-    ) -> Worker | None:
-        """The free process that has the block now; None for one that is small or hard: it is done here."""
-        if isinstance(block, Records) or not LEAST <= len(block) <= ROOM:
-            return None
+        waiting: deque[_Given],
+    ) -> _Given:
+        """To a free process; a block that is small or hard is done here when its turn comes."""
+        size = 0 if isinstance(block, Records) else block if isinstance(block, int) else len(block)
+        if isinstance(block, Records) or not LEAST <= size <= len(places[room]):
+            return _Given(block, room, None)
         if not crew:
             self._outcomes.decisions.v4.write_out()
             for _ in range(processes()):
-                crew.append(Worker(self._block, crew))
-        busy = [worker for worker, _ in waiting]
+                crew.append(Worker(self._block, places, crew))
+        busy = [each.worker for each in waiting]
         free = next((worker for worker in crew if worker not in busy), None)
         if free:
-            free.give(block)
-        return free
+            if isinstance(block, bytes):
+                places[room][:size] = np.frombuffer(block, np.uint8)
+            free.give(room, size)
+        return _Given(block, room, free)
 
     def _count(self, found: _Counts) -> None:
         for number in np.flatnonzero(found.known).tolist():
@@ -221,6 +238,12 @@ class _Work:
             "unrouted_sha256": digests.get(UNROUTED),
             "unrouted": _reasons(reasons),
         }
+
+
+def _content(given: _Given, places: list[Array]) -> bytes | Records:
+    if isinstance(given.block, int):
+        return places[given.room][: given.block].tobytes()
+    return given.block
 
 
 def _reasons(found: Counter[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -12,7 +12,10 @@ from mmap import mmap
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pocdir.core.errors import Unavailable
+from pocdir.routing.rules.registry_layers import Array
 
 ROOM = 16 << 20  # bytes shared with each process, for a block and for what it makes of it
 LEAST = 1 << 20  # bytes of a block that is worth a process
@@ -39,24 +42,29 @@ def processes() -> int:
     return min(available, MOST) if available > 1 else 0
 
 
+def rooms(count: int) -> list[Array]:
+    """Places for a block each, which every process sees that is started later."""
+    return [np.frombuffer(mmap(-1, ROOM), np.uint8) for _ in range(count)]
+
+
 class Worker:
     """One process with one block at a time. Blocks and lines lie in memory that both see."""
 
-    def __init__(self, work: Work, earlier: Sequence[Worker] = ()) -> None:
+    def __init__(self, work: Work, rooms: Sequence[Array], earlier: Sequence[Worker] = ()) -> None:
         context = multiprocessing.get_context("fork")  # it has the decisions without a copy
-        self._given, self._made = mmap(-1, ROOM), mmap(-1, ROOM)
+        self._made = mmap(-1, ROOM)
         self._connection, theirs = context.Pipe()
         # A process that kept its creator's ends of the pipes would not notice that it is left alone.
         not_its = [self._connection, *(worker._connection for worker in earlier)]
         self._process = context.Process(
-            target=_serve, args=(work, theirs, not_its, self._given, self._made), daemon=True
+            target=_serve, args=(work, theirs, not_its, rooms, self._made), daemon=True
         )
         self._process.start()
         theirs.close()
 
-    def give(self, block: bytes) -> None:
-        self._given[: len(block)] = block
-        self._connection.send(len(block))
+    def give(self, room: int, size: int) -> None:
+        """The block in the first bytes of that room, which is left alone until take()."""
+        self._connection.send((room, size))
 
     def take(self) -> Made | None:
         """What was made of the block; raises Unavailable `worker_ended` when the process was ended from outside."""
@@ -81,22 +89,23 @@ class Worker:
         self._process.kill()
         self._process.join()
         self._connection.close()
-        self._given.close()
         self._made.close()
 
 
-def _serve(work: Work, connection: Connection, not_its: list[Connection], given: mmap, made: mmap) -> None:
+def _serve(
+    work: Work, connection: Connection, not_its: list[Connection], rooms: Sequence[Array], made: mmap
+) -> None:
     for other in not_its:
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it stops it
     gc.freeze()  # the index and all else that is there stays, and is looked through no more
     while True:
         try:
-            size = connection.recv()
+            room, size = connection.recv()
         except EOFError:
             return
         try:
-            connection.send((*_laid_out(work(given[:size]), made), None))
+            connection.send((*_laid_out(work(rooms[room][:size].tobytes()), made), None))
         except Exception:
             connection.send((None, None, traceback.format_exc()))
 

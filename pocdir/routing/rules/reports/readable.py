@@ -32,7 +32,10 @@ def readable(file: BinaryIO, *, name: str = "") -> tuple[Layout, BinaryIO]:
         head = file.read(HEAD)
     size = len(head) if len(head) < HEAD else None
     layout = recognised(head, size=size, name=name)
-    file = again(head, file)
+    if file.seekable():  # without a copy on the way
+        file.seek(0)
+    else:
+        file = again(head, file)
     if layout.delimited:
         return layout, file
     file = flowing(as_csv(file, layout.report, name=name))
