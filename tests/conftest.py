@@ -6,6 +6,7 @@ import contextvars
 import datetime as dt
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,11 @@ for name in [
     name for name in os.environ if name.startswith("POCDIR_") and not name.startswith("POCDIR_TEST_")
 ]:
     del os.environ[name]
+
+# What a test writes is thrown away: to memory where there is room for it, as a disk makes the run half as long again.
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30
+if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
@@ -128,11 +134,16 @@ def empty_sqlite(app: Flask) -> None:
 
 
 def empty_postgresql(app: Flask) -> None:
-    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    """Only what the test before has filled: to truncate all tables takes ten times as long."""
+    names = [table.name for table in Base.metadata.sorted_tables]
+    filled = " UNION ALL ".join(f"(SELECT '{name}' WHERE EXISTS (SELECT FROM \"{name}\"))" for name in names)
+    restarted = "SELECT setval(quote_ident(sequencename)::regclass, 1, false) FROM pg_sequences"
     with writing(db.engine) as connection:
         # The triggers that guard the ledger stand down for the tests' own broom only.
         connection.execute(text("SET LOCAL session_replication_role = replica"))
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        for name in connection.scalars(text(filled)).all():
+            connection.execute(text(f'DELETE FROM "{name}"'))
+        connection.execute(text(f"{restarted} WHERE last_value IS NOT NULL"))
 
 
 @pytest.fixture

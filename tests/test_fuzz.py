@@ -26,6 +26,7 @@ CHECKS = [
     checks.response_schema_conformance,
     checks.status_code_conformance,
 ]
+schemathesis.serializer.alias("application/zip", "application/octet-stream")
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 

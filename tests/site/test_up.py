@@ -12,12 +12,13 @@ import subprocess
 import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from pocdir import cli
 from tests.postgres import database
 from tests.site.service import environment, pocdir, running
 
@@ -62,6 +63,28 @@ def copied(filled_sqlite: Place, tmp_path: Path) -> Place:
     """A copy of the filled folder, to be spoiled."""
     shutil.copytree(filled_sqlite.data, tmp_path / "data")
     return Place(tmp_path / "data", None, "")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said that ran in the tests' own process, which saves a start of the interpreter."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Here = Callable[..., Said]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    def run(*words: str, data: Path, **more: str) -> Said:
+        for name, value in ({"POCDIR_DATA": str(data), "POCDIR_PORT": "0"} | more).items():
+            monkeypatch.setenv(name, value)
+        return Said(cli.run(words), *capsys.readouterr())
+
+    return run
 
 
 def first_start(folder: Path, url: str | None) -> Place:
@@ -292,22 +315,22 @@ ASKING = [
 
 @pytest.mark.parametrize("words", ASKING, ids=" ".join)
 def test_a_command_in_a_wrong_folder_says_what_to_do_and_leaves_nothing(
-    tmp_path: Path, words: tuple[str, ...]
+    here: Here, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     words = tuple(str(tmp_path / "file") if word == "FILE" else word for word in words)
     (tmp_path / "file").write_text("{}")
-    refused = pocdir(*words, environ=environment(tmp_path / "data"))
+    refused = here(*words, data=tmp_path / "data")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "run `pocdir up`" in one_line(refused.stderr)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "{}"
 
 
-def test_a_command_on_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
+def test_a_command_on_an_empty_database_says_what_to_do(here: Here, tmp_path: Path) -> None:
     (tmp_path / "secret_key").write_text("k" * 43)
     sqlite3.connect(tmp_path / "pocdir.db").close()
     for words in (("lookup", "192.0.2.1"), ("user", "link", "anna@example.org"), ("unanswered",)):
-        refused = pocdir(*words, environ=environment(tmp_path))
+        refused = here(*words, data=tmp_path)
         assert (refused.returncode, refused.stdout) == (1, "")
         assert "run `pocdir up`" in one_line(refused.stderr)
 
