@@ -135,7 +135,7 @@ def tell_contacts(
         "sent_at": moment(given["sent_at"]) if given["sent_at"] else None,
         "answer_asked": "false" if given["for_information"] else "true",
         "people_at_risk": True,
-        "within": "P2D",
+        "within": None,
         "message": None,
     }
     with transaction() as session:

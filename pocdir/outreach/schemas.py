@@ -14,6 +14,7 @@ from pocdir.incidents.rules.assets import asset, assets_from_lines, guessed_asse
 from pocdir.incidents.schemas import AssetSchema
 from pocdir.ledger.rules.events import PRECISIONS
 from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS, EXPECTED, NOTIFICATION_KINDS, VOCABULARY
+from pocdir.outreach.rules.expectations import ASKED_BY_KIND
 from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
 
 MOST_PARCEL = 10_000
@@ -69,7 +70,7 @@ class NotificationSchema(Schema):
     subject = Text(max=300, load_default=None, allow_none=True)
     body = Text(max=100_000, lines=True, load_default=None, allow_none=True)
     body_digest = Digest()
-    language = Text(min=2, max=20, load_default="en")
+    language = Text(min=2, max=20, load_default=None, allow_none=True)
     tlp = fields.String(
         load_default=None, allow_none=True, validate=validate.OneOf((*tlp.LABELS, "TLP:WHITE"))
     )
@@ -213,7 +214,7 @@ class NotificationForm(Schema):
     sent_at = Moment(load_default=None, allow_none=True)
     subject = Text(max=300, load_default=None)
     body = Text(max=100_000, lines=True, load_default=None)
-    language = Text(min=2, max=20, load_default="en")
+    language = Text(min=2, max=20, load_default=None)
     tlp = fields.String(load_default=None, validate=validate.OneOf(tlp.LABELS))
     assets = Text(max=200_000, lines=True, load_default=None)
     answer_asked = fields.String(load_default="true", validate=validate.OneOf(("true", "false")))
@@ -248,7 +249,7 @@ class PlanChosen(Schema):
     sent_at = Moment(load_default=None, allow_none=True)
     answer_asked = fields.String(load_default="true", validate=validate.OneOf(("true", "all", "false")))
     people_at_risk = fields.Boolean(load_default=False)
-    within = Duration(load_default="P2D", allow_none=True)
+    within = Duration(load_default=None, allow_none=True)
     message = Text(max=100_000, lines=True, load_default=None, allow_none=True)
 
 
@@ -287,7 +288,7 @@ def as_notification(typed: dict[str, Any]) -> dict[str, Any]:
         "body_digest": None,
         "answer_asked": asked,
         "assets": assets or None,
-        "expect": [{"of": "acknowledgement", "within": within}] if asked and within else None,
+        "expect": [{"of": ASKED_BY_KIND[typed["kind"]][0], "within": within}] if asked and within else None,
     }
 
 

@@ -16,6 +16,7 @@ from pocdir.core.errors import Conflict, Gone, Invalid
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
 from pocdir.db import table_of
+from pocdir.directory.rules.office import language_for
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Incident
 from pocdir.ledger.actions import append, append_all
@@ -23,6 +24,7 @@ from pocdir.ledger.queries import event_by_key, events_of_notification
 from pocdir.ledger.rules.events import CLOCK_SKEW, Event
 from pocdir.ledger.rules.vocabulary import POLICIES
 from pocdir.outreach.actions.parcels import hand_over
+from pocdir.outreach.actions.parents import check_parent, parent_of
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import Routed
@@ -46,7 +48,7 @@ class Told:
     subject: str | None = None
     body: str | None = None
     body_digest: str | None = None
-    language: str = "en"
+    language: str | None = None  # None: the first of the team's that we write
     tlp: str | None = None
     assets: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     answer_asked: bool = True
@@ -80,22 +82,24 @@ def log_notification(
 
     `first_channel` is where it goes when the sender names no channel, worked out before the transaction. With a
     `key` the same thing is recorded once per workspace. Raises NotFound `team_unknown`, Invalid `no_channel`,
-    `sent_in_future`, `expectation_invalid`, `tlp_invalid`.
+    `sent_in_future`, `expectation_invalid`, `tlp_invalid`, `parent_invalid`.
     """
     scope = f"logged:{workspace_id}" if key is not None else None
     if scope and key and (standing := event_by_key(scope, key, session)) is not None:
         return standing.notification or ""
     team = queries.team_for_notification(session, told.team, workspace_id=workspace_id)
+    check_parent(told.kind, parent, workspace_id=workspace_id, team_id=team.id)
     (kind, value), sent_at = _sent(told, first_channel, team.slug, now)
-    default = (Expected("acknowledgement", team.acknowledgement_within),)
+    default = expectations.default_for(told.kind, team.acknowledgement_within)
     asked = expectations.expected(told.expect, answer_asked=told.answer_asked, default=default)
+    language = told.language or language_for(team.languages)
     label = tlp_labels.parse(told.tlp or (incident.tlp if incident else tlp_labels.AMBER))
     ref = new_ref(now)
     about = {"notification": ref, "incident": incident.ref if incident else None, "team": team.slug}
     digest = told.body_digest or (body_digest(told.body) if told.body else None)
     is_red = tlp_labels.RED in (label, incident.tlp if incident else None)
     payload = {"channel": kind, "recipient": value, "parent": parent.ref if parent else None}
-    payload |= {"body_digest": digest} | _told(told, is_red=is_red)
+    payload |= {"body_digest": digest} | _told(told, language, is_red=is_red)
     logged = Event(
         id=new_ref(now), type="notification.logged", occurred_at=sent_at, precision=told.precision, recorded_at=now,
         actor=actor, claimed_by="sender", assurance="S", payload=payload, idempotency_key=key, **about,
@@ -110,8 +114,7 @@ def log_notification(
         "ref": ref, "workspace_id": workspace_id, "incident_id": incident.id if incident else None,
         "team_id": team.id, "parent_id": parent.id if parent else None, "channel_kind": kind,
         "channel_value": value, "kind": told.kind, "sent_at": sent_at, "precision": told.precision,
-        "subject": told.subject, "body": told.body, "body_digest": digest,
-        "language": told.language,
+        "subject": told.subject, "body": told.body, "body_digest": digest, "language": language,
         "tlp": label, "assets": [dict(asset) for asset in told.assets], "answer_asked": told.answer_asked,
         "created_at": now, "created_by": actor,
     }  # fmt: skip
@@ -135,10 +138,10 @@ def _sent(
     return channel, sent_at
 
 
-def _told(told: Told, *, is_red: bool) -> dict[str, Any]:
+def _told(told: Told, language: str, *, is_red: bool) -> dict[str, Any]:
     """What the event says of it. RED never enters the ledger, not even as a commitment beside its value."""
     return {
-        "kind": told.kind, "answer_asked": told.answer_asked, "language": told.language, "assets": len(told.assets),
+        "kind": told.kind, "answer_asked": told.answer_asked, "language": language, "assets": len(told.assets),
         "subject": None if is_red else told.subject,
         "note": None if is_red else told.note,
     }  # fmt: skip
@@ -158,7 +161,7 @@ def log_as_given(
 
     What is not named comes from `routed`: the team's first live channel, and the incident's own assets that
     concern the team. `key` as log_notification takes it. Raises what `log_notification` raises, NotFound
-    for an unknown incident or parent, Invalid `send_unavailable`.
+    for an unknown incident, Invalid `parent_invalid` for an unknown parent, `send_unavailable`.
     """
     if given["send"]:
         raise Invalid(
@@ -172,7 +175,7 @@ def log_as_given(
     )
     if incident is not None and incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first", where="incident")
-    parent = queries.notification(str(given["parent"]), own, session) if given["parent"] else None
+    parent = parent_of(session, given["parent"], own)
     assets = given["assets"]
     if assets is None:
         assets = routed.assets if incident else ()
@@ -220,7 +223,8 @@ def log_chosen(
                 "not_in_plan", f"{slug[:60]} is not in the plan any more; look again", where="choose"
             )
         asked = parcels[slug]["role"] in asked_of
-        expect = (Expected("acknowledgement", chosen["within"]),) if asked and chosen["within"] else None
+        within = chosen["within"]
+        expect = expectations.main_of(chosen["kind"], within) if asked and within else None
         told = Told(
             team=slug, channel=_way(parcels[slug]), kind=chosen["kind"], sent_at=chosen["sent_at"],
             body=chosen["message"], subject=incident.title, assets=parcels[slug]["assets"],

@@ -45,8 +45,14 @@ FACTS = (
 @guard("notification.log")
 def notify() -> str:
     given = {
-        name: request.args[name] for name in ("team", "incident", "parent", "assets") if name in request.args
+        name: request.args[name]
+        for name in ("team", "incident", "parent", "assets", "kind")
+        if name in request.args
     }
+    if "parent" in given:
+        followed = snapshot(given["parent"], g.principal).row
+        known = {"kind": "follow_up", "incident": followed.incident_ref, "tlp": followed.tlp}
+        given = {name: value for name, value in known.items() if value} | given
     return _notify(Form(values=given))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,14 @@ class Expected:
     within: str
 
 
+# What a notification of each kind asks for when its sender says nothing, and within which time; None: the workspace's.
+ASKED_BY_KIND: Mapping[str, tuple[str, str | None]] = {
+    "report": ("acknowledgement", None),
+    "follow_up": ("answer", None),
+    "sample_request": ("sample", "PT24H"),
+    "referral": ("acknowledgement", None),
+    "ping": ("acknowledgement", None),
+}
 DEFAULT = (Expected("acknowledgement", "P2D"),)
 
 
@@ -42,16 +50,28 @@ class ExpectationState:
     stopped_at: dt.datetime | None
 
 
+def default_for(kind: str, within: str) -> tuple[Expected, ...]:
+    """What a kind of notification asks for by itself; `within` is the workspace's own time for an answer."""
+    of, own = ASKED_BY_KIND[kind]
+    return (Expected(of, own or within),)
+
+
+def main_of(kind: str, within: str) -> tuple[Expected, ...]:
+    """What a kind of notification asks for, within a time that its sender names."""
+    return (Expected(ASKED_BY_KIND[kind][0], within),)
+
+
 def expected(
     asked: Sequence[Expected] | None, *, answer_asked: bool, default: Sequence[Expected] = DEFAULT
 ) -> tuple[Expected, ...]:
-    """What a new notification expects: what was asked for, else the workspace's default.
+    """What a new notification expects: what was asked for, else its kind's default.
 
-    A notification for information has no acknowledgement clock. Raises Invalid `expectation_invalid` when it
-    asks for one, for the same twice, or for something unknown, and Invalid `duration_invalid`.
+    A notification for information has no acknowledgement clock, and none that its sender did not ask for. Raises
+    Invalid `expectation_invalid` when it asks for one, for the same twice, or for something unknown, and
+    Invalid `duration_invalid`.
     """
     if asked is None:
-        return tuple(each for each in default if answer_asked or each.of != "acknowledgement")
+        return tuple(default) if answer_asked else ()
     for index, each in enumerate(asked):
         where = f"expect.{index}"
         if each.of not in EXPECTED:
