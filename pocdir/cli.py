@@ -42,6 +42,10 @@ COMMANDS = {
     "latency": ("pocdir.latency.commands:latency", "How long answers take, honestly."),
     "mail": ("pocdir.site.commands.mail:mail", "The outbox, and whether the relay takes a letter."),
     "ledger": ("pocdir.site.commands.ledger:ledger", "Verify and export the record."),
+    "retention": (
+        "pocdir.site.commands.retention:retention",
+        "Erase what was kept long enough.",
+    ),
     "doctor": ("pocdir.site.commands.doctor:doctor", "Say what is unsafe or broken."),
     "backup": ("pocdir.site.commands.backup:backup", "Write everything into one file."),
     "restore": ("pocdir.site.commands.backup:restore", "Read it back, and verify it."),

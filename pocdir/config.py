@@ -44,6 +44,8 @@ class Settings:
     confirm_after: float = 180 * 86400.0  # seconds
     pings: int = 0  # a year and team
     upload_mb: int = 256
+    keep_assets: float = 90 * 86400.0  # seconds after the incident is closed
+    keep_messages: float = 365 * 86400.0  # seconds
     demo: bool = False
 
     @property
@@ -278,5 +280,7 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "confirm_after": _seconds,
     "pings": _whole(0, 2),
     "upload_mb": _whole(1, 10_000),
+    "keep_assets": _seconds,
+    "keep_messages": _seconds,
     "demo": lambda text: _one_of("0", "1")(text) == "1",
 }

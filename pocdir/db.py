@@ -150,6 +150,15 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def forget_deleted() -> None:
+    """Let SQLite's log beside the file forget what was deleted (where somebody reads just now: next time)."""
+    if db.engine.dialect.name == "sqlite":
+        db.session.remove()
+        with db.engine.connect() as connection:
+            raw = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 def change(connection: Connection, what: str) -> None:
     """Say that the open transaction changes `what`, which readers of this process may hold in memory."""
     connection.info.setdefault(_CHANGED, set()).add(what)
@@ -276,6 +285,7 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        "secure_delete=ON",  # what is erased is overwritten
         "cache_size=-16384",
         "wal_autocheckpoint=4000",  # pages: hot ones are written back once for several hundred commits
     ):

@@ -33,6 +33,7 @@ from pocdir.mail import jobs as mail_jobs
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.routing.queries import refresh
 from pocdir.routing.uploads import jobs as upload_jobs
+from pocdir.site import jobs as site_jobs
 from pocdir.site.actions.start import prepare, require_current, require_possible, way_in
 from pocdir.web import logs
 from pocdir.web.terminal import app_context
@@ -52,6 +53,7 @@ JOBS: tuple[Callable[..., int], ...] = (
     keys_jobs.look_after_keys,
     upload_jobs.route_waiting,
     upload_jobs.forget_old,
+    site_jobs.keep_no_longer,
 )
 THREADS = 8
 REFRESH_SECONDS = 2.0

@@ -339,9 +339,14 @@ def save_uses(session: Session, *, uses: Sequence[tuple[int, dt.datetime]]) -> i
 
 
 def forget_what_ended(session: Session, *, now: dt.datetime) -> int:
-    """Drop sign-ins and invitations whose time is over (data lives as long as its purpose); how many."""
+    """Drop sign-ins, invitations and what is kept of tokens whose time is over; how many.
+
+    A token's row stays without its hash: the record names it as an actor.
+    """
     ended = session.execute(delete(SignIn).where((SignIn.expires_at <= now) | SignIn.ended_at.is_not(None)))
     unused = session.execute(
         delete(Invitation).where((Invitation.expires_at <= now) | Invitation.accepted_at.is_not(None))
     )
-    return int(ended.rowcount + unused.rowcount)  # type: ignore[attr-defined]
+    over = (ApiToken.expires_at <= now) | ApiToken.revoked_at.is_not(None)
+    tokens = session.execute(update(ApiToken).where(over, ApiToken.digest != "").values(digest=""))
+    return sum(done.rowcount for done in (ended, unused, tokens))  # type: ignore[attr-defined]

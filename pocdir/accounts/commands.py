@@ -8,18 +8,18 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from pocdir.accounts import actions, queries, rules, sign_in
+from pocdir.accounts import actions, erasure, queries, rules, sign_in
 from pocdir.accounts.models import ApiToken, User, Workspace
 from pocdir.core import clock
 from pocdir.core.errors import NotFound
 from pocdir.core.times import isoformat
-from pocdir.db import db, transaction
+from pocdir.db import db, forget_deleted, transaction
 from pocdir.web.terminal import app_context, emit, json_option, table
 
 
 @click.group()
 def user() -> None:
-    """People: create an account, print a new one-time link."""
+    """People: create an account, print a new one-time link, erase somebody."""
 
 
 @user.command("create")
@@ -72,6 +72,41 @@ def link(email: str, as_json: bool) -> None:
             "link": sign_in.welcome_link(kept, clock.now()),
         }
     _print_link(shown, as_json)
+
+
+@user.command("erase")
+@click.argument("email")
+@click.option("--reason", type=click.Choice(("request", "order")), default="request", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Show how much would go; nothing is erased.")
+@json_option
+def erase(email: str, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Erase a person: account, sessions, memberships, letters to the address, sealed values that name it.
+
+    What they did stays in the record under a reference that leads nowhere; figures stay. An event says so.
+
+    \b
+    Example: pocdir user erase anna@example.org --dry-run
+    """
+    with app_context(), transaction() as session:
+        kept = queries.user_by_email(session, rules.address_key(email))
+        if kept is None:
+            raise NotFound("user_unknown", f"there is no account {email!r}", where="email")
+        ref = kept.ref
+        if dry_run:
+            taken = erasure.found(session, kept)
+        else:
+            taken = erasure.erase_person(
+                session, user=kept, reason=reason, now=clock.now(), actor=rules.OPERATOR
+            )
+    if not dry_run:
+        with app_context():
+            forget_deleted()
+    shown = {"person": ref, "rows": taken.rows, "letters": taken.letters, "values": len(taken.values)}
+    if as_json:
+        emit(shown | {"erased": not dry_run})
+    else:
+        said = "{rows} rows of the account, {letters} letters, {values} values of the record".format(**shown)
+        click.echo(f"{said} {'would be' if dry_run else 'were'} erased; the record names {ref} alone.")
 
 
 @click.group()
@@ -178,7 +213,7 @@ def revoke_token(token_id: str, as_json: bool) -> None:
 def _join_workspace(session: Session, member: User, name: str, now: dt.datetime) -> Workspace:
     slug = rules.workspace_slug(name)
     kept = queries.find_workspace(session, slug)
-    role = "researcher" if kept else "owner"
+    role = "researcher" if kept and queries.owners(session, kept.id) else "owner"
     kept = kept or actions.create_workspace(session, name=name, now=now, actor=rules.OPERATOR)
     actions.add_member(session, user=member, workspace=kept, role=role, now=now, actor=rules.OPERATOR)
     return kept

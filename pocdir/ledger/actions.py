@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import delete, insert, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -29,6 +29,7 @@ from pocdir.ledger.rules.events import (
 from pocdir.ledger.rules.payload import DIGEST
 from pocdir.ledger.rules.vocabulary import check_event, event_type
 
+BATCH = 400  # pairs in a statement: SQLite takes no more than a thousand values in some builds
 _EVENTS = insert(table_of(LedgerEvent))
 _VALUES = insert(table_of(EventValue))
 _ONCE = {
@@ -100,6 +101,39 @@ def append_all(session: Session, events: Sequence[Event], *, scope: str | None =
     execute_many(connection, _EVENTS, rows)
     execute_many(connection, _VALUES, values)
     return as_kept
+
+
+def erase_values(
+    session: Session,
+    values: Sequence[tuple[str, str]],
+    *,
+    reason: str,
+    now: dt.datetime,
+    actor: str,
+    claimed_by: str = "service",
+) -> int:
+    """Destroy sealed values, (event, name) each, with their salts; an `event.redacted` for each event says why.
+
+    Events, leaves and proofs stand as before: only what was committed to can no longer be shown. `reason` is one of
+    the vocabulary's. Returns how many values.
+    """
+    for start in range(0, len(values), BATCH):
+        names = tuple_(EventValue.event, EventValue.name)
+        session.execute(delete(EventValue).where(names.in_(values[start : start + BATCH])))
+    redacted = [
+        Event(
+            id=new_ref(now),
+            type="event.redacted",
+            occurred_at=now,
+            recorded_at=now,
+            actor=actor,
+            claimed_by=claimed_by,
+            payload={"event": event, "reason": reason},
+        )
+        for event in dict.fromkeys(event for event, _ in values)
+    ]
+    append_all(session, redacted)
+    return len(values)
 
 
 def _rows(event: Event, scope: str | None) -> tuple[Event, dict[str, Any], list[dict[str, Any]]]:

@@ -231,9 +231,9 @@ def expire(session: Session, *, now: dt.datetime) -> int:
     return len(mails)
 
 
-def forget_old_bodies(session: Session, *, now: dt.datetime) -> int:
-    """Erase what letters said a year after their end, and of confidential ones once they are over; returns how many."""
-    over = or_(Mail.settled_at <= now - BODY_KEPT, Mail.confidential & Mail.state.in_((STALE, WITHDRAWN)))
+def forget_old_bodies(session: Session, *, now: dt.datetime, kept: dt.timedelta = BODY_KEPT) -> int:
+    """Erase what letters said so long after their end, of confidential ones once they are over; returns how many."""
+    over = or_(Mail.settled_at <= now - kept, Mail.confidential & Mail.state.in_((STALE, WITHDRAWN)))
     statement = (
         update(Mail).where(Mail.body.is_not(None), Mail.settled_at.is_not(None), over).values(body=None)
     )

@@ -75,8 +75,10 @@ def attempt(submission: Submission, settings: Settings, mail: Mail, *, now: dt.d
 
 def tidy(now: dt.datetime) -> int:
     """Set aside what is past its time, and erase what letters said once nobody needs it; returns how many."""
+    settings: Settings = current_app.extensions["pocdir"]
+    kept = dt.timedelta(seconds=settings.keep_messages)
     with transaction() as session:
-        return actions.expire(session, now=now) + actions.forget_old_bodies(session, now=now)
+        return actions.expire(session, now=now) + actions.forget_old_bodies(session, now=now, kept=kept)
 
 
 def _claim(relay: Relay) -> Mail | None:

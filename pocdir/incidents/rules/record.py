@@ -64,7 +64,7 @@ def recorded(events: Iterable[Event]) -> dict[str, Any]:
     difference), nor of an incident from before its events were recorded.
     """
     found: dict[str, Any] = {}
-    ordered = in_order(events)
+    ordered = in_order(event for event in events if event.type.startswith("incident."))
     for event in ordered:
         said = {**event.payload, **event.sealed}
         found["revision"] = said.get("revision")

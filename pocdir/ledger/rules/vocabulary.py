@@ -347,6 +347,14 @@ VOCABULARY: Mapping[str, EventType] = {
             "note": _text,
         },
     ),
+    "data.erased": EventType(
+        "the act",
+        ("service", "steward"),
+        {
+            "class": _required(_choice("assets", "messages", "person")), "count": _required(_many),
+            "reason": _required(_choice("retention", "request", "order")), "person": _ref, "note": _text,
+        },
+    ),
 }  # fmt: skip
 
 

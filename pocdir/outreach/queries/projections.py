@@ -23,6 +23,7 @@ _LOGGED = {
     "kind": "kind", "channel_kind": "channel", "channel_value": "recipient", "answer_asked": "answer_asked",
     "language": "language", "subject": "subject",
 }  # fmt: skip
+OF_MESSAGES = ("subject", "body_digest")
 _KEPT = ("id", "of", "within", "level", "due_at", "state", "lapsed_at", "stopped_at")
 
 
@@ -99,4 +100,6 @@ def _unlike_logged(row: Row[Any], events: Sequence[Event], salts: Mapping[str, b
     digest = said.get("body_digest")
     if digest is not None and digest != (row.body_digest and keyed_digest(salts[row.ref], row.body_digest)):
         fields.append("body_digest")
+    if any(event.type == "data.erased" for event in events):  # its words went with the year, in the row too
+        fields = [name for name in fields if name not in OF_MESSAGES or getattr(row, name) is not None]
     return fields

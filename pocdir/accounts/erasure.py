@@ -1,0 +1,118 @@
+"""Erasing a person: the account and every place that leads from the record to them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Table, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from pocdir.accounts.models import Invitation, Membership, SignIn, TeamContact, User, WebAuthn
+from pocdir.db import Base, table_of
+from pocdir.ledger.actions import append, erase_values
+from pocdir.ledger.models import EventValue
+from pocdir.mail.models import CLAIMED, WAITING, WITHDRAWN, Mail
+
+ERASED = "erased"
+# Sealed values that speak of a team's own address: the directory's matter, not the account's.
+OF_TEAMS = ("recipient", "value", "changes")
+_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of a person: rows of the account, letters, and (event, name) of sealed values."""
+
+    rows: int
+    letters: int
+    values: Sequence[tuple[str, str]]
+
+    @property
+    def count(self) -> int:
+        return self.rows + self.letters + len(self.values)
+
+
+def found(session: Session, user: User) -> Found:
+    """What an erasure would take."""
+    rows = 1 + sum(
+        session.scalars(select(func.count()).select_from(model).where(which)).one()
+        for model, which in _own(user)
+    )
+    letters = select(func.count()).select_from(Mail).where(_to(user))
+    return Found(rows, session.scalars(letters).one(), _values(session, user.email))
+
+
+def erase_person(session: Session, *, user: User, reason: str, now: dt.datetime, actor: str) -> Found:
+    """Erase the account, its sessions and memberships, letters to it, and the sealed values that name its address.
+
+    What the person did stays in the record under the account's reference, which leads nowhere from then on. The
+    act is an event, and so is every value's.
+    """
+    taken = found(session, user)
+    ref = user.ref
+    for model, which in _own(user):
+        session.execute(delete(model).where(which))
+    session.execute(update(Invitation).where(Invitation.accepted_by == user.id).values(accepted_by=None))
+    for table, column in _elsewhere():
+        session.execute(update(table).where(table.c[column] == user.id).values({column: None}))
+    session.execute(
+        update(Mail)
+        .where(_to(user), Mail.state.in_(WAITING))
+        .values(state=WITHDRAWN, settled_at=now, settled_by=actor, lease_until=None)
+    )
+    session.execute(update(Mail).where(_to(user)).values(to=ERASED, domain=ERASED, subject=ERASED, body=None))
+    erase_values(session, taken.values, reason=reason, now=now, actor=actor)
+    user.roles.clear()
+    session.flush()
+    session.delete(user)
+    append(
+        session,
+        type="data.erased",
+        payload={"class": "person", "count": taken.count, "reason": reason, "person": ref},
+        claimed_by="service",
+        now=now,
+        actor=actor,
+    )
+    session.flush()
+    return taken
+
+
+def _own(user: User) -> list[tuple[type[Base], ColumnElement[bool]]]:
+    """The rows that are the person's and nobody else's."""
+    return [
+        (Membership, Membership.user_id == user.id),
+        (TeamContact, TeamContact.user_id == user.id),
+        (SignIn, SignIn.user_id == user.id),
+        (WebAuthn, table_of(WebAuthn).c.user_id == user.id),
+        (Invitation, Invitation.email == user.email),
+    ]
+
+
+def _elsewhere() -> list[tuple[Table, str]]:
+    """Columns of other rooms that name a person and may be empty."""
+    own = {table_of(model) for model in (Membership, TeamContact, SignIn, WebAuthn, Invitation)}
+    return [
+        (table, key.parent.name)
+        for table in Base.metadata.sorted_tables
+        if table not in own
+        for key in table.foreign_keys
+        if key.column.table is table_of(User) and key.parent.nullable
+    ]
+
+
+def _to(user: User) -> ColumnElement[bool]:
+    return (Mail.to == user.email) & (Mail.state != CLAIMED)
+
+
+def _values(session: Session, address: str) -> list[tuple[str, str]]:
+    """(event, name) of the sealed values in which the address stands."""
+    columns = (EventValue.event, EventValue.name, EventValue.value)
+    statement = select(*columns).where(EventValue.name.not_in(OF_TEAMS)).execution_options(yield_per=_BATCH)
+    return [
+        (event, name)
+        for event, name, value in session.execute(statement)
+        if address in json.dumps(value, ensure_ascii=False).casefold()
+    ]

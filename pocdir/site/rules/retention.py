@@ -1,0 +1,35 @@
+"""How long each class of data is kept: as long as its purpose, and no longer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+ASSETS, MESSAGES = CLASSES = ("assets", "messages")
+# The sealed values of a notification's events that are words of a message or somebody's notes on it. Ticket numbers,
+# digests and who was told stay: they are what was committed to.
+MESSAGE_WORDS = ("subject", "note", "from", "message_id", "raw_date", "diagnostic")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How long: assets after their incident was closed, messages after they were recorded."""
+
+    assets: dt.timedelta
+    messages: dt.timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What one incident or notification holds beyond its time."""
+
+    of: str  # a class
+    ref: str
+    since: dt.datetime  # closed, or recorded
+    count: int
+
+
+def first_id_of(moment: dt.datetime) -> str:
+    """The least UUIDv7 of this moment: events with a smaller id were recorded before (RFC 9562, section 5.7)."""
+    digits = f"{int(moment.timestamp() * 1000):012x}"
+    return f"{digits[:8]}-{digits[8:]}-7000-8000-000000000000"

@@ -1,0 +1,85 @@
+"""A person is erased: nothing leads to them any more, and the record stands."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy import select
+
+from pocdir.accounts import actions, queries
+from pocdir.accounts.models import Invitation, Membership
+from pocdir.db import Base, db, transaction
+from pocdir.ledger.actions import append
+from pocdir.ledger.models import LedgerEvent
+from pocdir.mail.actions import enqueue
+from pocdir.mail.models import Mail
+from pocdir.site.queries.ledger import verified
+from tests.accounts import made
+from tests.accounts.test_commands import run
+
+ANNA = "anna@example.org"
+
+
+@pytest.fixture
+def anna(app: Flask, now: dt.datetime):
+    """An owner who is in the record, with a session, an invitation and a letter that waits."""
+    with time_machine.travel(now, tick=False):
+        user = made.person(ANNA, now=now, workspace="lab", role="owner", site_role="steward")
+        made.browser(app, user, now=now)
+        with transaction() as session:
+            lab = queries.workspace_by_slug(session, "lab")
+            given = {"now": now, "actor": f"user:{user.ref}"}
+            actions.invite(session, workspace_id=lab.id, email=ANNA, role="researcher", **given)
+            append(
+                session,
+                type="contact.released",
+                team="cert-at",
+                payload={"note": f"{ANNA} has left"},
+                claimed_by="steward",
+                **given,
+            )
+            enqueue(
+                session,
+                kind="notice",
+                to=ANNA,
+                subject="hello",
+                body="Anna,",
+                key="1",
+                domain="x.example",
+                now=now,
+            )
+        yield user
+
+
+def everything() -> str:
+    db.session.remove()
+    with db.engine.connect() as connection:
+        return "".join(str(connection.execute(select(table)).all()) for table in Base.metadata.sorted_tables)
+
+
+def test_an_erased_person_is_nowhere_and_the_record_still_verifies(app: Flask, anna, now, capsys) -> None:
+    code, (would,), _ = run(capsys, "user", "erase", ANNA, "--dry-run")
+    assert (code, would["erased"], would["letters"], would["values"]) == (0, False, 1, 1)
+    assert ANNA in everything()
+
+    code, (done,), _ = run(capsys, "user", "erase", ANNA)
+    assert (code, done) == (0, would | {"erased": True, "person": anna.ref})
+    assert ANNA not in everything()
+    assert made.every(Membership) == made.every(Invitation) == []
+    (letter,) = made.every(Mail)
+    assert (letter.state, letter.body) == ("withdrawn", None)
+    kept = {event.type: event for event in made.every(LedgerEvent)}
+    assert kept["contact.released"].actor == f"user:{anna.ref}"
+    assert kept["event.redacted"].payload["event"] == kept["contact.released"].id
+    said = {"class": "person", "count": would["rows"] + 2, "reason": "request", "person": anna.ref}
+    assert kept["data.erased"].payload == said
+    verdict = verified()
+    assert (verdict.faults, verdict.erased) == ((), 1)
+
+    code, _, said = run(capsys, "user", "erase", ANNA)
+    assert (code, "there is no account" in said) == (1, True)
+    run(capsys, "user", "create", "ben@example.org", "--workspace", "lab")
+    assert made.one(Membership).role == "owner"

@@ -1,0 +1,121 @@
+"""Data is kept as long as its purpose: what goes, what stays, and that the record still verifies."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+
+import pytest
+import time_machine
+from click.testing import CliRunner
+from flask import Flask
+from sqlalchemy import select
+
+from pocdir.cli import pocdir
+from pocdir.db import Base, db
+from pocdir.ledger.models import LedgerEvent
+from pocdir.site import jobs
+from pocdir.site.queries.ledger import verified
+from tests.conftest import Api
+from tests.outreach.made import teams
+
+ASSET, SENT, OPEN = "203.0.113.77", "203.0.113.78", "203.0.113.79"
+WORDS = ("a subject of its own", "the text as it was sent", "a note for ourselves")
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture
+def record(app: Flask, api: Api, now: dt.datetime) -> Iterator[dict[str, str]]:
+    """One incident closed on the first day, one open; each was told and answered."""
+    with time_machine.travel(now, tick=False):
+        teams(now)
+        refs = {}
+        for title, asset in (("closed", ASSET), ("open", OPEN)):
+            ref = refs[title] = api.post("/api/v1/incidents", {"title": title}).get_json()["ref"]
+            api.post(f"/api/v1/incidents/{ref}/assets", {"items": [{"kind": "ip", "value": asset}]})
+        body = {"team": "isp", "subject": WORDS[0], "body": WORDS[1], "assets": [SENT]}
+        told = api.post("/api/v1/notifications", body | {"incident": refs["closed"]}).get_json()["ref"]
+        said = {"type": "ack.given", "payload": {"ticket": "INC-7", "note": WORDS[2]}}
+        assert api.post(f"/api/v1/notifications/{told}/events", said).status_code == 201
+        etag = api.get(f"/api/v1/incidents/{refs['closed']}").headers["ETag"]
+        closed = api.patch(f"/api/v1/incidents/{refs['closed']}", {"closed": True}, **{"If-Match": etag})
+        assert closed.status_code == 200
+    app.extensions.pop("pocdir.retention", None)
+    yield refs | {"notification": told}
+    app.extensions.pop("pocdir.retention", None)
+
+
+def held(app: Flask) -> str:
+    """Everything that stands in the database, and on SQLite every byte of its files."""
+    with db.engine.connect() as connection:
+        tables = Base.metadata.sorted_tables
+        text = "".join(str(connection.execute(select(table)).all()) for table in tables)
+    if path := app.extensions["pocdir"].sqlite_path:
+        db.session.remove()
+        db.engine.dispose()
+        text += "".join(file.read_bytes().decode("latin-1") for file in path.parent.glob("pocdir.db*"))
+    return text
+
+
+def erased() -> list[tuple[str, int]]:
+    found = select(LedgerEvent.payload).where(LedgerEvent.type == "data.erased").order_by(LedgerEvent.id)
+    return [(payload["class"], payload["count"]) for payload in db.session.scalars(found)]
+
+
+def figures(api: Api, at: dt.datetime) -> object:
+    with time_machine.travel(at, tick=False):
+        figures = api.get("/api/v1/latency").get_json()
+    return {name: value for name, value in figures.items() if name != "as_known_at"}
+
+
+def test_assets_go_90_days_after_the_incident_is_closed_and_words_after_a_year(
+    app: Flask, api: Api, now: dt.datetime, record: dict[str, str]
+) -> None:
+    assert jobs.keep_no_longer(now + 89 * DAY) == 0
+    before = figures(api, now + DAY)
+
+    assert jobs.keep_no_longer(now + 91 * DAY) == 2
+    text = held(app)
+    assert ASSET not in text
+    assert SENT not in text
+    assert OPEN in text
+    assert all(words in text for words in WORDS)
+    assert erased() == [("assets", 2)]
+
+    assert (
+        jobs.keep_no_longer(now + 366 * DAY) == 5
+    )  # subject, text and digest of the row, and two sealed values
+    text = held(app)
+    assert not [words for words in WORDS if words in text]
+    assert "INC-7" in text
+    assert OPEN in text
+    assert erased() == [("assets", 2), ("messages", 5)]
+    verdict = verified()
+    assert (verdict.faults, verdict.erased) == ((), 2)
+    assert figures(api, now + DAY) == before
+    assert jobs.keep_no_longer(now + 368 * DAY) == 0
+    with time_machine.travel(now + 364 * DAY, tick=False):
+        shown = api.get(f"/api/v1/notifications/{record['notification']}").get_json()
+        letter = api.get(f"/api/v1/notifications/{record['notification']}/letter")
+    assert (shown["subject"], shown["body"], shown["assets"]) == (None, None, [])
+    assert shown["state"]["response"] == "acknowledged"
+    assert letter.status_code == 200
+
+
+def test_a_dry_run_shows_what_would_go_and_erases_nothing(
+    app: Flask, now: dt.datetime, record: dict[str, str]
+) -> None:
+    with time_machine.travel(now + 400 * DAY, tick=False):
+        shown = CliRunner().invoke(pocdir, ["retention", "--dry-run", "--json"])
+        lines = [json.loads(line) for line in shown.stdout.splitlines()]
+        assert {(line["class"], line["ref"], line["count"]) for line in lines} == {
+            ("assets", record["closed"], 2),
+            ("messages", record["notification"], 3),
+            ("messages", record["notification"], 2),
+        }
+        assert erased() == []
+        assert all(words in held(app) for words in WORDS)
+        done = CliRunner().invoke(pocdir, ["retention"])
+        assert "2 of assets, 5 of messages were erased" in done.stderr
+        assert not [words for words in WORDS if words in held(app)]
