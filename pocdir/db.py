@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sqlite3
 import threading
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import (
     JSON,
     Connection,
@@ -82,9 +84,20 @@ def table_of(model: type[Base]) -> Table:
     return cast(Table, model.__table__)
 
 
+class OneDatabase(FlaskSession):
+    """A session that asks no statement to which of several databases it goes."""
+
+    def __init__(self, db: SQLAlchemy, **options: Any) -> None:
+        super().__init__(db, **options)
+        self._engine = db.engine
+
+    def get_bind(self, *_args: Any, bind: Any = None, **_options: Any) -> Any:
+        return bind or self._engine
+
+
 # Not SQLAlchemy(model_class=Base): Flask-SQLAlchemy re-creates the class it is given, which breaks
 # type_annotation_map (flask-sqlalchemy#1361).
-db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False, "class_": OneDatabase})
 
 _OPEN = "pocdir.transaction"
 _QUERY_ONLY = "pocdir.query_only"
@@ -171,7 +184,8 @@ def changes(what: str = "commits") -> int:
 
 def _count(kinds: Iterable[str]) -> None:
     with _counting:
-        _counts.update(kinds)
+        for kind in kinds:
+            _counts[kind] += 1
 
 
 class _Next(threading.local):
@@ -208,9 +222,25 @@ def execute_many(
     else:
         given = list(zip(*(_column(sent, *bind, rows) for bind in sent.binds), strict=True))
     if sent.names:
-        connection.exec_driver_sql(sent.sql, [dict(zip(sent.names, row, strict=True)) for row in given])
+        _execute(connection, sent.sql, [dict(zip(sent.names, row, strict=True)) for row in given])
     else:
-        connection.exec_driver_sql(sent.sql, given)
+        _execute(connection, sent.sql, given)
+
+
+def _execute(connection: Connection, sql: str, given: Sequence[Any]) -> None:
+    if not connection.in_transaction():
+        raise RuntimeError("execute_many outside of a transaction")
+    cursor = connection.connection.cursor()
+    try:
+        if len(given) == 1:
+            cursor.execute(sql, given[0])
+        else:
+            cursor.executemany(sql, given)
+    except connection.dialect.loaded_dbapi.Error as error:
+        base = connection.dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(sql, None, error, base, hide_parameters=True) from error
+    finally:
+        cursor.close()
 
 
 _ToDriver = Callable[[Any], Any] | None
@@ -241,14 +271,15 @@ def _as_sent(statement: Insert | Update, dialect: Dialect, names: tuple[str, ...
 
 
 def _column(sent: _Sent, name: str, change: _ToDriver, rows: Sequence[Mapping[str, Any]]) -> Iterable[Any]:
-    """The values of one column as the driver takes them; of several times, each distinct one is changed once."""
+    """The values of one column as the driver takes them; times and words, which recur, are each changed once."""
     if name in sent.fixed:
         fixed = sent.fixed[name]
         return [change(fixed) if change else fixed] * len(rows)
     values = [row[name] for row in rows]
     if change is None:
         return values
-    return map(cache(change) if name in sent.times else change, values)
+    recurs = name in sent.times or set(map(type, values)) == {str}
+    return map(cache(change) if recurs else change, values)
 
 
 def is_busy(error: DBAPIError) -> bool:
@@ -261,7 +292,8 @@ def is_busy(error: DBAPIError) -> bool:
 
 def init_app(app: Flask, url: str) -> None:
     """Tie an application to its database; what a statement carried never stands in an error message."""
-    app.config.update(SQLALCHEMY_DATABASE_URI=url, SQLALCHEMY_ENGINE_OPTIONS={"hide_parameters": True})
+    options = {"hide_parameters": True, "json_serializer": json.JSONEncoder(check_circular=False).encode}
+    app.config.update(SQLALCHEMY_DATABASE_URI=url, SQLALCHEMY_ENGINE_OPTIONS=options)
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)

@@ -12,7 +12,9 @@ import rfc8785
 
 _LARGEST = 2**53 - 1
 _PLAIN = frozenset({str, bool, type(None)})
-_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_ENCODE = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False
+).encode
 
 
 def canonical_json(value: Any) -> bytes:
@@ -34,9 +36,10 @@ def _is_simple(value: Any) -> bool:
         items = value
     else:
         return kind in _PLAIN or (kind is int and -_LARGEST <= value <= _LARGEST)
-    return set(map(type, items)) <= _PLAIN or all(
-        _is_simple(item) for item in items if type(item) not in _PLAIN
-    )
+    for item in items:  # noqa: SIM110 - a generator costs as much as what it looks at
+        if type(item) not in _PLAIN and not _is_simple(item):
+            return False
+    return True
 
 
 @lru_cache(maxsize=512)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import delete, insert, tuple_
@@ -146,8 +145,8 @@ def _rows(event: Event, scope: str | None) -> tuple[Event, dict[str, Any], list[
         )
     plain, sealed = _checked(event)
     drawn = secrets.token_bytes(SALT_BYTES * (1 + len(sealed)))
-    salt, *others = (drawn[at : at + SALT_BYTES] for at in range(0, len(drawn), SALT_BYTES))
-    salts = dict(zip(sealed, others, strict=True))
+    salt = drawn[:SALT_BYTES]
+    salts = {name: drawn[at * SALT_BYTES :][:SALT_BYTES] for at, name in enumerate(sealed, 1)}
     event = _kept(event, plain, sealed, salt)
     inner = canonical_json(inner_event(event, salts))
     row = {
@@ -195,8 +194,7 @@ def _kept(event: Event, plain: dict[str, Any], sealed: dict[str, Any], salt: byt
         if name in names and names[name].form == DIGEST:
             sealed[name] = keyed_digest(salt, sealed[name])
     evidence = event.evidence_digest
-    return replace(
-        event,
+    return event._replace(
         payload=plain,
         sealed=sealed,
         evidence_digest=None if evidence is None else keyed_digest(salt, evidence),

@@ -6,8 +6,7 @@ import datetime as dt
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pocdir.core.canonical import b64, canonical_json, sha256
 from pocdir.core.times import isoformat
@@ -22,8 +21,10 @@ EVIDENCE = "evidence_digest"  # the sealed value that holds the digest as it was
 GUARDED = {"events": ("update", "delete"), "event_values": ("update",)}
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Event(NamedTuple):
     """An immutable fact: what happened (`occurred_at`), and since when we know it (`recorded_at`).
 
     `payload` is for everybody who may see the event; `sealed` holds the personal or TLP-bound values, which the
@@ -42,8 +43,8 @@ class Event:
     notification: str | None = None
     incident: str | None = None
     team: str | None = None
-    payload: Mapping[str, Any] = field(default_factory=dict)
-    sealed: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, Any] = _NOTHING
+    sealed: Mapping[str, Any] = _NOTHING
     evidence_digest: str | None = None
     idempotency_key: str | None = None
     log_index: int | None = None
@@ -118,7 +119,7 @@ def faults(
     except ValueError:
         return ["its inner event cannot be read"]
     sealed |= {name: commitment(value_salt, value) for name, (value_salt, value) in values.items()}
-    stands = inner_event(replace(event, sealed={}), {}) | {"sealed": sealed}
+    stands = inner_event(event._replace(sealed={}), {}) | {"sealed": sealed}
     if canonical_json(stands) != inner:
         fields = [name for name in stands if stands[name] != said.get(name)]
         found.append(f"differs from what it committed to in {', '.join(fields) or 'its form'}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from pocdir.core.errors import Forbidden, Invalid
 from pocdir.ledger.rules.events import ASSURANCES, Event
@@ -102,7 +101,7 @@ def _as_classed(event: Event, correction: Event | None) -> Event | None:
     payload = {name: event.payload[name] for name in ("attempt", "status") if name in event.payload}
     if as_type == "reply.automatic":
         payload["subclass"] = correction.payload.get("subclass", "other")
-    return replace(event, type=as_type, payload=payload)
+    return event._replace(type=as_type, payload=payload)
 
 
 def _worth(event: Event) -> int:
