@@ -23,6 +23,7 @@ from pocdir.incidents import pages as incidents_pages
 from pocdir.latency import api as latency_api
 from pocdir.latency import pages as latency_pages
 from pocdir.outreach import api as outreach_api
+from pocdir.outreach.outcome import api as outcome_api
 from pocdir.outreach.pages import incident, notifications, parcels, recipient, spreadsheet, told
 from pocdir.site.api import health, intelmq
 from pocdir.site.api import lookup as lookup_api
@@ -65,6 +66,7 @@ APIS: tuple[SmorestBlueprint, ...] = (
     keys_api.blueprint,
     incidents_api.blueprint,
     outreach_api.blueprint,
+    outcome_api.blueprint,
     latency_api.blueprint,
     lookup_api.blueprint,
     intelmq.blueprint,

@@ -81,7 +81,9 @@ def change_incident(
     return incident
 
 
-def add_assets(session: Session, incident: Incident, assets: Sequence[AssetValue]) -> int:
+def add_assets(
+    session: Session, incident: Incident, assets: Sequence[AssetValue], *, now: dt.datetime
+) -> int:
     """Add what is not there yet; returns how many were new. Raises Conflict `incident_closed`."""
     if incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first")
@@ -102,6 +104,7 @@ def add_assets(session: Session, incident: Incident, assets: Sequence[AssetValue
                 "value": asset.value,
                 "port": asset.port,
                 "control": asset.control,
+                "added_at": now,
             }
             for asset in assets[start : start + 500]
         ]

@@ -109,7 +109,7 @@ def add_assets(ref: str) -> Any:
     given = given_assets()
     with transaction() as session:
         incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
-        added = actions.add_assets(session, incident, given)
+        added = actions.add_assets(session, incident, given, now=clock.now())
         total = queries.asset_count(incident)
     return {"added": added, "total": total}, {"Location": url_for("incidents_api.assets", ref=ref)}
 

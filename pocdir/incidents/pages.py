@@ -47,7 +47,7 @@ def open_new() -> Any:
                     actor=g.principal.actor,
                     given=typed.data,
                 )
-                actions.add_assets(session, incident, assets)
+                actions.add_assets(session, incident, assets, now=incident.created_at)
                 ref = incident.ref
             return redirect(url_for("outreach.incident", ref=ref))
         except Refusal as refusal:
@@ -99,7 +99,7 @@ def add_assets(ref: str) -> Any:
     assets = _assets(typed)
     with transaction() as session:
         incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
-        added = actions.add_assets(session, incident, assets) if typed.valid else 0
+        added = actions.add_assets(session, incident, assets, now=clock.now()) if typed.valid else 0
     if typed.valid:
         flash(_("%(count)s added.", count=added), "success")
     else:

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+import marshmallow as ma
 from marshmallow import fields, post_load, validate
 
 from pocdir.core import rsit, tlp
+from pocdir.core.errors import Invalid
 from pocdir.incidents.rules.assets import ASSET_KINDS
-from pocdir.web.schemas import Moment, PageQuery, Schema, Text, page_of
+from pocdir.incidents.rules.quiet import QUIET_AFTER
+from pocdir.incidents.rules.sightings import quiet_seconds
+from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
+
+
+class QuietAfter(Duration):
+    """After so much measured time without a sighting an asset is quiet."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> str:
+        text = super()._deserialize(value, attr, data, **more)
+        try:
+            quiet_seconds(text)
+        except Invalid as error:
+            raise ma.ValidationError(error.message) from None
+        return text
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **more: Any) -> str:
+        return value or QUIET_AFTER
 
 
 class IncidentSchema(Schema):
@@ -30,6 +49,7 @@ class IncidentSchema(Schema):
     detected_to = Moment(load_default=None, allow_none=True)
     source_ref = Text(max=200, load_default=None, allow_none=True)
     people_at_risk = fields.Boolean(load_default=False)
+    quiet_after = QuietAfter(load_default=None, allow_none=True)
 
 
 class IncidentAnswer(IncidentSchema):

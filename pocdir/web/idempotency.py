@@ -20,10 +20,13 @@ KEPT = dt.timedelta(days=30)
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def once(session: Session, *, scope: str, now: dt.datetime, act: Callable[[], str]) -> str:
+def once(
+    session: Session, *, scope: str, now: dt.datetime, act: Callable[[], str], body: bytes | None = None
+) -> str:
     """The reference that `act` returns, or the one it returned for the same `Idempotency-Key` and request.
 
-    `scope` is whose key it is (a workspace, a team). Raises Invalid `idempotency_mismatch`, or
+    `scope` is whose key it is (a workspace, a team); `body` the digest of one that was read as a stream.
+    Raises Invalid `idempotency_mismatch`, or
     `idempotency_key_invalid` for a key that is empty, too long or not printable ASCII.
     """
     key = request.headers.get("Idempotency-Key")
@@ -31,9 +34,9 @@ def once(session: Session, *, scope: str, now: dt.datetime, act: Callable[[], st
         return act()
     if not 1 <= len(key) <= 200 or not key.isascii() or not key.isprintable():
         raise Invalid("idempotency_key_invalid", "Idempotency-Key: 1 to 200 printable characters are right")
-    asked = (request.method.encode(), request.path.encode(), request.query_string, request.get_data())
-    body = b"\0".join(asked)
-    fingerprint = digest(current_app.config["SECRET_KEY"].encode(), "idempotency", body)
+    asked = (request.method.encode(), request.path.encode(), request.query_string)
+    whole = b"\0".join((*asked, request.get_data() if body is None else body))
+    fingerprint = digest(current_app.config["SECRET_KEY"].encode(), "idempotency", whole)
     table, connection = table_of(IdempotencyKey), session.connection()
     row = {"scope": scope, "key": key, "digest": fingerprint, "resource": "", "created_at": now}
     # The key first: who comes second with it waits for the first to end, and then reads what became of it.

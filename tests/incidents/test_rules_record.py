@@ -16,7 +16,7 @@ DAY = dt.timedelta(days=1)
 VALUES: dict[str, Any] = {
     "title": "Sinkhole hits", "description": "Devices call in.", "source_ref": "T-1", "tlp": tlp.AMBER,
     "rsit_class": "malicious-code", "rsit_type": "infected-system", "detected_from": START, "detected_to": None,
-    "people_at_risk": False,
+    "people_at_risk": False, "quiet_after": None,
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from pocdir.ledger.rules.events import Event
 FIELDS = {
     "title": "title", "description": "description", "source_ref": "source_ref", "tlp": "tlp",
     "class": "rsit_class", "type": "rsit_type", "detected_from": "detected_from", "detected_to": "detected_to",
-    "people_at_risk": "people_at_risk",
+    "people_at_risk": "people_at_risk", "quiet_after": "quiet_after",
 }  # fmt: skip
 OF_RED = ("tlp", "people_at_risk")  # all that the ledger is told of an incident that bears TLP:RED
 ENDS = ("incident.closed", "incident.reopened")

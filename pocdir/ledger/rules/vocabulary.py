@@ -40,6 +40,7 @@ TEAM_FACTS = (
 )  # fmt: skip
 INCIDENT_FIELDS = (
     "title", "description", "source_ref", "tlp", "class", "type", "detected_from", "detected_to", "people_at_risk",
+    "quiet_after",
 )  # fmt: skip
 NOTIFICATION_KINDS = ("report", "follow_up", "sample_request", "referral", "ping")
 EXPECTED = ("acknowledgement", "sample", "remediation", "answer")
@@ -112,7 +113,12 @@ _REVISION = {"revision": _required(_many)}  # which the act led to: their order,
 _INCIDENT = {
     "title": _line, "description": Name(TEXT, bounds=(1, 10_000)), "source_ref": _line,
     "class": _choice(*rsit.CLASSES), "type": _choice(*dict.fromkeys(chain(*rsit.CLASSES.values()))),
-    "detected_from": _time, "detected_to": _time, "people_at_risk": _flag,
+    "detected_from": _time, "detected_to": _time, "people_at_risk": _flag, "quiet_after": _duration,
+}  # fmt: skip
+_INCIDENT_CHANGE = {"fields": _required(_choices(*INCIDENT_FIELDS)), "tlp_from": _label, "tlp_to": _label}
+_WINDOW = {
+    "window": _required(_ref), "method": _required(_choice(*METHODS)), "from": _time, "to": _time,
+    "count": _required(_many), "seen": _required(_many), "strangers": _many, "digest": _digest,
 }  # fmt: skip
 
 
@@ -129,7 +135,10 @@ def _answer(**names: Name) -> EventType:
 
 
 def _measured() -> EventType:
-    names = {"count": _many, "all": _many, "method": _choice(*METHODS), "note": _text}
+    names = {
+        "count": _many, "all": _many, "method": _choice(*METHODS), "last_seen": _time, "quiet_after": _duration,
+        "note": _text,
+    }  # fmt: skip
     return EventType("the measurement", ("sender",), names)
 
 
@@ -317,13 +326,8 @@ VOCABULARY: Mapping[str, EventType] = {
         {"workspace": _required(_ref), "old_name": _required(_line), "new_name": _required(_line)},
     ),
     "incident.created": EventType("the act", _sender, _REVISION | {"tlp": _required(_label)} | _INCIDENT),
-    "incident.changed": EventType(
-        "the act",
-        _sender,
-        _REVISION
-        | {"fields": _required(_choices(*INCIDENT_FIELDS)), "tlp_from": _label, "tlp_to": _label}
-        | _INCIDENT,
-    ),
+    "incident.changed": EventType("the act", _sender, _REVISION | _INCIDENT_CHANGE | _INCIDENT),
+    "sightings.recorded": EventType("the act", _sender, _WINDOW),
     "incident.closed": EventType("the act", _sender, _REVISION),
     "incident.reopened": EventType("the act", _sender, _REVISION),
     "event.corrected": EventType(

@@ -48,7 +48,7 @@ def keep(
             session.connection().execute(insert(table_of(ParcelPiece)), pieces)
         assets |= dict.fromkeys(each.assets)
     if assets:
-        add_assets(session, incident, list(assets))
+        add_assets(session, incident, list(assets), now=now)
     return len(fresh)
 
 

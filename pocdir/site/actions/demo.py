@@ -99,7 +99,7 @@ def record_case(session: Session, case: Case, *, workspace_id: int, actor: str, 
     }  # fmt: skip
     incident = open_incident(session, workspace_id=workspace_id, now=case.opened_at, actor=actor, given=given)
     told = sorted({value for notice in case.notices for value in notice.assets})
-    add_assets(session, incident, [asset("ip", value) for value in told])
+    add_assets(session, incident, [asset("ip", value) for value in told], now=case.opened_at)
     logged: list[Notification] = []
     for notice in case.notices:
         parent = None if notice.parent is None else logged[notice.parent]

@@ -1,0 +1,93 @@
+"""Sightings and outcomes as JSON."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from pocdir.incidents.schemas import AssetSchema
+from pocdir.ledger.rules.vocabulary import METHODS
+from pocdir.outreach.rules.fold import RESPONSE_GROUPS
+from pocdir.outreach.rules.measured import OUTCOMES, STATES
+from pocdir.web.schemas import Moment, Schema, Text, page_of
+
+MOST_ITEMS = 100_000
+
+
+class WindowSchema(Schema):
+    """A measuring window: who is not seen in it was measured and not seen."""
+
+    method = fields.String(required=True, validate=validate.Length(max=40))
+    window_from = Moment(required=True)
+    window_to = Moment(required=True)
+
+
+class SightingItem(Schema):
+    """An asset was seen."""
+
+    value = Text(max=2000, required=True)
+    seen_at = Text(max=60, required=True)
+
+
+class SightingsSchema(WindowSchema):
+    """What was seen in a window; nothing at all is an answer too."""
+
+    items = fields.List(fields.Nested(SightingItem), required=True, validate=validate.Length(max=MOST_ITEMS))
+
+
+class WindowAnswer(Schema):
+    """A window as it is kept."""
+
+    ref = fields.String(required=True)
+    method = fields.String(required=True, validate=validate.OneOf(METHODS))
+    window_from = Moment(required=True)
+    window_to = Moment(required=True)
+    sightings = fields.Integer(required=True)
+    seen = fields.Integer(required=True)
+    strangers = fields.Integer(required=True)
+    posted_at = Moment(required=True)
+
+
+class WindowAdded(WindowAnswer):
+    """A window that was brought: how many rows came, and which values are no asset of the incident."""
+
+    rows = fields.Integer(required=True)
+    not_assets = fields.List(fields.String(), required=True)
+
+
+class SightingAnswer(AssetSchema):
+    """A stretch of time in which an asset was seen again and again."""
+
+    class Meta(AssetSchema.Meta):
+        exclude = ("kind",)
+
+    window = fields.String(required=True)
+    method = fields.String(required=True, validate=validate.OneOf(METHODS))
+    window_from = Moment(required=True)
+    window_to = Moment(required=True)
+    seen_at = Moment(required=True)
+    last_seen = Moment(required=True)
+    count = fields.Integer(required=True)
+
+
+def _counts(name: str, *keys: str) -> type[Schema]:
+    found: type[Schema] = Schema.from_dict({key: fields.Integer(required=True) for key in keys}, name=name)
+    return found
+
+
+OutcomeAssets = _counts("OutcomeAssets", "all", *STATES)
+OutcomeRow = _counts("OutcomeRow", *OUTCOMES)
+OutcomeMatrix = Schema.from_dict(
+    {group: fields.Nested(OutcomeRow, required=True) for group in RESPONSE_GROUPS}, name="OutcomeMatrix"
+)
+
+
+class OutcomeAnswer(Schema):
+    """Assets and controls by state, and notifications by answer and outcome."""
+
+    assets = fields.Nested(OutcomeAssets, required=True)
+    controls = fields.Nested(OutcomeAssets, required=True)
+    matrix = fields.Nested(OutcomeMatrix, required=True)
+
+
+SightingPage = page_of(SightingAnswer)
+WindowPage = page_of(WindowAnswer)
