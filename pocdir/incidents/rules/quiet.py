@@ -192,11 +192,12 @@ def _clocks(added: Ints, methods: Ints, windows: Windows) -> tuple[Ints, tuple[M
 
 def _rows_of(column: Ints, values: Ints) -> Ints:
     """The rows of a sorted column with one of these values, in order."""
-    wanted = np.unique(values)
+    wanted: Ints = np.unique(values)
     starts = np.searchsorted(column, wanted, side="left")
     sizes = np.searchsorted(column, wanted, side="right") - starts
     offsets = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.repeat(starts, sizes) + offsets
+    rows: Ints = np.repeat(starts, sizes) + offsets
+    return rows
 
 
 class Turn(NamedTuple):

@@ -81,7 +81,7 @@ class Kept(NamedTuple):
     asset: Ints
     first: Ints
     last: Ints
-    count: Ints
+    times: Ints
 
 
 def window(method: str, begin: dt.datetime, end: dt.datetime, *, now: dt.datetime) -> Window:

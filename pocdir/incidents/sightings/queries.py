@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,7 +161,7 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def _shown(row: Line) -> Mapping[str, Any]:
+def _shown(row: Line) -> dict[str, Any]:
     return {
         "window": row.ref, "method": row.method, "window_from": row.begins_at, "window_to": row.ends_at,
         "value": row.value, "port": row.port or None, "control": row.control,
@@ -172,7 +172,7 @@ def _shown(row: Line) -> Mapping[str, Any]:
 
 
 def _row_of(ref: str, incident: Incident) -> int:
-    row = db.session.scalar(select(_W.id).where(_W.ref == ref, _W.incident_id == incident.id))
+    row: int | None = db.session.scalar(select(_W.id).where(_W.ref == ref, _W.incident_id == incident.id))
     if row is None:
         raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
     return row

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from pocdir.core import tlp
 from pocdir.incidents.models import Incident
-from pocdir.incidents.rules.quiet import QUIET_AFTER, turns
+from pocdir.incidents.rules.quiet import QUIET_AFTER, Ints, turns
 from pocdir.incidents.rules.sightings import Read, Window
 from pocdir.incidents.sightings.actions import record_sightings
 from pocdir.incidents.sightings.queries import Measured, measured
@@ -55,7 +55,7 @@ def settle_outcomes(session: Session, incident: Incident, *, now: dt.datetime, a
 
 
 def _called_for(
-    found: Measured, incident: Incident, sent_at: dt.datetime, mine: Iterable[int], is_whole: bool
+    found: Measured, incident: Incident, sent_at: dt.datetime, mine: Ints, is_whole: bool
 ) -> list[Due]:
     """Silence counts from the sending on: what was quiet before was no answer to it."""
     if not is_whole:
@@ -79,7 +79,7 @@ def _settle(
     fresh, gone = settle(events, due)
     if not fresh and not gone:
         return 0
-    about = {
+    about: dict[str, Any] = {
         "now": now, "actor": actor, "claimed_by": "sender", "assurance": "S", "notification": notification.ref,
         "incident": notification.incident.ref if notification.incident else None,
         "team": queries.teams_by_id([notification.team_id], session)[notification.team_id].slug,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshmallow as ma
 from marshmallow import fields, validate
 
 from pocdir.incidents.schemas import AssetSchema
@@ -69,9 +70,8 @@ class SightingAnswer(AssetSchema):
     count = fields.Integer(required=True)
 
 
-def _counts(name: str, *keys: str) -> type[Schema]:
-    found: type[Schema] = Schema.from_dict({key: fields.Integer(required=True) for key in keys}, name=name)
-    return found
+def _counts(name: str, *keys: str) -> type[ma.Schema]:
+    return Schema.from_dict({key: fields.Integer(required=True) for key in keys}, name=name)
 
 
 OutcomeAssets = _counts("OutcomeAssets", "all", *STATES)
