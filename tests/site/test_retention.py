@@ -34,6 +34,9 @@ def record(app: Flask, api: Api, now: dt.datetime) -> Iterator[dict[str, str]]:
         for title, asset in (("closed", ASSET), ("open", OPEN)):
             ref = refs[title] = api.post("/api/v1/incidents", {"title": title}).get_json()["ref"]
             api.post(f"/api/v1/incidents/{ref}/assets", {"items": [{"kind": "ip", "value": asset}]})
+        seen = {"method": "scan", "window_from": "2026-11-21T12:00:00Z", "window_to": "2026-11-22T12:00:00Z"}
+        seen |= {"items": [{"value": ASSET, "seen_at": "2026-11-22T00:00:00Z"}]}
+        assert api.post(f"/api/v1/incidents/{refs['closed']}/sightings", seen).status_code == 201
         body = {"team": "isp", "subject": WORDS[0], "body": WORDS[1], "assets": [SENT]}
         told = api.post("/api/v1/notifications", body | {"incident": refs["closed"]}).get_json()["ref"]
         said = {"type": "ack.given", "payload": {"ticket": "INC-7", "note": WORDS[2]}}

@@ -228,9 +228,7 @@ VOCABULARY: Mapping[str, EventType] = {
             "due_at": _time, "level": _level, "policy_version": _policy, "note": _text,
         },
     ),
-    "expectation.paused": EventType(
-        "the act", ("service", "sender"), {"expectation": _ref, "note": _text}
-    ),
+    "expectation.paused": EventType("the act", ("service", "sender"), {"expectation": _ref, "note": _text}),
     "expectation.resumed": EventType(
         "the act", ("service", "sender"), {"expectation": _ref, "due_at": _time, "note": _text}
     ),
@@ -243,11 +241,7 @@ VOCABULARY: Mapping[str, EventType] = {
         },
     ),
     "escalation.step_due": EventType("due_at", ("clock",), _ABOUT | {"target": _choice(*TARGETS)}),
-    "escalation.step_taken": EventType(
-        "the act",
-        ("clock", "sender"),
-        _ABOUT | _STEP,
-    ),
+    "escalation.step_taken": EventType("the act", ("clock", "sender"), _ABOUT | _STEP),
     "escalation.step_skipped": EventType(
         "the act", ("clock", "sender"), _ABOUT
         | {
@@ -257,9 +251,7 @@ VOCABULARY: Mapping[str, EventType] = {
     ),
     "escalation.no_working_contact": EventType("when none was left to write to", ("clock",), _ABOUT),
     "escalation.exhausted": EventType("when the last step was behind us", ("clock",), _ABOUT),
-    "reminder.sent": EventType(
-        "our server's 250", _service, _MESSAGE | {"to": _choice("sender", "recipient")}
-    ),
+    "reminder.sent": EventType("our server's 250", _service, _MESSAGE | {"to": _choice("sender", "recipient")}),
     "ping.sent": EventType("our server's 250", _service, _MESSAGE),
     "contact.asked": EventType("our server's 250", _service, _MESSAGE),
     "contact.confirmed": EventType("the evidence", _keepers, _ADDRESS | {"via": _via}),

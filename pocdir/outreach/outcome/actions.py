@@ -45,21 +45,18 @@ def settle_outcomes(session: Session, incident: Incident, *, now: dt.datetime, a
     found = measured(incident, session)
     places, written = found.places, 0
     for each in of_incidents([incident.id]):
-        if each.row.withdrawn_at is not None:
+        mine, is_whole = assets_of(each.row.assets, places, found)
+        if each.row.withdrawn_at is not None or not is_whole:
             continue
-        due = _called_for(found, incident, each.row.sent_at, *assets_of(each.row.assets, places, found))
+        due = _called_for(found, incident, each.row.sent_at, mine)
         notification = queries.notification_to_change(each.row.ref, session)
         if notification is not None:
             written += _settle(session, notification, due, now=now, actor=actor)
     return written
 
 
-def _called_for(
-    found: Measured, incident: Incident, sent_at: dt.datetime, mine: Ints, is_whole: bool
-) -> list[Due]:
+def _called_for(found: Measured, incident: Incident, sent_at: dt.datetime, mine: Ints) -> list[Due]:
     """Silence counts from the sending on: what was quiet before was no answer to it."""
-    if not is_whole:
-        return []
     start = math.ceil(sent_at.timestamp())
     quiets = found.silences.quiets(found.quiet_after, of=mine, start=start)
     methods = {it.method for it in found.windows}

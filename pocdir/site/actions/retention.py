@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from pocdir.db import Line
-from pocdir.incidents.models import Asset
+from pocdir.incidents.models import Asset, MeasuringWindow, Sighting
 from pocdir.ledger.actions import append, erase_values
 from pocdir.outreach.models import Notification, Parcel, ParcelPiece
 from pocdir.site.queries import retention as queries
@@ -23,6 +23,9 @@ def erase_assets(session: Session, incident: Line, *, now: dt.datetime, actor: s
     count = queries.asset_count(session, incident.id)
     parcels = select(Parcel.id).where(Parcel.incident_id == incident.id)
     session.execute(delete(ParcelPiece).where(ParcelPiece.parcel_id.in_(parcels)))
+    windows = select(MeasuringWindow.id).where(MeasuringWindow.incident_id == incident.id)
+    session.execute(delete(Sighting).where(Sighting.window_id.in_(windows)))
+    session.execute(delete(MeasuringWindow).where(MeasuringWindow.incident_id == incident.id))
     session.execute(delete(Asset).where(Asset.incident_id == incident.id))
     session.execute(
         update(Notification)
