@@ -23,6 +23,8 @@ from pocdir.incidents import pages as incidents_pages
 from pocdir.latency import api as latency_api
 from pocdir.latency import pages as latency_pages
 from pocdir.outreach import api as outreach_api
+from pocdir.outreach.escalation import api as escalation_api
+from pocdir.outreach.escalation import pages as escalation_pages
 from pocdir.outreach.outcome import api as outcome_api
 from pocdir.outreach.pages import incident, notifications, parcels, recipient, spreadsheet, told
 from pocdir.site.api import health, intelmq
@@ -56,6 +58,7 @@ PAGES: tuple[Blueprint, ...] = (
     keys_pages.blueprint,
     incidents_pages.blueprint,
     OUTREACH[0].blueprint,
+    escalation_pages.blueprint,
     latency_pages.blueprint,
 )
 APIS: tuple[SmorestBlueprint, ...] = (
@@ -66,6 +69,7 @@ APIS: tuple[SmorestBlueprint, ...] = (
     keys_api.blueprint,
     incidents_api.blueprint,
     outreach_api.blueprint,
+    escalation_api.blueprint,
     outcome_api.blueprint,
     latency_api.blueprint,
     lookup_api.blueprint,

@@ -39,6 +39,7 @@ COMMANDS = {
     "notify": ("pocdir.outreach.commands:notify", "Log a notification, or a spreadsheet of them."),
     "unanswered": ("pocdir.outreach.commands:unanswered", "Notifications without a recorded answer."),
     "workspace": ("pocdir.site.commands.workspace:workspace", "Take out all that a workspace has recorded."),
+    "policy": ("pocdir.outreach.escalation.commands:policy", "Policies: which next step follows when."),
     "latency": ("pocdir.latency.commands:latency", "How long answers take, honestly."),
     "mail": ("pocdir.site.commands.mail:mail", "The outbox, and whether the relay takes a letter."),
     "ledger": ("pocdir.site.commands.ledger:ledger", "Verify and export the record."),

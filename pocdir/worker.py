@@ -31,6 +31,7 @@ from pocdir.directory.proposals import jobs as proposals_jobs
 from pocdir.directory.quarantine import jobs as quarantine_jobs
 from pocdir.mail import jobs as mail_jobs
 from pocdir.outreach import jobs as outreach_jobs
+from pocdir.outreach.escalation import jobs as escalation_jobs
 from pocdir.routing.queries import refresh
 from pocdir.routing.uploads import jobs as upload_jobs
 from pocdir.site import jobs as site_jobs
@@ -40,6 +41,7 @@ from pocdir.web.terminal import app_context
 
 JOBS: tuple[Callable[..., int], ...] = (
     outreach_jobs.record_lapses,
+    escalation_jobs.record_steps,
     quarantine_jobs.apply_due,
     merging_jobs.apply_due,
     accounts_jobs.save_token_uses,

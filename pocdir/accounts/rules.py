@@ -57,6 +57,8 @@ MATRIX = MappingProxyType(
         "incident.write": _MEMBERS,
         "notification.read": _row(researcher=_OWN, owner=_OWN, team_contact=_OWN),
         "notification.log": _MEMBERS,
+        "policy.read": _MEMBERS,
+        "policy.manage": _OWNERS,  # keep a policy, choose the workspace's own
         "notification.answer": _row(researcher=_OWN, owner=_OWN, team_contact=_OWN),  # add a fact to it
         "latency.read": _row(researcher=_OWN, owner=_OWN, team_contact=_OWN),
         "directory.edit": _STEWARDS,

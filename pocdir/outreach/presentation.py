@@ -17,6 +17,7 @@ from pocdir.core import tlp
 from pocdir.core.errors import Invalid
 from pocdir.db import Line
 from pocdir.ledger.rules.events import Event
+from pocdir.outreach.escalation.queries import next_steps
 from pocdir.outreach.models import Parcel
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import parcels
@@ -223,8 +224,12 @@ def incident_rows(rows: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def working_list(found: Sequence[Snapshot], *, now: dt.datetime) -> list[dict[str, Any]]:
-    """What waits, each with the time asked for (the earliest that passed), its age, and a next step."""
+    """What waits, each with the time asked for (the earliest that passed), its age, and the next step.
+
+    `step` is that of its policy (target, due_at, state), None without one; then there is a `next` to do by hand.
+    """
     listed = []
+    steps = next_steps([each.row.id for each in found])
     for each in found:
         lapsed = [one.due_at for one in each.expectations if one.state in queries.NOT_ANSWERED]
         values = described(each)
@@ -233,6 +238,7 @@ def working_list(found: Sequence[Snapshot], *, now: dt.datetime) -> list[dict[st
             | {
                 "due": min(lapsed, default=each.row.due),
                 "waiting": (now - each.row.sent_at).total_seconds(),
+                "step": steps.get(each.row.id),
                 "next": {"text": _("Try another address"), "href": _follow_up(values)},
             }
         )

@@ -52,6 +52,8 @@ METHODS = (
     "sinkhole", "scan", "honeypot", "darknet", "netflow", "passive_dns", "crawl", "feed", "manual", "other",
 )  # fmt: skip
 POLICIES = ("sender:1",)  # who set the due time, and by which version of the rules
+CONTENTS = ("reference", "summary", "full")  # how much a step tells
+SKIPPED = ("answered", "withdrawn", "no_contact", "opted_out", "other")
 TARGETS = ("same_team", "parent", "sector", "national", "regional", "global", "resolver")
 
 
@@ -90,9 +92,9 @@ _policy, _state, _label = _choice(*POLICIES), _choice(*ADDRESS_STATES), _choice(
 _MESSAGE = {"attempt": _attempt, "kind": _kind, "recipient": _line, "message_id": _line}
 _MAIL = dict.fromkeys(("message_id", "from", "subject", "raw_date", "ticket", "rule"), _line)
 _ANSWER = {"ticket": _line, "note": _text, "via": _via, "may_be_automatic": _flag}
-_ABOUT = {"expectation": _ref, "step": _step, "level": _level, "policy_version": _policy}
+_ABOUT = {"expectation": _ref, "step": _step, "level": _level, "policy": _ref}
 _STEP = {
-    "target": _choice(*TARGETS), "content": _choice("reference", "summary", "full"), "notification": _ref,
+    "target": _choice(*TARGETS), "content": _choice(*CONTENTS), "notification": _ref, "to": _line,
 }  # fmt: skip
 _ADDRESS = {
     "kind": _required(_kind), "value": _required(_line), "state": _required(_state), "before": _required(_state),
@@ -240,14 +242,14 @@ VOCABULARY: Mapping[str, EventType] = {
             "level": _required(_level), "sent_level": _choice(*SENT_LEVELS), "policy_version": _policy,
         },
     ),
-    "escalation.step_due": EventType("due_at", ("clock",), _ABOUT | {"target": _choice(*TARGETS)}),
+    "escalation.set": EventType(
+        "the act", ("service", "sender"),
+        {"policy": _ref, "digest": _digest, "not_before": _time, "state": _choice("withdrawn")},
+    ),
+    "escalation.step_due": EventType("due_at", ("clock",), _ABOUT | {"target": _choice(*TARGETS), "to": _line}),
     "escalation.step_taken": EventType("the act", ("clock", "sender"), _ABOUT | _STEP),
     "escalation.step_skipped": EventType(
-        "the act", ("clock", "sender"), _ABOUT
-        | {
-            "reason": _required(_choice("answered", "withdrawn", "no_contact", "opted_out", "other")),
-            "note": _text,
-        },
+        "the act", ("clock", "sender"), _ABOUT | {"reason": _required(_choice(*SKIPPED)), "note": _text}
     ),
     "escalation.no_working_contact": EventType("when none was left to write to", ("clock",), _ABOUT),
     "escalation.exhausted": EventType("when the last step was behind us", ("clock",), _ABOUT),

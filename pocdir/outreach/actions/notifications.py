@@ -25,6 +25,7 @@ from pocdir.ledger.rules.events import CLOCK_SKEW, Event
 from pocdir.ledger.rules.vocabulary import POLICIES
 from pocdir.outreach.actions.parcels import hand_over
 from pocdir.outreach.actions.parents import check_parent, parent_of
+from pocdir.outreach.escalation.actions.policies import begin, look_again
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import Routed
@@ -54,6 +55,7 @@ class Told:
     answer_asked: bool = True
     expect: Sequence[Expected] | None = None
     note: str | None = None  # the sender's own; the contact does not read it
+    is_step: bool = False  # of the parent's path, so that it walks none of its own
 
 
 _AS_GIVEN = (
@@ -122,6 +124,8 @@ def log_notification(
     inserted = connection.execute(insert(table_of(Notification)), row | _projection(state))
     assert inserted.inserted_primary_key is not None  # noqa: S101 - one row was inserted
     _keep_expectations(session, inserted.inserted_primary_key[0], state, known=())
+    if asked and not told.is_step:
+        begin(session, inserted.inserted_primary_key[0], row, about=about, now=now)
     return ref
 
 
@@ -349,6 +353,7 @@ def project(session: Session, notification: Notification, events: Sequence[Event
     known = [each.id for each in notification.expectations]
     _keep_expectations(session, notification.id, state, known=known)
     session.expire(notification, ["expectations"])
+    look_again(session, notification, at=max(event.recorded_at for event in events))
     return state
 
 

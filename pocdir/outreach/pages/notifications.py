@@ -13,11 +13,12 @@ from pocdir.core import clock, tlp
 from pocdir.core.errors import Invalid, NotFound, Refusal
 from pocdir.core.refs import new_ref
 from pocdir.core.times import duration
-from pocdir.db import transaction
+from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.escalation.deciding import path_shown
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import snapshots
@@ -260,4 +261,5 @@ def _notification(found: Snapshot, typed: Form) -> str:
         only_here=current_app.extensions["pocdir"].is_only_here,
         event_form=typed,
         event_types=[type_ for type_ in FACTS if poster in POSTED_BY[type_]],
+        path=path_shown(db.session(), g.principal, found.row.ref, known=index(), now=clock.now()),
     )

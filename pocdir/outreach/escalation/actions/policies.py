@@ -1,0 +1,178 @@
+"""Policies: add a version, choose one for a workspace, an incident or a notification."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from pocdir.core.errors import Conflict
+from pocdir.core.refs import new_ref
+from pocdir.core.times import isoformat
+from pocdir.db import table_of
+from pocdir.incidents.models import Incident
+from pocdir.ledger.actions import append
+from pocdir.outreach.escalation import queries
+from pocdir.outreach.escalation.models import NotificationPath, Policy, PolicyChoice
+from pocdir.outreach.escalation.rules import policy as rules
+from pocdir.outreach.models import Notification
+from pocdir.outreach.queries.notifications import teams_by_id
+
+# What is sent in the course of a path, or tests an address, walks no path of its own.
+WALKING = ("report", "sample_request", "referral")
+_P = table_of(NotificationPath)
+
+
+def add(
+    session: Session, given: Mapping[str, Any], *, workspace_id: int, now: dt.datetime, actor: str
+) -> Policy:
+    """Keep a policy as PolicySchema loads it: a version of its own, unless the newest one says the same.
+
+    Raises Invalid `policy_invalid`, `duration_invalid`.
+    """
+    rules.policy(given)
+    slug, definition = rules.slug_of(given["name"]), rules.definition(given)
+    digest = rules.digest(definition)
+    mine = (Policy.workspace_id == workspace_id, Policy.slug == slug)
+    version = session.scalar(select(func.max(Policy.version)).where(*mine)) or 0
+    if version:
+        newest = queries.policy(slug, workspace_id=workspace_id, session=session)
+        if newest.digest == digest:
+            return newest
+    kept = Policy(
+        ref=new_ref(now), workspace_id=workspace_id, slug=slug, version=version + 1, definition=definition,
+        digest=digest, created_at=now, created_by=actor,
+    )  # fmt: skip
+    session.add(kept)
+    session.flush()
+    return kept
+
+
+def choose(
+    session: Session,
+    slug: str | None,
+    *,
+    workspace_id: int,
+    now: dt.datetime,
+    actor: str,
+    incident: Incident | None = None,
+) -> None:
+    """Which policy what is logged from now on follows (None: none), in a workspace or one of its incidents.
+
+    What was logged before keeps its own. Raises NotFound `policy_unknown`.
+    """
+    if slug is not None:
+        queries.policy(slug, workspace_id=workspace_id, session=session)
+    session.add(
+        PolicyChoice(
+            workspace_id=workspace_id,
+            incident_id=incident.id if incident else None,
+            slug=slug,
+            chosen_at=now,
+            chosen_by=actor,
+        )
+    )
+    session.flush()
+
+
+def follow(
+    session: Session,
+    notification: Notification,
+    policy: Policy | None,
+    *,
+    now: dt.datetime,
+    actor: str,
+    not_before: dt.datetime | None = None,
+) -> None:
+    """Let a notification follow this version from now on (None: no policy), with no step before `not_before`.
+
+    Raises Conflict `answered_already`, `withdrawn`: then there is no next step.
+    """
+    _require_open(notification)
+    standing = queries.path_row(notification.id, session)
+    if policy is None and standing is None:
+        return
+    team = teams_by_id([notification.team_id], session)[notification.team_id]
+    about = {
+        "notification": notification.ref,
+        "incident": notification.incident.ref if notification.incident else None,
+        "team": team.slug,
+    }
+    _record(session, policy, about=about, not_before=not_before, now=now, actor=actor)
+    if standing is not None:
+        session.delete(standing)
+        session.flush()
+    if policy is not None:
+        _walk(session, notification.id, policy, not_before=not_before, now=now)
+
+
+def begin(
+    session: Session,
+    notification_id: int,
+    row: Mapping[str, Any],
+    *,
+    about: Mapping[str, Any],
+    now: dt.datetime,
+) -> None:
+    """Let a notification that was just logged follow what its incident or workspace has chosen, if anything."""
+    if row["kind"] not in WALKING:
+        return
+    workspace_id = row["workspace_id"]
+    slug = queries.chosen(session, workspace_id=workspace_id, incident_id=row["incident_id"])
+    if slug is None:
+        return
+    policy = queries.policy(slug, workspace_id=workspace_id, session=session)
+    _record(session, policy, about=about, not_before=None, now=now, actor=row["created_by"])
+    _walk(session, notification_id, policy, not_before=None, now=now)
+
+
+def look_again(session: Session, notification: Notification, *, at: dt.datetime) -> None:
+    """Something was recorded: the worker looks at its path, and at that of which it is a step."""
+    ids = [notification.id] + ([notification.parent_id] if notification.parent_id is not None else [])
+    session.connection().execute(update(_P).where(_P.c.notification_id.in_(ids)).values(look_at=at))
+
+
+def _require_open(notification: Notification) -> None:
+    if notification.withdrawn_at is not None:
+        raise Conflict("withdrawn_already", "it was withdrawn: there is no next step")
+    if notification.response not in ("awaiting", "receipt"):
+        raise Conflict("answered_already", "a person has answered: there is no next step")
+
+
+def _record(
+    session: Session,
+    policy: Policy | None,
+    *,
+    about: Mapping[str, Any],
+    not_before: dt.datetime | None,
+    now: dt.datetime,
+    actor: str,
+) -> None:
+    payload = {
+        "policy": policy.ref if policy else None,
+        "digest": policy.digest if policy else None,
+        "not_before": isoformat(not_before) if not_before else None,
+        "state": None if policy else "withdrawn",
+    }
+    append(
+        session, type="escalation.set", now=now, actor=actor, claimed_by="sender", assurance="S",
+        payload=payload, **about,
+    )  # fmt: skip
+
+
+def _walk(
+    session: Session,
+    notification_id: int,
+    policy: Policy,
+    *,
+    not_before: dt.datetime | None,
+    now: dt.datetime,
+) -> None:
+    row = {
+        "notification_id": notification_id, "policy_id": policy.id, "not_before": not_before, "look_at": now,
+        "state": "ahead", "level": None, "due_at": None,
+    }  # fmt: skip
+    session.connection().execute(insert(_P), row)

@@ -1,0 +1,274 @@
+"""Steps: written down when they fall due, taken or skipped by a person."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from pocdir.core.errors import Conflict, Forbidden
+from pocdir.core.times import duration, isoformat
+from pocdir.ledger.actions import append
+from pocdir.ledger.rules.events import Event
+from pocdir.outreach.actions.notifications import Told, log_notification, project
+from pocdir.outreach.escalation import queries
+from pocdir.outreach.escalation.queries import Looked
+from pocdir.outreach.escalation.rules.path import Path, Rung
+from pocdir.outreach.escalation.rules.targets import Target
+from pocdir.outreach.models import Notification
+from pocdir.outreach.queries.notifications import teams_by_id
+from pocdir.routing.rules.index import Index
+
+_ANSWERED = ("acknowledged", "engaged")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A step's message as a person has seen it: whom it goes to, and in which words."""
+
+    level: int
+    target: Target
+    body: str
+    language: str
+    assets: Sequence[Mapping[str, Any]]
+
+
+def record_due(session: Session, notification: Notification, *, known: Index, now: dt.datetime) -> int:
+    """Write down each step that fell due by now, once, dated when it did; returns how many facts were written.
+
+    A step for which nobody is found is skipped with its reason, and the next one falls due at once.
+    """
+    looked = queries.look(notification, now, session)
+    if looked is None:
+        return 0
+    record = _Record(session, notification, looked, now)
+    while looked.path.look_at is not None and looked.path.look_at <= now:
+        rung = next((r for r in looked.path.rungs if r.state in ("ahead", "due") and not r.recorded), None)
+        if rung is None:
+            assert looked.path.ends_at is not None  # noqa: S101 - what else would there be to look at
+            record.add("escalation.exhausted", looked.path.ends_at, looked.path.rungs[-1])
+        else:
+            _fall_due(record, rung, known)
+        looked.again(now)
+    _end_by_follow_up(record)
+    _remind(record)
+    if record.written:
+        project(session, notification, looked.events)
+    looked.again(now)
+    _keep(looked)
+    session.flush()
+    return record.written
+
+
+class _Record:
+    """What the clock writes about one notification; the same fact is written once, whoever works."""
+
+    def __init__(
+        self, session: Session, notification: Notification, looked: Looked, now: dt.datetime
+    ) -> None:
+        self.session, self.notification, self.looked, self.now = session, notification, looked, now
+        self.written = 0
+        team = teams_by_id([notification.team_id], session)[notification.team_id]
+        self.about: dict[str, Any] = {
+            "notification": notification.ref,
+            "incident": notification.incident.ref if notification.incident else None,
+            "team": team.slug,
+        }
+
+    def add(self, type_: str, at: dt.datetime, rung: Rung, **more: Any) -> None:
+        policy = self.looked.row.policy.ref
+        payload = {"policy": policy, "step": rung.step.number, "level": rung.level, **more}
+        self.append(
+            type_, at, payload, f"{type_}:{self.notification.ref}:{policy}:{rung.level}:{isoformat(at)}"
+        )
+
+    def append(
+        self, type_: str, at: dt.datetime, payload: Mapping[str, Any], key: str, claimed_by: str = "clock"
+    ) -> None:
+        event = append(
+            self.session, type=type_, occurred_at=at, now=self.now, actor="service", claimed_by=claimed_by,
+            payload=payload, scope="clock", idempotency_key=key, **self.about,
+        )  # fmt: skip
+        if event is not None:
+            self.looked.events.append(event)
+            self.written += 1
+
+
+def _fall_due(record: _Record, rung: Rung, known: Index) -> None:
+    found = queries.target(record.notification, rung.step.target, known, record.now.date(), record.session)
+    to = found.team if isinstance(found, Target) else None
+    record.add("escalation.step_due", rung.due_at, rung, target=rung.step.target, to=to)
+    if isinstance(found, str):
+        if found == "no_contact":
+            record.add("escalation.no_working_contact", rung.due_at, rung)
+        record.add("escalation.step_skipped", rung.due_at, rung, reason=found)
+
+
+def _end_by_follow_up(record: _Record) -> None:
+    """Somebody whom a step wrote to has answered: that ends the path, and the record says so."""
+    looked, answered_at = record.looked, record.looked.followed.answered_at
+    if answered_at is None or looked.state.acknowledgements:
+        return
+    rung = next((r for r in looked.path.rungs if r.state in ("ahead", "due")), None)
+    if rung is not None:
+        at = max(answered_at, record.notification.sent_at)
+        record.add("escalation.step_skipped", at, rung, reason="answered")
+
+
+def _remind(record: _Record) -> None:
+    """After an answer without an outcome one clock reminds the sender; it never climbs the path."""
+    looked, within = record.looked, record.looked.policy.outcome_within
+    state = looked.state
+    if within is None or state.response not in _ANSWERED or state.outcome != "unknown":
+        return
+    if any(each.of == "remediation" for each in state.expectations):
+        return
+    at = max(state.acknowledgements[0].at, record.notification.sent_at)
+    payload = {
+        "of": "remediation", "within": within, "due_at": isoformat(at + duration(within)), "level": 1,
+    }  # fmt: skip
+    key = f"outcome:{record.notification.ref}:{looked.row.policy.ref}"
+    record.append("expectation.set", at, payload, key, claimed_by="service")
+
+
+def _keep(looked: Looked) -> None:
+    """What lists show of the path, and when to look again."""
+    row, path = looked.row, looked.path
+    row.state, row.look_at = path.state, path.look_at
+    row.level = path.next.level if path.next else None
+    row.due_at = path.next.due_at if path.next else None
+
+
+def take(
+    session: Session,
+    notification: Notification,
+    prepared: Prepared,
+    *,
+    now: dt.datetime,
+    actor: str,
+    by_owner: bool,
+    people_at_risk: bool,
+) -> str:
+    """Log the message of a step, with the notification as its parent; returns the reference of the new one.
+
+    `people_at_risk`: it is known that the incident says so. A step that was taken already gives what it led to.
+    Raises Conflict `people_at_risk`, Forbidden `owner_needed`, and what `to_decide` raises.
+    """
+    looked, rung, standing = to_decide(session, notification, prepared.level, now)
+    if standing is not None:
+        return standing
+    incident = notification.incident
+    if rung.step.approval and not by_owner:
+        raise Forbidden("owner_needed", "this step needs the yes of an owner of the workspace")
+    if incident is not None and incident.people_at_risk and not people_at_risk:
+        message = "people may be at risk: say that you know, and that this contact shall be told"
+        raise Conflict("people_at_risk", message, where="people_at_risk")
+    own = prepared.target.team == _slug(session, notification)
+    told = Told(
+        team=prepared.target.team, channel=(prepared.target.kind, prepared.target.value),
+        kind="follow_up" if own else "referral", subject=notification.subject, body=prepared.body,
+        language=prepared.language, tlp=notification.tlp, assets=prepared.assets, is_step=True,
+    )  # fmt: skip
+    ref = log_notification(
+        session, told, workspace_id=notification.workspace_id, now=now, actor=actor, incident=incident,
+        parent=notification,
+    )  # fmt: skip
+    _decide(
+        session, notification, looked, rung, "escalation.step_taken", now=now, actor=actor,
+        payload={
+            "target": rung.step.target, "content": rung.step.content, "notification": ref,
+            "to": prepared.target.team,
+        },
+    )  # fmt: skip
+    return ref
+
+
+def skip(
+    session: Session, notification: Notification, level: int, *, note: str, now: dt.datetime, actor: str
+) -> None:
+    """Leave a step out, and say why. Raises as `to_decide`; skipping twice is once."""
+    looked, rung, _ = to_decide(session, notification, level, now, skipping=True)
+    if rung.state == "skipped":
+        return
+    _decide(
+        session, notification, looked, rung, "escalation.step_skipped", now=now, actor=actor,
+        payload={"reason": "other", "note": note},
+    )  # fmt: skip
+
+
+def to_decide(
+    session: Session, notification: Notification, level: int, now: dt.datetime, *, skipping: bool = False
+) -> tuple[Looked, Rung, str | None]:
+    """The level as a person may decide on it, and the notification it led to if it was taken.
+
+    Raises Conflict `no_policy`, `step_not_open`, `embargo`, `answered_already`, `withdrawn_already`,
+    `steps_paused`.
+    """
+    looked = queries.look(notification, now, session)
+    if looked is None:
+        raise Conflict("no_policy", "no policy was chosen for this notification", where="level")
+    rung = next((each for each in looked.path.rungs if each.level == level), None)
+    if rung is not None and rung.state == "taken" and not skipping:
+        return looked, rung, _led_to(looked.events, looked.row.policy.ref, level)
+    if rung is not None and rung.state == "skipped" and skipping:
+        return looked, rung, None
+    _require_walking(looked.path, notification)
+    if rung is None or rung not in looked.path.open:
+        raise Conflict("step_not_open", "this step is decided already, or is not the next one", where="level")
+    not_before = looked.row.not_before
+    if not skipping and not_before is not None and now < not_before:
+        message = f"no step before {isoformat(not_before)}, as was chosen for this notification"
+        raise Conflict("embargo", message, where="level")
+    return looked, rung, None
+
+
+def _require_walking(path: Path, notification: Notification) -> None:
+    if path.state == "answered":
+        raise Conflict("answered_already", "a person has answered: there is no next step", where="level")
+    if notification.withdrawn_at is not None:
+        raise Conflict("withdrawn_already", "it was withdrawn: there is no next step", where="level")
+    if path.state == "paused":
+        raise Conflict("steps_paused", "the clock is paused; resume it first", where="level")
+
+
+def _led_to(events: Sequence[Event], policy: str, level: int) -> str:
+    for event in events:
+        payload = event.payload
+        if event.type == "escalation.step_taken" and (payload.get("policy"), payload.get("level")) == (
+            policy,
+            level,
+        ):
+            return str(payload["notification"])
+    raise LookupError("a step was taken by an event that is not there")
+
+
+def _slug(session: Session, notification: Notification) -> str:
+    return teams_by_id([notification.team_id], session)[notification.team_id].slug
+
+
+def _decide(
+    session: Session,
+    notification: Notification,
+    looked: Looked,
+    rung: Rung,
+    type_: str,
+    *,
+    now: dt.datetime,
+    actor: str,
+    payload: Mapping[str, Any],
+) -> None:
+    event = append(
+        session, type=type_, now=now, actor=actor, claimed_by="sender", assurance="S",
+        notification=notification.ref, incident=notification.incident.ref if notification.incident else None,
+        team=_slug(session, notification),
+        payload={"policy": looked.row.policy.ref, "step": rung.step.number, "level": rung.level, **payload},
+    )  # fmt: skip
+    assert event is not None  # noqa: S101 - it has no key
+    looked.events.append(event)
+    project(session, notification, looked.events)
+    looked.again(now)
+    _keep(looked)
+    session.flush()

@@ -1,0 +1,211 @@
+"""`pocdir policy`: policies as files, and when their steps fall due."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from marshmallow import ValidationError
+
+from pocdir.accounts.guards import operator_for
+from pocdir.core import clock
+from pocdir.core.errors import Invalid
+from pocdir.core.times import isoformat, moment
+from pocdir.db import transaction
+from pocdir.outreach.escalation import presentation, queries, schemas
+from pocdir.outreach.escalation.actions import policies as actions
+from pocdir.outreach.escalation.deciding import choose_policy
+from pocdir.routing.queries import index
+from pocdir.web.errors import flat_messages, in_words
+from pocdir.web.terminal import app_context, emit, json_option, table
+
+LARGEST = 100_000  # bytes of a file
+workspace_option = click.option("--workspace", help="Whose; not needed where there is one workspace.")
+version_option = click.option("--version", type=int, help="Which version; the newest unless one is named.")
+
+
+@click.group()
+def policy() -> None:
+    """Which next step follows where no answer is recorded: policies as files.
+
+    \b
+    Example:  pocdir policy add national-first.yaml
+    """
+
+
+@policy.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@workspace_option
+@json_option
+def add(file: Path, workspace: str | None, as_json: bool) -> None:
+    """Keep a policy from a YAML or JSON file (- for stdin); a change is another version.
+
+    \b
+    Example:  pocdir policy add national-first.yaml
+    """
+    given = _read(file)
+    with app_context():
+        who = operator_for(workspace)
+        with transaction() as session:
+            kept = actions.add(
+                session, given, workspace_id=who.workspace_id or 0, now=clock.now(), actor=who.actor
+            )
+            shown = {"slug": kept.slug, "version": kept.version, "digest": kept.digest}
+    if as_json:
+        emit(shown)
+    else:
+        click.echo(f"{shown['slug']}, version {shown['version']}")
+
+
+@policy.command(name="list")
+@workspace_option
+@json_option
+def list_(workspace: str | None, as_json: bool) -> None:
+    """The newest version of each policy.
+
+    \b
+    Example:  pocdir policy list
+    """
+    with app_context():
+        who = operator_for(workspace)
+        default = queries.default_of(who.workspace_id or 0)
+        found = queries.policies(who.workspace_id or 0)
+        shown = [presentation.shown_policy(each, default=default) for each in found]
+    if as_json:
+        for each in shown:
+            emit(schemas.PolicyAnswer().dump(each))
+        return
+    rows = [
+        (each["slug"], str(each["version"]), str(len(each["steps"])), "yes" if each["is_default"] else "")
+        for each in shown
+    ]
+    table(("policy", "version", "steps", "default"), rows)
+
+
+@policy.command()
+@click.argument("slug")
+@version_option
+@workspace_option
+@json_option
+def show(slug: str, version: int | None, workspace: str | None, as_json: bool) -> None:
+    """One policy, in the shape of its file.
+
+    \b
+    Example:  pocdir policy show national-first
+    """
+    with app_context():
+        who = operator_for(workspace)
+        row = queries.policy(slug, workspace_id=who.workspace_id, version=version)
+        shown = presentation.shown_policy(row, default=queries.default_of(who.workspace_id or 0))
+        words = dict(row.definition)
+    if as_json:
+        emit(schemas.PolicyAnswer().dump(shown))
+    else:
+        click.echo(yaml.safe_dump(words, sort_keys=False, allow_unicode=True), nl=False)
+
+
+@policy.command()
+@click.argument("slug")
+@click.option(
+    "--start", help="For which an answer was asked for: 2026-11-22T12:00:00Z; now unless it is named."
+)
+@click.option("--team", help="Slug of the team whose working hours and holidays count; UTC without one.")
+@version_option
+@workspace_option
+@json_option
+def timetable(
+    slug: str, start: str | None, team: str | None, version: int | None, workspace: str | None, as_json: bool
+) -> None:
+    """When each step falls due if nothing is recorded until then.
+
+    \b
+    Example:  pocdir policy timetable national-first --team cert-at
+    """
+    with app_context():
+        who = operator_for(workspace)
+        row = queries.policy(slug, workspace_id=who.workspace_id, version=version)
+        rules = queries.rules_of(row)
+        there = presentation.place(index(), team, rules)
+        found = presentation.timetable(rules, moment(start) if start else clock.now(), there)
+        about = {"policy": row.slug, "version": row.version}
+    if as_json:
+        emit(schemas.TimetableAnswer().dump(found | about))
+        return
+    rows = [
+        (str(each["level"]), isoformat(each["due_at"]), each["due_at"].astimezone(there.zone).strftime("%a %H:%M"),
+         each["target"], each["content"])
+        for each in found["steps"]
+    ]  # fmt: skip
+    table(("step", "due", there.zone.key, "target", "content"), rows)
+
+
+@policy.command()
+@click.argument("slug", required=False)
+@click.option("--incident", help="Reference of the incident; for the whole workspace without it.")
+@click.option("--notification", help="Reference of a notification that is logged already.")
+@click.option("--not-before", help="With --notification: no step before 2026-11-22T12:00:00Z.")
+@workspace_option
+@json_option
+def choose(
+    slug: str | None,
+    incident: str | None,
+    notification: str | None,
+    not_before: str | None,
+    workspace: str | None,
+    as_json: bool,
+) -> None:
+    """Follow a policy (without SLUG: none) in what is logged from now on, or in one notification.
+
+    \b
+    Example:  pocdir policy choose national-first
+    """
+    given = {
+        "policy": slug, "incident": incident, "notification": notification,
+        "not_before": moment(not_before) if not_before else None,
+    }  # fmt: skip
+    with app_context():
+        who = operator_for(workspace)
+        with transaction() as session:
+            chosen = choose_policy(session, who, given, now=clock.now())
+    if as_json:
+        emit(schemas.PolicyChosen().dump(chosen))
+    else:
+        click.echo(f"follows {slug}" if slug else "follows no policy")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """A policy from a file; raises Invalid `policy_invalid` with its first fault."""
+    try:
+        data = sys.stdin.buffer.read(LARGEST + 1) if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise Invalid("policy_invalid", f"{file}: {error.strerror}", where="file") from None
+    if len(data) > LARGEST:
+        raise Invalid("policy_invalid", "the file is larger than a policy is", where="file")
+    try:
+        text = data.decode()
+        given = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Words)  # noqa: S506
+        loaded: dict[str, Any] = schemas.PolicySchema().load(_said(given))
+    except ValidationError as error:
+        raise Invalid("policy_invalid", in_words(flat_messages(error.messages)), where="file") from None
+    except (ValueError, yaml.YAMLError, RecursionError):
+        raise Invalid("policy_invalid", "this is neither YAML nor JSON", where="file") from None
+    return loaded
+
+
+def _said(given: Any) -> Any:
+    """What YAML leaves empty is not said."""
+    empty = ("", "null", "~")
+    return {k: v for k, v in given.items() if v not in empty} if isinstance(given, dict) else given
+
+
+class _Words(yaml.BaseLoader):
+    """Words as they are written (YAML reads 17:00 as a number), and no aliases: they can make a small file huge."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("no aliases")
+        return super().compose_node(parent, index)

@@ -1,0 +1,119 @@
+"""What a person may decide about policies and steps: the same by API, page and command."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from pocdir.accounts.guards import Principal
+from pocdir.core.errors import Forbidden, Invalid, NotFound
+from pocdir.incidents import queries as incident_queries
+from pocdir.outreach.actions.notifications import record_event
+from pocdir.outreach.escalation import presentation, queries
+from pocdir.outreach.escalation.actions import policies, steps
+from pocdir.outreach.models import Notification
+from pocdir.outreach.queries import notifications
+from pocdir.routing.rules.index import Index
+
+
+def own(session: Session, principal: Principal, ref: str, *, lock: bool = True) -> Notification:
+    """A notification of the caller's workspace; raises NotFound `notification_unknown`."""
+    found = (
+        notifications.notification(ref, principal, session)
+        if lock
+        else notifications.notification_for_recipient(ref)
+    )
+    if found is None or notifications.poster_of(principal, found) != "member":
+        raise NotFound("notification_unknown", "no notification of yours has this reference")
+    return found
+
+
+def choose_policy(
+    session: Session, principal: Principal, given: Mapping[str, Any], *, now: dt.datetime
+) -> dict[str, Any]:
+    """As PolicyChoiceSchema loads it; raises what the actions raise, Forbidden `forbidden` for the workspace's own."""
+    workspace_id, slug = principal.workspace_id or 0, given["policy"]
+    chosen = {"policy": slug, "incident": None, "notification": None}
+    if given["notification"] is not None:
+        found = own(session, principal, str(given["notification"]))
+        policy = queries.policy(slug, workspace_id=workspace_id, session=session) if slug else None
+        policies.follow(
+            session, found, policy, now=now, actor=principal.actor, not_before=given["not_before"]
+        )
+        return chosen | {"notification": found.ref}
+    if given["not_before"] is not None:
+        raise Invalid("embargo_alone", "an embargo is of one notification", where="not_before")
+    incident = None
+    if given["incident"] is not None:
+        incident = incident_queries.incident(
+            str(given["incident"]), workspace_id=workspace_id, session=session
+        )
+    elif not principal.may("policy.manage"):
+        raise Forbidden("forbidden", "only an owner chooses for the whole workspace")
+    policies.choose(
+        session, slug, workspace_id=workspace_id, now=now, actor=principal.actor, incident=incident
+    )
+    return chosen | {"incident": incident.ref if incident else None}
+
+
+def path_shown(
+    session: Session, principal: Principal, ref: str, *, known: Index, now: dt.datetime
+) -> dict[str, Any]:
+    """A notification's path as the API shows it; raises NotFound `notification_unknown`."""
+    found = own(session, principal, ref, lock=False)
+    looked = queries.look(found, now, session)
+    to = presentation.next_target(looked, found, known, now, session)
+    return presentation.shown_path(looked, to)
+
+
+def decide(
+    session: Session,
+    principal: Principal,
+    ref: str,
+    given: Mapping[str, Any],
+    *,
+    known: Index,
+    now: dt.datetime,
+) -> str | None:
+    """As StepAct loads it; returns the notification that a step led to. Raises what the actions raise."""
+    found = own(session, principal, ref)
+    if given["action"] in ("pause", "resume"):
+        record_event(
+            session, found, type=f"expectation.{given['action']}d", payload={"note": given["note"]}, now=now,
+            actor=principal.actor, claimed_by="sender", assurance="S",
+        )  # fmt: skip
+        return None
+    level = given["level"]
+    if level is None:
+        raise Invalid("level_needed", "say which step is meant", where="level")
+    if given["action"] == "skip":
+        if not given["note"]:
+            raise Invalid("note_needed", "say why it is left out", where="note")
+        steps.skip(session, found, level, note=given["note"], now=now, actor=principal.actor)
+        return None
+    return _take(session, principal, found, given, known=known, now=now)
+
+
+def _take(
+    session: Session,
+    principal: Principal,
+    found: Notification,
+    given: Mapping[str, Any],
+    *,
+    known: Index,
+    now: dt.datetime,
+) -> str:
+    level = int(given["level"])
+    looked, _, standing = steps.to_decide(session, found, level, now)
+    if standing is not None:
+        return standing
+    message = presentation.prepared(
+        looked, found, level, known=known, now=now, session=session, body=given["body"]
+    )
+    return steps.take(
+        session, found, message, now=now, actor=principal.actor, by_owner=principal.role == "owner",
+        people_at_risk=given["people_at_risk"],
+    )  # fmt: skip

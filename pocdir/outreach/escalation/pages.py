@@ -1,0 +1,196 @@
+"""Policies and next steps in the browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+
+from pocdir.accounts.guards import guard
+from pocdir.core import clock
+from pocdir.core.errors import Conflict, Refusal
+from pocdir.db import db, transaction
+from pocdir.outreach import presentation as outreach
+from pocdir.outreach.escalation import presentation, queries, schemas
+from pocdir.outreach.escalation.actions import policies as actions
+from pocdir.outreach.escalation.actions.steps import Prepared
+from pocdir.outreach.escalation.deciding import choose_policy, decide, own
+from pocdir.outreach.escalation.rules.policy import policy as rules_from
+from pocdir.outreach.queries.snapshots import snapshot
+from pocdir.routing.queries import index
+from pocdir.web.forms import Form, form, utc_moments
+
+blueprint = Blueprint("escalation", __name__)
+
+ROWS = 6  # of the form; a file may have more steps
+
+
+@blueprint.get("/policies")
+@guard("policy.read")
+def policies() -> str:
+    return _policies(Form())
+
+
+@blueprint.post("/policies")
+@guard("policy.manage")
+def add_policy() -> Any:
+    """Keep what was typed, or show when its steps would fall due."""
+    typed = form(schemas.PolicyForm(), utc_moments(request.form, ["example_start"]))
+    if not typed.valid:
+        return _policies(typed), 422
+    principal, now = g.principal, clock.now()
+    try:
+        if request.form.get("action") == "try":
+            rules = rules_from(typed.data)
+            there = presentation.place(index(), typed.data["example_team"], rules)
+            start = typed.data["example_start"] or now
+            return _policies(typed, presentation.timetable(rules, start, there))
+        with transaction() as session:
+            kept = actions.add(
+                session, typed.data, workspace_id=principal.workspace_id, now=now, actor=principal.actor
+            )
+            slug = kept.slug
+    except Refusal as refusal:
+        if refusal.where == "team":
+            refusal.where = "example_team"
+        typed.refuse(refusal)
+        return _policies(typed), 422
+    flash(_("Kept. What was kept before stays as it was, for what follows it."), "success")
+    return redirect(url_for("escalation.policy", slug=slug))
+
+
+def _policies(typed: Form, timetable: dict[str, Any] | None = None) -> str:
+    workspace_id = g.principal.workspace_id
+    default = queries.default_of(workspace_id)
+    found = queries.policies(workspace_id)
+    return render_template(
+        "outreach/policies.html",
+        policies=[presentation.shown_policy(each, default=default) for each in found],
+        may_manage=g.principal.may("policy.manage"),
+        form=typed,
+        timetable=timetable,
+        rows=ROWS,
+    )
+
+
+@blueprint.get("/policies/<slug>")
+@guard("policy.read")
+def policy(slug: str) -> str:
+    """One policy with an example of its times; a team or start that cannot be read is left out."""
+    workspace_id = g.principal.workspace_id
+    row = queries.policy(
+        slug, workspace_id=workspace_id, version=request.args.get("version", type=int) or None
+    )
+    asked = form(schemas.TimetableQuery(), utc_moments(request.args, ["start"]))
+    rules = queries.rules_of(row)
+    team, start = asked.data.get("team"), asked.data.get("start") or clock.now()
+    try:
+        there = presentation.place(index(), team, rules)
+    except Refusal as refusal:
+        asked.refuse(refusal)
+        there = presentation.place(index(), None, rules)
+    return render_template(
+        "outreach/policy.html",
+        policy=presentation.shown_policy(row, default=queries.default_of(workspace_id)),
+        versions=[each.version for each in queries.versions(slug, workspace_id=workspace_id)],
+        timetable=presentation.timetable(rules, start, there),
+        may_manage=g.principal.may("policy.manage"),
+        form=asked,
+    )
+
+
+@blueprint.post("/policies/default")
+@guard("policy.manage")
+def choose_default() -> Any:
+    given = {
+        "policy": request.form.get("policy") or None, "incident": None, "notification": None, "not_before": None,
+    }  # fmt: skip
+    with transaction() as session:
+        choose_policy(session, g.principal, given, now=clock.now())
+    flash(_("Chosen for what is logged from now on."), "success")
+    return redirect(url_for("escalation.policies"))
+
+
+@blueprint.get("/notifications/<ref>/steps")
+@guard("notification.log")
+def steps(ref: str) -> str:
+    return _steps(ref, Form())
+
+
+@blueprint.post("/notifications/<ref>/steps")
+@guard("notification.log")
+def act(ref: str) -> Any:
+    """Take the step, leave it out, pause, go on, or choose another policy."""
+    action, now = request.form.get("action", ""), clock.now()
+    if action == "follow":
+        return _follow(ref)
+    typed = form(schemas.StepForm(), request.form)
+    if action not in schemas.ACTIONS:
+        typed.errors = {"form": [_("Choose what to do.")]}
+    if not typed.valid:
+        return _steps(ref, typed), 422
+    known = index()
+    try:
+        with transaction() as session:
+            led_to = decide(session, g.principal, ref, typed.data | {"action": action}, known=known, now=now)
+    except Refusal as refusal:
+        if refusal.status == 404:
+            raise
+        typed.refuse(refusal)
+        return _steps(ref, typed), refusal.status
+    if led_to:
+        flash(_("Logged. The letter to copy is below."), "success")
+        return redirect(url_for("outreach.notification", ref=led_to))
+    flash(_done(action), "success")
+    return redirect(url_for("outreach.notification", ref=ref))
+
+
+def _done(action: str) -> str:
+    return {
+        "skip": _("Left out. The next step follows."),
+        "pause": _("Paused."),
+        "resume": _("It goes on."),
+    }[action]
+
+
+def _follow(ref: str) -> Any:
+    typed = form(schemas.FollowForm(), utc_moments(request.form, ["not_before"]))
+    if not typed.valid:
+        return _steps(ref, typed), 422
+    given = typed.data | {"incident": None, "notification": ref}
+    try:
+        with transaction() as session:
+            choose_policy(session, g.principal, given, now=clock.now())
+    except Refusal as refusal:
+        if refusal.code == "notification_unknown":
+            raise
+        typed.refuse(refusal)
+        return _steps(ref, typed), refusal.status
+    flash(_("Chosen. Nothing is sent by itself: each step is suggested here."), "success")
+    return redirect(url_for("escalation.steps", ref=ref))
+
+
+def _steps(ref: str, typed: Form) -> str:
+    known, now, session = index(), clock.now(), db.session()
+    found = own(session, g.principal, ref, lock=False)
+    looked = queries.look(found, now, session)
+    to = presentation.next_target(looked, found, known, now, session)
+    message: Prepared | None = None
+    if looked is not None and looked.path.next is not None:
+        try:
+            message = presentation.prepared(
+                looked, found, looked.path.next.level, known=known, now=now, session=session
+            )
+        except Conflict:
+            message = None
+    return render_template(
+        "outreach/steps.html",
+        notification=outreach.described(snapshot(ref, g.principal)),
+        path=presentation.shown_path(looked, to),
+        message=message,
+        people_at_risk=bool(found.incident and found.incident.people_at_risk),
+        by_owner=g.principal.role == "owner",
+        policies=[each.slug for each in queries.policies(g.principal.workspace_id)],
+        form=typed,
+    )

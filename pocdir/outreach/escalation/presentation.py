@@ -1,0 +1,147 @@
+"""What is said about policies and next steps, by API, pages and commands alike."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from pocdir.core.errors import Conflict, NotFound
+from pocdir.outreach.escalation import queries
+from pocdir.outreach.escalation.actions.steps import Prepared
+from pocdir.outreach.escalation.models import Policy
+from pocdir.outreach.escalation.queries import Looked
+from pocdir.outreach.escalation.rules import letter, policy
+from pocdir.outreach.escalation.rules.calendar import Calendar, calendar
+from pocdir.outreach.escalation.rules.path import CLIMBING, Rung
+from pocdir.outreach.escalation.rules.targets import Target
+from pocdir.outreach.models import Notification
+from pocdir.outreach.queries.notifications import teams_by_id, workspace_by_id
+from pocdir.outreach.rules.letter import LANGUAGES
+from pocdir.routing.rules.index import Index
+
+
+def shown_policy(row: Policy, *, default: str | None) -> dict[str, Any]:
+    """One version of a policy as the API shows it."""
+    names = ("slug", "version", "ref", "digest", "created_at")
+    kept = {name: getattr(row, name) for name in names}
+    return row.definition | kept | {"is_default": row.slug == default}
+
+
+def place(known: Index, team: str | None, rules: policy.Policy) -> Calendar:
+    """The calendar of a team, or of nowhere in particular (UTC, Monday to Friday); raises NotFound `team_unknown`."""
+    desk = known.desk(team) if team else None
+    if team and desk is None:
+        raise NotFound("team_unknown", f"no team has the slug {team[:60]!r}", where="team")
+    zone, country = (desk.team.timezone, desk.team.country) if desk else (None, None)
+    return calendar(zone, country, rules.hours)
+
+
+def timetable(
+    rules: policy.Policy, start: dt.datetime, there: Calendar, *, not_before: dt.datetime | None = None
+) -> dict[str, Any]:
+    """When each step falls due, as API, pages and command show it."""
+    found = policy.timetable(rules, start, there, not_before=not_before)
+    return {
+        "start": start,
+        "zone": there.zone.key,
+        "steps": [_step(each.level, each.step, each.due_at) for each in found],
+    }
+
+
+def _step(level: int, step: policy.Step, due_at: dt.datetime) -> dict[str, Any]:
+    return {
+        "level": level, "target": step.target, "content": step.content, "approval": step.approval, "due_at": due_at,
+    }  # fmt: skip
+
+
+def shown_path(looked: Looked | None, to: Target | str | None) -> dict[str, Any]:
+    """Where a notification stands on its path, as the API shows it."""
+    if looked is None:
+        return {"policy": None, "version": None, "state": "none", "not_before": None, "steps": [], "to": None}
+    path = looked.path
+    return {
+        "policy": looked.row.policy.slug,
+        "version": looked.row.policy.version,
+        "state": path.state,
+        "not_before": looked.row.not_before,
+        "steps": [_rung(rung, may_decide=rung in path.open) for rung in path.rungs],
+        "to": _to(to),
+    }
+
+
+def _rung(rung: Rung, *, may_decide: bool) -> dict[str, Any]:
+    return _step(rung.level, rung.step, rung.due_at) | {
+        "step": rung.step.number, "state": rung.state, "decided_at": rung.decided_at, "reason": rung.reason,
+        "may_decide": may_decide,
+    }  # fmt: skip
+
+
+def _to(to: Target | str | None) -> dict[str, Any] | None:
+    if not isinstance(to, Target):
+        return None
+    return {"team": to.team, "name": to.name, "channel": {"kind": to.kind, "value": to.value}}
+
+
+def next_target(
+    looked: Looked | None, notification: Notification, known: Index, now: dt.datetime, session: Session
+) -> Target | str | None:
+    """Whom the next step goes to as the directory stands; None: there is no next step."""
+    rung = looked.path.next if looked else None
+    return queries.target(notification, rung.step.target, known, now.date(), session) if rung else None
+
+
+def prepared(
+    looked: Looked,
+    notification: Notification,
+    level: int,
+    *,
+    known: Index,
+    now: dt.datetime,
+    session: Session,
+    body: str | None = None,
+) -> Prepared:
+    """A step's message with the words prepared for it (or `body`), in a language of whom it goes to.
+
+    Raises Conflict `step_not_open`, `no_target`.
+    """
+    rung = next((each for each in looked.path.rungs if each.level == level), None)
+    if rung is None:
+        raise Conflict("step_not_open", "this policy has no such step", where="level")
+    target = queries.target(notification, rung.step.target, known, now.date(), session)
+    if isinstance(target, str):
+        raise Conflict("no_target", "nobody is known who could be told by this step", where="level")
+    language = next((tag for tag in target.languages if tag in LANGUAGES), "en")
+    with force_locale(language):
+        words = body or letter.message(_said(looked, notification, rung, target, session), _)
+    assets = notification.assets if rung.step.content == "full" else []
+    return Prepared(level=level, target=target, body=words, language=language, assets=assets)
+
+
+def _said(
+    looked: Looked, notification: Notification, rung: Rung, target: Target, session: Session
+) -> letter.Said:
+    incident = notification.incident
+    asked = (each.due_at for each in looked.state.expectations if each.of in CLIMBING)
+    team = teams_by_id([notification.team_id], session)[notification.team_id]
+    tickets = (event.sealed.get("ticket") for event in reversed(looked.events))
+    return letter.Said(
+        content=rung.step.content,
+        own=target.team == team.slug,
+        reference=notification.ref,
+        sender=workspace_by_id(notification.workspace_id, session).name,
+        team=team.name,
+        channel=notification.channel_value,
+        sent_at=notification.sent_at,
+        asked_for=min(asked, default=None),
+        failed=looked.state.transport == "failed",
+        ticket=next((ticket for ticket in tickets if ticket), None),
+        about=notification.subject or (incident.title if incident else None),
+        count=len(notification.assets),
+        since=incident.detected_from if incident and incident.detected_from else notification.sent_at,
+        message=notification.body,
+        contact=looked.policy.contact,
+    )

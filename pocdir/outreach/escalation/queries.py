@@ -1,0 +1,224 @@
+"""Reading policies, and the paths of notifications."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from pocdir.core.errors import NotFound
+from pocdir.db import db
+from pocdir.directory.models import Team
+from pocdir.directory.reading import whole_of
+from pocdir.ledger.queries import events_of_notification, events_of_notifications
+from pocdir.ledger.rules.events import Event
+from pocdir.outreach.escalation.models import NotificationPath, Policy, PolicyChoice
+from pocdir.outreach.escalation.rules import path as paths
+from pocdir.outreach.escalation.rules.calendar import calendar
+from pocdir.outreach.escalation.rules.policy import Policy as Rules
+from pocdir.outreach.escalation.rules.policy import policy as read
+from pocdir.outreach.escalation.rules.targets import Target, Told, target_of
+from pocdir.outreach.models import Notification
+from pocdir.outreach.rules.fold import State, state_of
+from pocdir.routing.queries import question
+from pocdir.routing.rules.index import Index
+
+_C = PolicyChoice.__table__.c
+
+
+def policies(workspace_id: int, session: Session | None = None) -> list[Policy]:
+    """The newest version of each policy of a workspace, by slug."""
+    newest = (
+        select(Policy.slug, func.max(Policy.version).label("version"))
+        .where(Policy.workspace_id == workspace_id)
+        .group_by(Policy.slug)
+        .subquery()
+    )
+    statement = (
+        select(Policy)
+        .join(newest, and_(Policy.slug == newest.c.slug, Policy.version == newest.c.version))
+        .where(Policy.workspace_id == workspace_id)
+        .order_by(Policy.slug)
+    )
+    return list((session or db.session()).scalars(statement))
+
+
+def policy(
+    slug: str, *, workspace_id: int | None, version: int | None = None, session: Session | None = None
+) -> Policy:
+    """One version of a policy, the newest unless another is named; raises NotFound `policy_unknown`."""
+    statement = select(Policy).where(Policy.workspace_id == workspace_id, Policy.slug == slug)
+    if version is not None:
+        statement = statement.where(Policy.version == version)
+    found = (session or db.session()).scalar(statement.order_by(Policy.version.desc()).limit(1))
+    if found is None:
+        raise NotFound("policy_unknown", f"no policy of yours is called {slug[:60]!r}", where="policy")
+    return found
+
+
+def versions(slug: str, *, workspace_id: int | None) -> list[Policy]:
+    """Every version of a policy, the newest first."""
+    mine = (Policy.workspace_id == workspace_id, Policy.slug == slug)
+    return list(db.session.scalars(select(Policy).where(*mine).order_by(Policy.version.desc())))
+
+
+def chosen(session: Session, *, workspace_id: int, incident_id: int | None) -> str | None:
+    """The slug of the policy that a notification logged now follows: of its incident, else of the workspace."""
+    statement = (
+        select(_C.slug, _C.incident_id)
+        .where(_C.workspace_id == workspace_id, or_(_C.incident_id.is_(None), _C.incident_id == incident_id))
+        .order_by(_C.incident_id.is_(None), _C.id.desc())
+        .limit(1)
+    )
+    row = session.connection().execute(statement).first()
+    return row.slug if row else None
+
+
+def default_of(workspace_id: int) -> str | None:
+    """The slug of the workspace's own choice."""
+    return chosen(db.session(), workspace_id=workspace_id, incident_id=None)
+
+
+def anything_waits(now: dt.datetime) -> bool:
+    """Whether there is anything for the worker to look at."""
+    waiting = select(NotificationPath.notification_id).where(NotificationPath.look_at <= now).limit(1)
+    return db.session.scalar(waiting) is not None
+
+
+def to_look_at(session: Session, *, now: dt.datetime, limit: int) -> list[Notification]:
+    """Notifications whose path has something to be written down by now, locked for this worker, earliest first."""
+    statement = (
+        select(Notification)
+        .join(NotificationPath, NotificationPath.notification_id == Notification.id)
+        .where(NotificationPath.look_at <= now)
+        .order_by(NotificationPath.look_at, Notification.id)
+        .limit(limit)
+        .options(joinedload(Notification.incident))
+        .with_for_update(of=Notification, skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    return list(session.scalars(statement))
+
+
+def path_row(notification_id: int, session: Session | None = None) -> NotificationPath | None:
+    """The policy that a notification follows, or None."""
+    statement = select(NotificationPath).options(joinedload(NotificationPath.policy))
+    return (session or db.session()).scalar(
+        statement.where(NotificationPath.notification_id == notification_id).execution_options(
+            populate_existing=True
+        )
+    )
+
+
+def next_steps(ids: Sequence[int], at_once: int = 500) -> dict[int, dict[str, Any]]:
+    """By notification: the next step as the worker last saw it (level, target, due_at, state)."""
+    found: dict[int, dict[str, Any]] = {}
+    for start in range(0, len(ids), at_once):
+        statement = (
+            select(NotificationPath)
+            .options(joinedload(NotificationPath.policy))
+            .where(
+                NotificationPath.notification_id.in_(ids[start : start + at_once]),
+                NotificationPath.level.is_not(None),
+            )
+        )
+        for row in db.session.scalars(statement):
+            step = read(row.policy.definition).levels[(row.level or 1) - 1]
+            found[row.notification_id] = {
+                "level": row.level, "target": step.target, "due_at": row.due_at, "state": row.state,
+            }  # fmt: skip
+    return found
+
+
+class Looked:
+    """A notification's path as it stands now, with all that it was read from."""
+
+    def __init__(
+        self, notification: Any, team: Team, row: NotificationPath, session: Session, now: dt.datetime
+    ) -> None:
+        self.row, self.policy = row, read(row.policy.definition)
+        self.events: list[Event] = events_of_notification(notification.ref, session)
+        self.state: State = state_of(self.events)
+        self.calendar = calendar(team.timezone, team.country, self.policy.hours)
+        self.followed = _followed(self.events, row.policy.ref, session)
+        self.path = self.again(now)
+
+    def again(self, now: dt.datetime) -> paths.Path:
+        """The path after another event was added to `events`."""
+        self.path = paths.path_of(
+            self.policy, self.row.policy.ref, self.events, self.state, calendar=self.calendar, now=now,
+            not_before=self.row.not_before, followed=self.followed,
+        )  # fmt: skip
+        return self.path
+
+
+def look(notification: Any, now: dt.datetime, session: Session | None = None) -> Looked | None:
+    """The path of a notification (or of its row) as it stands; None: it follows no policy."""
+    session = session or db.session()
+    row = path_row(notification.id, session)
+    if row is None:
+        return None
+    whole = select(Team).where(Team.id == whole_of(notification.team_id))
+    return Looked(notification, session.scalars(whole).one(), row, session, now)
+
+
+def _followed(events: Sequence[Event], policy: str, session: Session) -> paths.Followed:
+    """What became of the notifications that steps of this path logged."""
+    sent = {
+        event.payload["notification"]: int(event.payload["level"])
+        for event in events
+        if event.type == "escalation.step_taken"
+        and event.payload.get("policy") == policy
+        and "notification" in event.payload
+    }
+    if not sent:
+        return paths.NOT_FOLLOWED
+    answers, failed = [], {}
+    for ref, told in events_of_notifications(list(sent), session).items():
+        state = state_of(told)
+        answers += [first.at for first in state.acknowledgements]
+        if state.transport == "failed":
+            failed[sent[ref]] = min(e.occurred_at for e in told if e.type == "delivery.failed")
+    return paths.Followed(min(answers, default=None), failed)
+
+
+def target(notification: Any, step: str, known: Index, on: dt.date, session: Session) -> Target | str:
+    """Whom a step goes to as the directory stands, or why to nobody (rules.targets.target_of)."""
+    told = _told(notification, session)
+    kind = told.kind_of_report
+    return target_of(step, told, known, question(known, on=on, kind_of_report=kind))
+
+
+def _told(notification: Any, session: Session) -> Told:
+    itself = Notification.id == notification.id
+    same = [itself, Notification.parent_id == notification.id]
+    if notification.parent_id is not None:
+        same.append(Notification.id == notification.parent_id)
+    if notification.incident_id is not None:
+        same.append(Notification.incident_id == notification.incident_id)
+    statement = (
+        select(
+            Team.slug, Notification.channel_kind, Notification.channel_value, Notification.id,
+        )
+        .join(Team, Team.id == whole_of(Notification.team_id))
+        .where(or_(*same), or_(itself, Notification.withdrawn_at.is_(None)))
+    )  # fmt: skip
+    rows = session.execute(statement).all()
+    own = next(row.slug for row in rows if row.id == notification.id)
+    incident = notification.incident
+    class_ = incident.rsit_class if incident else None
+    return Told(
+        team=own,
+        assets=notification.assets,
+        kind_of_report=f"{class_}/{incident.rsit_type}" if class_ and incident.rsit_type else class_,
+        teams=frozenset(row.slug for row in rows),
+        addresses=frozenset((row.channel_kind, row.channel_value) for row in rows if row.slug == own),
+    )
+
+
+def rules_of(row: Policy) -> Rules:
+    """A kept version as the rules read it."""
+    return read(row.definition)

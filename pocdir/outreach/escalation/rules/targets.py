@@ -1,0 +1,128 @@
+"""Whom a step goes to, as the directory stands at the time of the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pocdir.core.errors import Invalid
+from pocdir.directory.rules.record import DEAD_STATES
+from pocdir.routing.rules.contacts import Contact
+from pocdir.routing.rules.index import Desk, Index, channels_for
+from pocdir.routing.rules.question import Question, answered
+
+MOST_LOOKED_UP = 50  # assets of a parcel whose routing is asked; a parcel is of one contact
+
+
+class Target(NamedTuple):
+    """A team and a way to reach it that was not used for this yet."""
+
+    team: str  # slug
+    name: str
+    kind: str  # of the channel
+    value: str
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a notification was: to whom, about what, and who knows of it already."""
+
+    team: str
+    assets: Sequence[Mapping[str, Any]]
+    kind_of_report: str | None
+    teams: frozenset[str]  # told of the same, with the team itself
+    addresses: frozenset[tuple[str, str]]  # (kind, value) over which the team itself was told
+
+
+def target_of(step: str, told: Told, index: Index, asked: Question) -> Target | str:
+    """The target of a step (one of TARGETS), or why there is none: `no_contact`, `opted_out`.
+
+    Nobody who was told of the same already is told again; a team with several addresses, over another one.
+    """
+    desk = index.desk(told.team)
+    if step == "same_team":
+        return _other_channel(desk, told) or "no_contact"
+    opted_out = False
+    for found in _WAYS[step](desk, told, index, asked):
+        channel = found.reach["incident"].channel
+        if channel is None or found.team.slug in told.teams:
+            continue
+        if _has_opted_out(found, told.kind_of_report):
+            opted_out = True
+            continue
+        return Target(
+            found.team.slug, found.team.name, channel.kind, channel.value, tuple(found.team.languages)
+        )
+    return "opted_out" if opted_out else "no_contact"
+
+
+def _other_channel(desk: Desk | None, told: Told) -> Target | None:
+    for channel in channels_for(desk.team, "incident") if desk else ():
+        if channel.state not in DEAD_STATES and (channel.kind, channel.value) not in told.addresses:
+            team = desk.team if desk else None
+            assert team is not None  # noqa: S101 - channels are of a desk
+            return Target(team.slug, team.name, channel.kind, channel.value, tuple(team.languages))
+    return None
+
+
+def _has_opted_out(desk: Desk, kind: str | None) -> bool:
+    return kind is not None and not {kind, kind.partition("/")[0]}.isdisjoint(desk.team.opt_outs)
+
+
+def _routed(told: Told, index: Index, asked: Question) -> Iterator[Contact]:
+    """The contacts of what it is about, in the order in which routing names them."""
+    for asset in told.assets[:MOST_LOOKED_UP]:
+        if asset.get("kind") == "hash":
+            continue
+        try:
+            yield from answered(index, str(asset["value"]), asked).contacts
+        except Invalid:
+            continue
+
+
+def _resolver(_desk: Desk | None, told: Told, index: Index, asked: Question) -> Iterator[Desk]:
+    for contact in _routed(told, index, asked):
+        yield index.desks[contact.team.slug]
+
+
+def _parent(desk: Desk | None, _told: Told, index: Index, _asked: Question) -> Iterable[Desk]:
+    above = index.desk(desk.team.parent) if desk and desk.team.parent else None
+    return [above] if above else []
+
+
+def _national(desk: Desk | None, told: Told, index: Index, asked: Question) -> Iterator[Desk]:
+    for contact in _routed(told, index, asked):
+        if contact.basis.key == "country":
+            yield index.desks[contact.team.slug]
+    if desk and desk.team.country:
+        yield from (row.desk for row in index.nationals.get(desk.team.country, ()))
+
+
+def _sector(desk: Desk | None, told: Told, index: Index, asked: Question) -> Iterator[Desk]:
+    keys = ("sector", "country+sector")
+    for contact in _routed(told, index, asked):
+        if contact.basis.key in keys:
+            yield index.desks[contact.team.slug]
+    for row in desk.team.responsibilities if desk else ():
+        if row.key in keys:
+            yield from (each.desk for each in index.sectors.get(row.value, ()))
+
+
+def _regional(desk: Desk | None, _told: Told, index: Index, _asked: Question) -> Iterator[Desk]:
+    code = desk.team.country if desk else None
+    for row in index.countries.get(code or "", ()):
+        if row.desk.team.kind == "regional" or row.place == "coordinator":
+            yield row.desk
+
+
+def _global(_desk: Desk | None, _told: Told, index: Index, _asked: Question) -> Iterator[Desk]:
+    yield from (row.desk for row in index.everywhere)
+    yield from index.coordinators
+
+
+_WAYS: Mapping[str, Callable[[Desk | None, Told, Index, Question], Iterable[Desk]]] = {
+    "parent": _parent, "sector": _sector, "national": _national, "regional": _regional, "global": _global,
+    "resolver": _resolver,
+}  # fmt: skip

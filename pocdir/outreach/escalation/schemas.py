@@ -1,0 +1,168 @@
+"""Policies and paths as JSON, as files and as forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from pocdir.ledger.rules.vocabulary import CONTENTS, TARGETS
+from pocdir.outreach.escalation.rules.policy import CLOCKS, MOST_REPEATS, MOST_STEPS
+from pocdir.web.schemas import Duration, Moment, Schema, Text, page_of
+
+ACTIONS = ("take", "skip", "pause", "resume")
+
+
+class StepSchema(Schema):
+    """One step: how long to wait, then whom to tell, and how much."""
+
+    wait = Text(max=20, load_default="P2D", metadata={"description": "ISO 8601; PT0S: at once"})
+    clock = fields.String(load_default="elapsed", validate=validate.OneOf(CLOCKS))
+    target = fields.String(required=True, validate=validate.OneOf(TARGETS))
+    content = fields.String(load_default="summary", validate=validate.OneOf(CONTENTS))
+    approval = fields.Boolean(load_default=False)
+    repeat = fields.Integer(load_default=0, validate=validate.Range(0, MOST_REPEATS))
+
+
+class PolicySchema(Schema):
+    """A policy as its file says it. Only `name` and `steps` are needed."""
+
+    name = Text(min=1, max=100, required=True)
+    contact = Text(max=200, load_default=None, allow_none=True)
+    hours = fields.List(
+        Text(max=5), load_default=lambda: ["09:00", "17:00"], validate=validate.Length(equal=2)
+    )
+    outcome_within = Duration(load_default=None, allow_none=True)
+    rest = Text(max=20, load_default="P2D")
+    steps = fields.List(
+        fields.Nested(StepSchema), required=True, validate=validate.Length(min=1, max=MOST_STEPS)
+    )
+
+
+class PolicyForm(PolicySchema):
+    """The browser's form: rows without a target are left out; an example shows when its steps fall due."""
+
+    example_team = Text(max=100, load_default=None)
+    example_start = Moment(load_default=None)
+
+    @ma.pre_load
+    def only_rows_with_a_target(self, data: Any, **more: Any) -> Any:
+        rows = data.get("steps")
+        if isinstance(rows, list):
+            return data | {"steps": [row for row in rows if isinstance(row, dict) and row.get("target")]}
+        return data
+
+
+class PolicyAnswer(PolicySchema):
+    """One version of a policy."""
+
+    slug = fields.String()
+    version = fields.Integer()
+    ref = fields.String()
+    digest = fields.String()
+    created_at = Moment()
+    is_default = fields.Boolean()
+
+
+class PolicyQuery(Schema):
+    """Which version; the newest unless one is named."""
+
+    version = fields.Integer(load_default=None, validate=validate.Range(1, 1_000_000))
+
+
+class TimetableQuery(PolicyQuery):
+    """For which start, and in which place."""
+
+    start = Moment(load_default=None)
+    team = Text(max=100, load_default=None)
+    not_before = Moment(load_default=None)
+
+
+class TimetableStep(Schema):
+    """A step, and when it falls due if nothing is recorded until then."""
+
+    level = fields.Integer()
+    target = fields.String()
+    content = fields.String()
+    approval = fields.Boolean()
+    due_at = Moment()
+
+
+class TimetableAnswer(Schema):
+    """When each step falls due, in the zone of the place."""
+
+    policy = fields.String()
+    version = fields.Integer()
+    start = Moment()
+    zone = fields.String()
+    steps = fields.List(fields.Nested(TimetableStep))
+
+
+class PolicyChoiceSchema(Schema):
+    """Which policy (null: none) a notification follows, or what an incident or the workspace logs from now on."""
+
+    policy = Text(max=60, required=True, allow_none=True)
+    incident = fields.UUID(load_default=None, allow_none=True)
+    notification = fields.UUID(load_default=None, allow_none=True)
+    not_before = Moment(load_default=None, allow_none=True)
+
+
+class PolicyChosen(Schema):
+    """What was chosen, and for what."""
+
+    policy = fields.String(allow_none=True)
+    incident = fields.String(allow_none=True)
+    notification = fields.String(allow_none=True)
+
+
+class StepAnswer(TimetableStep):
+    """A level of a notification's path; `state`: ahead, due, taken, skipped, passed."""
+
+    step = fields.Integer()
+    state = fields.String()
+    decided_at = Moment(allow_none=True)
+    reason = fields.String(allow_none=True)
+    may_decide = fields.Boolean()
+
+
+class PathAnswer(Schema):
+    """Where a notification stands on its path; `to`: whom the next step goes to as the directory stands."""
+
+    policy = fields.String(allow_none=True)
+    version = fields.Integer(allow_none=True)
+    state = fields.String()
+    not_before = Moment(allow_none=True)
+    steps = fields.List(fields.Nested(StepAnswer))
+    to = fields.Dict(allow_none=True)
+
+
+class StepForm(Schema):
+    """What a person says of a step; `body` replaces the words prepared for it."""
+
+    level = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, 100))
+    body = Text(max=100_000, lines=True, load_default=None, allow_none=True)
+    note = Text(max=2_000, lines=True, load_default=None, allow_none=True)
+    people_at_risk = fields.Boolean(load_default=False)
+
+
+class StepAct(StepForm):
+    """What a person decides about a step."""
+
+    action = fields.String(required=True, validate=validate.OneOf(ACTIONS))
+
+
+class FollowForm(Schema):
+    """Which policy a notification follows; none chosen: no policy."""
+
+    policy = Text(max=60, load_default=None)
+    not_before = Moment(load_default=None)
+
+
+class StepDone(PathAnswer):
+    """The path after the act; `notification`: what a step that was taken led to."""
+
+    notification = fields.String(allow_none=True)
+
+
+PolicyPage = page_of(PolicyAnswer)
