@@ -62,12 +62,12 @@ def _parse(text: Array) -> tuple[Array, Array, Array]:
         _bits(digit == 0) & begins & (digits >> np.uint16(1)) & inside >> np.uint16(1)
     )  # to some: a leading zero
     shape = SHAPES.take(dots | end).astype(np.intp)
-    values = _values(np.ascontiguousarray(digit.T)).ravel()
+    values = _values(digit.T.astype(np.uint16, order="C")).ravel()
     rows = np.arange(len(text))
     number = np.zeros(len(text), dtype=np.uint32)
     found = (octal == 0) & (shape != NO_SHAPE) & (other != 0)
-    for ends in OCTET_ENDS:
-        octet = values.take(ends.take(shape) * len(text) + rows)
+    for ends in OCTET_ENDS * len(text):
+        octet = values.take(ends.take(shape) + rows)
         found &= octet < 256
         number = number << np.uint32(8) | octet
     return number, found, np.bitwise_count(inside)
@@ -80,9 +80,11 @@ def _bits(places: Array) -> Array:
 
 def _values(digit: Array) -> Array:
     """At each place the number that the digits up to it make, from the last byte that is no digit on."""
-    values = np.empty(digit.shape, dtype=np.uint16)
-    value = np.zeros(digit.shape[1], dtype=np.uint16)
-    for place, column in enumerate(digit):
-        value = (value * np.uint16(10) + column) * (column < 10)
-        values[place] = value
+    values, kept = np.empty_like(digit), (digit < 10).astype(digit.dtype)
+    value = np.zeros(digit.shape[1], dtype=digit.dtype)
+    for following, column, keep in zip(values, digit, kept, strict=True):
+        np.multiply(value, digit.dtype.type(10), out=following)
+        following += column
+        following *= keep
+        value = following
     return values

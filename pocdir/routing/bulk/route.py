@@ -15,7 +15,7 @@ from pocdir.routing.bulk.lines import gathered
 from pocdir.routing.bulk.parcels import UNROUTED, Parcels
 from pocdir.routing.bulk.records import CR, Reader, Records, Shape, records
 from pocdir.routing.bulk.rows import Columns, Outcomes, file_of, outcomes_of
-from pocdir.routing.bulk.workers import LEAST, Made, Part, Worker, processes, rooms
+from pocdir.routing.bulk.workers import DEPTH, LEAST, Made, Part, Worker, processes, rooms
 from pocdir.routing.rules.decisions import Decisions
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.outcome import Outcome
@@ -106,13 +106,13 @@ class _Work:
 
     def through(self, stream: BinaryIO, progress: Progress | None) -> Iterator[list[Part]]:
         """The parts of each block, the blocks in their order; their rows are counted on the way."""
-        reader, places = Reader(stream, self._shape), rooms(max(processes(), 1) + 1)
+        reader, places = Reader(stream, self._shape), rooms(DEPTH * max(processes(), 1) + 1)
         crew: list[Worker] = []
         waiting: deque[_Given] = deque()
         free = list(range(len(places)))  # the last one holds the block that was read last
         try:
             while (block := reader.block(places[free[-1]])) is not None or waiting:
-                if block is None or len(waiting) == max(len(crew), 1):
+                if block is None or len(waiting) == DEPTH * max(len(crew), 1):
                     first = waiting.popleft()
                     made = first.worker.take() if first.worker else self._block(_content(first, places))
                     if made is None:  # its quotes are not regular: this and what follows is read again
@@ -151,8 +151,10 @@ class _Work:
             self._outcomes.decisions.v4.write_out()
             for _ in range(processes()):
                 crew.append(Worker(self._block, places, crew))
-        busy = [each.worker for each in waiting]
-        free = next((worker for worker in crew if worker not in busy), None)
+        has = Counter(each.worker for each in waiting)
+        free = min(crew, key=lambda worker: has[worker], default=None)
+        if free and has[free] == DEPTH:
+            free = None
         if free:
             if isinstance(block, bytes):
                 places[room][:size] = np.frombuffer(block, np.uint8)

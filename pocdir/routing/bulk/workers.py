@@ -8,6 +8,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from mmap import mmap
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from pocdir.routing.rules.registry_layers import Array
 ROOM = 16 << 20  # bytes shared with each process, for a block and for what it makes of it
 LEAST = 1 << 20  # bytes of a block that is worth a process
 MOST = 4
+DEPTH = 2  # blocks that a process has at most: it goes on while the last one is taken from it
 
 Part = tuple[str, bytes | memoryview]
 
@@ -48,16 +50,17 @@ def rooms(count: int) -> list[Array]:
 
 
 class Worker:
-    """One process with one block at a time. Blocks and lines lie in memory that both see."""
+    """One process with up to DEPTH blocks. Blocks and lines lie in memory that both see."""
 
     def __init__(self, work: Work, rooms: Sequence[Array], earlier: Sequence[Worker] = ()) -> None:
         context = multiprocessing.get_context("fork")  # it has the decisions without a copy
-        self._made = mmap(-1, ROOM)
+        areas = [mmap(-1, ROOM) for _ in range(DEPTH)]
+        self._areas = cycle(areas)
         self._connection, theirs = context.Pipe()
         # A process that kept its creator's ends of the pipes would not notice that it is left alone.
         not_its = [self._connection, *(worker._connection for worker in earlier)]
         self._process = context.Process(
-            target=_serve, args=(work, theirs, not_its, rooms, self._made), daemon=True
+            target=_serve, args=(work, theirs, not_its, rooms, areas), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -67,7 +70,11 @@ class Worker:
         self._connection.send((room, size))
 
     def take(self) -> Made | None:
-        """What was made of the block; raises Unavailable `worker_ended` when the process was ended from outside."""
+        """What was made of the block given first.
+
+        Raises Unavailable `worker_ended` when the process was ended from outside.
+        """
+        area = next(self._areas)
         try:
             made, sizes, failure = self._connection.recv()
         except EOFError:
@@ -81,7 +88,7 @@ class Worker:
         parts: list[Part] = []
         at = 0
         for name, size in sizes:
-            parts.append((name, self._made[at : at + size]))
+            parts.append((name, area[at : at + size]))
             at += size
         return Made(made.said, parts)
 
@@ -89,17 +96,20 @@ class Worker:
         self._process.kill()
         self._process.join()
         self._connection.close()
-        self._made.close()
 
 
 def _serve(
-    work: Work, connection: Connection, not_its: list[Connection], rooms: Sequence[Array], made: mmap
+    work: Work,
+    connection: Connection,
+    not_its: list[Connection],
+    rooms: Sequence[Array],
+    areas: Sequence[mmap],
 ) -> None:
     for other in not_its:
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it stops it
     gc.freeze()  # the index and all else that is there stays, and is looked through no more
-    while True:
+    for made in cycle(areas):
         try:
             room, size = connection.recv()
         except EOFError:
