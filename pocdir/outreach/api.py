@@ -141,10 +141,11 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
 
 @blueprint.route("/notifications/<ref>/letter")
 @guard("notification.read")
+@blueprint.arguments(schemas.LetterQuery(), location="query")
 @blueprint.response(200, schemas.LetterAnswer)
-def letter(ref: str) -> Any:
+def letter(query: dict[str, Any], ref: str) -> Any:
     """The letter to copy into a mail program; the recipient's link is its last line."""
-    return presentation.letter(snapshot(ref, g.principal))
+    return presentation.letter(snapshot(ref, g.principal), content=query["content"])
 
 
 @blueprint.route("/unanswered")

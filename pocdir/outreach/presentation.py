@@ -16,17 +16,20 @@ from pocdir.config import Settings
 from pocdir.core import tlp
 from pocdir.core.errors import Invalid
 from pocdir.db import Line
+from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation.queries import next_steps
 from pocdir.outreach.models import Parcel
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import parcels
-from pocdir.outreach.queries.snapshots import Snapshot, of_incidents
+from pocdir.outreach.queries.snapshots import Snapshot, of_incidents, snapshot_for_recipient
 from pocdir.outreach.rules import corrections
 from pocdir.outreach.rules import letter as letters
 from pocdir.outreach.rules.fold import RESPONSE_GROUPS, response_group
 from pocdir.outreach.rules.posting import POSTED_BY
 from pocdir.outreach.rules.recipient import LIFE, recipient_token
+
+_SAYS_TICKET = ("ack.", "response.", "outcome.remediation_claimed", "reply.")
 
 
 def listed(page: dict[str, Any]) -> dict[str, Any]:
@@ -112,24 +115,29 @@ def shown_event(event: Event, *, as_contact: bool = False) -> dict[str, Any]:
     }
 
 
-def letter(snapshot: Snapshot, *, link: bool = True) -> dict[str, Any]:
+def letter(snapshot: Snapshot, *, content: str | None = None, link: bool = True) -> dict[str, Any]:
     """The letter to copy: to, subject, body, and a `mailto:` link where the channel is a mail address.
 
-    `link`: whether it ends with the recipient's own.
+    `content` one of letters.CONTENTS; None: that of the step which led to it, else all. `link`: whether it ends
+    with the recipient's own.
     """
     row = snapshot.row
     workspace = queries.workspace_by_id(row.workspace_id)
+    followed = events_of_notification(row.parent_ref) if row.parent_ref else []
     matter = letters.Matter(
         kind=row.kind,
         reference=row.ref,
         tlp=row.tlp,
         sender=letters.Sender(name="", workspace=workspace.name),
-        title=row.subject or _incident_title(row),
+        title=row.subject or _incident_title(row, row.tlp),
         about=(row.rsit_class, row.rsit_type) if row.rsit_class else None,
         message=row.body,
         assets=[letters.Asset(value=asset["value"], port=asset.get("port")) for asset in row.assets],
         asked=[letters.Asked(each.of, each.due_at) for each in snapshot.expectations],
         link=recipient_page(row) if link else None,
+        content=content or _content_of(row.ref, followed),
+        since=_since(row, row.tlp),
+        first=_first(row, followed) if row.parent_ref else None,
     )
     mailto = None
     with force_locale(row.language if row.language in letters.LANGUAGES else "en"):
@@ -141,9 +149,44 @@ def letter(snapshot: Snapshot, *, link: bool = True) -> dict[str, Any]:
     return {"to": row.channel_value, "subject": text.subject, "body": text.body, "mailto": mailto}
 
 
-def _incident_title(row: Line) -> str | None:
-    """The incident's title, unless the incident bears a stricter label than this letter."""
-    if row.incident_tlp is None or not tlp.is_at_least(row.tlp, row.incident_tlp):
+def _content_of(ref: str, followed: Sequence[Event]) -> str:
+    steps = (event for event in followed if event.type == "escalation.step_taken")
+    return next((it.payload["content"] for it in steps if it.payload.get("notification") == ref), "full")
+
+
+def _first(row: Line, followed: Sequence[Event]) -> letters.First:
+    """The report that this one follows, as far as the label of this letter lets it be told."""
+    found = snapshot_for_recipient(row.parent_ref)
+    first = found.row
+    words = (each for each in reversed(corrections.counting(followed)) if each.type.startswith(_SAYS_TICKET))
+    missed = (each.due_at for each in found.expectations if each.state in queries.NOT_ANSWERED)
+    may_tell = tlp.is_at_least(row.tlp, first.tlp)
+    return letters.First(
+        reference=first.ref,
+        team=first.team_name,
+        channel=first.channel_value,
+        sent_at=first.sent_at,
+        own=first.team_slug == row.team_slug,
+        about=(first.subject or _incident_title(first, row.tlp)) if may_tell else None,
+        count=len(first.assets),
+        since=_since(first, row.tlp),
+        ticket=next((each.sealed["ticket"] for each in words if each.sealed.get("ticket")), None),
+        asked_for=min(missed, default=None),
+        failed=first.transport == "failed",
+        not_theirs=first.response == "misdirected",
+    )
+
+
+def _since(row: Line, label: str) -> dt.datetime:
+    """When it was first seen, unless the incident bears a stricter label than the letter; then when it was told."""
+    is_told = row.incident_tlp is not None and tlp.is_at_least(label, row.incident_tlp)
+    since: dt.datetime = (row.detected_from if is_told else None) or row.sent_at
+    return since
+
+
+def _incident_title(row: Line, label: str) -> str | None:
+    """The incident's title, unless the incident bears a stricter label than the letter."""
+    if row.incident_tlp is None or not tlp.is_at_least(label, row.incident_tlp):
         return None
     return str(row.incident_title)
 

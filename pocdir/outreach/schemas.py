@@ -15,6 +15,7 @@ from pocdir.incidents.schemas import AssetSchema
 from pocdir.ledger.rules.events import PRECISIONS
 from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS, EXPECTED, NOTIFICATION_KINDS, VOCABULARY
 from pocdir.outreach.rules.expectations import ASKED_BY_KIND
+from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
 
 MOST_PARCEL = 10_000
@@ -166,6 +167,12 @@ class EventAnswer(Schema):
     assurance = fields.String(allow_none=True)
     actor = fields.String()
     log_index = fields.Integer(allow_none=True)
+
+
+class LetterQuery(Schema):
+    """How much of it the letter says; absent: all, or as much as the step that led to it."""
+
+    content = fields.String(load_default=None, validate=validate.OneOf(CONTENTS))
 
 
 class LetterAnswer(Schema):

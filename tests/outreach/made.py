@@ -59,9 +59,9 @@ CARRIER: list[dict[str, Any]] = [
 ]
 
 
-def teams(now: dt.datetime) -> None:
-    """Three teams: a national one, a provider, and one without any channel."""
-    _import(TEAMS, "test", now)
+def teams(now: dt.datetime, **national: Any) -> None:
+    """Three teams: a national one (which `national` says more of), a provider, and one without any channel."""
+    _import([TEAMS[0] | national, *TEAMS[1:]], "test", now)
 
 
 def carrier(now: dt.datetime) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
+from flask_babel import force_locale, gettext
 
 from pocdir.accounts.actions import create_token, create_workspace
+from pocdir.core.errors import Invalid
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import event_count
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.outreach.rules.expectations import ASKED_BY_KIND
+from pocdir.outreach.rules.letter import LANGUAGES
+from pocdir.outreach.rules.letter_texts import VARIABLES, load
 from tests.conftest import Api
 from tests.outreach import made
 
@@ -74,3 +79,92 @@ def test_a_follow_up_follows_the_workspaces_own_word_to_the_same_team(
         assert list(refused.get_json()["errors"]) == ["parent"]
     db.session.rollback()
     assert event_count() == before
+
+
+def letter(api: Api, ref: str, **query: str) -> tuple[str, str]:
+    answer = api.get(f"/api/v1/notifications/{ref}/letter", **query)
+    assert answer.status_code == 200, answer.text
+    return answer.get_json()["subject"], answer.get_json()["body"]
+
+
+def test_a_follow_up_names_the_first_report_and_a_referral_says_all_that_its_reader_needs(
+    api: Api, _world: Any, now: dt.datetime
+) -> None:
+    told = {"tlp": "TLP:GREEN", "subject": "Sinkhole hits", "assets": ["203.0.113.70", "203.0.113.71"]}
+    first = logged(api, team="isp", body="They call our sinkhole.", **told)["ref"]
+    _world.move_to(now + DAY)
+    api.post(
+        f"/api/v1/notifications/{first}/events",
+        {"type": "reply.automatic", "payload": {"subclass": "receipt", "ticket": "T-77"}},
+    )
+    again = logged(api, team="isp", kind="follow_up", parent=first, tlp="TLP:GREEN", subject="Still calling")[
+        "ref"
+    ]
+    subject, body = letter(api, again)
+    assert subject == f"[TLP:GREEN] [pocdir {again}] Still calling"
+    for words in (
+        f"lab wrote to you on {now:%Y-%m-%d %H:%M} UTC, to abuse@isp.example.",
+        "About: Sinkhole hits",
+        f"Addresses or names concerned: 2, since {now:%Y-%m-%d %H:%M} UTC",
+        "Your ticket number: T-77",
+        f"Reference of that report: [pocdir {first}]",
+    ):
+        assert words in body
+    above = logged(api, kind="referral", parent=first, **told)["ref"]
+    subject, body = letter(api, above)
+    for words in (
+        f"lab wrote to ISP abuse desk on {now:%Y-%m-%d %H:%M} UTC, to abuse@isp.example.",
+        "We turn to you because you may reach them, or act in their place.",
+        "Ticket number of ISP abuse desk: T-77",
+        "  203.0.113.71",
+    ):
+        assert words in body
+    assert body.startswith("TLP:GREEN\n\nWe pass this on to you")
+    assert "/r/" in body.rstrip().splitlines()[-1]
+    subject, body = letter(api, above, content="summary")
+    assert ("203.0.113.70" in body, "About: Sinkhole hits" in body, "Subject: Sinkhole hits" in body) == (
+        False,
+        True,
+        True,
+    )
+    subject, body = letter(api, above, content="reference")
+    assert ("Sinkhole" in subject + body, "T-77" in body, "/r/" in body) == (False, True, True)
+    assert api.get(f"/api/v1/notifications/{above}/letter", content="all").status_code == 422
+    stricter = logged(
+        api,
+        team="isp",
+        kind="follow_up",
+        parent=logged(api, team="isp", subject="Hidden")["ref"],
+        tlp="TLP:CLEAR",
+    )
+    assert "Hidden" not in letter(api, stricter["ref"])[1]
+
+
+def test_a_sample_request_says_which_sample_and_by_when(api: Api, now: dt.datetime) -> None:
+    _subject, body = letter(api, logged(api, kind="sample_request")["ref"])
+    assert "a copy of the code from one of the devices concerned" in body
+    assert (
+        f"- Please send us a sample, or tell us that there is none. Reply asked for {now + DAY:%Y-%m-%d %H:%M} UTC."
+        in body
+    )
+
+
+def test_a_letter_is_written_in_the_teams_first_language_that_we_have(api: Api, now: dt.datetime) -> None:
+    made.teams(now, languages=["de", "fr-CA", "en"])
+    assert logged(api)["language"] == "fr"
+    assert logged(api, language="es")["language"] == "es"
+    assert "Nous vous signalons" in letter(api, logged(api)["ref"])[1]
+
+
+def test_a_text_may_use_the_variables_of_the_list_and_no_other(app: Flask) -> None:
+    for wrong in ("%(actor)s", "%s", "100 %", "%(count)d"):
+        with pytest.raises(Invalid) as refused:
+            load(lambda text, wrong=wrong: f"{text} {wrong}")
+        assert refused.value.code == "letter_variable_unknown"
+    plain = load()
+    assert {name for text in plain.values() for name in re.findall(r"%\((\w+)\)s", text)} == set(VARIABLES)
+    for language in LANGUAGES:
+        with app.test_request_context(), force_locale(language):
+            texts = load(gettext)
+        assert texts.keys() == plain.keys()
+        assert language == "en" or not set(texts.values()) & set(plain.values()) - {"port %(port)s"}

@@ -24,6 +24,7 @@ from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.plans import routed
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
+from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
 from pocdir.outreach.rules.posting import POSTED_BY, claim_of
 from pocdir.routing.queries import index
@@ -252,12 +253,15 @@ def _poster(found: Snapshot) -> str:
 def _notification(found: Snapshot, typed: Form) -> str:
     poster = _poster(found)
     events = ledger_queries.events_of_notification(found.row.ref)
+    content = request.args.get("content")
+    content = content if content in CONTENTS else None
     return render_template(
         "outreach/notification.html",
         notification=presentation.described(found),
         parcels=presentation.handed_over(found),
         events=presentation.timeline(events, [found], as_contact=poster == "contact"),
-        letter=None if found.row.withdrawn_at else presentation.letter(found),
+        letter=None if found.row.withdrawn_at else presentation.letter(found, content=content),
+        content=content,
         only_here=current_app.extensions["pocdir"].is_only_here,
         event_form=typed,
         event_types=[type_ for type_ in FACTS if poster in POSTED_BY[type_]],

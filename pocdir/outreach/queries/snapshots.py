@@ -29,6 +29,7 @@ _ALL = (
         _I.ref.label("incident_ref"),
         _I.title.label("incident_title"),
         _I.tlp.label("incident_tlp"),
+        _I.detected_from,
         _I.rsit_class,
         _I.rsit_type,
         _PARENT.c.ref.label("parent_ref"),

@@ -1,11 +1,11 @@
-"""The letter to a team: it says everything its reader needs, a reply is enough, and the link comes last."""
+"""The letter to a team, of each kind: it says everything its reader needs, a reply is enough, the link comes last."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from pocdir.core import tlp
 from pocdir.core.codes import LANGUAGES as LANGUAGES  # in which the letter's own words are there
 from pocdir.core.errors import Invalid
 from pocdir.core.refs import is_ref
+from pocdir.outreach.rules.letter_texts import Translate, load
 
 LONGEST_TITLE = 120  # characters of a title in a subject
 LONGEST_MAILTO = 1_900  # characters of a URL that every mail program still opens
@@ -21,7 +22,9 @@ MOST_ASSETS = 500  # more are counted, not listed
 # What a first line may say instead of a visit to the recipient's page.
 REPLY_WORDS = ("received", "passed on", "not ours", "need", "done")
 
-Translate = Callable[[str], str]
+# How much a letter says: that there is something, what it is about, all of it.
+CONTENTS = ("reference", "summary", "full")
+
 _PIECE = r"-[\s>]{0,4}"  # a mail program may break the line after a hyphen and quote the rest
 _TAG = re.compile(
     rf"\bpocdir[\s>]{{1,8}}([0-9a-f]{{8}}{_PIECE}(?:[0-9a-f]{{4}}{_PIECE}){{3}}[0-9a-f]{{12}})(?![0-9a-f])",
@@ -57,8 +60,30 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """The report that a letter follows, and what is known of it.
+
+    `own`: it went to the same team. `about` is left out where it bears a stricter label. `asked_for`: the time for an
+    answer that passed without one on record; `not_theirs`: that team says that it is not for it.
+    """
+
+    reference: str
+    team: str
+    channel: str
+    sent_at: dt.datetime
+    own: bool
+    about: str | None = None
+    count: int = 0
+    since: dt.datetime | None = None
+    ticket: str | None = None
+    asked_for: dt.datetime | None = None
+    failed: bool = False
+    not_theirs: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """All that a letter is made from; `link` is the recipient's page."""
+    """All that a letter is made from; `link` is the recipient's page, `content` one of CONTENTS."""
 
     kind: str
     reference: str
@@ -70,6 +95,9 @@ class Matter:
     assets: Sequence[Asset] = ()
     asked: Sequence[Asked] = ()
     link: str | None = None
+    content: str = "full"
+    since: dt.datetime | None = None  # since when what it is about was seen
+    first: First | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +117,8 @@ def subject(matter: Matter, _: Translate = str) -> str:
     """Label and reference first; the title only where everybody may read it (below TLP:AMBER)."""
     words = [f"[{matter.tlp}]", reference_tag(matter.reference)]
     if not tlp.is_at_least(matter.tlp, tlp.AMBER):
-        title = one_line(matter.title or _opening(matter.kind, _)[0])
+        named = matter.title if matter.content != "reference" else None
+        title = one_line(named or load(_)[f"name.{matter.kind}"])
         words.append(title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…")
     return " ".join(words)
 
@@ -139,97 +168,96 @@ _BREAKING = ("Cc", "Cs", "Zl", "Zp")
 
 
 def _paragraphs(matter: Matter, _: Translate) -> Iterator[str]:
+    say, sender = load(_), matter.sender
     yield matter.tlp
-    yield _opening(matter.kind, _)[1]
-    if matter.title or matter.about:
-        yield "\n".join(_about(matter, _))
-    if matter.message:
+    yield say[f"opening.{matter.kind}"]
+    says_it = _names_first(matter)
+    if matter.first and not says_it:
+        yield "\n".join(_history(matter, matter.first, say))
+    if matter.content != "reference" and (matter.title or matter.about):
+        yield "\n".join(_named(matter, say))
+    if matter.message and (matter.content == "full" or says_it):
         yield _text(matter.message)
-    if matter.assets:
-        yield "\n".join(_assets(matter.assets, _))
-    yield "\n".join(_asked(matter.asked, _))
-    yield "\n".join(_reply(_))
-    sender = matter.sender
+    if matter.assets and matter.content == "full":
+        yield "\n".join(_assets(matter.assets, say))
+    elif matter.assets and matter.since and matter.content == "summary":
+        yield say["concerned_since"] % {"count": len(matter.assets), "time": _time(matter.since)}
+    if matter.kind == "sample_request":
+        yield say["sample"] + " " + say["sample_packed"]
+    yield "\n".join(_asked(matter.asked, say))
+    yield "\n".join(_reply(say))
     signature = (sender.name, sender.workspace, sender.contact)
     yield "\n".join(one_line(line) for line in signature if line)
-    yield _("Please keep this reference in your reply:") + " " + reference_tag(matter.reference)
+    yield say["keep"] + " " + reference_tag(matter.reference)
     if matter.link:
-        yield (
-            _("The same without writing, for this recipient only; no account is needed:") + "\n" + matter.link
-        )
+        yield say["link"] + "\n" + matter.link
 
 
-def _opening(kind: str, _: Translate) -> tuple[str, str]:
-    """What the letter is, for its subject, and how it begins."""
-    return {
-        "report": (
-            _("Report"),
-            _("We report this to you because, as far as we know, it lies within your responsibility."),
-        ),
-        "follow_up": (_("Follow-up"), _("We come back to what we have reported to you before.")),
-        "sample_request": (
-            _("Request for a sample"),
-            _("We ask you for a sample of the malicious code that this report is about."),
-        ),
-        "referral": (
-            _("Referral"),
-            _("We pass this on to you because, as far as we know, it lies within your responsibility."),
-        ),
-        "ping": (
-            _("Test of this contact"),
-            _("This is a test of this contact. No incident stands behind it."),
-        ),
-    }[kind]
+def _names_first(matter: Matter) -> bool:
+    """Whether the message names the first report: a step's words do, and say all of it at their own level."""
+    return matter.first is not None and reference_tag(matter.first.reference) in (matter.message or "")
 
 
-def _about(matter: Matter, _: Translate) -> Iterator[str]:
+def _named(matter: Matter, say: Mapping[str, str]) -> Iterator[str]:
     if matter.title:
-        yield _("Subject: %(title)s") % {"title": one_line(matter.title)}
+        yield say["title"] % {"title": one_line(matter.title)}
     if matter.about:
-        yield _("Kind of report: %(kind)s") % {"kind": " / ".join(part for part in matter.about if part)}
+        yield say["kind"] % {"kind": " / ".join(part for part in matter.about if part)}
 
 
-def _assets(assets: Sequence[Asset], _: Translate) -> Iterator[str]:
-    yield _("Concerned: %(count)s (times in UTC)") % {"count": len(assets)}
+def _history(matter: Matter, first: First, say: Mapping[str, str]) -> Iterator[str]:
+    """Who wrote to whom and when, what came of it, about what, how many, since when, and the numbers to find it by."""
+    team, ticket = one_line(first.team), one_line(first.ticket or "")
+    wrote = {"sender": one_line(matter.sender.workspace), "team": team, "channel": one_line(first.channel)}
+    yield say["wrote_to_you" if first.own else "wrote_to"] % (wrote | {"time": _time(first.sent_at)})
+    if first.failed:
+        yield say["undelivered"]
+    elif first.not_theirs:
+        yield say["not_theirs"]
+    elif first.asked_for is not None:
+        yield say["no_answer"] % {"time": _time(first.asked_for)}
+    if not first.own and not first.not_theirs:
+        yield say["you_may"]
+    if matter.content != "reference":
+        if first.about:
+            yield say["about"] % {"about": one_line(first.about)}
+        if first.count and first.since:
+            yield say["concerned_since"] % {"count": first.count, "time": _time(first.since)}
+    if ticket:
+        yield say["your_ticket" if first.own else "their_ticket"] % {"team": team, "ticket": ticket}
+    yield say["reference"] % {"reference": reference_tag(first.reference)}
+    if matter.sender.contact:
+        yield say["contact"] % {"contact": one_line(matter.sender.contact)}
+
+
+def _assets(assets: Sequence[Asset], say: Mapping[str, str]) -> Iterator[str]:
+    yield say["concerned"] % {"count": len(assets)}
     for asset in assets[:MOST_ASSETS]:
         words = [one_line(asset.value)]
         if asset.port is not None:
-            words.append(_("port %(port)s") % {"port": asset.port})
+            words.append(say["port"] % {"port": asset.port})
         if asset.first_seen:
-            words.append(_("first seen %(time)s") % {"time": _time(asset.first_seen)})
+            words.append(say["first_seen"] % {"time": _time(asset.first_seen)})
         if asset.last_seen:
-            words.append(_("last seen %(time)s") % {"time": _time(asset.last_seen)})
+            words.append(say["last_seen"] % {"time": _time(asset.last_seen)})
         yield "  " + "  ".join(words)
     if len(assets) > MOST_ASSETS:
-        yield "  " + _("and %(count)s more: ask us for the list") % {"count": len(assets) - MOST_ASSETS}
+        yield "  " + say["more"] % {"count": len(assets) - MOST_ASSETS}
 
 
-def _asked(asked: Sequence[Asked], _: Translate) -> Iterator[str]:
+def _asked(asked: Sequence[Asked], say: Mapping[str, str]) -> Iterator[str]:
     if not asked:
-        yield _("This is for your information. No reply is asked for.")
-        return
-    wishes = {
-        "acknowledgement": _("Please tell us that a person has received this."),
-        "sample": _("Please send us a sample, or tell us that there is none."),
-        "remediation": _("Please tell us when this has been put in order."),
-        "answer": _("Please answer what we ask above."),
-    }
+        yield say["nothing_asked"]
     for each in asked:
-        until = _("Reply asked for %(time)s UTC.") % {"time": _time(each.due_at)}
-        yield f"- {wishes[each.of]} {until}"
+        wish = say["ask.sample" if each.of == "sample" else each.of]
+        yield f"- {wish} " + say["by"] % {"time": _time(each.due_at)}
 
 
-def _reply(_: Translate) -> Iterator[str]:
-    yield _("A reply is enough. Its first line may say, in your own words or in these:")
-    received, passed_on, not_ours, need, done = REPLY_WORDS
-    for words, meaning in (
-        (f"{received} #1234", _("we have it (with your ticket number, if there is one)")),
-        (f"{passed_on} 31", _("passed on to so many operators")),
-        (f"{not_ours}: team@...", _("not for us, and who to ask instead")),
-        (f"{need}: ...", _("we need more from you")),
-        (done, _("it has been put in order")),
-    ):
-        yield f"  {words:<20}  {meaning}"
+def _reply(say: Mapping[str, str]) -> Iterator[str]:
+    yield say["reply"]
+    more = {"received": " #1234", "passed on": " 31", "not ours": ": team@...", "need": ": ..."}
+    for words in REPLY_WORDS:
+        yield f"  {words + more.get(words, ''):<20}  {say[words]}"
 
 
 def _time(moment: dt.datetime) -> str:
