@@ -23,7 +23,9 @@ View = TypeVar("View", bound=Callable[..., Any])
 SIGN_IN = "sign_in"  # the session's key for the reference of the sign-in
 USES = "pocdir.token_uses"  # {token id: moment}, written by accounts.jobs.save_token_uses
 UNCHANGING = ("GET", "HEAD", "OPTIONS")
-BY_LINK = frozenset({"recipient.answer", "entry.answer"})  # openings are counted against guessing
+BY_LINK = frozenset(
+    {"recipient.answer", "entry.answer", "feed.read"}
+)  # openings are counted against guessing
 ASKING = frozenset({"lookup.ask"})  # posted, so that no log keeps the question; changes nothing
 
 READS = limits.Limit("reads", most=600, seconds=60)

@@ -48,6 +48,7 @@ MATRIX = MappingProxyType(
         "directory.read": _PUBLIC,
         "log.read": _PUBLIC,  # the transparency log: salted digests only
         "recipient.answer": _PUBLIC,  # whoever holds the link; the link decides which notification
+        "feed.read": _PUBLIC,  # whoever holds a member's feed link; the link decides whose list
         "account.own": _row(signed_in=_OWN),
         "workspace.read": _MEMBERS,
         "workspace.manage": _OWNERS,

@@ -18,6 +18,7 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.actions.parcels import keep
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import parcels, snapshots
@@ -139,6 +140,29 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
     return _created(_event.dumps(presentation.shown_event(event)), url_for("outreach_api.events", ref=ref))
 
 
+@blueprint.route("/events", methods=["POST"])
+@guard("notification.answer")
+@blueprint.arguments(schemas.ManyFacts())
+@blueprint.response(200, schemas.RecordedRows)
+def add_events(given: dict[str, Any]) -> Any:
+    """Add the same fact to many notifications; each is recorded or refused by itself.
+
+    With an `Idempotency-Key` a row that was recorded before names the event that stands.
+    """
+    principal, now = g.principal, clock.now()
+    with transaction() as session:
+        done = record_for_many(
+            session,
+            given.pop("notifications"),
+            principal,
+            **given,
+            now=now,
+            actor=principal.actor,
+            once=request.headers.get("Idempotency-Key", "")[:100],
+        )
+    return {"items": [each.as_dict() for each in done]}
+
+
 @blueprint.route("/notifications/<ref>/letter")
 @guard("notification.read")
 @blueprint.arguments(schemas.LetterQuery(), location="query")
@@ -153,7 +177,10 @@ def letter(query: dict[str, Any], ref: str) -> Any:
 @blueprint.arguments(schemas.UnansweredQuery(), location="query")
 @blueprint.response(200, schemas.NotificationPage)
 def unanswered(query: dict[str, Any]) -> Any:
-    """Notifications with a recorded lapse that still stands: no answer recorded here by its time."""
+    """Notifications with a recorded lapse that still stands: no answer recorded here by its time.
+
+    `state` asks for another list: running (its time has not come), paused, undeliverable.
+    """
     if query["team"] is not None:
         team_id_of(db.session(), query["team"])
     found = snapshots.waiting(
@@ -163,6 +190,9 @@ def unanswered(query: dict[str, Any]) -> Any:
         cursor=query["cursor"],
         older_than=duration(query["older_than"]) if query["older_than"] else None,
         team=query["team"],
+        state=query["state"],
+        incident=str(query["incident"]) if query["incident"] else None,
+        due_before=query["due_before"],
     )
     return presentation.listed(page(found, query["limit"], lambda each: each.row.ref))
 

@@ -263,9 +263,20 @@ def _read(path: Path) -> bytes:
 @click.command()
 @click.option("--older-than", help="Sent at least so long ago: P14D.")
 @click.option("--team", help="Only to this team (slug).")
+@click.option("--incident", metavar="REF", help="Only of this incident.")
+@click.option("--due-before", metavar="TIME", help="Asked for by then: 2026-11-22T12:00:00Z.")
+@click.option("--state", type=click.Choice(schemas.STATES), default="unrecorded", show_default=True)
 @workspace_option
 @json_option
-def unanswered(older_than: str | None, team: str | None, workspace: str | None, as_json: bool) -> int:
+def unanswered(
+    older_than: str | None,
+    team: str | None,
+    incident: str | None,
+    due_before: str | None,
+    state: str,
+    workspace: str | None,
+    as_json: bool,
+) -> int:
     """Notifications whose answer was asked for by a time, and no answer is recorded here.
 
     \b
@@ -274,12 +285,22 @@ def unanswered(older_than: str | None, team: str | None, workspace: str | None, 
     with app_context():
         try:
             age = duration(older_than) if older_than else None
+            due = moment(due_before) if due_before else None
         except Invalid as error:
-            raise click.UsageError(f"--older-than: {error.message}") from None
+            raise click.UsageError(error.message) from None
         if team is not None:
             team_id_of(db.session(), team)
         now = clock.now()
-        found = snapshots.waiting(operator_for(workspace), now=now, limit=100_000, older_than=age, team=team)
+        found = snapshots.waiting(
+            operator_for(workspace),
+            now=now,
+            state=state,
+            limit=100_000,
+            older_than=age,
+            team=team,
+            incident=incident,
+            due_before=due,
+        )
         shown = [presentation.shown(each) for each in found]
         db.session.remove()
     if as_json:

@@ -14,11 +14,13 @@ from pocdir.incidents.rules.assets import asset, assets_from_lines, guessed_asse
 from pocdir.incidents.schemas import AssetSchema
 from pocdir.ledger.rules.events import PRECISIONS
 from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS, EXPECTED, NOTIFICATION_KINDS, VOCABULARY
+from pocdir.outreach.rules.bulk import MOST
 from pocdir.outreach.rules.expectations import ASKED_BY_KIND
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
 
 MOST_PARCEL = 10_000
+STATES = ("unrecorded", "running", "paused", "undeliverable")  # lists of what is still open
 NOBODY_CHOSEN = "Choose at least one contact."
 DIGEST = re.compile(r"(sha256:)?[0-9a-fA-F]{64}\Z")
 
@@ -140,6 +142,9 @@ class UnansweredQuery(PageQuery):
 
     older_than = Duration(load_default=None)
     team = Text(max=100, load_default=None)
+    incident = fields.UUID(load_default=None)
+    due_before = Moment(load_default=None)
+    state = fields.String(load_default="unrecorded", validate=validate.OneOf(STATES))
 
 
 class EventSchema(Schema):
@@ -150,6 +155,40 @@ class EventSchema(Schema):
     precision = fields.String(load_default="exact", validate=validate.OneOf(PRECISIONS))
     payload = fields.Dict(keys=fields.String(), load_default=dict)
     evidence_digest = Digest()
+
+
+class ManyFacts(EventSchema):
+    """The same fact about many notifications."""
+
+    class Meta:
+        exclude = ("evidence_digest",)
+
+    notifications = fields.List(
+        Text(max=60),
+        required=True,
+        validate=validate.Length(1, MOST, error="1 to {max} references are right"),
+    )
+
+
+class RefusedRow(Schema):
+    """Why one was refused."""
+
+    code = fields.String()
+    detail = fields.String()
+
+
+class RecordedRow(Schema):
+    """What became of one notification: its new event, or why not."""
+
+    ref = fields.String()
+    event = fields.String(allow_none=True)
+    refused = fields.Nested(RefusedRow, allow_none=True)
+
+
+class RecordedRows(Schema):
+    """One for each notification, in the order asked."""
+
+    items = fields.List(fields.Nested(RecordedRow))
 
 
 class EventAnswer(Schema):

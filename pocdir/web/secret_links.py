@@ -22,6 +22,7 @@ SECRET_LINKS: Mapping[str, SecretLink] = {
     "/proposed/": SecretLink(for_recipients=True, needs_session=False),
     "/welcome/": SecretLink(),
     "/join/": SecretLink(),
+    "/feed/": SecretLink(),
     "/route/": SecretLink(),
 }
 RECIPIENT_PATHS = tuple(path for path, it in SECRET_LINKS.items() if it.for_recipients)

@@ -306,7 +306,7 @@ def test_still_open_is_sorted_and_paged_where_it_is_kept(
         clock.shift(60)
     clock.move_to(now + 4 * DAY)
     record_lapses(now + 4 * DAY)
-    monkeypatch.setattr("pocdir.outreach.pages.notifications.PAGE", 2)
+    monkeypatch.setattr("pocdir.outreach.pages.unanswered.PAGE", 2)
 
     def listed(query: str) -> list[str]:
         return re.findall(r"· (P\dD)</span>", browser.get("/unanswered" + query).text)

@@ -12,7 +12,6 @@ from pocdir.accounts.guards import guard
 from pocdir.core import clock, tlp
 from pocdir.core.errors import Invalid, NotFound, Refusal
 from pocdir.core.refs import new_ref
-from pocdir.core.times import duration
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
@@ -21,7 +20,6 @@ from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.escalation.deciding import path_shown
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import notifications as queries
-from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.plans import routed
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.rules.letter import CONTENTS
@@ -33,7 +31,6 @@ from pocdir.web.i18n import LANGUAGES
 
 LETTER_LANGUAGES = [(tag, LANGUAGES[tag]) for tag in LETTERS]
 PAGE = 100
-MOST_PAGES = 10_000
 # What a person adds by hand, the frequent first; the API takes the whole vocabulary.
 FACTS = (
     "ack.given", "reply.human", "response.accepted", "response.passed_on", "response.info_requested",
@@ -178,53 +175,6 @@ def take_back(ref: str) -> Any:
         return render_template("outreach/withdraw.html", notification=shown, form=typed), 422
     flash(_("Withdrawn. It stays in the record."), "success")
     return redirect(url_for("outreach.notification", ref=ref))
-
-
-@blueprint.get("/unanswered")
-@guard("notification.read")
-def unanswered() -> Any:
-    """The working list; a filter that cannot be read is left out rather than refused."""
-    now = clock.now()
-    if g.principal.workspace_id is None:
-        return redirect(url_for("outreach.told"))
-    older_than, team = request.args.get("older_than", ""), request.args.get("team", "")
-    state = request.args.get("state", "")
-    state = state if state in queries.WAITING else "unrecorded"
-    try:
-        age = duration(older_than) if older_than else None
-    except Invalid:
-        older_than, age = "", None
-    sort = request.args.get("sort", "due")
-    at = min(max(0, request.args.get("page", 0, type=int)), MOST_PAGES)
-    start = at * PAGE
-    found, total = snapshots.working_list(
-        g.principal,
-        now=now,
-        state=state,
-        sort=sort,
-        older_than=age,
-        team=team or None,
-        offset=start,
-        limit=PAGE,
-    )
-    rows = presentation.working_list(found, now=now)
-    return render_template(
-        "outreach/unanswered.html",
-        state=state,
-        older_than=older_than,
-        team=team,
-        sort=sort,
-        teams=queries.teams_waiting(g.principal, state),
-        page={
-            "rows": rows,
-            "first": start + 1,
-            "last": start + len(rows),
-            "total": total,
-            "previous": at - 1 if at else None,
-            "next": at + 1 if start + PAGE < total else None,
-        },
-        counts=queries.counts(g.principal),
-    )
 
 
 def _record(ref: str, given: Mapping[str, Any]) -> None:

@@ -36,6 +36,7 @@ _STILL = _N.withdrawn_at.is_(None)
 WAITING = {
     "unrecorded": _STILL & _N.id.in_(select(_E.notification_id).where(_E.state.in_(NOT_ANSWERED))),
     "running": _STILL & (_N.clock == "running"),
+    "paused": _STILL & (_N.clock == "paused"),
     "undeliverable": _STILL & (_N.transport == "failed") & (_N.response == "awaiting"),
 }
 

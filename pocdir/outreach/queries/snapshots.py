@@ -56,6 +56,7 @@ _LAPSED = (
 SORTS: Mapping[str, ColumnElement[Any]] = {
     "team": func.lower(_T.name),
     "sent": _N.sent_at,
+    "incident": func.lower(func.coalesce(_I.title, "")),
     "due": func.coalesce(_LAPSED, _N.due, _N.sent_at),
 }
 
@@ -100,10 +101,17 @@ def waiting(
     cursor: str | None = None,
     older_than: dt.timedelta | None = None,
     team: str | None = None,
+    incident: str | None = None,
+    due_before: dt.datetime | None = None,
 ) -> list[Snapshot]:
     """`limit + 1` notifications in a state of `WAITING`, oldest recorded first; `unrecorded`: a lapse stands."""
-    statement = _waiting(viewer, state, now, older_than, team).order_by(_N.id)
+    statement = _waiting(viewer, state, now, older_than, team, incident, due_before).order_by(_N.id)
     return _fetched(_after(viewer, statement, cursor).limit(limit + 1))
+
+
+def some(viewer: Viewer, refs: Sequence[str]) -> list[Snapshot]:
+    """Those of the viewer's among these references."""
+    return _fetched(_ALL.where(seen_by(viewer), _N.ref.in_(refs)).order_by(_N.id))
 
 
 def working_list(
@@ -114,11 +122,13 @@ def working_list(
     sort: str,
     older_than: dt.timedelta | None = None,
     team: str | None = None,
+    incident: str | None = None,
+    due_before: dt.datetime | None = None,
     offset: int,
     limit: int,
 ) -> tuple[list[Snapshot], int]:
     """Some of the same by `sort` (of SORTS; - before it: backwards), and how many there are in all."""
-    chosen = _waiting(viewer, state, now, older_than, team)
+    chosen = _waiting(viewer, state, now, older_than, team, incident, due_before)
     total = db.session.execute(chosen.with_only_columns(func.count())).scalar_one()
     order = SORTS.get(sort.removeprefix("-"), SORTS["due"])
     places = (order.desc(), _N.id.desc()) if sort.startswith("-") else (order, _N.id)
@@ -126,13 +136,23 @@ def working_list(
 
 
 def _waiting(
-    viewer: Viewer, state: str, now: dt.datetime, older_than: dt.timedelta | None, team: str | None
+    viewer: Viewer,
+    state: str,
+    now: dt.datetime,
+    older_than: dt.timedelta | None,
+    team: str | None,
+    incident: str | None,
+    due_before: dt.datetime | None,
 ) -> Rows:
     statement = _ALL.where(seen_by(viewer), WAITING[state])
     if older_than is not None:
         statement = statement.where(_N.sent_at <= now - older_than)
     if team is not None:
         statement = statement.where(_N.team_id.in_(entries_called([team])))
+    if incident is not None:
+        statement = statement.where(_I.ref == incident)
+    if due_before is not None:
+        statement = statement.where(SORTS["due"] <= due_before)
     return statement
 
 

@@ -1,0 +1,67 @@
+"""The same fact recorded about many notifications, each accepted or refused by itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from pocdir.core.errors import Refusal
+from pocdir.ledger.queries import event_by_key
+from pocdir.outreach.actions.notifications import record_event
+from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.notifications import Viewer
+from pocdir.outreach.rules.bulk import check_act
+from pocdir.outreach.rules.posting import claim_of
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one: its new event, or why not."""
+
+    ref: str
+    event: str | None
+    refused: Mapping[str, str] | None  # code, detail
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"ref": self.ref, "event": self.event, "refused": self.refused}
+
+
+def record_for_many(
+    session: Session,
+    refs: Sequence[str],
+    viewer: Viewer,
+    *,
+    type: str,
+    payload: Mapping[str, Any],
+    now: dt.datetime,
+    actor: str,
+    occurred_at: dt.datetime | None = None,
+    precision: str = "exact",
+    once: str = "",
+) -> list[Done]:
+    """One event for each, in the order asked, each reference once; a refused one leaves nothing behind.
+
+    A foreign notification is refused like one that does not exist. With `once`, the same word from the same actor
+    gives the events that stand.
+    """
+    done = []
+    for ref in dict.fromkeys(refs):
+        try:
+            with session.begin_nested():
+                row = queries.notification(ref, viewer, session)
+                claimed_by, assurance = claim_of(type, queries.poster_of(viewer, row) or "")
+                if not (once and event_by_key(f"many:{actor}:{type}", f"{once}:{ref}", session)):
+                    check_act(type, clock=row.clock, withdrawn=row.withdrawn_at is not None)
+                event = record_event(
+                    session, row, type=type, payload=payload, now=now, actor=actor, claimed_by=claimed_by,
+                    assurance=assurance, occurred_at=occurred_at, precision=precision,
+                    scope=f"many:{actor}:{type}" if once else None, key=f"{once}:{ref}" if once else None,
+                )  # fmt: skip
+            done.append(Done(ref, event.id, None))
+        except Refusal as refusal:
+            done.append(Done(ref, None, {"code": refusal.code, "detail": refusal.message}))
+    return done

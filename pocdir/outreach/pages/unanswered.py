@@ -1,0 +1,166 @@
+"""What is still open: the working list, one fact about many of its rows, and the feed of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from flask import Response, current_app, g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+
+from pocdir.accounts.guards import guard
+from pocdir.config import Settings
+from pocdir.core import clock, tlp
+from pocdir.core.errors import Invalid
+from pocdir.core.refs import is_ref
+from pocdir.core.times import duration
+from pocdir.db import transaction
+from pocdir.incidents import queries as incident_queries
+from pocdir.outreach import presentation
+from pocdir.outreach.actions.bulk import record_for_many
+from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries import snapshots
+from pocdir.outreach.queries.feed import feed_of, feed_reader
+from pocdir.outreach.rules import feed as feeds
+from pocdir.outreach.rules.bulk import ACTS, MOST
+from pocdir.web.forms import Form
+
+PAGE = 100
+MOST_PAGES = 100_000
+
+
+@blueprint.get("/unanswered")
+@guard("notification.read")
+def unanswered() -> Any:
+    """The working list; a filter that cannot be read is left out rather than refused."""
+    now, principal = clock.now(), g.principal
+    if principal.workspace_id is None:
+        return redirect(url_for("outreach.told"))
+    state = request.args.get("state", "")
+    state = state if state in queries.WAITING else "unrecorded"
+    team, incident = request.args.get("team", ""), request.args.get("incident", "")
+    incident = incident if is_ref(incident) else ""
+    (older_than, age), (due_ago, due) = _length("older_than"), _length("due_ago")
+    sort = request.args.get("sort", "due")
+    at = min(max(0, request.args.get("page", 0, type=int)), MOST_PAGES)
+    start = at * PAGE
+    found, total = snapshots.working_list(
+        principal,
+        now=now,
+        state=state,
+        sort=sort,
+        older_than=age,
+        team=team or None,
+        incident=incident or None,
+        due_before=now - due if due else None,
+        offset=start,
+        limit=PAGE,
+    )
+    rows = presentation.working_list(found, now=now)
+    return render_template(
+        "outreach/unanswered.html",
+        state=state,
+        older_than=older_than,
+        due_ago=due_ago,
+        team=team,
+        incident=incident,
+        sort=sort,
+        teams=queries.teams_waiting(principal, state),
+        incidents=incident_queries.newest_incidents(workspace_id=principal.workspace_id),
+        acts=ACTS,
+        feed=_feed_link(),
+        page={
+            "rows": rows,
+            "first": start + 1,
+            "last": start + len(rows),
+            "total": total,
+            "previous": at - 1 if at else None,
+            "next": at + 1 if start + PAGE < total else None,
+        },
+        counts=queries.counts(principal),
+    )
+
+
+def _length(name: str) -> tuple[str, dt.timedelta | None]:
+    said = request.args.get(name, "")
+    try:
+        return said, duration(said) if said else None
+    except Invalid:
+        return "", None
+
+
+def _feed_link() -> str | None:
+    principal = g.principal
+    if principal.user_ref is None:
+        return None
+    token = feed_of(principal.user_ref, principal.workspace_id, secret=_secret())
+    return url_for("outreach.feed", token=token) if token else None
+
+
+@blueprint.post("/unanswered/selected")
+@guard("notification.answer")
+def record_selected() -> Any:
+    """Ask once more with the rows that were ticked, then record the fact about each; a refused row says why."""
+    refs, act = list(dict.fromkeys(request.form.getlist("choose"))), request.form.get("act", "")
+    typed = Form(values=request.form)
+    if act not in ACTS or not refs or len(refs) > MOST:
+        said = _("Choose at least one row, at most %(most)s, and what to record.", most=MOST)
+        raise Invalid("selection_invalid", said, where="choose")
+    results = None
+    if request.form.get("confirmed") == "yes":
+        now, principal = clock.now(), g.principal
+        note = request.form.get("note", "").strip()
+        payload = {"note": note} if note else {}
+        with transaction() as session:
+            done = record_for_many(
+                session, refs, principal, type=act, payload=payload, now=now, actor=principal.actor
+            )
+        results = {each.ref: each for each in done}
+    found = {each.row.ref: each for each in snapshots.some(g.principal, refs)}
+    return render_template(
+        "outreach/selected.html",
+        act=act,
+        refs=refs,
+        rows=[presentation.described(found[ref]) if ref in found else {"ref": ref} for ref in refs],
+        results=results,
+        form=typed,
+    )
+
+
+@blueprint.get("/feed/<token>")
+@guard("feed.read")
+def feed(token: str) -> Response:
+    """The list as an Atom feed (RFC 4287): whom and since when, nothing of what it is about."""
+    reader = feed_reader(token, secret=_secret())
+    found, _total = snapshots.working_list(
+        reader, now=clock.now(), state="unrecorded", sort="-due", offset=0, limit=feeds.MOST
+    )
+    entries = [_entry(each) for each in found]
+    settings: Settings = current_app.extensions["pocdir"]
+    text = render_template(
+        "outreach/feed.xml",
+        workspace=reader,
+        entries=entries,
+        updated=max((each["due"] for each in entries), default=None),
+        base=settings.external_url,
+    )
+    return Response(text, content_type="application/atom+xml; charset=utf-8")
+
+
+def _entry(each: snapshots.Snapshot) -> dict[str, Any]:
+    row = each.row
+    red = tlp.RED in (row.tlp, row.incident_tlp)
+    lapsed = [one.due_at for one in each.expectations if one.state in queries.NOT_ANSWERED]
+    return {
+        "ref": row.ref,
+        "team": None if red else row.team_name,
+        "kind": row.kind,
+        "sent_at": row.sent_at,
+        "due": min(lapsed, default=row.sent_at),
+    }
+
+
+def _secret() -> bytes:
+    settings: Settings = current_app.extensions["pocdir"]
+    return settings.secret_key.encode()

@@ -1,0 +1,67 @@
+"""A fact about one notification or many, from the command line."""
+
+from __future__ import annotations
+
+import click
+
+from pocdir.accounts.guards import operator_for
+from pocdir.core import clock
+from pocdir.core.errors import Invalid
+from pocdir.core.times import moment
+from pocdir.db import transaction
+from pocdir.outreach.actions.bulk import record_for_many
+from pocdir.web.terminal import app_context, emit, json_option
+
+
+@click.command()
+@click.argument("type_", metavar="TYPE")
+@click.argument("refs", metavar="REF...", nargs=-1, required=True)
+@click.option("--note", help="Words of your own; kept with the event.")
+@click.option("--ticket", help="The team's own number.")
+@click.option("--reason", help="Of a withdrawal: mistake, duplicate, resolved, superseded, other.")
+@click.option("--at", "at", metavar="TIME", help="When it happened, if not now: 2026-11-22T12:00:00Z.")
+@click.option("--workspace", metavar="W", help="Whose; not needed where there is one workspace.")
+@json_option
+def record(
+    type_: str,
+    refs: tuple[str, ...],
+    note: str | None,
+    ticket: str | None,
+    reason: str | None,
+    at: str | None,
+    workspace: str | None,
+    as_json: bool,
+) -> int:
+    """Record the same fact about notifications: ack.given, expectation.paused, notification.withdrawn and so on.
+
+    Each is recorded or refused by itself; exit 1 when one was refused.
+
+    \b
+    Example:  pocdir record ack.given 019ab3f0-0000-7000-8000-000000000000 --ticket INC-7
+    """
+    try:
+        occurred_at = moment(at) if at else None
+    except Invalid as error:
+        raise click.UsageError(f"--at: {error.message}") from None
+    given = {"note": note, "ticket": ticket, "reason": reason}
+    with app_context():
+        who = operator_for(workspace)
+        with transaction() as session:
+            done = record_for_many(
+                session,
+                refs,
+                who,
+                type=type_,
+                payload={name: value for name, value in given.items() if value is not None},
+                now=clock.now(),
+                actor=who.actor,
+                occurred_at=occurred_at,
+            )
+    for each in done:
+        if as_json:
+            emit(each.as_dict())
+        elif each.refused:
+            click.echo(f"{each.ref} refused: {each.refused['detail']} ({each.refused['code']})", err=True)
+        else:
+            click.echo(f"{each.ref} recorded")
+    return 1 if any(each.refused for each in done) else 0

@@ -1,0 +1,146 @@
+"""What is still open as a working list: filters in the address, one fact about many rows, and a feed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterator
+from xml.etree import ElementTree
+
+import pytest
+import time_machine
+from click.testing import CliRunner
+from flask import Flask
+
+from pocdir import cli
+from pocdir.accounts import actions, queries
+from pocdir.core.refs import new_ref
+from pocdir.db import transaction
+from pocdir.outreach import jobs
+from pocdir.site.queries.ledger import verified
+from tests.accounts import made
+from tests.conftest import Api
+from tests.outreach.made import teams
+
+DAY = dt.timedelta(days=1)
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+@pytest.fixture
+def world(app: Flask, api: Api, now: dt.datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict]:
+    """Three that were told ten days ago and have not answered, one of them RED; rivals have one too."""
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
+    with time_machine.travel(now - 10 * DAY, tick=False) as travel:
+        teams(now - 10 * DAY)
+        incident = api.post("/api/v1/incidents", {"title": "a sinkhole"}).get_json()["ref"]
+        bodies = (
+            {"team": "isp", "incident": incident, "subject": "not for the feed"},
+            {"team": "cert-at", "expect": [{"of": "acknowledgement", "within": "P9D"}]},
+            {"team": "cert-at", "tlp": "TLP:RED"},
+        )
+        refs = [api.post("/api/v1/notifications", body).get_json()["ref"] for body in bodies]
+        ben = made.person("ben@example.org", now=now, workspace="rivals", role="owner")
+        with transaction() as session:
+            rivals = queries.workspace_by_slug(session, "rivals")
+            _, text = actions.create_token(session, workspace_id=rivals.id, now=now, actor="operator")
+        theirs = Api(app, text).post("/api/v1/notifications", {"team": "isp"}).get_json()["ref"]
+        travel.move_to(now)
+        jobs.record_lapses(now)
+        anna = made.person(now=now, workspace="lab", role="researcher")
+        yield {
+            "incident": incident,
+            "refs": refs,
+            "theirs": theirs,
+            "anna": made.browser(app, anna, now=now),
+            "clock": travel,
+            "ben": made.browser(app, ben, now=now),
+        }
+
+
+def listed(api: Api, **query: object) -> list[str]:
+    return [item["ref"] for item in api.get("/api/v1/unanswered", **query).get_json()["items"]]
+
+
+def test_the_list_is_narrowed_by_team_incident_age_and_due(api: Api, world, now) -> None:
+    first, second, third = world["refs"]
+    assert listed(api) == [first, second, third]
+    assert listed(api, incident=world["incident"]) == [first]
+    assert listed(api, team="cert-at") == [second, third]
+    assert listed(api, due_before=(now - 5 * DAY).isoformat()) == [first, third]
+    assert listed(api, older_than="P30D") == []
+    page = (
+        world["anna"].get(f"/unanswered?due_ago=P7D&team=isp&incident={world['incident']}&sort=incident").text
+    )
+    assert first in page
+    assert second not in page
+    assert world["anna"].get(f"/unanswered?incident={new_ref(now)}").text.count('name="choose"') == 0
+    done = CliRunner().invoke(
+        cli.pocdir, ["unanswered", "--incident", world["incident"], "--workspace", "lab", "--json"]
+    )
+    assert [json.loads(line)["ref"] for line in done.stdout.splitlines()] == [first]
+
+
+def test_one_fact_about_many_rows_each_with_its_own_refusal(api: Api, world) -> None:
+    first, second, _third = world["refs"]
+    body = {"type": "expectation.paused", "notifications": [first, world["theirs"], second, first]}
+    items = api.post("/api/v1/events", body, **{"Idempotency-Key": "once"}).get_json()["items"]
+    assert [item["ref"] for item in items] == [first, world["theirs"], second]
+    assert items[1]["refused"]["code"] == "notification_unknown"
+    assert items[0]["event"] and items[2]["event"]
+    assert api.post("/api/v1/events", body, **{"Idempotency-Key": "once"}).get_json()["items"] == items
+    again = api.post("/api/v1/events", body).get_json()["items"]
+    assert [(item["refused"] or {}).get("code") for item in again] == [
+        "clock_not_running",
+        "notification_unknown",
+        "clock_not_running",
+    ]
+    assert listed(api, state="paused") == [first, second]
+    world["clock"].shift(60)
+    done = cli.run(["record", "expectation.resumed", first, second, "--workspace", "lab"])
+    assert (done, listed(api, state="paused")) == (0, [])
+    assert cli.run(["record", "escalation.exhausted", first, "--workspace", "lab"]) == 1
+    assert api.post("/api/v1/events", {"type": "ack.given", "notifications": []}).status_code == 422
+    assert verified().faults == ()
+
+
+def test_on_the_page_it_is_asked_once_more(api: Api, world) -> None:
+    first, second, third = world["refs"]
+    ticked = {"act": "ack.given", "choose": [first, second, world["theirs"]]}
+    asked = world["anna"].post("/unanswered/selected", data=ticked)
+    assert (asked.status_code, len(listed(api))) == (200, 3)
+    assert asked.text.count('name="choose"') == 3
+    done = world["anna"].post("/unanswered/selected", data=ticked | {"confirmed": "yes", "note": "by phone"})
+    assert "notification_unknown" in done.text
+    assert listed(api) == [third]
+    assert "by phone" in api.get(f"/api/v1/notifications/{first}/events").text
+    assert world["anna"].post("/unanswered/selected", data={"act": "ack.given"}).status_code == 422
+    wrong = ticked | {"act": "expectation.lapsed", "confirmed": "yes"}
+    assert world["anna"].post("/unanswered/selected", data=wrong).status_code == 422
+
+
+def test_the_feed_says_for_whom_one_waits_and_nothing_of_what_it_is_about(
+    app: Flask, api: Api, world, now
+) -> None:
+    first, _second, third = world["refs"]
+    link = re.search(r'href="(/feed/[^"]+)"', world["anna"].get("/unanswered").text)[1]
+    answer = app.test_client().get(link)
+    assert (answer.status_code, answer.mimetype) == (200, "application/atom+xml")
+    entries = {
+        each.findtext(f"{ATOM}id"): each for each in ElementTree.fromstring(answer.data).iter(f"{ATOM}entry")
+    }
+    assert set(entries) == {f"urn:uuid:{ref}" for ref in world["refs"]}
+    assert "ISP abuse desk" in entries[f"urn:uuid:{first}"].findtext(f"{ATOM}title")
+    assert "CERT.at" not in entries[f"urn:uuid:{third}"].findtext(f"{ATOM}title")
+    for kept_out in ("not for the feed", "a sinkhole", "/feed/"):
+        assert kept_out not in answer.text
+    theirs = re.search(r'href="(/feed/[^"]+)"', world["ben"].get("/unanswered").text)[1]
+    assert theirs != link
+    assert first not in app.test_client().get(theirs).text
+
+    for wrong in (link[:-1] + ("A" if link[-1] != "A" else "B"), "/feed/x", "/feed/" + "A" * 67):
+        assert app.test_client().get(wrong).status_code == 404
+    with transaction() as session:
+        anna = queries.user_by_email(session, "anna@example.org")
+        actions.set_password(session, user=anna, password_hash=made.HASH, now=now, actor="operator")
+    assert app.test_client().get(link).status_code == 404
