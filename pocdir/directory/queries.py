@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session, aliased
 from pocdir.core import times
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import Line, db
-from pocdir.directory.formats.profile import FACTS
 from pocdir.directory.keys.pinned import pinned as pinned_keys
 from pocdir.directory.keys.rules import pinned_on
 from pocdir.directory.models import Address, DirectoryVersion, Team
@@ -154,6 +153,8 @@ def entry(slug: str, *, audiences: Collection[str] = PUBLIC, reading: Reading = 
 
 def said(team: Line) -> dict[str, Any]:
     """Every fact in force of a team by its field; null or an empty list where nobody says one."""
+    from pocdir.directory.formats.profile import FACTS  # the checks of a file's values: not for a lookup
+
     columns = {name: getattr(team, name) for name in _COLUMN_FACTS}
     missing: dict[str, Any] = {name: [] if name in rules.LIST_FACTS else None for name in FACTS}
     return {**missing, **team.profile, **columns}

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import structlog
 from flask import Flask, current_app
 
 from pocdir import db
@@ -23,7 +22,6 @@ from pocdir.routing.rules.registry import Registry, current_version
 from pocdir.routing.rules.resolver import Index
 
 _KEY = "pocdir.index"
-_log = structlog.get_logger("pocdir.routing")
 _rebuilding = threading.Lock()
 _PAST = "pocdir.past_indexes"
 MOST_DAYS = 4
@@ -110,5 +108,7 @@ def _registry(folder: Path, held: _Held | None) -> Any:
     except Unavailable as error:
         if held is None:
             raise
-        _log.error("registry not opened", reason=error.message)
+        import structlog  # takes a tenth of a lookup on the command line, which has nothing to log
+
+        structlog.get_logger("pocdir.routing").error("registry not opened", reason=error.message)
         return held.index.registry
