@@ -231,6 +231,8 @@ class PlanContact(Schema):
     basis = fields.Dict()
     role = fields.String()
     reasons = fields.List(fields.String())
+    try_next_after = fields.String(allow_none=True)
+    without_detail = fields.Boolean()
     answer_asked = fields.Boolean()
     held = fields.Boolean()
     assets = fields.List(fields.Dict())

@@ -163,6 +163,16 @@ def test_who_was_told_already_is_not_chosen_again_unless_that_was_withdrawn(brow
     assert ticked(browser.get(path + "/plan").text) == ["isp"]
 
 
+def test_the_plan_says_when_to_try_the_next_one_and_who_is_told_without_detail(api: Api) -> None:
+    def said(*assets: str, **incident: Any) -> list[tuple[str, str | None, bool]]:
+        contacts = planned(api, *assets, **incident)["contacts"]
+        return [(it["team"]["slug"], it["try_next_after"], it["without_detail"]) for it in contacts]
+
+    assert said("203.0.113.70") == [("isp", "P2D", False)]
+    leak = {"class": "information-content-security", "type": "data-leak"}
+    assert said("203.0.113.70", "example.at", **leak) == [("cert-at", None, False), ("isp", "P1D", True)]
+
+
 def test_where_people_may_be_at_risk_each_contact_waits_for_a_yes(api: Api, browser: FlaskClient) -> None:
     plan = planned(api, "203.0.113.70", people_at_risk=True)
     assert [it["held"] for it in plan["contacts"]] == [True]

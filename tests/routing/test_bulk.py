@@ -107,6 +107,24 @@ def test_who_gets_nothing_is_told_why_in_a_column_more(world: World, tmp_path: P
     assert all(row["reason"] for row in rows)
 
 
+def test_whoever_is_told_without_detail_gets_no_rows(tmp_path: Path) -> None:
+    known = directory(
+        team("hoster", prefix("5.5.0.0/16"), kind="provider"), team("owner", prefix("5.5.5.0/24"))
+    )
+    world = World(known, kind_of_report="information-content-security/data-leak")
+
+    manifest = world.route(b"ip\n5.5.5.1\n5.5.1.1\n", tmp_path / "out")
+
+    assert [(parcel["team"], parcel["rows"]) for parcel in manifest["parcels"]] == [("owner", 1)]
+    assert manifest["unrouted"] == [
+        {
+            "status": "no_contact",
+            "reason": "only HOSTER is known, to be told without detail: a row is detail",
+            "rows": 1,
+        }
+    ]
+
+
 def test_again_gives_the_same_bytes_in_the_place_of_the_old_result(world: World, tmp_path: Path) -> None:
     world.route(FILE, tmp_path / "out")
     before = parcels(tmp_path / "out")

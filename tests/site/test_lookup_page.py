@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -221,6 +222,27 @@ def test_words_on_the_pages_are_neutral(client: FlaskClient) -> None:
         spoken = re.sub(r"<option.*?</option>", "", page.text)  # the taxonomy's own values
         words = set(re.findall(r"[a-z]+", " ".join(Texts(spoken).texts).lower()))
         assert words.isdisjoint(AVOIDED)
+
+
+def test_whoever_is_signed_in_may_ask_what_stood_on_a_day(app: Flask, client: FlaskClient) -> None:
+    entry = made.team_json(
+        "cert-af",
+        country="AF",
+        channels=[made.channel("cert@af.example")],
+        responsibilities=[made.responsibility(value="AF", role="national")],
+    )
+    made.imported(made.file(entry), source="first", now=made.NOW - dt.timedelta(days=2))
+    with time_machine.travel(made.NOW, tick=False):
+        browser = people.browser(app, people.person(now=made.NOW, workspace="lab"), now=made.NOW)
+        assert "As it stood on" in read(browser.get("/"))
+        assert "cert@af.example" in read(asked(browser, "AF"))
+        then = read(asked(browser, "AF", as_of=f"{made.NOW - dt.timedelta(days=5):%Y-%m-%d}"))
+        assert "cert@af.example" not in then
+        assert "the directory as it stood at the end of" in then
+        assert asked(browser, "AF", as_of="2099-01-01").status_code == 422
+        refused = asked(client, "AF", as_of="2026-06-01")
+        assert (refused.status_code, "Sign in to ask" in read(refused)) == (422, True)
+    assert "As it stood on" not in read(client.get("/"))
 
 
 def test_whoever_is_signed_in_sees_the_own_record_and_logs_from_here(app: Flask, now: dt.datetime) -> None:

@@ -18,6 +18,8 @@ from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import answered
 from pocdir.routing.rules.resolver import Answer, Contact, contact_json
 
+SHOWN = ("team", "channel", "basis", "role", "reasons", "try_next_after")
+
 
 def plan_of(incident: Incident, *, on: dt.date) -> dict[str, Any]:
     """Every asset that is no control goes to its `to` and `cc` contacts, or is listed with the reason why not.
@@ -116,12 +118,15 @@ def _put(
     contacts: dict[str, dict[str, Any]], contact: Contact, asset: Mapping[str, Any], *, held: bool
 ) -> None:
     """Into the team's parcel; whoever is to be written to for one asset is so for the parcel, with that reason."""
-    parcel = contacts.setdefault(contact.team.slug, {"role": "", "assets": [], "parcels": [], "copies": 0})
+    parcel = contacts.setdefault(
+        contact.team.slug, {"role": "", "without_detail": False, "assets": [], "parcels": [], "copies": 0}
+    )
     if parcel["role"] != "to" and parcel["role"] != contact.role:
         shape = contact_json(contact)
-        parcel |= {name: shape[name] for name in ("team", "channel", "basis", "role", "reasons")}
+        parcel |= {name: shape[name] for name in SHOWN}
         # A copy is for information: the told owe nobody an answer, and are asked no more often than it helps.
         parcel |= {"answer_asked": contact.role == "to", "held": held}
+    parcel["without_detail"] |= contact.without_detail  # for one asset: so is the letter about all of them
     parcel["assets"].append(asset)
     parcel["copies"] += contact.role == "cc"
 
@@ -139,6 +144,8 @@ def _put_parcel(contacts: dict[str, dict[str, Any]], known: Index, parcel: Parce
             "channel": channel_json(channel),
             "basis": parcel.basis,
             "reasons": [],
+            "try_next_after": None,
+            "without_detail": False,
             "held": held,
             "assets": [],
             "parcels": [],

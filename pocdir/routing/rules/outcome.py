@@ -22,15 +22,23 @@ class Outcome(NamedTuple):
 
 
 def outcome_of(answer: Answer) -> Outcome:
-    """The contact of rank 1, else the decision's own reasons, else the first thing there is to say."""
-    if answer.contacts:
-        first = answer.contacts[0]
+    """The first contact that may have the row, else the decision's own reasons, else the first thing there is to say.
+
+    A row is detail: whoever is to be told without detail gets no parcel.
+    """
+    first = next((contact for contact in answer.contacts if not contact.without_detail), None)
+    if first:
         return Outcome(
             answer.status,
             first.team.slug,
             first.team.name,
             tuple(channel_json(first.channel).items()),
             tuple(basis_json(first.basis).items()),
+        )
+    if answer.contacts:
+        name = answer.contacts[0].team.name
+        return Outcome(
+            "no_contact", reason=f"only {name} is known, to be told without detail: a row is detail"
         )
     said = answer.decision.notes or answer.notes[:1]
     return Outcome(answer.status, reason="; ".join(said) or "no contact is known for this")

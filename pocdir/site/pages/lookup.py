@@ -15,7 +15,7 @@ from pocdir.core.errors import Invalid
 from pocdir.outreach.queries import notifications as outreach
 from pocdir.outreach.queries import told
 from pocdir.outreach.rules import letter as letters
-from pocdir.routing.queries import index, question
+from pocdir.routing.queries import index, index_as_of, question
 from pocdir.routing.rules.decide import alternatives
 from pocdir.routing.rules.index import Index
 from pocdir.site.queries.lookup import looked_up, sectors, totals
@@ -24,7 +24,7 @@ from pocdir.web.forms import Form
 
 blueprint = Blueprint("site", __name__)
 MOST_LINES = 1000
-NARROWING = ("sector", "kind_of_report", "exclude_team", "exclude_country")
+NARROWING = ("sector", "kind_of_report", "exclude_team", "exclude_country", "as_of")
 
 
 @blueprint.get("/", strict_slashes=False)  # else an empty path is redirected to the Host that was sent
@@ -63,9 +63,10 @@ def lookup() -> Any:
             raise Invalid("indicator_invalid", _("Paste an address, a name, a country or a team."), where="q")
         if len(lines) > MOST_LINES:
             raise Invalid("indicator_invalid", _("At most 1,000 lines at once."), where="q")
+        known, on = _stood(typed.values["as_of"].strip(), now)
         asked = question(
             known,
-            on=now.date(),
+            on=on,
             sector=typed.values["sector"],
             kind_of_report=typed.values["kind_of_report"],
             exclude_team=_several("exclude_team"),
@@ -97,6 +98,13 @@ def lookup() -> Any:
         **choices(known),
     )
     return page, 422 if typed.errors else 200
+
+
+def _stood(day: str, now: dt.datetime) -> tuple[Index, dt.date]:
+    """The directory of the day asked for; only the newest version lies in memory, an older one is not for everybody."""
+    if day and g.principal.kind == "anonymous":
+        raise Invalid("as_of_invalid", _("Sign in to ask what stood on a day."), where="as_of")
+    return index_as_of(day, now=now)
 
 
 def _lines() -> list[str]:
