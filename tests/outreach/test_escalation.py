@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,10 +17,12 @@ from pocdir.db import db, transaction
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.queries.projections import differences
+from tests.accounts import made as people
 from tests.conftest import Api
 from tests.latency.made import DAY, HOUR, event, told
 from tests.outreach import made
 from tests.outreach.policies import chosen, policy, work
+from tests.outreach.test_pages import send
 
 WHERE = {"assets": [{"kind": "ip", "value": "203.0.113.7", "port": None}]}
 FAR = {"target": "resolver", "wait": "P1D"}
@@ -52,9 +55,13 @@ def steps_of(ref: str) -> list[Event]:
     return list(found)
 
 
+ORDER = ("step_due", "no_working_contact", "step_taken", "step_skipped", "exhausted")
+
+
 def said(ref: str) -> list[tuple[str, int, dt.datetime]]:
-    """(type, level, when) of what is recorded of its steps."""
-    return [(e.type.partition(".")[2], e.payload["level"], e.occurred_at) for e in steps_of(ref)]
+    """(type, level, when) of what is recorded of its steps; of one moment in the order of the path."""
+    found = [(e.type.partition(".")[2], e.payload["level"], e.occurred_at) for e in steps_of(ref)]
+    return sorted(found, key=lambda each: (each[2], each[1], ORDER.index(each[0])))
 
 
 def test_each_step_is_written_once_dated_when_it_fell_due(
@@ -156,3 +163,130 @@ def test_what_cannot_be_decided_is_refused(
     assert (answer.status_code, answer.json["code"]) == (status, code)
     db.session.rollback()
     assert len(events_of_notification(ref)) == before
+
+
+def test_what_came_back_is_followed_at_once_and_where_nobody_is_known_the_next_one_is(
+    app: Flask, lab: Workspace, now: dt.datetime
+) -> None:
+    chosen(lab, now - 30 * DAY, {"target": "parent"}, FAR, {"target": "global"}, FAR | {"wait": "PT0S"})
+    ref = told(lab, at=now - 20 * DAY, team="isp", **WHERE)
+    bounced = now - 20 * DAY + HOUR
+    event(lab, ref, "delivery.failed", at=bounced, status="5.1.1")
+    work(app, now)
+    end = bounced + 2 * DAY  # the carrier had its time
+    assert said(ref) == [
+        ("step_due", 1, bounced), ("no_working_contact", 1, bounced), ("step_skipped", 1, bounced),
+        ("step_due", 2, bounced), ("step_due", 3, end), ("no_working_contact", 3, end), ("step_skipped", 3, end),
+        ("step_due", 4, end), ("exhausted", 4, end + 2 * DAY),
+    ]  # fmt: skip
+
+
+def test_an_answer_ends_it_for_good_and_ticket_mail_does_not(
+    app: Flask, lab: Workspace, api: Api, now: dt.datetime
+) -> None:
+    chosen(lab, now - 300 * DAY, FAR, FAR, FAR, outcome_within="P14D")
+    answered, ticketed = (told(lab, at=now - 200 * DAY, team="isp", **WHERE) for _ in range(2))
+    event(lab, ticketed, "reply.automatic", at=now - 199 * DAY, subclass="receipt", ticket="T-1")
+    work(app, now - 197 * DAY)
+    event(lab, answered, "ack.given", at=now - 196.5 * DAY)
+    for days in (190, 100, 1, 0):
+        work(app, now - days * DAY)
+    assert said(answered) == [("step_due", 1, now - 197 * DAY)]
+    assert [type_ for type_, _, _ in said(ticketed)] == ["step_due", "step_due", "step_due", "exhausted"]
+    # One clock reminds its sender of the outcome: dated, once, and nothing climbs from it.
+    db.session.rollback()
+    clocks = [e for e in events_of_notification(answered) if e.type.startswith("expectation.")]
+    assert [(e.type, e.payload["of"], e.occurred_at) for e in clocks] == [
+        ("expectation.set", "acknowledgement", now - 200 * DAY),
+        ("expectation.lapsed", "acknowledgement", now - 198 * DAY),
+        ("expectation.set", "remediation", now - 196.5 * DAY),
+        ("expectation.lapsed", "remediation", now - 182.5 * DAY),
+    ]
+    refused = api.post(f"/api/v1/notifications/{answered}/steps", {"action": "take", "level": 2})
+    assert (refused.status_code, refused.json["code"]) == (409, "answered_already")
+    assert list(differences()) == []
+
+
+def test_no_step_falls_due_in_a_pause_or_before_an_embargo_ends(
+    app: Flask, lab: Workspace, api: Api, now: dt.datetime
+) -> None:
+    slug = chosen(lab, now - 90 * DAY, FAR, FAR)
+    paused, held = (told(lab, at=now - 30 * DAY, team="isp", **WHERE) for _ in range(2))
+    lapse = now - 28 * DAY
+    event(lab, paused, "expectation.paused", at=lapse + 1.5 * DAY)
+    event(lab, paused, "expectation.resumed", at=lapse + 11.5 * DAY)
+    choice = {"policy": slug, "notification": held, "not_before": (now + DAY).isoformat()}
+    assert api.post("/api/v1/policy-choices", choice).status_code == 201
+    work(app, now)
+    assert said(paused) == [
+        ("step_due", 1, lapse + DAY), ("step_due", 2, lapse + 12 * DAY), ("exhausted", 2, lapse + 14 * DAY),
+    ]  # fmt: skip
+    assert said(held) == []
+    refused = api.post(f"/api/v1/notifications/{held}/steps", {"action": "take", "level": 1})
+    assert (refused.status_code, refused.json["code"]) == (409, "embargo")
+    work(app, now + 2 * DAY)
+    assert said(held)[0] == ("step_due", 1, now + DAY)
+    for wrong in ({"not_before": choice["not_before"]}, {"policy": "none-such"}):
+        assert api.post("/api/v1/policy-choices", {"policy": slug} | wrong).status_code in (404, 422)
+    event(lab, held, "notification.withdrawn", at=now + 2 * DAY)
+    assert api.post("/api/v1/policy-choices", choice).json["code"] == "withdrawn_already"
+
+
+def test_where_people_may_be_at_risk_or_an_owner_decides_somebody_says_yes(
+    app: Flask, lab: Workspace, api: Api, now: dt.datetime
+) -> None:
+    opened = api.post("/api/v1/incidents", {"title": "Leak", "people_at_risk": True})
+    incident = opened.json["ref"]
+    kept = api.post("/api/v1/policies", policy(FAR | {"approval": True}))
+    chosen_for = api.post("/api/v1/policy-choices", {"policy": kept.json["slug"], "incident": incident})
+    assert chosen_for.status_code == 201
+    report = {
+        "team": "isp",
+        "incident": incident,
+        "assets": WHERE["assets"],
+        "sent_at": (now - 5 * DAY).isoformat(),
+    }
+    ref, elsewhere = (
+        api.post("/api/v1/notifications", each).json["ref"] for each in (report, report | {"incident": None})
+    )
+    work(app, now)
+    assert (len(said(ref)), len(said(elsewhere))) == (2, 0)
+    path, act = f"/api/v1/notifications/{ref}/steps", {"action": "take", "level": 1}
+    refused = api.post(path, act)
+    assert (refused.status_code, refused.json["code"]) == (409, "people_at_risk")
+    researcher = people.browser(app, people.person("r@example.org", now=now, workspace="lab"), now=now)
+    page = f"/notifications/{ref}/steps"
+    refused = send(researcher, page, level="1", action="take", people_at_risk="true")
+    assert (refused.status_code, "an owner" in refused.text) == (403, True)
+    assert send(researcher, "/policies", page, action="keep", name="x").status_code == 403
+    assert api.post(path, act | {"people_at_risk": True}).status_code == 201
+
+
+def test_two_workers_at_once_write_each_step_once(app: Flask, lab: Workspace, now: dt.datetime) -> None:
+    chosen(lab, now - 90 * DAY, FAR, FAR, {"target": "global"})
+    refs = [told(lab, at=now - 30 * DAY, team="isp", **WHERE) for _ in range(12)]
+    db.session.remove()
+    together, failed = threading.Barrier(2), []
+
+    def run() -> None:
+        try:
+            with app.app_context():
+                together.wait(timeout=30)
+                work(app, now)
+                db.session.remove()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert failed == []
+    work(app, now)
+    told_of = [said(ref) for ref in refs]
+    assert all(each == told_of[0] for each in told_of)
+    assert [type_ for type_, _, _ in told_of[0]] == [
+        "step_due", "step_due", "step_due", "no_working_contact", "step_skipped", "exhausted",
+    ]  # fmt: skip
+    assert list(differences()) == []

@@ -48,8 +48,8 @@ class Path:
 
     @property
     def open(self) -> tuple[Rung, ...]:
-        """The steps that a person may decide on: those due, the first one first, and the next one."""
-        if self.state not in ("ahead", "due"):
+        """The steps that a person may decide on: those due (to the end of the path and after it), and the next one."""
+        if self.state not in ("ahead", "due", "exhausted"):
             return ()
         due = [rung for rung in self.rungs if rung.state == "due"]
         ahead = [rung for rung in self.rungs if rung.state == "ahead"]
