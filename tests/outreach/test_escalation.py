@@ -16,10 +16,13 @@ from pocdir.accounts.models import Workspace
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
+from pocdir.outreach.escalation import queries
+from pocdir.outreach.escalation.rules.policy import digest
+from pocdir.outreach.queries import notifications
 from pocdir.outreach.queries.projections import differences
 from tests.accounts import made as people
 from tests.conftest import Api
-from tests.latency.made import DAY, HOUR, event, told
+from tests.latency.made import DAY, HOUR, Own, event, told
 from tests.outreach import made
 from tests.outreach.policies import chosen, policy, work
 from tests.outreach.test_pages import send
@@ -290,3 +293,23 @@ def test_two_workers_at_once_write_each_step_once(app: Flask, lab: Workspace, no
         "step_due", "step_due", "step_due", "no_working_contact", "step_skipped", "exhausted",
     ]  # fmt: skip
     assert list(differences()) == []
+
+
+def test_a_policy_that_was_changed_afterwards_is_found(app: Flask, lab: Workspace, now: dt.datetime) -> None:
+    chosen(lab, now - 90 * DAY, FAR)
+    ref = told(lab, at=now - 30 * DAY, team="isp", **WHERE)
+    other = chosen(lab, now, FAR, name="Other")
+    assert list(differences()) == []
+    with transaction() as session:
+        kept = queries.policy("national-first", workspace_id=lab.id, session=session)
+        kept.definition = policy(FAR | {"target": "global"})
+        kept.digest = digest(kept.definition)  # by somebody who knows how
+    assert list(differences()) == ["policy national-first, version 1: is not as it was kept"]
+    with transaction() as session:
+        kept = queries.policy("national-first", workspace_id=lab.id, session=session)
+        kept.definition = policy(FAR)
+        kept.digest = digest(kept.definition)
+        path = queries.path_row(notifications.notification(ref, Own(lab.id), session).id, session)
+        assert path is not None
+        path.policy_id = queries.policy(other, workspace_id=lab.id, session=session).id
+    assert list(differences()) == [f"notification {ref}: follows another policy than its events say"]

@@ -13,6 +13,7 @@ from pocdir.incidents.models import Incident
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.queries import events_of_notifications
 from pocdir.ledger.rules.events import Event, keyed_digest
+from pocdir.outreach.escalation.verification import unlike_events
 from pocdir.outreach.models import Expectation, Notification
 from pocdir.outreach.rules.fold import State, state_of
 
@@ -45,6 +46,7 @@ def differences(batch: int = 500) -> Iterator[str]:
                 yield f"notification {row.ref}: differs from its events in {', '.join(fields)}"
     for ref in db.session.scalars(_WITHOUT_ROW):
         yield f"notification {ref}: events speak of it, its row is gone"
+    yield from unlike_events()
 
 
 _WITHOUT_ROW = (
