@@ -9,6 +9,7 @@ from pocdir.accounts import pages as accounts_pages
 from pocdir.directory import api as directory_api
 from pocdir.directory import downloads
 from pocdir.directory import pages as directory_pages
+from pocdir.directory.bringing import pages as bringing_pages
 from pocdir.directory.checks import pages as checks_pages
 from pocdir.directory.claims import pages as claims_pages
 from pocdir.directory.keys import api as keys_api
@@ -52,6 +53,7 @@ PAGES: tuple[Blueprint, ...] = (
     directory_pages.blueprint,
     merging_pages.blueprint,
     quarantine_pages.blueprint,
+    bringing_pages.blueprint,
     proposals_pages.blueprint,
     claims_pages.blueprint,
     checks_pages.blueprint,

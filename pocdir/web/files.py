@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeVar, cast
@@ -68,6 +71,23 @@ def brought(field: str = "file") -> tuple[BinaryIO, str | None]:
     if len(files) != 1:
         raise Invalid("file_needed", f"one file is right; {len(files)} came", where=field)
     return cast(BinaryIO, files[0].stream), files[0].filename
+
+
+def posted(data: bytes) -> str:
+    """A small file as a hidden field holds it, so that a page that has shown it can send it once more."""
+    return base64.b64encode(zlib.compress(data)).decode()
+
+
+def posted_back(text: str, most: int) -> bytes:
+    """What `posted` gave; raises Invalid `file_needed` for anything else, and for over `most` bytes."""
+    try:
+        reader = zlib.decompressobj()
+        data = reader.decompress(base64.b64decode(text, validate=True), most)
+        if not reader.eof:
+            raise ValueError
+    except (binascii.Error, zlib.error, ValueError):
+        raise Invalid("file_needed", "bring the file again", where="file") from None
+    return data
 
 
 def sent(file: BinaryIO, name: str, mimetype: str, size: int) -> Response:

@@ -49,6 +49,7 @@ MEMBERS = (
 )
 STEWARDS = (
     "/steward",
+    "/directory/import",
     "/directory/quarantine",
     "/directory/duplicates",
     "/directory/duplicates/certa/cert-fr",

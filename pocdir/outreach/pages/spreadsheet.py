@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
 from typing import Any
 
 from flask import g, render_template, request
@@ -20,6 +17,7 @@ from pocdir.outreach.actions.spreadsheet import Result, expected, import_spreads
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries.spreadsheet import matched
 from pocdir.outreach.rules.spreadsheet import Spreadsheet, read_spreadsheet
+from pocdir.web.files import posted, posted_back
 from pocdir.web.forms import Form
 
 SHOWN = 500
@@ -41,7 +39,7 @@ def bring_spreadsheet() -> Any:
     now, principal = clock.now(), g.principal
     apply = request.form.get("action") == "apply"
     try:
-        data = _posted_back(request.form.get("upload", "")) if apply else _brought()
+        data = posted_back(request.form.get("upload", ""), LARGEST_BROUGHT) if apply else _brought()
         sheet = read_spreadsheet(data, now=now, day_first=DAY_FIRST.get(request.form.get("day_first", "")))
         if len(sheet.rows) > MOST_BROUGHT:
             raise Invalid(
@@ -96,17 +94,6 @@ def _brought() -> bytes:
     return data
 
 
-def _posted_back(upload: str) -> bytes:
-    try:
-        reader = zlib.decompressobj()
-        data = reader.decompress(base64.b64decode(upload, validate=True), LARGEST_BROUGHT)
-        if not reader.eof:
-            raise ValueError
-    except (binascii.Error, zlib.error, ValueError):
-        raise Invalid("spreadsheet_invalid", "bring the file again", where="file") from None
-    return data
-
-
 def _preview(sheet: Spreadsheet, results: list[Result], data: bytes) -> dict[str, Any]:
     others = [each for each in results if each.result != "refused"]
     return tally(results) | {
@@ -116,7 +103,7 @@ def _preview(sheet: Spreadsheet, results: list[Result], data: bytes) -> dict[str
         "not_logged": _refused(results),
         "rows": others[:SHOWN],
         "more": max(0, len(others) - SHOWN),
-        "upload": base64.b64encode(zlib.compress(data)).decode(),
+        "upload": posted(data),
     }
 
 
