@@ -226,6 +226,19 @@ def timeline(
     return told
 
 
+def contests(told: Mapping[str, Sequence[Event]]) -> dict[str, list[dict[str, Any]]]:
+    """By notification what its recipient set against it and has not taken back, with its words (None: erased)."""
+    found = {
+        ref: [
+            {"note": each.sealed.get("note"), "occurred_at": each.occurred_at}
+            for each in corrections.counting(events)
+            if each.type == "response.contested"
+        ]
+        for ref, events in told.items()
+    }
+    return {ref: words for ref, words in found.items() if words}
+
+
 def _in_time(event: Event) -> tuple[Any, ...]:
     """By when it happened; of what happened at once, first what all the rest is about."""
     begins = {"incident.opened": 0, "notification.logged": 1}

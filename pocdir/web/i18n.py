@@ -8,12 +8,13 @@ from typing import cast
 
 from babel import Locale, UnknownLocaleError
 from flask import Flask, Response, current_app, g, request
-from flask_babel import Babel, format_number, format_timedelta, get_locale, refresh
+from flask_babel import Babel, format_number, format_timedelta, get_locale, gettext, refresh
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from pocdir.config import PACKAGE
 from pocdir.core import clock, codes
+from pocdir.core.text import Phrase
 from pocdir.web.secret_links import RECIPIENT_PATHS
 
 LANGUAGES = {
@@ -57,6 +58,13 @@ def chosen_language() -> str:
         if wanted in _offered():
             return wanted
     return request.accept_languages.best_match(_offered(), letter_language())
+
+
+def in_words(message: str) -> str:
+    """A refusal's sentence in the reader's language, with its values where it has some."""
+    if isinstance(message, Phrase):
+        return gettext(message.pattern, **message.values)
+    return gettext(message)
 
 
 def letter_language(tag: str | None = None) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pocdir.core.refs import is_ref
+from pocdir.core.text import Phrase
 from pocdir.core.times import duration, isoformat, moment
 
 LONGEST_TEXT = 2_000
@@ -109,9 +110,9 @@ def _moment(value: str) -> dt.datetime:
 
 def _integer(value: Any, low: int, high: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("a whole number is needed")
+        raise ValueError(Phrase("a whole number is needed"))
     if not low <= value <= high:
-        raise ValueError(f"from {low:,} to {high:,}")
+        raise ValueError(Phrase("from %(low)s to %(high)s", low=f"{low:,}", high=f"{high:,}"))
     return value
 
 
@@ -119,14 +120,15 @@ def words(value: str, *, lines: bool, longest: int = LONGEST_TEXT) -> str:
     """Words of a person: line breaks in one spelling, no other control character, nothing that is no text."""
     text = value.replace("\r\n", "\n").strip() if lines else value.strip()
     if not text:
-        raise ValueError("say something, or leave it out")
+        raise ValueError(Phrase("say something, or leave it out"))
     if len(text) > longest:
-        raise ValueError(f"at most {longest:,} characters, these are {len(text):,}")
+        most = {"most": f"{longest:,}", "number": f"{len(text):,}"}
+        raise ValueError(Phrase("at most %(most)s characters, these are %(number)s", **most))
     allowed = "\n\t" if lines else ""
     # Cc: control characters, Cs: halves of surrogate pairs, Zl and Zp: line breaks that do not look like one.
     unfit = ("Cc", "Cs") if lines else ("Cc", "Cs", "Zl", "Zp")
     if not text.isprintable() and any(
         unicodedata.category(sign) in unfit and sign not in allowed for sign in text
     ):
-        raise ValueError("control characters are not allowed")
+        raise ValueError(Phrase("control characters are not allowed"))
     return text

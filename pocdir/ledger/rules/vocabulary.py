@@ -389,7 +389,7 @@ def check_event(type_: str, payload: Mapping[str, Any]) -> tuple[dict[str, Any],
             elif name.required:
                 raise ValueError("this is needed")
         except (ValueError, Invalid) as refused:
-            errors[f"payload.{key}"] = [str(refused)]
+            errors[f"payload.{key}"] = [next(iter(refused.args), str(refused))]
     if errors:
         raise _refused(errors)
     return plain, sealed

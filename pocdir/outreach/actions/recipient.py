@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from pocdir.core.canonical import canonical_json, sha256
 from pocdir.core.errors import Conflict, Gone, NotFound
+from pocdir.directory.proposals import queries as proposals
+from pocdir.directory.proposals.actions import propose
+from pocdir.directory.proposals.rules import TEAM
+from pocdir.directory.rules.office import Office
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.redirects import Basis, responsibilities
 from pocdir.outreach.rules.corrections import counting
 from pocdir.outreach.rules.fold import state_of
 from pocdir.outreach.rules.recipient import (
@@ -25,6 +30,7 @@ from pocdir.outreach.rules.recipient import (
     may_undo,
     read_recipient_token,
 )
+from pocdir.routing.queries import index
 
 ACTOR = "recipient"
 ANSWERS = frozenset(each.event for each in ACTIONS.values())
@@ -107,6 +113,36 @@ def undo(session: Session, notification: Notification, *, event: str, now: dt.da
         scope=f"recipient:{notification.ref}",
         key=f"undo:{event}",
     )
+
+
+def propose_correction(
+    session: Session,
+    notification: Notification,
+    bases: Sequence[Basis],
+    *,
+    note: str | None,
+    office: Office,
+    now: dt.datetime,
+) -> bool:
+    """Ask the stewards to take these responsibilities out of the team's entry; nothing of the report goes with it.
+
+    Whoever holds the link asks, so one steward at least looks at it. False when it is asked for already, or stands no
+    more. Raises Conflict `proposals_open`.
+    """
+    team = queries.teams_by_id([notification.team_id], session)[notification.team_id]
+    waiting = {of for each in proposals.open_of(team.id, session) for of in map(_named, each.changes)}
+    asked = [of for of in responsibilities(notification, bases) if of not in waiting]
+    if not asked:
+        return False
+    propose(
+        session, slug=index().merged.get(team.slug, team.slug), wanted=dict.fromkeys(asked), by=TEAM, actor=ACTOR,
+        person=None, note=note, office=office, now=now,
+    )  # fmt: skip
+    return True
+
+
+def _named(change: Mapping[str, Any]) -> tuple[str, ...]:
+    return (change["field"], *change["of"]) if change["after"] is None else ()
 
 
 def answers_given(events: list[Event], actor: str = ACTOR) -> list[Event]:

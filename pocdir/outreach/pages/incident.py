@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from flask import flash, g, redirect, render_template, request, url_for
@@ -31,8 +32,8 @@ def incident(ref: str) -> str:
     told = of_incidents([found.id])
     assets = incident_queries.assets(found, limit=SHOWN_ASSETS)[:SHOWN_ASSETS]
     events = ledger_queries.events_of_incident(ref)
-    for of_one in ledger_queries.events_of_notifications([each.row.ref for each in told]).values():
-        events += of_one
+    by_ref = ledger_queries.events_of_notifications([each.row.ref for each in told])
+    events += chain(*by_ref.values())
     return render_template(
         "incidents/incident.html",
         incident=found,
@@ -41,6 +42,7 @@ def incident(ref: str) -> str:
         notifications=[presentation.described(each) for each in told],
         events=presentation.timeline(events, told),
         counts=presentation.counted(told),
+        contested=presentation.contests(by_ref),
         asset_form=Form(),
         may_reopen=True,
     )

@@ -21,6 +21,7 @@ from pocdir.outreach.escalation.deciding import path_shown
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import routed
+from pocdir.outreach.queries.redirects import asked_instead
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
@@ -212,6 +213,8 @@ def _notification(found: Snapshot, typed: Form) -> str:
         events=presentation.timeline(events, [found], as_contact=poster == "contact"),
         letter=None if found.row.withdrawn_at else presentation.letter(found, content=content),
         content=content,
+        contested=presentation.contests({found.row.ref: events}).get(found.row.ref),
+        instead=asked_instead(events, own=found.row.team_slug, on=clock.now().date()),
         only_here=current_app.extensions["pocdir"].is_only_here,
         event_form=typed,
         event_types=[type_ for type_ in FACTS if poster in POSTED_BY[type_]],

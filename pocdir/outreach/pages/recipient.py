@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from flask import current_app, render_template, request
-from flask_babel import gettext
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
-from pocdir.core.errors import Invalid, NotFound
+from pocdir.core.errors import Conflict, Invalid, NotFound
 from pocdir.db import transaction
+from pocdir.directory.office import office
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach import presentation
@@ -19,10 +20,11 @@ from pocdir.outreach.actions import recipient as actions
 from pocdir.outreach.models import Notification
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.redirects import Basis, bases_of
 from pocdir.outreach.queries.snapshots import snapshot_for_recipient
 from pocdir.outreach.rules.recipient import UNDO_WINDOW, action, may_undo
 from pocdir.web.forms import Form
-from pocdir.web.i18n import letter_language
+from pocdir.web.i18n import in_words, letter_language
 
 FILLED_IN = ("ticket", "note", "count", "ask")
 
@@ -51,6 +53,8 @@ def answer_as_recipient(token: str) -> Any:
     event_id = request.form.get("event", "")
     asks = () if choice == "undo" else action(choice).asks
     named = _named(row, event_id) if choice == "undo" else None
+    bases = bases_of(row, on=now.date()) if choice == "not_ours" else []
+    about["bases"] = [(f"{it.key} {it.value}", {"key": it.key, "value": it.value}) for it in bases]
     if request.form.get("confirmed") != "yes":
         return _confirm(about, choice, asks, named, typed)
     known = {each.id for each in events_of_notification(row.ref)}
@@ -62,17 +66,34 @@ def answer_as_recipient(token: str) -> Any:
             else:
                 event = actions.answer(session, row, choice=choice, filled_in=filled_in(asks), now=now)
     except Invalid as refusal:
-        typed.errors = {(refusal.where or "form").removeprefix("payload."): [gettext(refusal.message)]}
+        typed.errors = {(refusal.where or "form").removeprefix("payload."): [in_words(refusal.message)]}
         return _confirm(about, choice, asks, named, typed), 422
+    again, is_sudden = event.id in known, bool(event.payload.get("may_be_automatic"))
     return render_template(
         "outreach/recipient_done.html",
         **about,
+        proposed=not again and not is_sudden and _propose(row, bases, typed, now),
         recorded=presentation.shown_event(event),
         may_undo=choice != "undo" and may_undo(event.recorded_at, now),
         undo_until=event.recorded_at + UNDO_WINDOW,
-        may_be_automatic=bool(event.payload.get("may_be_automatic")),
-        again=event.id in known,
+        may_be_automatic=is_sudden,
+        again=again,
     )
+
+
+def _propose(row: Notification, bases: Sequence[Basis], typed: Form, now: dt.datetime) -> bool:
+    """After the answer is kept, and apart from it: a directory that takes no proposal loses no answer."""
+    chosen = [it for it in bases if f"{it.key} {it.value}" in request.form.getlist("correct")]
+    if not chosen:
+        return False
+    ask = str(typed.values.get("ask", "")).strip()[:500]
+    try:
+        with transaction() as session:
+            return actions.propose_correction(
+                session, row, chosen, note=ask or None, office=office(), now=now
+            )
+    except Conflict:  # so many wait for this team that a steward looks at it anyway
+        return False
 
 
 def _confirm(about: dict[str, Any], choice: str, asks: tuple[str, ...], event: Any, typed: Form) -> str:

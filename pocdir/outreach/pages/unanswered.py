@@ -16,6 +16,7 @@ from pocdir.core.refs import is_ref
 from pocdir.core.times import duration
 from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
+from pocdir.ledger.queries import events_of_notifications
 from pocdir.outreach import presentation
 from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.pages.blueprint import blueprint
@@ -79,6 +80,7 @@ def unanswered() -> Any:
             "next": at + 1 if start + PAGE < total else None,
         },
         counts=queries.counts(principal),
+        contested=presentation.contests(events_of_notifications([it["ref"] for it in rows])),
     )
 
 
