@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from pocdir.core.errors import Invalid
 from pocdir.routing.bulk import formulas, ipv4, lines, records
-from pocdir.routing.bulk.rows import ADDRESSES
+from pocdir.routing.bulk.rows import ADDRESSES, MEANT, Outcomes
 from pocdir.routing.rules import addresses, decisions
 from pocdir.routing.rules.indicator import parse
 from tests.routing.bulk import World
@@ -128,10 +128,10 @@ def a_file(random: Random) -> tuple[bytes, list[list[str]]]:
     return text.getvalue().encode(), rows
 
 
-def expected(world: World, cell: str) -> tuple[str, str | None]:
+def expected(world: World, cell: str, meant: tuple[str, ...] = ADDRESSES) -> tuple[str, str | None]:
     """Status and team as a single lookup gives them, of what may stand in a column of addresses."""
     try:
-        if not cell or parse(cell, world.index.names).kind not in ADDRESSES:
+        if not cell or parse(cell, world.index.names).kind not in meant:
             return "invalid", None
     except Invalid:
         return "invalid", None
@@ -185,6 +185,34 @@ def test_reading_many_addresses_is_reading_each(texts: list[str]) -> None:
 
     told = [int(n) if ok else None for n, ok in zip(numbers, found, strict=True)]
     assert told == [one(text) for text in data.decode().split(",")[:-1]]
+
+
+@FEW
+@given(seeds)
+def test_every_text_has_the_outcome_of_a_single_lookup(seed: int) -> None:
+    """Of the columns in which no address stands, and of dotted numbers, which are read in ways of their own."""
+    random = Random(seed)
+    world = a_world(random)
+    try:
+        known = Outcomes(world.index, world.asked, decisions.decisions(world.index, world.asked))
+        numbers = [random.randrange(10 ** random.randrange(1, 11)) for _ in range(20)]
+        dotted = [
+            ".".join(str(random.randrange(300)) for _ in range(random.randrange(1, 7))) for _ in range(20)
+        ]
+        for kind, texts in (
+            ("asn", [*map(str, [*SYSTEMS, *numbers]), "AS64500", "007", "0", "1.5"]),
+            ("indicator", [*dotted, *map(str, EVERYWHERE[:20]), "example.org", "0.0", "01.2.3.4"]),
+            ("domain", [*NAMES, "example.net", "5.5.5.1"]),
+        ):
+            told = known.of_texts(kind, [text.encode() for text in texts], "utf-8")
+            for text, number in zip(texts, told, strict=True):
+                outcome = known.all[number]
+                if outcome.status == "invalid":
+                    assert expected(world, text, MEANT[kind]) == ("invalid", None)
+                else:
+                    assert outcome == world.single(text)
+    finally:
+        shutil.rmtree(world.folder)
 
 
 @FEW

@@ -17,7 +17,7 @@ from pocdir.routing.rules.addresses import parse_address
 from pocdir.routing.rules.contacts import Decision
 from pocdir.routing.rules.decisions import Decisions
 from pocdir.routing.rules.index import Index
-from pocdir.routing.rules.indicator import parse, parse_network_name
+from pocdir.routing.rules.indicator import Indicator, parse, parse_network_name
 from pocdir.routing.rules.outcome import Outcome, invalid, outcome_of
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.registry_layers import Array
@@ -27,6 +27,8 @@ MOST_TEXTS = 200_000  # remembered
 MOST_DECIDED = 5_000
 LONGEST = 4096  # bytes of one indicator
 _DOTTED = re.compile(rb"[0-9]+(?:\.[0-9]+)+")
+_NO_FOUR = b"0.0"  # what is dotted and not of four numbers is refused alike: one for all
+_SYSTEM = re.compile(rb"[1-9][0-9]{0,8}")
 WITH_ADDRESSES = ("ip", "indicator")
 ADDRESSES = ("ip", "prefix", "range")
 MEANT = {  # what may stand in a column of each kind
@@ -100,9 +102,10 @@ class Outcomes:
     def _number(self, kind: str, text: bytes, encoding: str) -> int:
         try:
             if kind in WITH_ADDRESSES and _DOTTED.fullmatch(text):
-                parse_address(text.decode())  # refuses most rubbish ten times faster
-            words = text[: LONGEST + 1].decode(encoding)
-            indicator = parse(words) if kind == "country" else parse_network_name(words)
+                if text.count(b".") != 3 and text != _NO_FOUR:
+                    return self.of_texts(kind, [_NO_FOUR], encoding)[0]
+                parse_address(text.decode())  # refuses rubbish ten times faster
+            indicator = _read(kind, text, encoding)
         except UnicodeDecodeError:
             return self.number(invalid(f"this is no text in {encoding}"))
         except Invalid as error:
@@ -125,6 +128,13 @@ class Outcomes:
                 self._decided.clear()
             found = self._decided[id(decision)] = decision, self.number(outcome_of(answer))
         return found[1]
+
+
+def _read(kind: str, text: bytes, encoding: str) -> Indicator:
+    words = text[: LONGEST + 1].decode(encoding)
+    if kind == "asn" and _SYSTEM.fullmatch(text):
+        return Indicator("asn", words, words)
+    return parse(words) if kind == "country" else parse_network_name(words)
 
 
 def file_of(outcome: Outcome) -> str:
