@@ -21,6 +21,9 @@ from pocdir.routing.rules.registry_layers import Array
 ROOM = 16 << 20  # bytes shared with each process, for a block and for what it makes of it
 LEAST = 1 << 20  # bytes of a block that is worth a process
 MOST = 4
+KEPT = (
+    31 << 20
+)  # bytes: the most for which freeing so many at once teaches glibc (M_MMAP_THRESHOLD in mallopt(3))
 DEPTH = 2  # blocks that a process has at most: it goes on while the last one is taken from it
 
 Part = tuple[str, bytes | memoryview]
@@ -108,6 +111,9 @@ def _serve(
     for other in not_its:
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it stops it
+    np.empty(
+        KEPT, np.uint8
+    )  # glibc keeps as much from now on; else each block's memory comes from the kernel anew
     gc.freeze()  # the index and all else that is there stays, and is looked through no more
     for made in cycle(areas):
         try:
