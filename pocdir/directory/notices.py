@@ -1,6 +1,4 @@
-"""Notices to every address on record: that a guarded change was brought, each with a link that calls it off, or that
-an address was marked.
-"""
+"""The notice to every address on record that a guarded change was brought, or that an address is out of use."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pocdir.core.errors import Invalid
-from pocdir.routing.rules.addresses import is_routable, parse_address, parse_prefix
+from pocdir.routing.rules.addresses import is_special, parse_prefix
 from pocdir.routing.rules.indicator import KINDS, LONGEST, domain, parse, span
 
 NAMES = {
@@ -244,7 +244,7 @@ def test_the_span_is_all_the_addresses_asked_about(text: str, asked: str) -> Non
     ],
 )  # fmt: skip
 def test_special_space_is_not_routable(text: str) -> None:
-    assert not is_routable(parse_address(text))
+    assert is_special(span(parse(text)))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_special_space_is_not_routable(text: str) -> None:
     ],
 )
 def test_public_space_is_routable(text: str) -> None:
-    assert is_routable(parse_address(text))
+    assert not is_special(span(parse(text)))
 
 
 NASTY = [

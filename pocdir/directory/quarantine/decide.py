@@ -182,7 +182,8 @@ def _waiting(session: Session, refs: Sequence[str]) -> list[Held]:
         if ref not in found:
             raise NotFound("quarantine_unknown", "nothing of this name is in the quarantine", where=ref[:40])
         if found[ref].state != "held":
-            raise Conflict("quarantine_decided", f"this is {found[ref].state} already", where=found[ref].ref)
+            became = "seen" if found[ref].team is None else found[ref].state
+            raise Conflict("quarantine_decided", f"this is {became} already", where=found[ref].ref)
     return [found[ref] for ref in wanted]
 
 

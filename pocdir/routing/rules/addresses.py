@@ -190,9 +190,3 @@ def carried_address(number: int) -> str | None:
         return str(IPv4Address(number & 0xFFFFFFFF))
     inner = address.sixtofour or (address.teredo[1] if address.teredo else None)
     return str(inner) if inner else None
-
-
-def is_routable(address: IPAddress) -> bool:
-    """Whether the address may be in public use: not private, reserved, multicast or documentation space."""
-    mapped = getattr(address, "ipv4_mapped", None)
-    return not is_special(span_of(mapped or address))
