@@ -210,6 +210,34 @@ def test_an_answer_ends_it_for_good_and_ticket_mail_does_not(
     assert list(differences()) == []
 
 
+def test_a_sample_that_was_asked_for_and_never_came_is_followed_to_the_end(
+    app: Flask, lab: Workspace, api: Api, now: dt.datetime
+) -> None:
+    """As the talk tells it: notified, devices no longer seen, a sample asked for, nothing within 24 hours."""
+    report = told(lab, at=now - 10 * DAY, team="isp", **WHERE)
+    event(lab, report, "outcome.remediation_observed", at=now - 8 * DAY, count=31, all=31, method="sinkhole")
+    chosen(
+        lab, now - 8 * DAY, {"wait": "PT0S", "target": "resolver"}, {"wait": "PT24H", "target": "national"}
+    )
+    ref = told(lab, at=now - 5 * DAY, team="isp", kind="sample_request", **WHERE)
+    due = now - 4 * DAY
+    for level, (at, team) in enumerate(((due, "carrier"), (due + DAY, "cert-at")), 1):
+        work(app, at)
+        with time_machine.travel(at + HOUR, tick=False):
+            done = api.post(f"/api/v1/notifications/{ref}/steps", {"action": "take", "level": level}).json
+        assert api.get(f"/api/v1/notifications/{done['notification']}").json["team"] == team
+    work(app, now)
+    # The second one waited a day from when a person had taken the first.
+    assert said(ref) == [
+        ("step_due", 1, due), ("step_taken", 1, due + HOUR), ("step_taken", 2, due + DAY + HOUR),
+        ("exhausted", 2, due + 3 * DAY + HOUR),
+    ]  # fmt: skip
+    state = api.get(f"/api/v1/notifications/{ref}").json["state"]
+    assert (state["response"], state["clock"]) == ("awaiting", "exhausted")
+    assert said(report) == []
+    assert list(differences()) == []
+
+
 def test_no_step_falls_due_in_a_pause_or_before_an_embargo_ends(
     app: Flask, lab: Workspace, api: Api, now: dt.datetime
 ) -> None:

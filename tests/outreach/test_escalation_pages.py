@@ -96,7 +96,7 @@ def test_the_next_step_stands_on_the_page_and_the_list_and_is_taken(
     assert [each[:2] for each in said(ref)] == [("step_due", 1), ("step_taken", 1), ("step_skipped", 2)]
 
 
-def test_a_policy_is_a_file(app: Flask, lab: Workspace, tmp_path: Path) -> None:
+def test_a_policy_is_a_file(app: Flask, lab: Workspace, now: dt.datetime, tmp_path: Path) -> None:
     def run(*words: str) -> list[str]:
         done = CliRunner().invoke(pocdir, ["policy", *words], standalone_mode=False)
         assert (done.exit_code, done.exception) == (0, None), done.output
@@ -111,6 +111,13 @@ def test_a_policy_is_a_file(app: Flask, lab: Workspace, tmp_path: Path) -> None:
     assert run("list")[1:] == ["national-first\t1\t1\tyes"]
     table = json.loads(run("timetable", "national-first", "--start", "2026-11-20T12:00:00Z", "--json")[0])
     assert [each["due_at"] for each in table["steps"]] == ["2026-11-22T12:00:00Z"]
+    ref = told(lab, at=now - 3.5 * DAY, team="isp", **WHERE)
+    assert run("steps", ref) == [
+        "step\tahead\tdue\ttarget\tcontent",
+        "1\tahead\t2026-11-23T00:00:00Z\tresolver\tsummary",
+    ]
+    assert run("steps", ref, "--take", "1")[0].startswith("logged ")
+    assert json.loads(run("steps", ref, "--json")[0])["steps"][0]["state"] == "taken"
     as_yaml.write_text("a: &a [1]\nb: *a\n")
     refused = CliRunner().invoke(pocdir, ["policy", "add", str(as_yaml)], standalone_mode=False)
     assert refused.exit_code != 0

@@ -15,10 +15,10 @@ from pocdir.accounts.guards import operator_for
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.core.times import isoformat, moment
-from pocdir.db import transaction
+from pocdir.db import db, transaction
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
-from pocdir.outreach.escalation.deciding import choose_policy
+from pocdir.outreach.escalation.deciding import choose_policy, decide, path_shown
 from pocdir.routing.queries import index
 from pocdir.web.errors import flat_messages, in_words
 from pocdir.web.terminal import app_context, emit, json_option, table
@@ -175,6 +175,58 @@ def choose(
         emit(schemas.PolicyChosen().dump(chosen))
     else:
         click.echo(f"follows {slug}" if slug else "follows no policy")
+
+
+@policy.command()
+@click.argument("notification")
+@click.option("--take", type=int, help="Take this step: its message is logged, the letter shown by its page.")
+@click.option("--skip", type=int, help="Leave this step out; needs --note.")
+@click.option("--pause", is_flag=True, help="Let the clock stand still.")
+@click.option("--resume", is_flag=True, help="Let it go on.")
+@click.option("--note", help="Why.")
+@click.option("--people-at-risk", is_flag=True, help="With --take: it is known that the incident says so.")
+@workspace_option
+@json_option
+def steps(
+    notification: str,
+    take: int | None,
+    skip: int | None,
+    pause: bool,
+    resume: bool,
+    note: str | None,
+    people_at_risk: bool,
+    workspace: str | None,
+    as_json: bool,
+) -> None:
+    """Where a notification stands on its path; or decide about a step.
+
+    \b
+    Example:  pocdir policy steps 019ab3d0-... --take 1
+    """
+    asked = {"take": take is not None, "skip": skip is not None, "pause": pause, "resume": resume}
+    actions_asked = [name for name, is_asked in asked.items() if is_asked]
+    if len(actions_asked) > 1:
+        raise click.UsageError("one of --take, --skip, --pause and --resume")
+    given = {
+        "action": next(iter(actions_asked), None), "level": take if skip is None else skip, "body": None,
+        "note": note, "people_at_risk": people_at_risk,
+    }  # fmt: skip
+    with app_context():
+        who, known, now, led_to = operator_for(workspace), index(), clock.now(), None
+        if actions_asked:
+            with transaction() as session:
+                led_to = decide(session, who, notification, given, known=known, now=now)
+        shown = path_shown(db.session(), who, notification, known=known, now=now)
+    if as_json:
+        emit(schemas.StepDone().dump(shown | {"notification": led_to}))
+        return
+    if led_to:
+        click.echo(f"logged {led_to}")
+    rows = [
+        (str(each["level"]), each["state"], isoformat(each["due_at"]), each["target"], each["content"])
+        for each in shown["steps"]
+    ]
+    table(("step", shown["state"], "due", "target", "content"), rows)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Refusal
 from pocdir.db import db, transaction
+from pocdir.incidents import queries as incident_queries
 from pocdir.outreach import presentation as outreach
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
@@ -23,6 +24,7 @@ from pocdir.web.forms import Form, form, utc_moments
 
 blueprint = Blueprint("escalation", __name__)
 
+MOST_INCIDENTS = 100  # of the newest, to choose from
 ROWS = 6  # of the form; a file may have more steps
 
 
@@ -64,9 +66,11 @@ def _policies(typed: Form, timetable: dict[str, Any] | None = None) -> str:
     workspace_id = g.principal.workspace_id
     default = queries.default_of(workspace_id)
     found = queries.policies(workspace_id)
+    incidents = incident_queries.incidents(workspace_id=workspace_id, limit=MOST_INCIDENTS, is_open=True)
     return render_template(
         "outreach/policies.html",
         policies=[presentation.shown_policy(each, default=default) for each in found],
+        incidents=[(incident.ref, incident.title) for incident in incidents],
         may_manage=g.principal.may("policy.manage"),
         form=typed,
         timetable=timetable,
@@ -104,7 +108,8 @@ def policy(slug: str) -> str:
 @guard("policy.manage")
 def choose_default() -> Any:
     given = {
-        "policy": request.form.get("policy") or None, "incident": None, "notification": None, "not_before": None,
+        "policy": request.form.get("policy") or None, "incident": request.form.get("incident") or None,
+        "notification": None, "not_before": None,
     }  # fmt: skip
     with transaction() as session:
         choose_policy(session, g.principal, given, now=clock.now())

@@ -14,12 +14,13 @@ from pocdir.incidents.models import Asset, Incident
 from pocdir.ledger.queries import events_of_incidents, events_of_notifications
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach import presentation
+from pocdir.outreach.escalation.models import Policy
 from pocdir.outreach.queries.snapshots import Snapshot, notifications
 from pocdir.site.rules import export
 
 BATCH = 500
 Row = Mapping[str, Any]
-_I, _A = (table_of(model).c for model in (Incident, Asset))
+_I, _A, _P = (table_of(model).c for model in (Incident, Asset, Policy))
 
 
 class Whole:
@@ -52,6 +53,7 @@ def _tables(session: Session, workspace_id: int) -> Iterator[tuple[str, Iterable
     }
     for name, rows_of in per_notification.items():
         yield name, (row for batch in _batches(whole) for each in batch for row in rows_of(each))
+    yield "policies", _policies(session, workspace_id)
     yield "events", _events(session, workspace_id)
 
 
@@ -80,6 +82,13 @@ def _assets(session: Session, workspace_id: int) -> Iterator[Row]:
     )
     for row in session.execute(chosen):
         yield {**row._mapping, "port": row.port or None}
+
+
+def _policies(session: Session, workspace_id: int) -> Iterator[Row]:
+    """Every version: `escalation.set` names the one that a notification follows by its reference."""
+    chosen = select(*_P).where(_P.workspace_id == workspace_id).order_by(_P.id)
+    for row in session.execute(chosen):
+        yield {**row._mapping}
 
 
 def _batches(whole: Whole) -> Iterator[Sequence[Snapshot]]:

@@ -34,6 +34,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "expectations": ("notification", "of", "within", "due_at", "state", "lapsed_at", "stopped_at"),
     "letters": ("notification", "to", "subject", "body"),
     "parcels": ("notification", "ref", "team", "name", "rows", "size", "sha256"),
+    "policies": ("ref", "slug", "version", "definition", "digest", "created_at", "created_by"),
     "events": (
         "id", "type", "v", "occurred_at", "precision", "recorded_at", "incident", "notification", "team", "actor",
         "claimed_by", "assurance", "evidence_digest", "payload",

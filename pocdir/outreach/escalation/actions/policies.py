@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
+from pocdir.accounts.models import Workspace
 from pocdir.core.errors import Conflict
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
@@ -34,6 +35,7 @@ def add(
     Raises Invalid `policy_invalid`, `duration_invalid`.
     """
     rules.policy(given)
+    session.get_one(Workspace, workspace_id, with_for_update=True)  # two at once make two versions
     slug, definition = rules.slug_of(given["name"]), rules.definition(given)
     digest = rules.digest(definition)
     mine = (Policy.workspace_id == workspace_id, Policy.slug == slug)

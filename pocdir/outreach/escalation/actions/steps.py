@@ -46,6 +46,7 @@ def record_due(session: Session, notification: Notification, *, known: Index, no
         return 0
     record = _Record(session, notification, looked, now)
     while looked.path.look_at is not None and looked.path.look_at <= now:
+        before = record.written
         rung = next((r for r in looked.path.rungs if r.state in ("ahead", "due") and not r.recorded), None)
         if rung is None:
             assert looked.path.ends_at is not None  # noqa: S101 - what else would there be to look at
@@ -53,6 +54,10 @@ def record_due(session: Session, notification: Notification, *, known: Index, no
         else:
             _fall_due(record, rung, known)
         looked.again(now)
+        if (
+            record.written == before
+        ):  # it stands already: a clock that goes nowhere must not hold up the others
+            break
     _end_by_follow_up(record)
     _remind(record)
     if record.written:
