@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import text
 
 from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.models import Workspace
@@ -341,3 +342,14 @@ def test_a_policy_that_was_changed_afterwards_is_found(app: Flask, lab: Workspac
         assert path is not None
         path.policy_id = queries.policy(other, workspace_id=lab.id, session=session).id
     assert list(differences()) == [f"notification {ref}: follows another policy than its events say"]
+
+
+def test_the_worker_finds_what_is_due_by_the_index_of_what_is_still_to_come(app: Flask) -> None:
+    due = "SELECT notification_id FROM notification_paths WHERE look_at <= '2026-01-01' ORDER BY look_at LIMIT 100"
+    if db.engine.dialect.name == "sqlite":
+        plan = db.session.execute(text(f"EXPLAIN QUERY PLAN {due}")).all()
+    else:
+        db.session.execute(text("SET LOCAL enable_seqscan = off"))  # an empty table is read whole
+        plan = db.session.execute(text(f"EXPLAIN {due}")).all()
+    assert "ix_notification_paths_look_at" in str(plan)
+    assert "SORT" not in str(plan).upper()

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Integer, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from pocdir.core.errors import NotFound
@@ -27,6 +27,27 @@ from pocdir.routing.queries import question
 from pocdir.routing.rules.index import Index
 
 _C = PolicyChoice.__table__.c
+_N = Notification.__table__.c
+_PATH = (
+    select(NotificationPath)
+    .options(joinedload(NotificationPath.policy))
+    .where(NotificationPath.notification_id == bindparam("id"))
+    .execution_options(populate_existing=True)
+)
+_PLACE = select(Team.timezone, Team.country).where(Team.id == whole_of(bindparam("team", type_=Integer)))
+# Whoever was told of the same: in its incident, by what it follows, and by what follows it.
+_SAME = (
+    select(Team.slug, _N.channel_kind, _N.channel_value, _N.id)
+    .join(Team, Team.id == whole_of(_N.team_id))
+    .where(
+        or_(
+            _N.id.in_((bindparam("id"), bindparam("parent"))),
+            _N.parent_id == bindparam("id"),
+            _N.incident_id == bindparam("incident"),
+        ),
+        or_(_N.id == bindparam("id"), _N.withdrawn_at.is_(None)),
+    )
+)
 
 
 def policies(workspace_id: int, session: Session | None = None) -> list[Policy]:
@@ -105,12 +126,7 @@ def to_look_at(session: Session, *, now: dt.datetime, limit: int) -> list[Notifi
 
 def path_row(notification_id: int, session: Session | None = None) -> NotificationPath | None:
     """The policy that a notification follows, or None."""
-    statement = select(NotificationPath).options(joinedload(NotificationPath.policy))
-    return (session or db.session()).scalar(
-        statement.where(NotificationPath.notification_id == notification_id).execution_options(
-            populate_existing=True
-        )
-    )
+    return (session or db.session()).scalar(_PATH, {"id": notification_id})
 
 
 def next_steps(ids: Sequence[int], at_once: int = 500) -> dict[int, dict[str, Any]]:
@@ -136,13 +152,12 @@ def next_steps(ids: Sequence[int], at_once: int = 500) -> dict[int, dict[str, An
 class Looked:
     """A notification's path as it stands now, with all that it was read from."""
 
-    def __init__(
-        self, notification: Any, team: Team, row: NotificationPath, session: Session, now: dt.datetime
-    ) -> None:
+    def __init__(self, notification: Any, row: NotificationPath, session: Session, now: dt.datetime) -> None:
         self.row, self.policy = row, read(row.policy.definition)
         self.events: list[Event] = events_of_notification(notification.ref, session)
         self.state: State = state_of(self.events)
-        self.calendar = calendar(team.timezone, team.country, self.policy.hours)
+        place = session.execute(_PLACE, {"team": notification.team_id}).one()
+        self.calendar = calendar(place.timezone, place.country, self.policy.hours)
         self.followed = _followed(self.events, row.policy.ref, session)
         self.path = self.again(now)
 
@@ -159,10 +174,7 @@ def look(notification: Any, now: dt.datetime, session: Session | None = None) ->
     """The path of a notification (or of its row) as it stands; None: it follows no policy."""
     session = session or db.session()
     row = path_row(notification.id, session)
-    if row is None:
-        return None
-    whole = select(Team).where(Team.id == whole_of(notification.team_id))
-    return Looked(notification, session.scalars(whole).one(), row, session, now)
+    return Looked(notification, row, session, now) if row is not None else None
 
 
 def _followed(events: Sequence[Event], policy: str, session: Session) -> paths.Followed:
@@ -193,20 +205,8 @@ def target(notification: Any, step: str, known: Index, on: dt.date, session: Ses
 
 
 def _told(notification: Any, session: Session) -> Told:
-    itself = Notification.id == notification.id
-    same = [itself, Notification.parent_id == notification.id]
-    if notification.parent_id is not None:
-        same.append(Notification.id == notification.parent_id)
-    if notification.incident_id is not None:
-        same.append(Notification.incident_id == notification.incident_id)
-    statement = (
-        select(
-            Team.slug, Notification.channel_kind, Notification.channel_value, Notification.id,
-        )
-        .join(Team, Team.id == whole_of(Notification.team_id))
-        .where(or_(*same), or_(itself, Notification.withdrawn_at.is_(None)))
-    )  # fmt: skip
-    rows = session.execute(statement).all()
+    about = {"id": notification.id, "parent": notification.parent_id, "incident": notification.incident_id}
+    rows = session.execute(_SAME, about).all()
     own = next(row.slug for row in rows if row.id == notification.id)
     incident = notification.incident
     class_ = incident.rsit_class if incident else None
