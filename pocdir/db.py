@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeVar, cast
 
+import orjson
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
@@ -292,11 +293,18 @@ def is_busy(error: DBAPIError) -> bool:
 
 def init_app(app: Flask, url: str) -> None:
     """Tie an application to its database; what a statement carried never stands in an error message."""
-    options = {"hide_parameters": True, "json_serializer": json.JSONEncoder(check_circular=False).encode}
+    options = {"hide_parameters": True, "json_serializer": _json_text}
     app.config.update(SQLALCHEMY_DATABASE_URI=url, SQLALCHEMY_ENGINE_OPTIONS=options)
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
+
+
+def _json_text(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # a whole number of more than 64 bits
+        return json.dumps(value)
 
 
 def prepare_engine(engine: Engine) -> None:

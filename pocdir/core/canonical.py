@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from functools import lru_cache
 from typing import Any
 
+import orjson
 import rfc8785
 
 _LARGEST = 2**53 - 1
 _PLAIN = frozenset({str, bool, type(None)})
-_ENCODE = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False
-).encode
 
 
 def canonical_json(value: Any) -> bytes:
@@ -22,8 +19,10 @@ def canonical_json(value: Any) -> bytes:
 
     Raises ValueError for what has no such form.
     """
-    # Python's own encoder, in C, writes the same bytes wherever nothing is a fraction and names sort as ASCII.
-    return _ENCODE(value).encode() if type(value) is str or _is_simple(value) else rfc8785.dumps(value)
+    # A faster encoder writes the same bytes wherever nothing is a fraction and names sort as ASCII.
+    if type(value) is str or _is_simple(value):
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return rfc8785.dumps(value)
 
 
 def _is_simple(value: Any) -> bool:
