@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import directory_import, lookup, notify, rebuild, route, start
+from bench import directory_import, lookup, notify, rebuild, route, sightings, start
 from pocdir import config
 from pocdir.app import create_app
 from pocdir.core import clock
@@ -34,6 +34,7 @@ def main() -> None:
         report_start(start.measure(environment), start.heavy_modules(environment))
         report_notify(notify.measure(app, folder / "pocdir.db", told))
         report_import(directory_import.measure())
+        report_sightings(sightings.measure())
         report_route(environment)
         with app.app_context():
             db.engine.dispose()
@@ -98,6 +99,14 @@ def report_import(found: dict[str, dict[str, float]]) -> None:
         print(f"  {name:26} {each['seconds']:8.1f} s {each['megabytes']:6.0f} MB")
     verdict("slowest import, seconds", max(each["seconds"] for each in found.values()), at_most=60)
     verdict("largest import, MB", max(each["megabytes"] for each in found.values()), at_most=500)
+
+
+def report_sightings(found: dict[str, dict[str, float]]) -> None:
+    print(f"\nBringing {sightings.SIGHTINGS:,} sightings of {sightings.ASSETS:,} assets in one window")
+    for name, each in found.items():
+        print(f"  {name:26} {each['seconds']:8.1f} s {each['megabytes']:6.0f} MB")
+    verdict("bringing them, seconds", found["brought"]["seconds"], at_most=60)
+    verdict("bringing them, MB", found["brought"]["megabytes"], at_most=500)
 
 
 def report_route(environment: Mapping[str, str], rows: int = route.ROWS) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 RECORDS = 100_000
 # Printed by the command's own process, so that its memory is measured and nobody else's.
-_IMPORT = """
+COMMAND = """
 import resource, sys
 from pocdir import cli
 code = cli.run(sys.argv[1:])
@@ -46,7 +46,7 @@ def measure(records: int = RECORDS) -> dict[str, dict[str, float]]:
 
 def _import(environment: Mapping[str, str], format_: str, file: Path) -> dict[str, float]:
     before = time.perf_counter()
-    told = _run(environment, "-c", _IMPORT, "directory", "import", format_, str(file), "--json")
+    told = _run(environment, "-c", COMMAND, "directory", "import", format_, str(file), "--json")
     return {"seconds": time.perf_counter() - before, "megabytes": float(told.split()[-1])}
 
 

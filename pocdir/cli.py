@@ -41,6 +41,7 @@ COMMANDS = {
     "record": ("pocdir.site.commands.record:record", "Record a fact about one notification or many."),
     "workspace": ("pocdir.site.commands.workspace:workspace", "Take out all that a workspace has recorded."),
     "policy": ("pocdir.outreach.escalation.commands:policy", "Policies: which next step follows when."),
+    "incident": ("pocdir.outreach.outcome.commands:incident", "Bring sightings; see what became of a case."),
     "latency": ("pocdir.latency.commands:latency", "How long answers take, honestly."),
     "mail": ("pocdir.site.commands.mail:mail", "The outbox, and whether the relay takes a letter."),
     "ledger": ("pocdir.site.commands.ledger:ledger", "Verify and export the record."),

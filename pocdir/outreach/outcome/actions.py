@@ -42,9 +42,12 @@ def bring_sightings(
 
 def settle_outcomes(session: Session, incident: Incident, *, now: dt.datetime, actor: str) -> int:
     """Bring the outcome events of an incident's notifications in line with all its sightings; returns how many."""
+    told = of_incidents([incident.id])
+    if not told:
+        return 0
     found = measured(incident, session)
     places, written = found.places, 0
-    for each in of_incidents([incident.id]):
+    for each in told:
         mine, is_whole = assets_of(each.row.assets, places, found)
         if each.row.withdrawn_at is not None or not is_whole:
             continue

@@ -1,0 +1,213 @@
+"""`pocdir incident`: what a sensor saw, and what became of a case, from the command line."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import click
+
+from pocdir.accounts.guards import Principal, operator_for
+from pocdir.core import clock
+from pocdir.core.errors import Invalid
+from pocdir.core.times import isoformat, moment
+from pocdir.db import db, transaction
+from pocdir.incidents import actions as incident_actions
+from pocdir.incidents import queries as incident_queries
+from pocdir.incidents.rules.quiet import QUIET_AFTER
+from pocdir.incidents.rules.sightings import Read, Window, quiet_seconds, read, rows_of_csv, window
+from pocdir.incidents.sightings import queries
+from pocdir.ledger.rules.vocabulary import METHODS
+from pocdir.outreach.commands import workspace_option
+from pocdir.outreach.outcome.actions import bring_sightings
+from pocdir.outreach.outcome.queries import outcome
+from pocdir.outreach.rules.measured import OUTCOMES, STATES
+from pocdir.web.terminal import app_context, emit, json_option, plain, table
+
+
+@click.group()
+def incident() -> None:
+    """Your incidents: list them, bring sightings, see what became of one.
+
+    \b
+    Example:  pocdir incident outcome 019ab3...
+    """
+
+
+@incident.command("list")
+@workspace_option
+@json_option
+def list_incidents(workspace: str | None, as_json: bool) -> int:
+    """The workspace's incidents, open ones first.
+
+    \b
+    Example:  pocdir incident list
+    """
+    with app_context():
+        who = operator_for(workspace)
+        found = [
+            {
+                "ref": each.ref,
+                "title": each.title,
+                "created_at": isoformat(each.created_at),
+                "closed_at": isoformat(each.closed_at) if each.closed_at else None,
+                "assets": assets,
+            }
+            for each, assets in incident_queries.newest_incidents(workspace_id=who.workspace_id)
+        ]
+        db.session.remove()
+    if as_json:
+        for line in found:
+            emit(line)
+    else:
+        table(("reference", "title", "opened", "closed", "assets"), [tuple(line.values()) for line in found])
+    return 0 if found else 1
+
+
+@incident.command()
+@click.argument("ref")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--method", type=click.Choice(METHODS), required=True, help="How it was measured.")
+@click.option("--from", "begin", required=True, help="When measuring began: 2026-11-16T00:00:00Z.")
+@click.option("--to", "end", required=True, help="When it ended.")
+@click.option("--dry-run", is_flag=True, help="Read the file and say what would be kept.")
+@workspace_option
+@json_option
+def sightings(
+    ref: str,
+    file: Path,
+    method: str,
+    begin: str,
+    end: str,
+    dry_run: bool,
+    workspace: str | None,
+    as_json: bool,
+) -> int:
+    """Bring what a sensor saw in a measuring window: a CSV of value and seen_at (- for stdin).
+
+    Who is not in the file was measured and not seen. All of it is kept, or nothing.
+
+    \b
+    Example:  pocdir incident sightings 019ab3... monday.csv --method sinkhole
+                  --from 2026-11-16T00:00:00Z --to 2026-11-17T00:00:00Z
+    """
+    with app_context():
+        who, now = operator_for(workspace), clock.now()
+        measured = window(method, _moment("--from", begin), _moment("--to", end), now=now)
+        found = _read(file, measured, who, ref)
+        shown = _counted(found, None)
+        if not found.refused and not dry_run:
+            with transaction() as session:
+                case = incident_queries.incident(
+                    ref, workspace_id=who.workspace_id, session=session, lock=True
+                )
+                kept = bring_sightings(session, case, measured, found, now=now, actor=who.actor)
+            shown = _counted(found, kept)
+    _say(shown, found, as_json)
+    return 1 if found.refused else 0
+
+
+def _read(path: Path, measured: Window, who: Principal, ref: str) -> Read:
+    case = incident_queries.incident(ref, workspace_id=who.workspace_id)
+    known = queries.asset_ids(case)
+    try:
+        opened = nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb")
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
+    with opened as file:
+        return read(rows_of_csv(cast(BinaryIO, file)), measured, known)
+
+
+def _counted(found: Read, kept: str | None) -> dict[str, Any]:
+    return {
+        "window": kept, "rows": found.rows, "sightings": len(found.assets), "seen": len(set(found.assets)),
+        "strangers": found.strangers, "not_assets": list(found.named), "refused": found.refused,
+        "errors": found.errors,
+    }  # fmt: skip
+
+
+def _say(shown: dict[str, Any], found: Read, as_json: bool) -> None:
+    if as_json:
+        emit(shown)
+        return
+    for where, reasons in found.errors.items():
+        click.echo(plain(f"{where}: {'; '.join(reasons)}"), err=True)
+    click.echo(f"{found.rows} rows: {len(found.assets)} sightings of {shown['seen']} assets")
+    if found.strangers:
+        named = plain(", ".join(shown["not_assets"][:5]))
+        click.echo(f"{found.strangers} rows of values that are no asset of this incident: {named}, ...")
+    if found.refused:
+        click.echo(f"{found.refused} rows are wrong: nothing was kept", err=True)
+    elif shown["window"]:
+        click.echo(f"kept as window {shown['window']}")
+    else:
+        click.echo("nothing was kept (dry run)")
+
+
+@incident.command("outcome")
+@click.argument("ref")
+@workspace_option
+@json_option
+def show_outcome(ref: str, workspace: str | None, as_json: bool) -> int:
+    """What became of an incident: assets and controls quiet or still seen, notifications by answer and outcome.
+
+    \b
+    Example:  pocdir incident outcome 019ab3...
+    """
+    with app_context():
+        who = operator_for(workspace)
+        found = outcome(incident_queries.incident(ref, workspace_id=who.workspace_id)).as_json()
+        db.session.remove()
+    if as_json:
+        emit(found)
+        return 0
+    columns = ("all", *STATES)
+    table(
+        ("", *columns),
+        [(name, *(found[name][column] for column in columns)) for name in ("assets", "controls")],
+    )
+    click.echo()
+    table(
+        ("notifications", *OUTCOMES),
+        [(name, *(row[column] for column in OUTCOMES)) for name, row in found["matrix"].items()],
+    )
+    return 0
+
+
+@incident.command()
+@click.argument("ref")
+@click.option("--quiet-after", required=True, help="Measured time without a sighting: PT24H, P3D.")
+@workspace_option
+@json_option
+def change(ref: str, quiet_after: str, workspace: str | None, as_json: bool) -> int:
+    """Change after which time without a sighting an asset is quiet.
+
+    \b
+    Example:  pocdir incident change 019ab3... --quiet-after P3D
+    """
+    with app_context():
+        who = operator_for(workspace)
+        try:
+            quiet_seconds(quiet_after)
+        except Invalid as error:
+            raise click.UsageError(f"--quiet-after: {error.message}") from None
+        with transaction() as session:
+            case = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session, lock=True)
+            incident_actions.change_incident(
+                session, case, now=clock.now(), actor=who.actor, given={"quiet_after": quiet_after.strip()}
+            )
+            shown = {"ref": case.ref, "quiet_after": case.quiet_after or QUIET_AFTER}
+    if as_json:
+        emit(shown)
+    else:
+        click.echo(f"quiet after {shown['quiet_after']} of measured time")
+    return 0
+
+
+def _moment(option: str, text: str) -> Any:
+    try:
+        return moment(text)
+    except Invalid as error:
+        raise click.UsageError(f"{option}: {error.message}") from None
