@@ -17,6 +17,8 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.outcome import presentation as measuring
+from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import plans
 from pocdir.outreach.queries.snapshots import of_incidents
@@ -31,16 +33,20 @@ def incident(ref: str) -> str:
     found = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
     told = of_incidents([found.id])
     assets = incident_queries.assets(found, limit=SHOWN_ASSETS)[:SHOWN_ASSETS]
+    became = outcome(found, told)
+    sent = [each.row.sent_at for each in told if each.row.withdrawn_at is None]
     events = ledger_queries.events_of_incident(ref)
     by_ref = ledger_queries.events_of_notifications([each.row.ref for each in told])
     events += chain(*by_ref.values())
     return render_template(
         "incidents/incident.html",
         incident=found,
-        assets=assets,
-        asset_count=incident_queries.asset_count(found),
+        assets=measuring.with_states(assets, became),
+        asset_count=len(became.measured.ids),
+        outcome=became.as_json(),
+        measured=measuring.measured(became, sent),
         notifications=[presentation.described(each) for each in told],
-        events=presentation.timeline(events, told),
+        events=measuring.timeline(presentation.timeline(events, told), became),
         counts=presentation.counted(told),
         contested=presentation.contests(by_ref),
         asset_form=Form(),
