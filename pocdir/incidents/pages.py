@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
@@ -96,7 +97,8 @@ def change(ref: str) -> Any:
 @guard("incident.write")
 def add_assets(ref: str) -> Any:
     typed = Form(values=request.form)
-    assets = _assets(typed)
+    control = bool(request.form.get("control"))
+    assets = [replace(each, control=control) for each in _assets(typed)]
     with transaction() as session:
         incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
         added = actions.add_assets(session, incident, assets, now=clock.now()) if typed.valid else 0

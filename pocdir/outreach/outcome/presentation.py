@@ -134,8 +134,8 @@ def timeline(entries: Sequence[dict[str, Any]], out: Outcome) -> list[dict[str, 
     answers = [{**each, "measured": None} for each in entries if each["type"] != "sightings.recorded"]
     moments = sorted(each["occurred_at"] for each in answers)
     runs = _runs(out, moments)
-    together = [(each["occurred_at"], 0, each) for each in answers]
-    together += [(run["end"], 1, {"measured": run}) for run in runs]
+    together = [(run["end"], 0, {"measured": run}) for run in runs]
+    together += [(each["occurred_at"], 1, each) for each in answers]
     return [each for _at, _kind, each in sorted(together, key=lambda it: it[:2])]
 
 
@@ -192,3 +192,12 @@ def with_states(assets: Sequence[Any], out: Outcome) -> list[dict[str, Any]]:
             }
         )
     return shown
+
+
+def with_outcome(notification: dict[str, Any], out: Outcome) -> dict[str, Any]:
+    """A notification as the page lists it: where no event says what became of its assets, what the sensors say."""
+    said = notification["state"]["outcome"]
+    became = out.became.get(notification["ref"], said)
+    return notification | {
+        "state": notification["state"] | {"outcome": became if said == "unknown" else said}
+    }

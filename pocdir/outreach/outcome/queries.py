@@ -29,6 +29,7 @@ class Outcome:
     assets: dict[str, int]
     controls: dict[str, int]
     matrix: dict[str, dict[str, int]]
+    became: dict[str, str]  # by notification, a column of the matrix
 
     def as_json(self) -> dict[str, Any]:
         return {"assets": self.assets, "controls": self.controls, "matrix": self.matrix}
@@ -42,7 +43,7 @@ def outcome(incident: Incident, told: Sequence[Snapshot] | None = None) -> Outco
     rows = [row for row in rows if row.withdrawn_at is None]
     claims = _claims([row.ref for row in rows if row.outcome == "claimed"])
     places = found.places
-    cells = []
+    cells, verdicts = [], {}
     for row in rows:
         mine, is_whole = assets_of(row.assets, places, found)
         last = int(found.silences.last_seen[mine].max(initial=LONG_AGO))
@@ -53,12 +54,14 @@ def outcome(incident: Incident, told: Sequence[Snapshot] | None = None) -> Outco
             last_seen=None if last == LONG_AGO else dt.datetime.fromtimestamp(last, dt.UTC),
         )
         cells.append((row.response, row.transport, became))
+        verdicts[row.ref] = became
     return Outcome(
         found,
         states,
         rules.tally(states[~found.control].tolist()),
         rules.tally(states[found.control].tolist()),
         rules.matrix(cells),
+        verdicts,
     )
 
 

@@ -45,7 +45,7 @@ def incident(ref: str) -> str:
         asset_count=len(became.measured.ids),
         outcome=became.as_json(),
         measured=measuring.measured(became, sent),
-        notifications=[presentation.described(each) for each in told],
+        notifications=[measuring.with_outcome(presentation.described(each), became) for each in told],
         events=measuring.timeline(presentation.timeline(events, told), became),
         counts=presentation.counted(told),
         contested=presentation.contests(by_ref),

@@ -56,9 +56,10 @@ def bring(ref: str) -> Any:
             )
             bring_sightings(session, incident, measured, found, now=now, actor=principal.actor)
     except Refusal as refusal:
-        typed.refuse(
-            refusal if refusal.where in MOMENTS else Invalid(refusal.code, str(refusal), where="file")
-        )
+        if refusal.where in ("method", *MOMENTS):
+            typed.refuse(refusal)
+        else:
+            typed.errors.setdefault("file", []).append(str(refusal))
         return _page(incident, typed), 422
     number = len(found.assets)
     flash(ngettext("%(num)s sighting kept.", "%(num)s sightings kept.", number), "success")
