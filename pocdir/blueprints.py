@@ -27,7 +27,16 @@ from pocdir.outreach import api as outreach_api
 from pocdir.outreach.escalation import api as escalation_api
 from pocdir.outreach.escalation import pages as escalation_pages
 from pocdir.outreach.outcome import api as outcome_api
-from pocdir.outreach.pages import incident, notifications, parcels, recipient, sightings, spreadsheet, told, unanswered
+from pocdir.outreach.pages import (
+    incident,
+    notifications,
+    parcels,
+    recipient,
+    sightings,
+    spreadsheet,
+    told,
+    unanswered,
+)
 from pocdir.site.api import health, intelmq
 from pocdir.site.api import lookup as lookup_api
 from pocdir.site.api import route as route_api

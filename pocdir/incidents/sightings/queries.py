@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sqlalchemy import select
@@ -88,7 +88,7 @@ def _stretches(incident: Incident, session: Session | None) -> Ints:
     )
     found = (session or db.session()).connection().execute(chosen)
     # From the driver straight into a column of numbers: there may be millions, and none is looked at by itself.
-    rows: Iterable[tuple[int, ...]] = found.cursor or ()
+    rows = cast(Iterable[tuple[int, ...]], found.cursor)
     values = np.fromiter(chain.from_iterable(rows), dtype=np.int64)
     found.close()
     return values.reshape(-1, 4)

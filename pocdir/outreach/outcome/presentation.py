@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,9 +111,9 @@ def _chart(curves: Mapping[str, Still], length: int) -> Any:
         _(
             "%(label)s: %(share)s still seen at the end",
             label=line.label,
-            share=format_percent(line.curve.s[-1]),
+            share=format_percent(still.s[-1]),
         )
-        for line in lines
+        for line, still in zip(lines, curves.values(), strict=True)
     )
     says = Words(
         title=_("Still seen, by time since measuring began"),
@@ -148,7 +149,7 @@ def _runs(out: Outcome, moments: Sequence[dt.datetime]) -> list[dict[str, Any]]:
     last: dict[str, tuple[int, int]] = {}  # by method: its last run, and how many answers lay before it
     for row in order:
         each = windows[row]
-        before = int(np.searchsorted(moments, each.ends_at)) if moments else 0
+        before = bisect_left(moments, each.ends_at)
         number, then = last.get(each.method, (-1, -1))
         if then != before:
             number = len(runs)
