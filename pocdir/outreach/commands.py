@@ -44,6 +44,8 @@ workspace_option = click.option("--workspace", help="Whose; not needed where the
 @click.option("--sent-at", help="When, if not now: 2026-11-22T12:00:00Z.")
 @click.option("--subject", help="What it was about.")
 @click.option("--tlp", type=click.Choice(tlp.LABELS), help="Default: the incident's, else TLP:AMBER.")
+@click.option("--language", help="Of the letter; default: the first of the team's that we write.")
+@click.option("--parent", metavar="REF", help="The notification that this one follows.")
 @click.option("--asset", "assets", multiple=True, help="An address or name concerned; repeat for more.")
 @click.option("--expect", "expected", multiple=True, help="OF:WITHIN, such as acknowledgement:P2D.")
 @click.option("--for-information", is_flag=True, help="No answer is asked for.")
@@ -173,6 +175,8 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
         "sent_at": given["sent_at"],
         "subject": given["subject"],
         "tlp": given["tlp"],
+        "language": given["language"],
+        "parent": given["parent"],
         "assets": list(given["assets"]) or None,
         "answer_asked": not given["for_information"],
         "expect": [

@@ -18,7 +18,7 @@ from pocdir.core.errors import Invalid
 from pocdir.db import Line
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
-from pocdir.outreach.escalation.queries import next_steps
+from pocdir.outreach.escalation.queries import contact_of, next_steps
 from pocdir.outreach.models import Parcel
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import parcels
@@ -123,12 +123,14 @@ def letter(snapshot: Snapshot, *, content: str | None = None, link: bool = True)
     """
     row = snapshot.row
     workspace = queries.workspace_by_id(row.workspace_id)
+    leads = row.parent_id or row.id
+    contact = contact_of(leads, workspace_id=row.workspace_id, incident_id=row.incident_id)
     followed = events_of_notification(row.parent_ref) if row.parent_ref else []
     matter = letters.Matter(
         kind=row.kind,
         reference=row.ref,
         tlp=row.tlp,
-        sender=letters.Sender(name="", workspace=workspace.name),
+        sender=letters.Sender(name="", workspace=workspace.name, contact=contact),
         title=row.subject or _incident_title(row, row.tlp),
         about=(row.rsit_class, row.rsit_type) if row.rsit_class else None,
         message=row.body,
@@ -151,7 +153,8 @@ def letter(snapshot: Snapshot, *, content: str | None = None, link: bool = True)
 
 def _content_of(ref: str, followed: Sequence[Event]) -> str:
     steps = (event for event in followed if event.type == "escalation.step_taken")
-    return next((it.payload["content"] for it in steps if it.payload.get("notification") == ref), "full")
+    said = (it.payload.get("content") for it in steps if it.payload.get("notification") == ref)
+    return next(said, None) or "full"
 
 
 def _first(row: Line, followed: Sequence[Event]) -> letters.First:

@@ -12,6 +12,7 @@ from flask import Flask
 from flask_babel import force_locale, gettext
 
 from pocdir.accounts.actions import create_token, create_workspace
+from pocdir.accounts.models import Workspace
 from pocdir.core.errors import Invalid
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
@@ -22,6 +23,7 @@ from pocdir.outreach.rules.letter import LANGUAGES
 from pocdir.outreach.rules.letter_texts import VARIABLES, load
 from tests.conftest import Api
 from tests.outreach import made
+from tests.outreach.policies import chosen
 
 DAY = dt.timedelta(days=1)
 
@@ -138,6 +140,14 @@ def test_a_follow_up_names_the_first_report_and_a_referral_says_all_that_its_rea
         tlp="TLP:CLEAR",
     )
     assert "Hidden" not in letter(api, stricter["ref"])[1]
+
+
+def test_a_letter_says_where_its_sender_can_be_called(api: Api, lab: Workspace, now: dt.datetime) -> None:
+    first = logged(api, team="isp")["ref"]
+    chosen(lab, now, {})
+    above = letter(api, logged(api, kind="referral", parent=first)["ref"])[1]
+    assert "You can call us: Duty desk, +43 1 0000" in above
+    assert "lab\nDuty desk, +43 1 0000\n" in letter(api, logged(api)["ref"])[1]
 
 
 def test_a_sample_request_says_which_sample_and_by_when(api: Api, now: dt.datetime) -> None:

@@ -125,6 +125,14 @@ def test_each_expectation_has_its_own_clock(record):
     assert record.state.clock == "stopped"
 
 
+def test_we_answered_already_answers_what_was_asked(record):
+    record.expect("answer")
+    record.add("ack.given", 1, by="recipient", assurance="A2")
+    assert record.state.clock == "running"
+    record.add("ack.given", 2, by="recipient", assurance="A2", already=True)
+    assert record.state.clock == "stopped"
+
+
 def test_an_earlier_answer_does_not_answer_a_later_question(record):
     record.add("response.info_requested", 1)
     record.add("expectation.set", 2, of="answer", within="P1D")

@@ -80,6 +80,15 @@ def policy(
     return found
 
 
+def contact_of(notification_id: int, *, workspace_id: int, incident_id: int | None) -> str | None:
+    """Where the workspace can be called, as the policy says that a notification follows or would follow today."""
+    kept = path_row(notification_id)
+    if kept is not None:
+        return rules_of(kept.policy).contact
+    slug = chosen(db.session(), workspace_id=workspace_id, incident_id=incident_id)
+    return rules_of(policy(slug, workspace_id=workspace_id)).contact if slug else None
+
+
 def versions(slug: str, *, workspace_id: int | None) -> list[Policy]:
     """Every version of a policy, the newest first."""
     mine = (Policy.workspace_id == workspace_id, Policy.slug == slug)

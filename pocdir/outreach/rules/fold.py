@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,6 +32,7 @@ _ANSWERS = {
     "response.contested": "contested",
 }
 _ACKNOWLEDGING = frozenset({"ack.given", "reply.human", *_ANSWERS})
+_REMEDIED = ("outcome.remediation_claimed", "outcome.remediation_observed")
 _ARRIVED = {"delivery.relayed": "relayed", "delivery.expanded": "relayed", "delivery.delivered": "delivered"}
 _UNDER_WAY = {
     "notification.logged": "logged",
@@ -325,18 +326,17 @@ def _stopped_by_answer(start: Event, order: Sequence[Event]) -> dt.datetime | No
     if of == "acknowledgement":
         # At any time: after an acknowledgement nothing asks for one again.
         return next((event.occurred_at for event in order if event.type in _ACKNOWLEDGING), None)
-    stopping = {
-        "answer": frozenset(_ANSWERS),
-        "remediation": frozenset({"outcome.remediation_claimed", "outcome.remediation_observed"}),
-    }.get(of, frozenset())
-    return next(
-        (
-            event.occurred_at
-            for event in order
-            if event.type in stopping and event.occurred_at >= start.occurred_at
-        ),
-        None,
-    )
+    stopping: Callable[[Event], bool] = {
+        "answer": _is_answer,
+        "remediation": lambda event: event.type in _REMEDIED,
+    }.get(of, lambda event: False)
+    after = (event for event in order if event.occurred_at >= start.occurred_at)
+    return next((event.occurred_at for event in after if stopping(event)), None)
+
+
+def _is_answer(event: Event) -> bool:
+    """In substance, or elsewhere as the recipient says; that it was received answers no question."""
+    return event.type in _ANSWERS or bool(event.payload.get("already"))
 
 
 def _is_receipt(event: Event) -> bool:
