@@ -37,6 +37,8 @@ from pocdir.outreach.pages import (
     told,
     unanswered,
 )
+from pocdir.outreach.webhooks import api as webhooks_api
+from pocdir.outreach.webhooks import pages as webhooks_pages
 from pocdir.site.api import health, intelmq
 from pocdir.site.api import lookup as lookup_api
 from pocdir.site.api import route as route_api
@@ -70,6 +72,7 @@ PAGES: tuple[Blueprint, ...] = (
     incidents_pages.blueprint,
     OUTREACH[0].blueprint,
     escalation_pages.blueprint,
+    webhooks_pages.blueprint,
     latency_pages.blueprint,
 )
 APIS: tuple[SmorestBlueprint, ...] = (
@@ -81,6 +84,7 @@ APIS: tuple[SmorestBlueprint, ...] = (
     incidents_api.blueprint,
     outreach_api.blueprint,
     escalation_api.blueprint,
+    webhooks_api.blueprint,
     outcome_api.blueprint,
     latency_api.blueprint,
     lookup_api.blueprint,

@@ -42,6 +42,7 @@ COMMANDS = {
     "workspace": ("pocdir.site.commands.workspace:workspace", "Take out all that a workspace has recorded."),
     "policy": ("pocdir.outreach.escalation.commands:policy", "Policies: which next step follows when."),
     "incident": ("pocdir.outreach.outcome.commands:incident", "Bring sightings; see what became of a case."),
+    "webhook": ("pocdir.outreach.webhooks.commands:webhook", "Have another program told of new events."),
     "latency": ("pocdir.latency.commands:latency", "How long answers take, honestly."),
     "mail": ("pocdir.site.commands.mail:mail", "The outbox, and whether the relay takes a letter."),
     "ledger": ("pocdir.site.commands.ledger:ledger", "Verify and export the record."),

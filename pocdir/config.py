@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -46,6 +47,8 @@ class Settings:
     upload_mb: int = 256
     keep_assets: float = 90 * 86400.0  # seconds after the incident is closed
     keep_messages: float = 365 * 86400.0  # seconds
+    webhooks: str = "off"
+    webhook_networks: str = ""
     demo: bool = False
 
     @property
@@ -254,6 +257,12 @@ def _mail_address(text: str) -> str:
     return address
 
 
+def _networks(text: str) -> str:
+    for each in text.split(","):
+        ipaddress.ip_network(each.strip())
+    return text
+
+
 def _secret(text: str) -> str:
     if len(text) < 32:
         raise ValueError("at least 32 characters are right")
@@ -282,5 +291,7 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "upload_mb": _whole(1, 10_000),
     "keep_assets": _seconds,
     "keep_messages": _seconds,
+    "webhooks": _one_of("off", "https", "http"),
+    "webhook_networks": _networks,
     "demo": lambda text: _one_of("0", "1")(text) == "1",
 }

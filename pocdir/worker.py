@@ -32,6 +32,8 @@ from pocdir.directory.quarantine import jobs as quarantine_jobs
 from pocdir.mail import jobs as mail_jobs
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.outreach.escalation import jobs as escalation_jobs
+from pocdir.outreach.webhooks import jobs as webhook_jobs
+from pocdir.outreach.webhooks.rules import OFF
 from pocdir.routing.queries import refresh
 from pocdir.routing.uploads import jobs as upload_jobs
 from pocdir.site import jobs as site_jobs
@@ -56,6 +58,8 @@ JOBS: tuple[Callable[..., int], ...] = (
     upload_jobs.route_waiting,
     upload_jobs.forget_old,
     site_jobs.keep_no_longer,
+    webhook_jobs.queue,
+    webhook_jobs.tidy,
 )
 THREADS = 8
 REFRESH_SECONDS = 2.0
@@ -110,7 +114,7 @@ def work(once: bool) -> None:
         logs.init(app.extensions["pocdir"].log_level)
         stop = stopping()
         if once:
-            if not (go_round(app) & post(app)):
+            if not (go_round(app) & post(app) & tell(app)):
                 raise click.exceptions.Exit(1)
             return
         with only_worker(app.extensions["pocdir"]) as alone:
@@ -134,6 +138,7 @@ def run(
     if worker:
         threads.append(threading.Thread(target=_work_until, args=(app, stop), name="worker", daemon=True))
         threads.append(threading.Thread(target=_post_until, args=(app, stop), name="post", daemon=True))
+        threads.append(threading.Thread(target=_tell_until, args=(app, stop), name="webhooks", daemon=True))
     elif listener is not None:
         threads.append(threading.Thread(target=_save_until, args=(app, stop), name="uses", daemon=True))
     try:
@@ -241,6 +246,16 @@ def post(app: Flask, stop: threading.Event | None = None) -> bool:
         return _do(hand_over)
 
 
+def tell(app: Flask, stop: threading.Event | None = None) -> bool:
+    """Send the messages of webhooks that may go now."""
+
+    def deliver(now: dt.datetime) -> int:
+        return webhook_jobs.deliver(now, go_on=lambda: stop is None or not stop.is_set())
+
+    with app.app_context():
+        return _do(deliver)
+
+
 def _do(job: Callable[..., int]) -> bool:
     try:
         job(clock.now())
@@ -264,6 +279,14 @@ def _post_until(app: Flask, stop: threading.Event) -> None:
     settings: Settings = app.extensions["pocdir"]
     while settings.relay and not stop.is_set():
         post(app, stop)
+        stop.wait(settings.tick)
+
+
+def _tell_until(app: Flask, stop: threading.Event) -> None:
+    """Nor does another program's server that takes its time."""
+    settings: Settings = app.extensions["pocdir"]
+    while settings.webhooks != OFF and not stop.is_set():
+        tell(app, stop)
         stop.wait(settings.tick)
 
 

@@ -53,6 +53,7 @@ MATRIX = MappingProxyType(
         "workspace.read": _MEMBERS,
         "workspace.manage": _OWNERS,
         "workspace.export": _OWNERS,  # take out all that the workspace has recorded
+        "webhook.manage": _OWNERS,  # have another program told of new events
         "token.manage": _OWNERS,
         "incident.read": _MEMBERS,
         "incident.write": _MEMBERS,

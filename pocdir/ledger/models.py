@@ -73,3 +73,19 @@ class EventValue(Base):
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     salt: Mapped[bytes] = mapped_column(LargeBinary)
     value: Mapped[Any] = mapped_column(JsonValue)
+
+
+class EventReader(Base):
+    """Somebody who wants to hear of every new event; while there is none, an event is told to nobody."""
+
+    __tablename__ = "event_readers"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+
+
+class UnreadEvent(Base):
+    """An event that readers have not looked at yet: written in its own transaction, gone once they have."""
+
+    __tablename__ = "unread_events"
+
+    event: Mapped[str] = mapped_column(ForeignKey("events.id"), primary_key=True)
