@@ -15,18 +15,22 @@ from pocdir import db
 from pocdir.accounts import actions as accounts
 from pocdir.accounts.models import User, Workspace
 from pocdir.config import Settings
+from pocdir.core.times import isoformat
 from pocdir.directory.actions import Given, import_records
 from pocdir.directory.formats.records import Provenance, team_record
 from pocdir.directory.models import Team
 from pocdir.incidents.actions import add_assets, change_incident, open_incident
 from pocdir.incidents.models import Incident
 from pocdir.incidents.rules.assets import asset
+from pocdir.incidents.rules.sightings import Row, Window, read
+from pocdir.incidents.sightings.queries import asset_ids
 from pocdir.outreach.actions import notifications as outreach
 from pocdir.outreach.actions.notifications import Told
 from pocdir.outreach.models import Notification
+from pocdir.outreach.outcome.actions import bring_sightings
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.rules.expectations import Expected
-from pocdir.site.rules.demo import EMAIL, Case, Fact, Notice
+from pocdir.site.rules.demo import EMAIL, Case, Fact, Notice, Watch
 from pocdir.site.rules.demo_lists import FIRST_LIST, LIST, SECOND_LIST
 
 WORKSPACE = "Demonstration"
@@ -100,6 +104,8 @@ def record_case(session: Session, case: Case, *, workspace_id: int, actor: str, 
     incident = open_incident(session, workspace_id=workspace_id, now=case.opened_at, actor=actor, given=given)
     told = sorted({value for notice in case.notices for value in notice.assets})
     add_assets(session, incident, [asset("ip", value) for value in told], now=case.opened_at)
+    controls = [asset("ip", value, control=True) for value in case.controls]
+    add_assets(session, incident, controls, now=case.opened_at)
     logged: list[Notification] = []
     for notice in case.notices:
         parent = None if notice.parent is None else logged[notice.parent]
@@ -134,12 +140,16 @@ def _record(
         parent=parent,
     )
     kept = queries.notification(ref, Own(workspace_id), session)
-    steps: list[tuple[dt.datetime, Fact | None]] = [(fact.at, fact) for fact in notice.facts]
+    steps: list[tuple[dt.datetime, Fact | Watch | None]] = [(fact.at, fact) for fact in notice.facts]
+    steps += [(each.end, each) for each in notice.watched]
     steps += [(each.due_at + LATE, None) for each in kept.expectations if each.due_at + LATE <= until]
     for at, fact in sorted(steps, key=lambda step: step[0]):
         if fact is None:
             if kept.clock == "running":
                 outreach.record_lapses(session, kept, now=at)
+            continue
+        if isinstance(fact, Watch):
+            _bring(session, incident, fact, actor)
             continue
         claimed_by, assurance = fact.by
         outreach.record_event(
@@ -147,6 +157,13 @@ def _record(
             claimed_by=claimed_by, assurance=assurance,
         )  # fmt: skip
     return kept
+
+
+def _bring(session: Session, incident: Incident, watch: Watch, actor: str) -> None:
+    window = Window("sinkhole", watch.begin, watch.end)
+    rows = (Row(value, value, isoformat(at)) for value, at in watch.seen)
+    found = read(rows, window, asset_ids(incident, session))
+    bring_sightings(session, incident, window, found, now=watch.end, actor=actor)
 
 
 def _actor(claimed_by: str, sender: str) -> str:

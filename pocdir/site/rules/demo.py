@@ -39,6 +39,15 @@ class Fact:
     payload: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A measuring window of a sinkhole, and who called in when."""
+
+    begin: dt.datetime
+    end: dt.datetime
+    seen: tuple[tuple[str, dt.datetime], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """One notification and what came of it; `expect` is (of, within); `parent` its place in the case."""
@@ -52,6 +61,7 @@ class Notice:
     expect: tuple[tuple[str, str], ...] | None = None
     parent: int | None = None
     facts: tuple[Fact, ...] = ()
+    watched: tuple[Watch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,7 @@ class Case:
     opened_at: dt.datetime
     closed_at: dt.datetime | None
     notices: tuple[Notice, ...]
+    controls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +115,31 @@ def year(
 def talk(team: str, channel: tuple[str, str], at: dt.datetime) -> Case:
     """Never answered, and within 48 hours the devices were no longer seen; asked for a sample, again nothing."""
     devices = tuple(f"203.0.113.{n}" for n in range(10, 34))
-    gone = Fact(
-        at + 46 * HOUR, "outcome.remediation_observed", SENDER,
-        {"count": len(devices), "all": len(devices), "method": "sinkhole"},
-    )  # fmt: skip
+    controls = tuple(f"198.51.100.{n}" for n in range(10, 30))
+    # Told about, the last one calls in 21 hours after; of those nobody was told about a few go by themselves.
+    last = {value: at + (4 + n * 18 / len(devices)) * HOUR for n, value in enumerate(devices)}
+    last |= {value: at + (20 + n * 9) * HOUR for n, value in enumerate(controls[::3])}
     report = Notice(
-        team=team, sent_at=at, channel=channel, assets=devices, facts=(gone,),
+        team=team, sent_at=at, channel=channel, assets=devices, watched=_watched((*devices, *controls), last, at),
         expect=(("acknowledgement", "P2D"), ("remediation", "P2D")),
     )  # fmt: skip
     request = Notice(
         team=team, sent_at=at + 50 * HOUR, channel=channel, kind="sample_request", parent=0,
         expect=(("sample", "PT24H"),),
     )  # fmt: skip
-    return Case(TALK, ("malicious-code", "infected-system"), at - 2 * HOUR, None, (report, request))
+    kind = ("malicious-code", "infected-system")
+    return Case(TALK, kind, at - 2 * HOUR, None, (report, request), controls)
+
+
+def _watched(values: Sequence[str], last: dict[str, dt.datetime], at: dt.datetime) -> tuple[Watch, ...]:
+    """Twelve hours each, from an hour before the sending for four days: who is alive calls in every three hours."""
+    windows = []
+    for number in range(8):
+        begin = at - HOUR + number * 12 * HOUR
+        calls = [begin + step * 3 * HOUR for step in range(4)]
+        seen = [(value, call) for call in calls for value in values if call <= last.get(value, call)]
+        windows.append(Watch(begin, begin + 12 * HOUR, tuple(seen)))
+    return tuple(windows)
 
 
 def _habit(seed: int, slug: str) -> _Habit:
