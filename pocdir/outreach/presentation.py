@@ -138,6 +138,7 @@ def letter(snapshot: Snapshot, *, content: str | None = None, link: bool = True)
         asked=[letters.Asked(each.of, each.due_at) for each in snapshot.expectations],
         link=recipient_page(row) if link else None,
         content=content or _content_of(row.ref, followed),
+        for_reader=content is None,
         since=_since(row, row.tlp),
         first=_first(row, followed) if row.parent_ref else None,
     )

@@ -42,6 +42,7 @@ MEMBERS = (
     "/notify",
     "/notify/spreadsheet",
     "/unanswered",
+    "/policies",
     "/told",
     "/responsiveness",
     "/account",

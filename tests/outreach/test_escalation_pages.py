@@ -68,7 +68,7 @@ def test_a_policy_is_written_tried_and_kept(browser: FlaskClient) -> None:
 def test_the_next_step_stands_on_the_page_and_the_list_and_is_taken(
     app: Flask, lab: Workspace, browser: FlaskClient, now: dt.datetime, clock: Any
 ) -> None:
-    chosen(lab, now - 9 * DAY, FAR | {"content": "full"}, FAR | {"target": "national"})
+    chosen(lab, now - 9 * DAY, FAR | {"content": "full"}, FAR | {"target": "national"}, FAR)
     ref = told(lab, at=now - 3.5 * DAY, team="isp", subject="Sinkhole hits", **WHERE)
     work(app, now)
     at = f"/notifications/{ref}/steps"
@@ -92,8 +92,18 @@ def test_the_next_step_stands_on_the_page_and_the_list_and_is_taken(
     assert "In my own words." in letter
     assert "abuse@carrier.example" in letter
     clock.shift(60)
-    assert send(browser, at, action="skip", level="2", note="They know.").status_code == 302
-    assert [each[:2] for each in said(ref)] == [("step_due", 1), ("step_taken", 1), ("step_skipped", 2)]
+    told_more = send(browser, at, action="take", level="2", body="Read this first.")
+    letter = text(browser, told_more.location)
+    assert "Read this first." in letter  # a summary, and the sender's own words for this reader
+    assert "lab wrote to ISP abuse desk" in letter
+    clock.shift(60)
+    assert send(browser, at, action="skip", level="3", note="They know.").status_code == 302
+    assert [each[:2] for each in said(ref)] == [
+        ("step_due", 1),
+        ("step_taken", 1),
+        ("step_taken", 2),
+        ("step_skipped", 3),
+    ]
 
 
 def test_a_policy_is_a_file(app: Flask, lab: Workspace, now: dt.datetime, tmp_path: Path) -> None:

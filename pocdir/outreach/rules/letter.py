@@ -98,6 +98,7 @@ class Matter:
     content: str = "full"
     since: dt.datetime | None = None  # since when what it is about was seen
     first: First | None = None
+    for_reader: bool = False  # the message was written for this reader: it is said at every content
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def _paragraphs(matter: Matter, _: Translate) -> Iterator[str]:
         yield "\n".join(_history(matter, matter.first, say))
     if matter.content != "reference" and (matter.title or matter.about):
         yield "\n".join(_named(matter, say))
-    if matter.message and (matter.content == "full" or says_it):
+    if matter.message and (matter.content == "full" or says_it or matter.for_reader):
         yield _text(matter.message)
     if matter.assets and matter.content == "full":
         yield "\n".join(_assets(matter.assets, say))
