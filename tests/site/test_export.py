@@ -37,6 +37,14 @@ def record(app: Flask, api: Api, now, monkeypatch) -> dict[str, str]:
         )
         ref = incident.get_json()["ref"]
         api.post(f"/api/v1/incidents/{ref}/assets", {"items": [{"kind": "ip", "value": "203.0.113.7"}]})
+        window = {
+            "method": "sinkhole",
+            "window_from": "2026-11-21T00:00:00Z",
+            "window_to": "2026-11-22T00:00:00Z",
+        }
+        seen = [{"value": "203.0.113.7", "seen_at": "2026-11-21T10:00:00Z"}]
+        kept = api.post(f"/api/v1/incidents/{ref}/sightings", window | {"items": seen})
+        assert kept.status_code in (200, 201), kept.text
         told = api.post(
             "/api/v1/notifications", {"team": "isp", "incident": ref, "subject": "hits"}
         ).get_json()
@@ -72,6 +80,12 @@ def test_everything_of_the_own_workspace_is_in_it_and_nothing_of_another(api: Ap
     assert (whole["format"], whole["version"], whole["workspace"]["slug"]) == ("pocdir-workspace", 1, "lab")
     assert [row["ref"] for row in whole["incidents"]] == [record["incident"]]
     assert [(row["value"], row["port"]) for row in whole["assets"]] == [("203.0.113.7", None)]
+    (seen,), (window,) = whole["sightings"], whole["windows"]
+    assert (seen["window"], seen["value"], seen["first"]) == (
+        window["ref"],
+        "203.0.113.7",
+        "2026-11-21T10:00:00Z",
+    )
     (told,) = whole["notifications"]
     assert (told["ref"], told["team"], told["response"]) == (record["notification"], "isp", "acknowledged")
     assert [row["of"] for row in whole["expectations"]] == ["acknowledgement"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.accounts.models import Workspace
 from pocdir.db import Line, snapshot, table_of
-from pocdir.incidents.models import Asset, Incident
+from pocdir.incidents.models import Asset, Incident, MeasuringWindow, Sighting
 from pocdir.ledger.queries import events_of_incidents, events_of_notifications
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach import presentation
@@ -20,7 +21,7 @@ from pocdir.site.rules import export
 
 BATCH = 500
 Row = Mapping[str, Any]
-_I, _A, _P = (table_of(model).c for model in (Incident, Asset, Policy))
+_I, _A, _M, _S, _P = (table_of(model).c for model in (Incident, Asset, MeasuringWindow, Sighting, Policy))
 
 
 class Whole:
@@ -45,6 +46,8 @@ def _tables(session: Session, workspace_id: int) -> Iterator[tuple[str, Iterable
     whole = Whole(workspace_id)
     yield "incidents", (_incident(row) for row in _incidents(session, workspace_id))
     yield "assets", _assets(session, workspace_id)
+    yield "windows", _windows(session, workspace_id)
+    yield "sightings", _sightings(session, workspace_id)
     per_notification: dict[str, Callable[[Snapshot], Iterable[Row]]] = {
         "notifications": _notification,
         "expectations": _expectations,
@@ -89,6 +92,36 @@ def _policies(session: Session, workspace_id: int) -> Iterator[Row]:
     chosen = select(*_P).where(_P.workspace_id == workspace_id).order_by(_P.id)
     for row in session.execute(chosen):
         yield {**row._mapping}
+
+
+def _windows(session: Session, workspace_id: int) -> Iterator[Row]:
+    chosen = (
+        select(*_M, _I.ref.label("incident"))
+        .join(Incident, _I.id == _M.incident_id)
+        .where(_I.workspace_id == workspace_id)
+        .order_by(_M.id)
+        .execution_options(yield_per=BATCH)
+    )
+    for row in session.execute(chosen):
+        yield {**row._mapping}
+
+
+def _sightings(session: Session, workspace_id: int) -> Iterator[Row]:
+    chosen = (
+        select(_M.ref.label("window"), _A.kind, _A.value, _A.port, _S.first, _S.last, _S.count)
+        .join(Sighting, _S.window_id == _M.id)
+        .join(Asset, _A.id == _S.asset_id)
+        .join(Incident, _I.id == _M.incident_id)
+        .where(_I.workspace_id == workspace_id)
+        .order_by(_S.window_id, _S.asset_id, _S.first)
+        .execution_options(yield_per=BATCH)
+    )
+    for row in session.execute(chosen):
+        yield {**row._mapping, "port": row.port or None, "first": _at(row.first), "last": _at(row.last)}
+
+
+def _at(seconds: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
 def _batches(whole: Whole) -> Iterator[Sequence[Snapshot]]:

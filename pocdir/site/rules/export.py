@@ -23,9 +23,13 @@ _FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP can say: no clock 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "incidents": (
         "ref", "title", "class", "type", "tlp", "description", "detected_from", "detected_to", "source_ref",
-        "people_at_risk", "created_at", "created_by", "closed_at", "revision",
+        "people_at_risk", "created_at", "created_by", "closed_at", "revision", "quiet_after",
     ),
     "assets": ("incident", "kind", "value", "port", "control", "first_seen", "last_seen"),
+    "windows": (
+        "ref", "incident", "method", "begins_at", "ends_at", "sightings", "seen", "strangers", "posted_at", "posted_by",
+    ),
+    "sightings": ("window", "kind", "value", "port", "first", "last", "count"),
     "notifications": (
         "ref", "incident", "team", "channel_kind", "channel_value", "kind", "sent_at", "precision", "subject", "body",
         "body_digest", "language", "tlp", "assets", "parent", "answer_asked", "sent_level", "transport", "response",
