@@ -97,6 +97,15 @@ def test_a_file_is_split_and_its_counts_add_up(client: FlaskClient, cases: Path)
     assert queries.folders(cases) == []
 
 
+def test_one_process_works_however_often_somebody_looks_for_work(
+    app: Flask, client: FlaskClient, cases: Path
+) -> None:
+    brought(client)  # which begins it
+
+    assert [child.go_on(app.extensions["pocdir"]) for _ in range(3)] == [False] * 3
+    done(cases)
+
+
 @pytest.mark.usefixtures("nobody_works")
 def test_what_it_is_shows_before_anything_is_counted(client: FlaskClient, cases: Path) -> None:
     page = brought(client)

@@ -47,7 +47,11 @@ def go_on(settings: Settings) -> bool:
     """Begin with what waits, in a process that ends when nothing does; whether there was something to begin with."""
     if not waiting(settings.data):
         return False
-    process = subprocess.Popen(_COMMAND, env=_environment(settings))
+    with _only_one(settings.data) as lock:
+        if lock is None:  # whoever works goes on until nothing waits
+            return False
+        # Held from here on: a child that takes long to start is not joined by another one at every tick.
+        process = subprocess.Popen(_COMMAND, env=_environment(settings), pass_fds=[lock.fileno()])
     threading.Thread(target=process.wait, name="routing", daemon=True).start()
     return True
 
@@ -56,7 +60,7 @@ _COMMAND = [sys.executable, "-m", "pocdir.routing.uploads.child"]
 
 
 def main() -> None:
-    """Split the upload whose folder is named, else all that wait and nobody else is at work on."""
+    """Split the upload whose folder is named, else all that wait; whoever starts it hands over the lock."""
     os.nice(NICE)
     parent = os.getppid()
 
@@ -72,9 +76,8 @@ def main() -> None:
             for upload in [each for each in uploads(data) if each.folder.name == sys.argv[1]]:
                 do(upload, data, still_wanted)
             return
-        with _only_one(data) as lock:
-            while lock is not None and (found := waiting(data)):
-                do(found[0], data, still_wanted)
+        while found := waiting(data):
+            do(found[0], data, still_wanted)
 
 
 def do(upload: Upload, data: Path, progress: Progress) -> None:
