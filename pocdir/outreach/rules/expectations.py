@@ -23,7 +23,7 @@ class Expected:
 # What a notification of each kind asks for when its sender says nothing, and within which time; None: the workspace's.
 ASKED_BY_KIND: Mapping[str, tuple[str, str | None]] = {
     "report": ("acknowledgement", None),
-    "follow_up": ("answer", None),
+    "follow_up": ("acknowledgement", None),
     "sample_request": ("sample", "PT24H"),
     "referral": ("acknowledgement", None),
     "ping": ("acknowledgement", None),
