@@ -112,7 +112,9 @@ def pages_of(
     query = f"?lang={language}"
 
     def judge() -> Judge:
-        context = chromium.new_context(base_url=service.url, viewport=DESKTOP, locale="en-GB")
+        context = chromium.new_context(
+            base_url=service.url, viewport=DESKTOP, locale="en-GB", reduced_motion="reduce"
+        )  # no colour is on its way to another one when axe looks
         return Judge(context.new_page(), ways, whole)
 
     anybody = judge()

@@ -47,8 +47,9 @@ def logged(api: Api, **more: Any) -> dict[str, Any]:
 
 def test_each_kind_asks_for_its_own_when_nothing_else_is_said(api: Api, now: dt.datetime) -> None:
     expected = {
-        "report": ("acknowledgement", 2 * DAY), "follow_up": ("acknowledgement", 2 * DAY), "sample_request": ("sample", DAY),
-        "referral": ("acknowledgement", 2 * DAY), "ping": ("acknowledgement", 2 * DAY),
+        "report": ("acknowledgement", 2 * DAY), "follow_up": ("acknowledgement", 2 * DAY),
+        "sample_request": ("sample", DAY), "referral": ("acknowledgement", 2 * DAY),
+        "ping": ("acknowledgement", 2 * DAY),
     }  # fmt: skip
     assert set(ASKED_BY_KIND) == set(expected) == set(NOTIFICATION_KINDS)
     for kind, (of, within) in expected.items():
