@@ -211,6 +211,7 @@ def worked_through(judge: Judge, query: str) -> Iterator[str]:
     yield from judge.look(incident + "/plan" + query)
     page.goto(incident + "/plan?lang=en")
     page.get_by_role("button", name="Log the chosen ones").click()
+    yield from measured(judge, incident)
     yield from judge.look(incident + query)
     yield from judge.look(incident + "/edit" + query)
     page.goto(incident + "?lang=en")
@@ -226,6 +227,19 @@ def worked_through(judge: Judge, query: str) -> Iterator[str]:
     yield from judge.judged("correction")
     yield from answered(judge, link + query)
     yield from brought(judge)
+
+
+def measured(judge: Judge, incident: str) -> Iterator[str]:
+    """Sightings that are brought: a row that is wrong, what would be kept, and the incident with its curve."""
+    page = judge.page
+    for rows in ("value,seen_at\n203.0.113.70,then", "value,seen_at\n203.0.113.70,2025-11-01T01:00:00Z"):
+        page.goto(incident + "/sightings?lang=en")
+        page.get_by_label("Measured from").fill("2025-11-01T00:00")
+        page.get_by_label("Measured until").fill("2025-11-03T00:00")
+        page.get_by_label("Or paste the rows").fill(rows)
+        page.get_by_role("button", name="Show what would be kept").click()
+        yield from judge.judged("sightings to keep")
+    page.get_by_role("button", name="Keep 1 sighting").click()
 
 
 def answered(judge: Judge, link: str) -> Iterator[str]:
