@@ -74,11 +74,10 @@ def test_a_transaction_in_a_transaction_is_a_mistake_in_the_code(app: Flask) -> 
         pass
 
 
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)  # writers of PostgreSQL do not wait for each other
 def test_a_database_that_stays_locked_is_busy_and_the_next_writer_is_not(
     app: Flask, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if db.engine.dialect.name != "sqlite":
-        pytest.skip("writers of PostgreSQL do not wait for each other")
     monkeypatch.setattr("pocdir.db.BUSY_TIMEOUT_MS", 1)
     db.session.remove()
     db.engine.dispose()

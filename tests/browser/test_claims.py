@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from pocdir.core import clock
 from pocdir.db import db
 from pocdir.mail.models import Mail
 from tests.browser.conftest import Service, sign_in
-from tests.browser.test_accessibility import DESKTOP, PHONE, judged, look
+from tests.browser.test_accessibility import DESKTOP, PHONE, Judge
 from tests.outreach import made
 
 pytestmark = pytest.mark.browser
@@ -37,53 +37,53 @@ def link_to(service: Service, kind: str, path: str) -> str:
     return re.search(rf"/{path}/[\w-]+", body)[0]
 
 
-def walked_through(page: Page, service: Service, slug: str) -> Iterator[str]:
-    yield from look(page, f"/teams/{slug}/claim")
+def walked_through(judge: Judge, service: Service, slug: str) -> Iterator[str]:
+    page = judge.page
+    yield from judge.look(f"/teams/{slug}/claim")
     page.locator("input[name=address]").first.check()
     page.get_by_role("button", name="Send the link").click()
-    yield from judged(page, "the link is on its way")
+    yield from judge.judged("the link is on its way")
     link = link_to(service, "claim", "claim")
-    yield from look(page, link + "?lang=ar")
-    yield from look(page, link + "?lang=en")
+    yield from judge.look(link + "?lang=ar")
+    yield from judge.look(link + "?lang=en")
     page.get_by_label("New password").fill(service.password)
     page.get_by_label("The same once more").fill(service.password)
     page.get_by_role("button", name="Yes, make the account").click()
-    yield from judged(page, "the team's own page")
+    yield from judge.judged("the team's own page")
     page.get_by_role("link", name="Who answers for it").click()
-    yield from judged(page, "who answers")
-    yield from look(page, f"/teams/{slug}/propose")
+    yield from judge.judged("who answers")
+    yield from judge.look(f"/teams/{slug}/propose")
     page.get_by_label("Website").fill("https://moved.example/")
     page.locator("input[name='channels.0.value']").fill(f"desk@{slug}.example")
     page.get_by_role("button", name="Propose").click()
-    yield from judged(page, "the proposal as its team sees it")
+    yield from judge.judged("the proposal as its team sees it")
 
 
 @pytest.mark.parametrize(("scheme", "size"), [("light", DESKTOP), ("dark", PHONE)])
 def test_a_team_claims_its_entry_and_a_steward_decides(
     chromium: Browser, service: Service, scheme: str, size: dict
 ) -> None:
-    def opened() -> Page:
-        context = chromium.new_context(
-            base_url=service.url, color_scheme=scheme, viewport=size, locale="en-GB"
-        )
-        return context.new_page()
+    def opened() -> Judge:
+        context = chromium.new_context(base_url=service.url, reduced_motion="reduce", locale="en-GB")
+        return Judge(context.new_page(), [(scheme, size)], whole=True)
 
-    staff, steward = opened(), opened()
-    wrong = list(walked_through(staff, service, TEAMS[scheme]))
+    asking, deciding = opened(), opened()
+    staff, steward = asking.page, deciding.page
+    wrong = list(walked_through(asking, service, TEAMS[scheme]))
     where = staff.url
     sign_in(steward, "steward@example.org", service.password)
-    wrong += [*look(steward, "/proposals"), *look(steward, where)]
+    wrong += [*deciding.look("/proposals"), *deciding.look(where)]
     if TEAMS[scheme] == "cert-at":  # a national team: every address on record was told
         notice = link_to(service, "proposal_notice", "proposed")
-        wrong += [*look(staff, notice + "?lang=ar"), *look(staff, notice + "?lang=en")]
+        wrong += [*asking.look(notice + "?lang=ar"), *asking.look(notice + "?lang=en")]
         staff.get_by_role("button", name="call it off").click()
-        wrong += judged(staff, "asked once more")
+        wrong += asking.judged("asked once more")
         staff.get_by_role("button", name="Yes, call it off").click()
-        wrong += judged(staff, "called off")
+        wrong += asking.judged("called off")
     else:
         steward.get_by_role("button", name="Approve").click()
         steward.get_by_text("Approved, and entered.").wait_for()
-        wrong += judged(steward, "approved")
+        wrong += deciding.judged("approved")
     assert wrong == []
 
 

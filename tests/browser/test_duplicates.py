@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import Service, picture, sign_in
-from tests.browser.test_accessibility import DESKTOP, PHONE, judged
+from tests.browser.test_accessibility import DESKTOP, PHONE, Judge
 
 pytestmark = pytest.mark.browser
 
@@ -21,13 +21,14 @@ def test_two_entries_are_merged_and_split_in_the_browser(
     page = context.new_page()
     sign_in(page, "steward@example.org", service.password)
     looking = chromium.new_context(
-        base_url=service.url, color_scheme=scheme, viewport=size, storage_state=context.storage_state()
+        base_url=service.url, reduced_motion="reduce", storage_state=context.storage_state()
     ).new_page()
+    judge = Judge(looking, [(scheme, size)], whole=True)
 
     def look(path: str, name: str) -> list[str]:
-        looking.goto(path)
+        wrong = list(judge.look(path))
         picture(looking, f"{name}-{scheme}")
-        return judged(looking, name)
+        return wrong
 
     wrong = look("/directory/duplicates", "duplicates") + look(
         "/directory/duplicates/amc-cert/uva-cert", "pair"

@@ -18,19 +18,9 @@ from pocdir.routing.rules.reports.layout import HEADER, KINDS, Layout
 from pocdir.routing.rules.reports.opened import unpacked
 from pocdir.routing.rules.reports.recognise import recognised
 from pocdir.routing.rules.reports.tabulate import as_csv, tabulated
-from tests.routing.test_reports_tables import (
-    EVENT,
-    MAIL,
-    SYSTEMS,
-    X_ARF,
-    XARF_4,
-    address,
-    bundle,
-    indicator,
-    iodef,
-    stix_id,
-    zipped,
-)
+from tests.routing.test_reports_indicators import SYSTEMS, address, bundle, indicator, iodef, stix_id
+from tests.routing.test_reports_packed import zipped
+from tests.routing.test_reports_tables import EVENT, MAIL, X_ARF, XARF_4
 
 CASES = 20_000
 XARF_3 = {"Version": "3", "ReporterInfo": {}, "Report": {"ReportType": "x", "Source": {"IP": "203.0.113.1"}}}

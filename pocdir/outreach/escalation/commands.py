@@ -239,7 +239,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise Invalid("policy_invalid", "the file is larger than a policy is", where="file")
     try:
         text = data.decode()
-        given = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Words)  # noqa: S506
+        given = json.loads(text) if text.lstrip().startswith("{") else _Words(text).get_single_data()
         loaded: dict[str, Any] = schemas.PolicySchema().load(_said(given))
     except ValidationError as error:
         raise Invalid("policy_invalid", in_words(flat_messages(error.messages)), where="file") from None

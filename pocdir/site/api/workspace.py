@@ -21,13 +21,20 @@ blueprint = Blueprint(
     "workspace_api", __name__, url_prefix="/api/v1", description="A workspace's whole record"
 )
 IN_MEMORY = 1024**2  # bytes; a longer one lies in the service's own folder until it is sent
+FILES = {
+    "description": "The record",
+    "content": {
+        "application/json": {"schema": {"type": "object"}},
+        "application/zip": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
 _log = structlog.get_logger("pocdir.site")
 
 
 @blueprint.route("/workspace/export")
 @guard("workspace.export")
 @blueprint.arguments(schemas.ExportQuery(), location="query")
-@documented(blueprint, {"type": "object"})
+@documented(blueprint, {"type": "object"}, responses={"200": FILES})
 def export(given: dict[str, Any]) -> Response:
     """All incidents, assets, notifications, expectations, letters and events: one JSON document, or a ZIP of CSV.
 
