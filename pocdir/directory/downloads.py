@@ -13,6 +13,7 @@ from pocdir.core.errors import Invalid
 from pocdir.directory import published
 from pocdir.directory.formats import first, pocdir_json
 from pocdir.web.api import Blueprint, documented
+from pocdir.web.headers import MIRRORED
 
 blueprint = Blueprint("downloads", __name__, description="The directory in the shapes of others")
 JSON, TEXT = "application/json", "text/plain; charset=utf-8"
@@ -85,7 +86,7 @@ def _answer(held: published.Published, make: Any, kind: str) -> Response:
     """304 for whoever has this version; caches may keep it, and ask again."""
     response = Response(content_type=kind)
     response.set_etag(held.version)
-    response.headers["Cache-Control"] = "public, no-cache"
+    response.headers["Cache-Control"] = MIRRORED
     if request.if_none_match.contains(held.version):
         response.status_code = 304
         return response

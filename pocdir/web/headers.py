@@ -9,6 +9,9 @@ POLICY = (
     "frame-ancestors 'none'; base-uri 'none'"
 )
 _PUBLIC = ("static",)
+# What anybody may read, and a cache may keep if it asks again. Nothing else is kept, whatever an answer says of
+# itself: a file that is sent calls itself public.
+MIRRORED = "public, no-cache"
 # A page that answers a form can be had again by nobody who does not send the form: it stays in the reader's own
 # browser, so that the way back leads to it. Those of the accounts show passwords' forms and secrets, once.
 _KEPT_BY_READER = "private, no-cache"
@@ -31,7 +34,8 @@ def init_app(app: Flask, *, https: bool) -> None:
         headers = response.headers
         for name, value in fixed:
             headers[name] = value
-        if "Cache-Control" not in headers and request.endpoint not in _PUBLIC:
+        said = headers.get("Cache-Control", "")
+        if request.endpoint not in _PUBLIC and said != MIRRORED and "no-store" not in said:
             headers["Cache-Control"] = _KEPT_BY_READER if _answers_a_form(response) else "no-store"
         return response
 

@@ -98,6 +98,7 @@ def test_each_contact_gets_its_own_parcel_byte_for_byte(api: Api) -> None:
         taken = api.client.get(f"{link}/parcels/{told['ref']}")
         assert (taken.data, taken.content_type) == (data, "text/csv")
         assert taken.headers["Content-Disposition"] == f"attachment; filename={told['name']}"
+        assert taken.headers["Cache-Control"] == "no-store"
         (event,) = [each for each in events_of_notification(notification) if each.type == "parcel.attached"]
         assert event.payload == {"rows": told["rows"]}
         assert set(event.sealed) == {"name", "digest"}

@@ -76,6 +76,7 @@ def test_everything_of_the_own_workspace_is_in_it_and_nothing_of_another(api: Ap
     first = taken(api)
     assert first.status_code == 200
     assert first.headers["Content-Disposition"] == "attachment; filename=lab.json"
+    assert first.headers["Cache-Control"] == "no-store"
     whole = json.loads(first.data)
     assert (whole["format"], whole["version"], whole["workspace"]["slug"]) == ("pocdir-workspace", 1, "lab")
     assert [row["ref"] for row in whole["incidents"]] == [record["incident"]]

@@ -66,7 +66,9 @@ def done(folder: Path) -> None:
 
 
 def take(client: FlaskClient, path: str, method: str = "GET") -> TestResponse:
-    return client.open(path, method=method, buffered=True)
+    response = client.open(path, method=method, buffered=True)
+    assert response.headers["Cache-Control"] == "no-store"
+    return response
 
 
 def test_a_file_is_split_and_its_counts_add_up(client: FlaskClient, cases: Path) -> None:

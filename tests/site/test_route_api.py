@@ -48,6 +48,7 @@ def sent(client: FlaskClient, data: Any = FILE, content_type: str = "text/csv", 
 def members(response: TestResponse) -> dict[str, bytes]:
     assert response.status_code == 200, response.text
     assert response.content_type == "application/zip"
+    assert response.headers["Cache-Control"] == "no-store"
     with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from pocdir.web.files import sent
 from tests.accounts import made
 
 
@@ -40,3 +42,13 @@ def test_passwords_what_is_shown_once_and_answers_to_programs_are_kept_nowhere(
 
 def test_who_signs_out_leaves_nothing_to_go_back_to(owner: FlaskClient) -> None:
     assert owner.post("/logout").headers["Clear-Site-Data"] == '"cache"'
+
+
+def test_a_file_sent_by_any_door_is_kept_nowhere(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        for method in rule.methods & {"GET", "POST"}:
+            with app.test_request_context(method=method) as context:
+                context.request.url_rule = rule
+                answer = app.process_response(sent(io.BytesIO(b"ip\n"), "parcel.csv", "text/csv", 3))
+            kept = "public, max-age=3600" if rule.endpoint == "static" else "no-store"
+            assert (rule.endpoint, answer.headers["Cache-Control"]) == (rule.endpoint, kept)
