@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from pocdir.core import rsit, tlp
 from pocdir.core.errors import Conflict, Invalid, Stale
 from pocdir.core.refs import new_ref
-from pocdir.db import table_of
+from pocdir.db import execute_many, table_of
 from pocdir.incidents.models import Asset, Incident
 from pocdir.incidents.rules import record
 from pocdir.incidents.rules.assets import MOST_ASSETS, AssetValue
@@ -21,7 +21,10 @@ from pocdir.incidents.rules.record import FIELDS
 from pocdir.ledger.actions import append
 from pocdir.ledger.queries import events_of_incident
 
-_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_ADD = {
+    "sqlite": sqlite.insert(table_of(Asset)).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(table_of(Asset)).on_conflict_do_nothing(),
+}
 
 
 def open_incident(
@@ -87,30 +90,30 @@ def add_assets(
     """Add what is not there yet; returns how many were new. Raises Conflict `incident_closed`."""
     if incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first")
-    table = table_of(Asset)
-    standing = session.scalars(
-        select(func.count()).select_from(Asset).where(Asset.incident_id == incident.id)
-    ).one()
+    standing = _count(session, incident)
     if standing + len(assets) > MOST_ASSETS:
         raise Invalid("assets_too_many", f"an incident holds at most {MOST_ASSETS} assets")
     connection = session.connection()
-    added = 0
-    insert = _INSERT[connection.dialect.name](table).on_conflict_do_nothing().returning(table.c.id)
-    for start in range(0, len(assets), 500):
-        rows = [
-            {
-                "incident_id": incident.id,
-                "kind": asset.kind,
-                "value": asset.value,
-                "port": asset.port,
-                "control": asset.control,
-                "added_at": now,
-            }
-            for asset in assets[start : start + 500]
-        ]
-        added += len(connection.execute(insert.values(rows)).all())
+    rows = [
+        {
+            "incident_id": incident.id,
+            "kind": asset.kind,
+            "value": asset.value,
+            "port": asset.port,
+            "control": asset.control,
+            "added_at": now,
+        }
+        for asset in assets
+    ]
+    execute_many(connection, _ADD[connection.dialect.name], rows)
     session.expire(incident, ["assets"])
-    return added
+    return _count(session, incident) - standing
+
+
+def _count(session: Session, incident: Incident) -> int:
+    return session.scalars(
+        select(func.count()).select_from(Asset).where(Asset.incident_id == incident.id)
+    ).one()
 
 
 def _values(incident: Incident) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pocdir.core.errors import Invalid
+from pocdir.outreach.rules.parcels import parcels_of, told_by
 from pocdir.routing.bulk import formulas, ipv4, lines, records
 from pocdir.routing.bulk.rows import ADDRESSES, MEANT, Outcomes
 from pocdir.routing.rules import addresses, decisions
@@ -164,6 +165,8 @@ def test_every_row_of_a_file_is_once_where_a_single_lookup_sends_it(seed: int) -
             "routed": counts["ok"],
             **{name: counts[name] for name in ("no_contact", "not_routable", "invalid")},
         }
+        if counts["ok"]:  # what is made here is believed where parcels are kept
+            parcels_of(told_by(manifest), lambda name: (folder / "out" / name).open("rb"))
     finally:
         shutil.rmtree(world.folder)
         shutil.rmtree(folder)

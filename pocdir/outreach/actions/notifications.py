@@ -220,7 +220,7 @@ def log_chosen(
         raise Conflict("people_at_risk", message, where="choose")
     parcels = {contact["team"]["slug"]: contact for contact in plan["contacts"]}
     asked_of = {"true": ("to",), "all": ("to", "cc"), "false": ()}[chosen["answer_asked"]]
-    logged = []
+    logged, taken = [], dict[str, str]()
     for slug in dict.fromkeys(chosen["choose"]):
         if slug not in parcels:
             raise Invalid(
@@ -238,9 +238,9 @@ def log_chosen(
             session, told, workspace_id=workspace_id, now=now, actor=actor, incident=incident,
             key=f"{once}:{slug}" if once else None,
         )  # fmt: skip
-        refs = [each["ref"] for each in parcels[slug]["parcels"]]
-        hand_over(session, incident, refs, notification=ref, team=slug, now=now, actor=actor)
+        taken |= {each["team"]: ref for each in parcels[slug]["parcels"]}
         logged.append(ref)
+    hand_over(session, incident, taken, now=now, actor=actor)
     return logged
 
 

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from pocdir.core import tlp
 from pocdir.core.errors import Conflict
-from pocdir.core.refs import new_ref
-from pocdir.db import table_of
+from pocdir.core.refs import new_ref, new_refs
+from pocdir.db import execute_many, table_of
+from pocdir.directory.models import Team
 from pocdir.incidents.actions import add_assets
 from pocdir.incidents.models import Incident
-from pocdir.incidents.rules.assets import AssetValue
-from pocdir.ledger.actions import append
+from pocdir.ledger.actions import append_all
+from pocdir.ledger.rules.events import Event
 from pocdir.outreach.models import Notification, Parcel, ParcelPiece
 from pocdir.outreach.queries import parcels as queries
+from pocdir.outreach.rules import parcels as rules
 from pocdir.outreach.rules.parcels import Brought
+
+_LOGGED = select(
+    Notification.id,
+    Notification.ref,
+    Notification.tlp,
+    Notification.sent_at,
+    Notification.created_at,
+    Team.slug,
+).join(Team, Team.id == Notification.team_id)
+_P = table_of(Parcel)
+_MOVED = update(_P).where(_P.c.id == bindparam("parcel")).values(notification_id=bindparam("notification_id"))
 
 
 def keep(
@@ -26,54 +39,81 @@ def keep(
 ) -> int:
     """Keep parcels with the incident, and their addresses as its assets; what it has already is left alone.
 
-    Returns how many are new. Raises Conflict `incident_closed`, Invalid `assets_too_many`.
+    Returns how many are new. Raises Conflict `incident_closed`, Invalid `parcels_too_many`, `assets_too_many`.
     """
     if incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first")
-    kept = session.execute(select(Parcel.team, Parcel.sha256).where(Parcel.incident_id == incident.id))
-    standing = {(team, digest) for team, digest in kept}
-    fresh = [each for each in brought if (each.team, each.sha256) not in standing]
-    assets: dict[AssetValue, None] = {}
-    for each in fresh:
-        row = Parcel(
-            ref=new_ref(now), incident_id=incident.id, team=each.team, basis=dict(each.basis), name=each.name,
-            rows=each.rows, size=each.size, sha256=each.sha256, created_at=now, created_by=actor,
-        )  # fmt: skip
-        session.add(row)
-        session.flush()
-        pieces = [
-            {"parcel_id": row.id, "number": number, "data": data} for number, data in enumerate(each.pieces)
-        ]
-        if pieces:
-            session.connection().execute(insert(table_of(ParcelPiece)), pieces)
-        assets |= dict.fromkeys(each.assets)
-    if assets:
+    kept = select(Parcel.team, Parcel.sha256, Parcel.notification_id).where(Parcel.incident_id == incident.id)
+    standing = session.execute(kept).all()
+    there = {(row.team, row.sha256) for row in standing}
+    fresh = [each for each in brought if (each.team, each.sha256) not in there]
+    if fresh and len(fresh) + sum(row.notification_id is None for row in standing) > rules.MOST_PARCELS:
+        raise rules.too_many()
+    _write(session, incident, fresh, now=now, actor=actor)
+    if assets := dict.fromkeys(it for each in fresh for it in each.assets):
         add_assets(session, incident, list(assets), now=now)
     return len(fresh)
 
 
-def hand_over(
-    session: Session,
-    incident: Incident,
-    refs: Sequence[str],
-    *,
-    notification: str,
-    team: str,
-    now: dt.datetime,
-    actor: str,
+def _write(
+    session: Session, incident: Incident, fresh: Sequence[Brought], *, now: dt.datetime, actor: str
 ) -> None:
-    """Tie these parcels, if they still wait, to the notification that names them; an event for each."""
-    row = session.scalars(select(Notification).where(Notification.ref == notification)).one()
-    is_red = tlp.RED in (row.tlp, incident.tlp)
-    for parcel in queries.held(incident, session):
-        if parcel.ref not in refs:
+    """Three statements, however many there are: others wait to write meanwhile."""
+    refs, connection = new_refs(now, len(fresh)), session.connection()
+    rows = [
+        {
+            "ref": ref, "incident_id": incident.id, "team": each.team, "basis": dict(each.basis), "name": each.name,
+            "rows": each.rows, "size": each.size, "sha256": each.sha256, "created_at": now, "created_by": actor,
+        }
+        for ref, each in zip(refs, fresh, strict=True)
+    ]  # fmt: skip
+    execute_many(connection, insert(table_of(Parcel)), rows)
+    ids = {
+        row.ref: row.id
+        for row in connection.execute(
+            select(Parcel.ref, Parcel.id).where(Parcel.incident_id == incident.id, Parcel.created_at == now)
+        )
+    }
+    pieces = [
+        {"parcel_id": ids[ref], "number": number, "data": data}
+        for ref, each in zip(refs, fresh, strict=True)
+        for number, data in enumerate(each.pieces)
+    ]
+    execute_many(connection, insert(table_of(ParcelPiece)), pieces)
+
+
+def hand_over(
+    session: Session, incident: Incident, taken: Mapping[str, str], *, now: dt.datetime, actor: str
+) -> None:
+    """Tie what waits with the incident to notifications that were just logged; an event for each parcel.
+
+    `taken`: by the slug that routing gave, the reference of the notification. One that stood before (the same button
+    pressed once more) takes nothing.
+    """
+    waiting = queries.held_for(session, incident, taken.keys())
+    if not waiting:
+        return
+    refs = {taken[each.team] for each in waiting}
+    rows = {
+        row.ref: row
+        for row in session.execute(_LOGGED.where(Notification.ref.in_(refs)))
+        if row.created_at == now
+    }
+    moved, events = [], []
+    for each in waiting:
+        row = rows.get(taken[each.team])
+        if row is None:
             continue
-        parcel.notification_id = row.id
+        moved.append({"parcel": each.id, "notification_id": row.id})
         # RED leaves its count alone in the ledger.
-        told = {} if is_red else {"name": parcel.name, "digest": f"sha256:{parcel.sha256}"}
-        append(
-            session, type="parcel.attached", occurred_at=row.sent_at, now=now, actor=actor, claimed_by="sender",
-            assurance="S", notification=notification, incident=incident.ref, team=team,
-            payload={"rows": parcel.rows} | told,
+        is_red = tlp.RED in (row.tlp, incident.tlp)
+        told = {} if is_red else {"name": each.name, "digest": f"sha256:{each.sha256}"}
+        events.append(
+            Event(
+                id=new_ref(now), type="parcel.attached", occurred_at=row.sent_at, precision="exact", recorded_at=now,
+                actor=actor, claimed_by="sender", assurance="S", notification=row.ref, incident=incident.ref,
+                team=row.slug, payload={"rows": each.rows} | told,
+            )
         )  # fmt: skip
-    session.flush()
+    execute_many(session.connection(), _MOVED, moved)
+    append_all(session, events)

@@ -3,51 +3,83 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
-from zipfile import BadZipFile, ZipFile
+from typing import IO, Any, BinaryIO, cast
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from pocdir.core.errors import Invalid, NotFound
+from pocdir.core.errors import NotFound
 from pocdir.core.refs import is_ref
-from pocdir.db import db
+from pocdir.db import Line, db
+from pocdir.directory.models import Team
 from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Notification, Parcel, ParcelPiece
 from pocdir.outreach.rules import parcels as rules
 from pocdir.outreach.rules.parcels import Brought
 from pocdir.routing.bulk.parcels import MANIFEST
+from pocdir.routing.rules.reports.opened import Sparing
 
 MOST_MANIFEST = 16 * 1024**2  # bytes
+FEW = 500  # teams named in one statement
 
 
 def in_folder(folder: Path) -> list[Brought]:
-    """The parcels in a folder that `pocdir route` made; raises what rules.parcels_of raises."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise Invalid("parcels_invalid", f"{folder} is no folder that routing made: {error}") from None
-    return rules.parcels_of(manifest, lambda name: (folder / Path(name).name).open("rb"))
+    """The parcels in a folder that `pocdir route` made; raises Invalid `parcels_invalid`, `parcels_too_...`."""
+    return _brought(lambda name: (folder / name).open("rb"))
 
 
 def in_archive(file: BinaryIO) -> list[Brought]:
     """The same of a ZIP archive that POST /api/v1/route answered."""
     try:
-        with ZipFile(file) as archive:
-            with archive.open(MANIFEST) as told:
-                manifest = json.loads(told.read(MOST_MANIFEST))
-            return rules.parcels_of(manifest, lambda name: cast(BinaryIO, archive.open(name)))
-    except (BadZipFile, NotImplementedError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise Invalid("parcels_invalid", f"this is no archive that routing made: {error}") from None
+        with ZipFile(cast(IO[bytes], Sparing(file))) as archive:
+            return _brought(lambda name: _member(archive, name))
+    except rules.DAMAGED as error:
+        raise rules.invalid(f"this is no archive that routing made: {str(error)[:200]}", "archive") from None
 
 
-def held(incident: Incident, session: Session | None = None) -> list[Parcel]:
-    """What waits with the incident for a notification, the oldest first; locked with a session."""
-    statement = select(Parcel).where(Parcel.incident_id == incident.id, Parcel.notification_id.is_(None))
-    statement = statement.order_by(Parcel.id)
-    return list((session or db.session()).scalars(statement.with_for_update() if session else statement))
+def _member(archive: ZipFile, name: str) -> BinaryIO:
+    packing = archive.getinfo(name).compress_type
+    if packing not in (ZIP_STORED, ZIP_DEFLATED):
+        raise ValueError("it is packed as routing does not pack")
+    return cast(BinaryIO, archive.open(name))
+
+
+def _brought(opened: rules.Opened) -> list[Brought]:
+    """What the manifest says is looked at before the first parcel is opened."""
+    text = rules.content(opened, MANIFEST, MOST_MANIFEST)
+    try:
+        manifest = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise rules.invalid(f"this is not JSON: {str(error)[:200]}", MANIFEST) from None
+    told = rules.told_by(manifest)
+    slugs = select(Team.slug).where(Team.slug.in_({each.team for each in told}))
+    known = set(db.session().scalars(slugs))
+    for number, each in enumerate(told):
+        if each.team not in known:
+            raise rules.invalid(f"no team has the slug {each.team}", f"parcels.{number}.team")
+    return rules.parcels_of(told, opened)
+
+
+def held(incident: Incident) -> list[Parcel]:
+    """What waits with the incident for a notification, the oldest first."""
+    return list(db.session().scalars(_held(incident)))
+
+
+def held_for(session: Session, incident: Incident, teams: Collection[str]) -> list[Line]:
+    """(id, team, name, rows, sha256) of what waits for these, by the slugs that routing gave; locked."""
+    columns = (Parcel.id, Parcel.team, Parcel.name, Parcel.rows, Parcel.sha256)
+    statement = _held(incident).with_only_columns(*columns).with_for_update()
+    if len(teams) <= FEW:  # else all of it is read, and less is sent
+        statement = statement.where(Parcel.team.in_(teams))
+    return [each for each in session.execute(statement) if each.team in teams]
+
+
+def _held(incident: Incident) -> Select[Any]:
+    waits = (Parcel.incident_id == incident.id, Parcel.notification_id.is_(None))
+    return select(Parcel).where(*waits).order_by(Parcel.id)
 
 
 def of_notifications(ids: Sequence[int]) -> dict[int, list[Parcel]]:

@@ -1,83 +1,114 @@
-"""Parcels of a file that was split: what is kept of each, and what they may weigh."""
+"""Parcels of a file that was split: what is kept of each, what they may weigh, and nothing that is only claimed."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
+import struct
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from pocdir.core.errors import Invalid
-from pocdir.incidents.rules.assets import AssetValue, asset, guessed_asset
-from pocdir.routing.rules.reports.layout import HEAD
-from pocdir.routing.rules.reports.recognise import recognised
+from pocdir.incidents.rules.assets import AssetValue
+from pocdir.outreach.rules.parcel_rows import rows_of
+from pocdir.routing.bulk.parcels import file_for
 
 MOST_BYTES = 64 * 1024**2  # of all parcels of one file: they are kept in the database
+MOST_PARCELS = 5_000  # of one file, and of what waits with an incident
 MOST_ASSETS = 10_000  # rows; the addresses of a larger file stay in its parcels
-MOST_ROWS = 10_000_000
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+LONGEST_BASIS = 300  # characters
 PIECE = 256 * 1024  # bytes before packing; a reader holds one at a time
+_READ = 1024**2  # bytes at once
+_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+Opened = Callable[[str], BinaryIO]
+# What reading an archive that nobody's program has written may raise.
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, LookupError, ValueError, ArithmeticError,
+    RuntimeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Brought:
-    """One parcel as it is to be kept: its bytes packed in pieces, and the addresses in it."""
+class Told:
+    """What a manifest says of one parcel."""
 
     team: str
-    basis: Mapping[str, Any]
+    basis: Mapping[str, str]
     name: str
     rows: int
-    size: int  # bytes
     sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought(Told):
+    """One parcel as it is to be kept: its bytes packed in pieces, and the addresses in it."""
+
+    size: int  # bytes
     pieces: Sequence[bytes]
     assets: Sequence[AssetValue]
 
 
-def parcels_of(manifest: Mapping[str, Any], opened: Callable[[str], BinaryIO]) -> list[Brought]:
-    """The parcels that a manifest names, each compared with its digest; `opened` opens one by its name.
+def told_by(manifest: Any) -> list[Told]:
+    """The parcels that a manifest names, each of another team.
 
-    Raises Invalid `parcels_invalid` (no such manifest, a file that is missing or not what it was) and
-    `parcels_too_large`.
+    Raises Invalid `parcels_invalid` for what routing does not write, `parcels_too_many`.
+    """
+    found = [_told(each, f"parcels.{number}") for number, each in enumerate(_parcels(manifest))]
+    names: set[str] = set()
+    for number, parcel in enumerate(found):
+        if parcel.name in names:
+            raise invalid(f"{parcel.name} stands there before", f"parcels.{number}.file")
+        names.add(parcel.name)
+    if manifest.get("routed") != sum(parcel.rows for parcel in found):
+        raise invalid("the parcels have other rows together than it says", "routed")
+    return found
+
+
+def parcels_of(told: Sequence[Told], opened: Opened) -> list[Brought]:
+    """The same with their bytes, each compared with its digest and its number of rows; `opened` opens one by its name.
+
+    Raises Invalid `parcels_invalid` and `parcels_too_large`.
     """
     left = MOST_BYTES
+    with_assets = sum(each.rows for each in told) <= MOST_ASSETS
     found = []
-    try:
-        with_assets = int(manifest["routed"]) <= MOST_ASSETS
-        for told in manifest["parcels"]:
-            if not _NAME.fullmatch(told["file"]) or not _NAME.fullmatch(told["team"]):
-                raise Invalid("parcels_invalid", "a name in the manifest is none that routing gives")
-            with opened(told["file"]) as file:
-                data = file.read(left + 1)
-            left -= len(data)
-            if left < 0:
-                message = (
-                    f"the parcels are larger than {MOST_BYTES // 1024**2} MB together; split the file before"
-                )
-                raise Invalid("parcels_too_large", message)
-            if hashlib.sha256(data).hexdigest() != told["sha256"]:
-                raise Invalid("parcels_invalid", f"{told['file']} is not what was made by routing any more")
-            found.append(
-                Brought(
-                    team=str(told["team"]),
-                    basis={name: str(told["basis"][name])[:300] for name in ("key", "value")},
-                    name=told["file"],
-                    rows=min(max(int(told["rows"]), 0), MOST_ROWS),
-                    size=len(data),
-                    sha256=str(told["sha256"]),
-                    pieces=[zlib.compress(data[at : at + PIECE], 6) for at in range(0, len(data), PIECE)],
-                    assets=tuple(_assets(data)) if with_assets else (),
-                )
+    for each in told:
+        data = content(opened, each.name, left)
+        left -= len(data)
+        if left < 0:
+            weight = f"the parcels are larger than {MOST_BYTES // 1024**2} MB together"
+            raise Invalid("parcels_too_large", f"{weight}; split the file before")
+        if hashlib.sha256(data).hexdigest() != each.sha256:
+            raise invalid("this is not what was made by routing any more", each.name)
+        counts, assets = rows_of(data, with_assets=with_assets)
+        if each.rows not in counts:
+            raise invalid(f"it has {max(counts)} rows, and the manifest says {each.rows}", each.name)
+        found.append(
+            Brought(
+                team=each.team, basis=each.basis, name=each.name, rows=each.rows, sha256=each.sha256, size=len(data),
+                pieces=[zlib.compress(data[at : at + PIECE], 6) for at in range(0, len(data), PIECE)],
+                assets=assets,
             )
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise Invalid("parcels_invalid", f"this is no result of routing a file: {error}") from None
-    if not found:
-        raise Invalid("parcels_invalid", "no row of this file goes to a contact")
+        )  # fmt: skip
     return found
+
+
+def content(opened: Opened, name: str, most: int) -> bytes:
+    """A whole file, of more than `most` bytes one more than these; raises Invalid `parcels_invalid`."""
+    pieces, left = [], most + 1
+    try:
+        with opened(name) as file:
+            while left and (piece := file.read(min(left, _READ))):
+                pieces.append(piece)
+                left -= len(piece)
+    except DAMAGED as error:
+        raise invalid(f"this cannot be read: {str(error)[:200]}", name) from None
+    return b"".join(pieces)
 
 
 def unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -86,29 +117,52 @@ def unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield zlib.decompress(piece)
 
 
-def _assets(data: bytes) -> Iterator[AssetValue]:
-    """The addresses and names of a parcel, each once: of a row the cell by which it was routed."""
-    layout = recognised(data[:HEAD], size=len(data))
-    columns = [
-        (place, kind) for place, kind in layout.columns if kind in ("ip", "domain", "url", "indicator")
-    ]
-    text = data.removeprefix(layout.bom)[layout.data_from - len(layout.bom) :].decode(
-        layout.encoding, "replace"
+def invalid(message: str, where: str) -> Invalid:
+    """The refusal of what is no result of routing."""
+    return Invalid("parcels_invalid", message, where=where)
+
+
+def too_many() -> Invalid:
+    """The refusal of more parcels than are kept."""
+    return Invalid(
+        "parcels_too_many", f"at most {MOST_PARCELS} parcels are kept with an incident; split the file before"
     )
-    seen: set[AssetValue] = set()
-    for row in csv.reader(io.StringIO(text, newline=""), delimiter=layout.delimiter.decode()):
-        cell = next(
-            (
-                (row[place].strip(), kind)
-                for place, kind in columns
-                if len(row) > place and row[place].strip()
-            ),
-            None,
-        )
-        if cell is None:
-            continue
-        with suppress(Invalid):  # a network, an AS number: nothing that is seen again
-            found = guessed_asset(cell[0]) if cell[1] == "indicator" else asset(cell[1], cell[0])
-            if found not in seen:
-                seen.add(found)
-                yield found
+
+
+def _parcels(manifest: Any) -> Sequence[Any]:
+    parcels = manifest.get("parcels") if isinstance(manifest, dict) else None
+    if not isinstance(parcels, list):
+        raise invalid("this is no manifest of a file that was split", "manifest.json")
+    if not parcels:
+        raise invalid("no row of this file goes to a contact", "parcels")
+    if len(parcels) > MOST_PARCELS:
+        raise too_many()
+    return parcels
+
+
+def _told(parcel: Any, where: str) -> Told:
+    if not isinstance(parcel, dict):
+        raise invalid("this is no parcel", where)
+    team = _text(parcel, "team", where)
+    if not _SLUG.fullmatch(team):
+        raise invalid("this is no team's slug", f"{where}.team")
+    if _text(parcel, "file", where) != file_for(team):
+        raise invalid(f"the parcel of {team} is called {file_for(team)}", f"{where}.file")
+    rows = parcel.get("rows")
+    if type(rows) is not int or rows < 1:  # true is an int too
+        raise invalid("a whole number from 1 on is right", f"{where}.rows")
+    digest = _text(parcel, "sha256", where)
+    if not _DIGEST.fullmatch(digest):
+        raise invalid("64 hexadecimal digits are right", f"{where}.sha256")
+    basis = parcel.get("basis")
+    if not isinstance(basis, dict):
+        raise invalid("the basis of the routing is missing", f"{where}.basis")
+    said = {name: _text(basis, name, f"{where}.basis") for name in ("key", "value")}
+    return Told(team=team, basis=said, name=file_for(team), rows=rows, sha256=digest)
+
+
+def _text(said: Mapping[str, Any], name: str, where: str) -> str:
+    text = said.get(name)
+    if not isinstance(text, str) or not text.isprintable() or len(text) > LONGEST_BASIS:
+        raise invalid(f"at most {LONGEST_BASIS} printable characters are right", f"{where}.{name}")
+    return text

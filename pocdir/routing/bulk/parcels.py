@@ -16,6 +16,12 @@ MANIFEST, UNROUTED = "manifest.json", "unrouted.csv"
 PENDING = 64 << 20  # bytes kept until they are written: with thousands of parcels a file is opened seldom
 
 
+def file_for(team: str) -> str:
+    """The name of a team's parcel; never that of what goes to nobody."""
+    name = f"{team}.csv"
+    return name if name != UNROUTED else f"team-{name}"
+
+
 class Parcels:
     """Files by name, each with its header; use as a context: what is not finished leaves nothing behind."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
 
@@ -102,6 +103,18 @@ def records(data: bytes, shape: Shape) -> Records | None:
     separator &= ~np.bitwise_xor.accumulate(quote)
     ends = np.flatnonzero(separator)
     return _records(data, shape, ends[array[ends] == shape.newline], separator)
+
+
+def all_records(stream: BinaryIO, shape: Shape) -> Iterator[Records]:
+    """The records of a stream from its first byte, block by block; raises Invalid `report_line_too_long`."""
+    reader, no_room = Reader(stream, shape), np.empty(0, np.uint8)
+    while (block := reader.block(no_room)) is not None:
+        assert not isinstance(block, int)  # noqa: S101 - there is no room
+        found = block if isinstance(block, Records) else records(block, shape)
+        if found is not None:
+            yield found
+        elif isinstance(block, bytes):
+            reader.give_back([block])
 
 
 def _places(array: Array, byte: int) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pocdir.core.errors import Invalid
 from pocdir.routing.bulk import ipv4
-from pocdir.routing.bulk.parcels import UNROUTED
+from pocdir.routing.bulk.parcels import UNROUTED, file_for
 from pocdir.routing.bulk.records import Records
 from pocdir.routing.rules.addresses import parse_address
 from pocdir.routing.rules.contacts import Decision
@@ -139,10 +139,7 @@ def _read(kind: str, text: bytes, encoding: str) -> Indicator:
 
 def file_of(outcome: Outcome) -> str:
     """The name of the file that a row with this outcome goes to."""
-    if outcome.team is None:
-        return UNROUTED
-    name = f"{outcome.team}.csv"
-    return name if name != UNROUTED else f"team-{name}"
+    return UNROUTED if outcome.team is None else file_for(outcome.team)
 
 
 def outcomes_of(found: Records, where: Columns, known: Outcomes) -> Array:

@@ -39,7 +39,7 @@ def unpacked(file: BinaryIO, *, kind: str | None = None, name: str = "", most: i
         file.seek(0)
     if kind is None:
         raise Invalid("report_archive", "this is neither gzip nor ZIP", where=name or None)
-    out, sparing = 0, _Sparing(file, name)
+    out, sparing = 0, Sparing(file, name)
     for piece in _gzip(sparing, name) if kind == "gzip" else _zip(sparing, name):
         out += len(piece)
         if out > most or out > FREE + HIGHEST_RATIO * sparing.read_so_far:
@@ -51,10 +51,10 @@ def unpacked(file: BinaryIO, *, kind: str | None = None, name: str = "", most: i
         yield piece
 
 
-class _Sparing:
+class Sparing:
     """The file for zipfile, which would read a list of members of any length into memory at once."""
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: BinaryIO, name: str = "") -> None:
         self._file, self._name = file, name
         self.read_so_far = 0
         self.seek, self.tell = file.seek, file.tell
@@ -74,7 +74,7 @@ def _refuse(reason: str, name: str) -> NoReturn:
     raise Invalid("report_archive", reason, where=name or None)
 
 
-def _gzip(file: _Sparing, name: str) -> Iterator[bytes]:
+def _gzip(file: Sparing, name: str) -> Iterator[bytes]:
     """All members of a gzip file (RFC 1952), one after the other; zeros after the last are padding."""
     inflate, waiting = zlib.decompressobj(31), b""
     while data := waiting or file.read(PIECE):
@@ -102,7 +102,7 @@ def _gzip(file: _Sparing, name: str) -> Iterator[bytes]:
         yield piece
 
 
-def _zip(file: _Sparing, name: str) -> Iterator[bytes]:
+def _zip(file: Sparing, name: str) -> Iterator[bytes]:
     try:
         with zipfile.ZipFile(cast(IO[bytes], file)) as archive:
             member = _only_member(archive, name)
