@@ -24,6 +24,8 @@ from pocdir.incidents import pages as incidents_pages
 from pocdir.latency import api as latency_api
 from pocdir.latency import pages as latency_pages
 from pocdir.outreach import api as outreach_api
+from pocdir.outreach.desk import api as desk_api
+from pocdir.outreach.desk import pages as desk_pages
 from pocdir.outreach.escalation import api as escalation_api
 from pocdir.outreach.escalation import pages as escalation_pages
 from pocdir.outreach.outcome import api as outcome_api
@@ -71,6 +73,7 @@ PAGES: tuple[Blueprint, ...] = (
     keys_pages.blueprint,
     incidents_pages.blueprint,
     OUTREACH[0].blueprint,
+    desk_pages.blueprint,
     escalation_pages.blueprint,
     webhooks_pages.blueprint,
     latency_pages.blueprint,
@@ -83,6 +86,7 @@ APIS: tuple[SmorestBlueprint, ...] = (
     keys_api.blueprint,
     incidents_api.blueprint,
     outreach_api.blueprint,
+    desk_api.blueprint,
     escalation_api.blueprint,
     webhooks_api.blueprint,
     outcome_api.blueprint,

@@ -6,9 +6,8 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
+from pocdir.core.cells import harmless
 from pocdir.latency.rules import OTHER_ENDS, WINDOWS, Group
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 def csv_text(groups: Iterable[Group], about: Mapping[str, str], *, notes: Sequence[str]) -> str:
@@ -36,4 +35,4 @@ def csv_text(groups: Iterable[Group], about: Mapping[str, str], *, notes: Sequen
 
 def plain(text: str) -> str:
     """The text with an apostrophe before what would start a spreadsheet's formula."""
-    return "'" + text if text.startswith(_FORMULA) else text
+    return harmless(text)

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pocdir.core.cells import FORMULA
 from pocdir.directory.formats import records
 from pocdir.directory.formats.profile import FACTS
 from pocdir.directory.formats.records import Faults, Parsed
@@ -35,8 +36,6 @@ USED = {
     "channel": CHANNEL,
     "responsibility": RESPONSIBILITY,
 }
-# A cell that begins so is a formula to a spreadsheet; an apostrophe before it makes it text again.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 def parse(data: bytes) -> Parsed:
@@ -136,7 +135,7 @@ def _cell(value: Any) -> Any:
 
 def _masked(cell: Any) -> str:
     text = "" if cell is None else str(cell)
-    return f"'{text}" if text.startswith(_FORMULA) or _is_masked(text) else text
+    return f"'{text}" if text.startswith(FORMULA) or _is_masked(text) else text
 
 
 def _unmasked(text: str) -> str:
@@ -144,4 +143,4 @@ def _unmasked(text: str) -> str:
 
 
 def _is_masked(text: str) -> bool:
-    return text.startswith("'") and text[1:].startswith((*_FORMULA, "'"))
+    return text.startswith("'") and text[1:].startswith((*FORMULA, "'"))

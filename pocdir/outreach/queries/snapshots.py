@@ -162,6 +162,23 @@ def newest_told(team_id: int, chosen: ColumnElement[bool], *, offset: int, limit
     return _fetched(statement.order_by(_N.sent_at.desc(), _N.id.desc()).offset(offset).limit(limit))
 
 
+def told_after(
+    team_id: int, chosen: ColumnElement[bool] | None, *, limit: int, cursor: str | None = None
+) -> list[Snapshot]:
+    """`limit + 1` of the notifications that are addressed to a team, oldest recorded first.
+
+    Raises Invalid `cursor_unknown`.
+    """
+    theirs = _N.team_id.in_(entries_of(team_id))
+    statement = _ALL.where(theirs, *([] if chosen is None else [chosen])).order_by(_N.id)
+    return _fetched(_past(statement, theirs, cursor).limit(limit + 1))
+
+
+def addressed(team_id: int, refs: Sequence[str]) -> list[Snapshot]:
+    """Those of a team's among these references."""
+    return _fetched(_ALL.where(_N.team_id.in_(entries_of(team_id)), _N.ref.in_(refs)).order_by(_N.id))
+
+
 def of_incidents(ids: Sequence[int]) -> list[Snapshot]:
     """The notifications of some incidents of the caller's, in the order they were logged."""
     return _fetched(_ALL.where(_N.incident_id.in_(ids)).order_by(_N.id))
@@ -179,9 +196,13 @@ def _fetched(statement: Rows, session: Session | None = None, **values: Any) -> 
 
 
 def _after(viewer: Viewer, statement: Rows, cursor: str | None) -> Rows:
+    return _past(statement, seen_by(viewer), cursor)
+
+
+def _past(statement: Rows, theirs: ColumnElement[bool], cursor: str | None) -> Rows:
     if cursor is None:
         return statement
-    last = db.session.scalar(select(_N.id).where(seen_by(viewer), _N.ref == cursor))
+    last = db.session.scalar(select(_N.id).where(theirs, _N.ref == cursor))
     if last is None:
         raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
     return statement.where(_N.id > last)

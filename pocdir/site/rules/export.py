@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from pocdir.core.cells import harmless
 from pocdir.core.times import isoformat
 
 Row = Mapping[str, Any]
 FORMATS = {"json": "application/json", "csv": "application/zip"}
 SUFFIXES = {"json": ".json", "csv": ".zip"}
 SHAPE, VERSION = "pocdir-workspace", 1
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP can say: no clock stands in the archive
 
 # Every table with its columns, in the order in which both formats have them.
@@ -99,4 +99,4 @@ def _cell(value: Any) -> Any:
         return isoformat(value)
     if isinstance(value, (list, dict)):
         return _json(value)
-    return "'" + value if isinstance(value, str) and value.startswith(FORMULA) else value
+    return harmless(value) if isinstance(value, str) else value

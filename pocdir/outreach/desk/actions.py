@@ -1,0 +1,47 @@
+"""What a team says and chooses at its own desk."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from pocdir.core.errors import Refusal
+from pocdir.outreach.actions.bulk import Done
+from pocdir.outreach.actions.recipient import answer
+from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.notifications import Viewer
+from pocdir.outreach.rules.posting import claim_of
+from pocdir.outreach.rules.recipient import action
+
+
+def answer_many(
+    session: Session,
+    refs: Sequence[str],
+    viewer: Viewer,
+    *,
+    choice: str,
+    filled_in: Mapping[str, Any],
+    now: dt.datetime,
+    actor: str,
+) -> list[Done]:
+    """The same answer to each, in the order asked, each reference once; a refused one leaves nothing behind.
+
+    A foreign report is refused like one that does not exist. Raises Invalid `action_unknown`.
+    """
+    chosen, done = action(choice), []
+    for ref in dict.fromkeys(refs):
+        try:
+            with session.begin_nested():
+                row = queries.notification(ref, viewer, session)
+                is_contact = queries.poster_of(viewer, row) == "contact"
+                _who, assurance = claim_of(chosen.event, "contact" if is_contact else "")
+                event = answer(
+                    session, row, choice=choice, filled_in=filled_in, now=now, actor=actor, assurance=assurance
+                )  # fmt: skip
+            done.append(Done(ref, event.id, None))
+        except Refusal as refusal:
+            done.append(Done(ref, None, {"code": refusal.code, "detail": refusal.message}))
+    return done
