@@ -13,7 +13,7 @@ from pocdir.directory import notices
 from pocdir.directory.models import Address, Channel, Team
 from pocdir.directory.office import office
 from pocdir.directory.past import keep
-from pocdir.directory.reading import on_record, whole_of
+from pocdir.directory.reading import to_be_told, whole_of
 from pocdir.directory.rows import bump_version, lock_directory
 from pocdir.directory.rules import record as rules
 from pocdir.directory.rules.approval import NATIONAL
@@ -53,7 +53,7 @@ def mark_address(
     if address is None:
         raise NotFound("address_unknown", "no team has this address here", where="value")
     takes_out = state in rules.DEAD_STATES and address.state not in rules.DEAD_STATES
-    told = _to_tell(session, address) if takes_out and claimed_by == STEWARD else {}
+    told = _to_tell(session, address, now) if takes_out and claimed_by == STEWARD else {}
     slugs = put_address(
         session, address, state=state, evidence=evidence, now=now, actor=actor, claimed_by=claimed_by,
         occurred_at=occurred_at, evidence_digest=evidence_digest, stays_guarded=bool(told),
@@ -65,8 +65,8 @@ def mark_address(
     return slugs
 
 
-def _to_tell(session: Session, address: Address) -> dict[Team, list[str]]:
-    """The national teams (as wholes) that have confirmed this address, each with its mail addresses on record."""
+def _to_tell(session: Session, address: Address, now: dt.datetime) -> dict[Team, list[str]]:
+    """The national teams (as wholes) that have confirmed this address, each with the addresses to be told."""
     if address.confirmed_at is None:
         return {}
     using = select(whole_of(Channel.team_id)).where(
@@ -74,7 +74,7 @@ def _to_tell(session: Session, address: Address) -> dict[Team, list[str]]:
     )
     teams = session.execute(select(Team).where(Team.id.in_(using)).order_by(Team.slug)).scalars().all()
     known = whole_teams(session, [team.id for team in teams])
-    return {team: on_record(session, team.id) for team in teams if known[team.id].kind == NATIONAL}
+    return {team: to_be_told(session, team.id, now) for team in teams if known[team.id].kind == NATIONAL}
 
 
 def put_address(
@@ -113,7 +113,7 @@ def put_address(
     address.evidence = evidence
     address.reachability = level or address.reachability
     if state == "withdrawn":
-        address.version += 1  # links sent to it die
+        address.version += 1  # links sent to it die, but for those that call a change off
     said, address.evidence_event = event or ("", address.evidence_event)
     payload = {"kind": address.kind, "value": address.value, "state": state, "before": before}
     named = slugs or ([team] if team else [])

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from pocdir.directory.models import Address, Team
 from pocdir.directory.office import office
 from pocdir.directory.proposals.rules import LINK_LASTS, cancel_token
-from pocdir.directory.reading import on_record
+from pocdir.directory.reading import to_be_told
 from pocdir.directory.rules.office import language_for
 from pocdir.mail.actions import enqueue
 
@@ -37,16 +37,16 @@ def send(
     domain: str,
     now: dt.datetime,
 ) -> int:
-    """Queue it to every mail address that anybody gives of the team, in its language; returns how many are new.
+    """Queue it to every mail address that is to be told (reading.py), in its language; returns how many are new.
 
     `ref` is what the link calls off; `again` tells one round of letters from the next.
     """
     here, language, expires = office(), language_for(team.languages), now + LINK_LASTS
-    values = on_record(session, team.merged_into_id or team.id)
+    values = to_be_told(session, team.merged_into_id or team.id, now)
     chosen = select(Address).where(Address.kind == "email", Address.value.in_(values))
     new = 0
     for address in session.scalars(chosen.order_by(Address.id)):
-        bound = (address.kind, address.value, address.version)
+        bound = (address.kind, address.value)
         token = cancel_token(here.secret, ref, address_id=address.id, address=bound, expires=expires)
         with force_locale(language):
             said = words()

@@ -17,9 +17,7 @@ from pocdir.directory.models import Address, Held, Pairing, Team
 from pocdir.directory.proposals.actions import RECIPIENT
 from pocdir.directory.proposals.rules import check_token, claimed_by_token, link_unknown
 from pocdir.directory.quarantine import decide
-from pocdir.directory.reading import on_record
 from pocdir.directory.rules.office import Office
-from pocdir.directory.rules.record import DEAD_STATES
 
 KEY, PAIRING, HELD = "key", "pairing", "held"
 _NOTE = "called off by whoever reads an address on record"
@@ -38,22 +36,18 @@ class Objection(NamedTuple):
 def addressed(session: Session | None, token: str, *, office: Office, now: dt.datetime) -> Objection | None:
     """What the link is about; None where it is no key, merge or import (a proposal, perhaps).
 
-    Raises NotFound `link_unknown` (forged, or the address has changed or is no longer the team's), Gone `link_expired`.
+    What became of the address since is no matter. Raises NotFound `link_unknown` (forged), Gone `link_expired`.
     """
     ref, address_id = claimed_by_token(token)
     here = session or db.session()
     found = _found(here, ref)
     if found is None:
         return None
-    told, teams = found
     address = here.get(Address, address_id)
-    if address is None or address.state in DEAD_STATES:
+    if address is None:
         raise link_unknown()
-    check_token(office.secret, token, address=(address.kind, address.value, address.version), now=now)
-    ours = {value for team in teams for value in on_record(here, team.merged_into_id or team.id)}
-    if told.is_open and address.value not in ours:
-        raise link_unknown()
-    return told
+    check_token(office.secret, token, address=(address.kind, address.value), now=now)
+    return found
 
 
 def call_off(session: Session, *, token: str, office: Office, now: dt.datetime) -> Objection:
@@ -70,17 +64,17 @@ def call_off(session: Session, *, token: str, office: Office, now: dt.datetime) 
     return told._replace(is_open=False)
 
 
-def _found(session: Session, ref: str) -> tuple[Objection, list[Team]] | None:
+def _found(session: Session, ref: str) -> Objection | None:
     key = session.scalar(select(TeamKey).where(TeamKey.ref == ref))
     if key is not None:
         lines = [key.fingerprint, *key.addresses]
-        return Objection(KEY, ref, key.team.name, lines, key.state == PROPOSED), [key.team]
+        return Objection(KEY, ref, key.team.name, lines, key.state == PROPOSED)
     row = session.scalar(select(Pairing).where(Pairing.ref == ref))
     if row is not None:
         two = [session.get_one(Team, number) for number in (row.team_id, row.other_id)]
-        return Objection(PAIRING, ref, two[1].name, [it.name for it in two], row.state == merging.OPEN), two
+        return Objection(PAIRING, ref, two[1].name, [it.name for it in two], row.state == merging.OPEN)
     held = session.scalar(select(Held).where(Held.ref == ref))
     team = session.scalar(select(Team).where(Team.slug == held.team)) if held is not None else None
     if held is None or team is None:
         return None
-    return Objection(HELD, ref, team.name, [held.source.name], held.state == "held"), [team]
+    return Objection(HELD, ref, team.name, [held.source.name], held.state == "held")

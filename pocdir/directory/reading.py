@@ -7,13 +7,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from pocdir.db import Rows, table_of
 from pocdir.directory.models import Address, Channel, Team
 from pocdir.directory.past import Tables, standing
 from pocdir.directory.rules.record import DEAD_STATES
+from pocdir.ledger.models import LedgerEvent
+
+TOLD_AFTER_MARK = dt.timedelta(days=90)
+_C, _A, _E = (table_of(it).c for it in (Channel, Address, LedgerEvent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +58,33 @@ def entries_of(team_id: int | None) -> Select[Any]:
 def on_record(session: Session, team_id: int) -> list[str]:
     """The mail addresses on record: every live one that anybody gives of a team or of an entry that is part of it.
 
-    Each once, in the order to be tried. All of them are told of a guarded change: whoever would take a team's entry
-    over puts an own address in force, and must not thereby silence the others. What may let somebody in is narrower
-    (claims.queries.claimable).
+    Each once, in the order to be tried. What may let somebody in is narrower (claims.queries.claimable).
     """
-    channel, address = table_of(Channel).c, table_of(Address).c
-    chosen = (
-        select(address.value)
-        .join(table_of(Channel), channel.address_id == address.id)
-        .where(channel.team_id.in_(entries_of(team_id)), channel.withdrawn.is_(False))
-        .where(address.kind == "email", address.state.not_in(DEAD_STATES))
-        .order_by(channel.preference, address.value)
-    )
+    chosen = _mail_of(team_id).where(_A.state.not_in(DEAD_STATES))
     return list(dict.fromkeys(session.connection().execute(chosen).scalars()))
+
+
+def to_be_told(session: Session, team_id: int, now: dt.datetime) -> list[str]:
+    """The mail addresses that hear of a guarded change: those on record, and those that a person took out of use.
+
+    Whoever would take a team's entry over puts an own address in force, or says of the others that they are dead, and
+    must not thereby silence them. Only where the service itself has seen the mail come back is nobody written to. After
+    TOLD_AFTER_MARK a mark counts: an address that has become somebody else's must not keep the entry from being mended.
+    """
+    marked = select(_E.id).where(
+        _E.id == _A.evidence_event, (_E.claimed_by == "service") | (_E.recorded_at <= now - TOLD_AFTER_MARK)
+    )
+    chosen = _mail_of(team_id).where(or_(_A.state.not_in(DEAD_STATES), not_(marked.exists())))
+    return list(dict.fromkeys(session.connection().execute(chosen).scalars()))
+
+
+def _mail_of(team_id: int) -> Select[Any]:
+    return (
+        select(_A.value)
+        .join(table_of(Channel), _C.address_id == _A.id)
+        .where(_C.team_id.in_(entries_of(team_id)), _C.withdrawn.is_(False), _A.kind == "email")
+        .order_by(_C.preference, _A.value)
+    )
 
 
 def _together(wholes: Select[Any]) -> Select[Any]:

@@ -17,6 +17,7 @@ from pocdir.db import db, transaction
 from pocdir.directory import actions as directory_actions
 from pocdir.directory import queries as directory
 from pocdir.directory.formats import records
+from pocdir.directory.models import Team
 from pocdir.directory.office import office
 from pocdir.directory.proposals import actions, jobs, queries
 from pocdir.directory.proposals.models import Proposal
@@ -294,20 +295,66 @@ def test_whoever_reads_the_mailbox_calls_it_off_and_the_worker_enters_nothing(sl
     assert "contact.cancelled" in types(slug)
 
 
-def test_the_link_dies_with_its_address_and_with_time(slug: str, anna: User) -> None:
+def marked(state: str, claimed_by: str = "steward", value: str = "cert@cert.example") -> None:
+    with transaction() as session:
+        directory_actions.mark_address(
+            session, kind="email", value=value, state=state, evidence="a call", now=NOW, actor="user:x",
+            claimed_by=claimed_by,
+        )  # fmt: skip
+
+
+def test_the_link_dies_with_time_and_a_forged_one_is_none(slug: str, anna: User) -> None:
     proposed(slug, contact(slug), channels=[made.channel(), made.channel(NEW)])
     token = link_in(letters()[0])
     with pytest.raises(Gone):
         actions.addressed(None, token, office=office(), now=NOW + dt.timedelta(days=91))
     with pytest.raises(NotFound):
         actions.addressed(None, token[:-2] + "AA", office=office(), now=NOW)
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "bouncing", "bounced", "dropped by its list", "merged"])
+def test_nothing_that_one_steward_does_to_the_address_kills_the_link(slug: str, anna: User, how: str) -> None:
+    ref = proposed(slug, anna, channels=[made.channel(NEW)], steward=True)
+    token = link_in(letters()[0])
+    if how in ("withdrawn", "bouncing"):
+        marked(how)
+        marked("unverified")
+        marked(how)
+    elif how == "bounced":
+        marked("bouncing", "service")
+    elif how == "merged":
+        made.team(
+            "other", kind="other", country=None, channels=[made.channel("o@o.example")], responsibilities=[]
+        )
+        with transaction() as session:
+            root, into = directory.team_by_slug(slug, session), directory.team_by_slug("other", session)
+            session.get_one(Team, root.id).merged_into_id = into.id
+    else:
+        made.imported(made.file(made.team_json(channels=[made.channel("a@cert.example")])), force=True)
     with transaction() as session:
-        directory_actions.mark_address(
-            session, kind="email", value="cert@cert.example", state="withdrawn", evidence="a call", now=NOW,
-            actor="user:x",
-        )  # fmt: skip
-    with pytest.raises(NotFound):
-        actions.addressed(None, token, office=office(), now=NOW)
+        actions.cancel(session, token=token, office=office(), now=NOW + 71 * HOUR)
+    assert kept(ref).state == "cancelled"
+    assert jobs.enter_due(NOW + 72 * HOUR) == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "says", "days", "told"),
+    [
+        ("withdrawn", "steward", 0, 2),
+        ("bouncing", "steward", 89, 2),
+        ("bouncing", "service", 0, 1),
+        ("withdrawn", "steward", 90, 1),
+    ],
+)
+def test_an_address_that_a_person_took_out_of_use_hears_of_the_change_for_90_days_too(
+    slug: str, anna: User, state: str, says: str, days: int, told: int
+) -> None:
+    made.imported(
+        made.file(made.team_json(channels=[made.channel(), made.channel("b@cert.example", preference=2)]))
+    )
+    marked(state, says)
+    proposed(slug, anna, channels=[made.channel(NEW)], steward=True, now=NOW + dt.timedelta(days=days))
+    assert len(letters()) == told
 
 
 def test_the_proposer_takes_it_back_and_nobody_else(slug: str, anna: User) -> None:

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from pocdir.accounts.queries import steward_refs
 from pocdir.core.errors import Conflict, Forbidden, Invalid, Stale
 from pocdir.core.refs import new_ref
-from pocdir.db import db
 from pocdir.directory import notices
 from pocdir.directory import queries as directory
 from pocdir.directory.models import Team
@@ -42,7 +41,6 @@ from pocdir.directory.proposals.rules import (
     renewed,
 )
 from pocdir.directory.queries import EVERYBODY
-from pocdir.directory.reading import on_record
 from pocdir.directory.rows import lock_directory
 from pocdir.directory.rules.approval import Decision, is_guarded
 from pocdir.directory.rules.office import Office
@@ -184,18 +182,14 @@ def addressed(
 ) -> tuple[Proposal, str]:
     """The proposal of a notice's link and the address that it went to.
 
-    Raises NotFound `link_unknown`: forged, or the address was withdrawn or is not in the entry any more.
+    What became of the address since is no matter. Raises NotFound `link_unknown` (forged), Gone `link_expired`.
     """
     ref, address_id = claimed_by_token(token)
     address = queries.address(address_id, session)
     if address is None:
         raise link_unknown()
-    check_token(office.secret, token, address=(address.kind, address.value, address.version), now=now)
-    proposal = queries.proposal(ref, session=session)
-    whole = proposal.team.merged_into_id or proposal.team_id
-    if proposal.state == OPEN and address.value not in on_record(session or db.session(), whole):
-        raise link_unknown()
-    return proposal, address.value
+    check_token(office.secret, token, address=(address.kind, address.value), now=now)
+    return queries.proposal(ref, session=session), address.value
 
 
 def cancel(session: Session, *, token: str, office: Office, now: dt.datetime) -> Proposal:

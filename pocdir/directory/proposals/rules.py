@@ -34,6 +34,7 @@ _PAYLOAD_BYTES = 16 + 4 + 4
 
 # ("fact", field), ("channel", kind, value, purpose) or ("responsibility", key, value, role)
 Identity = tuple[str, ...]
+Pair = tuple[str, str]  # kind and value of an address
 Words = Mapping[str, Any]
 
 
@@ -106,10 +107,12 @@ def is_own_words(changes: Iterable[Item]) -> bool:
     return all(item.of[0] == "fact" and item.of[1] in OWN_WORDS for item in changes)
 
 
-def cancel_token(
-    secret: bytes, ref: str, *, address_id: int, address: Sequence[Any], expires: dt.datetime
-) -> str:
-    """The token of a notice's link; `address` is its (kind, value, version): it dies when one of them changes."""
+def cancel_token(secret: bytes, ref: str, *, address_id: int, address: Pair, expires: dt.datetime) -> str:
+    """The token of a notice's link; `address` is (kind, value).
+
+    It lives until it expires or the change is settled, whatever becomes of the address meanwhile: else whoever may take
+    an address out of use could silence the objection that the link is for.
+    """
     payload = (
         uuid.UUID(ref).bytes + int(expires.timestamp()).to_bytes(4, "big") + address_id.to_bytes(4, "big")
     )
@@ -122,8 +125,8 @@ def claimed_by_token(token: str) -> tuple[str, int]:
     return str(uuid.UUID(bytes=payload[:16])), int.from_bytes(payload[20:], "big")
 
 
-def check_token(secret: bytes, token: str, *, address: Sequence[Any], now: dt.datetime) -> None:
-    """Raises NotFound `link_unknown` (forged, or the address has changed since), Gone `link_expired`."""
+def check_token(secret: bytes, token: str, *, address: Pair, now: dt.datetime) -> None:
+    """Raises NotFound `link_unknown` (forged), Gone `link_expired`."""
     payload = _payload(token)
     if not tokens.is_signed(secret, PURPOSE, token, _bound(address)):
         raise link_unknown()
@@ -132,7 +135,7 @@ def check_token(secret: bytes, token: str, *, address: Sequence[Any], now: dt.da
 
 
 def link_unknown() -> NotFound:
-    """One answer for whatever is not a link of ours, or not any more."""
+    """One answer for whatever is not a link of ours."""
     return NotFound("link_unknown", "this link is not one of ours, or its contact has changed since")
 
 
@@ -143,5 +146,5 @@ def _payload(token: str) -> bytes:
     return payload
 
 
-def _bound(address: Sequence[Any]) -> str:
+def _bound(address: Pair) -> str:
     return canonical_json(list(address)).decode()
