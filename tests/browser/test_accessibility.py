@@ -42,6 +42,7 @@ MEMBERS = (
     "/notify",
     "/notify/spreadsheet",
     "/unanswered",
+    "/steps",
     "/policies",
     "/told",
     "/responsiveness",

@@ -11,9 +11,11 @@ from pocdir.core import clock
 from pocdir.db import db, transaction
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
-from pocdir.outreach.escalation.deciding import choose_policy, decide, path_shown
+from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_many, path_shown
 from pocdir.routing.queries import index
 from pocdir.web.api import Blueprint
+from pocdir.web.paging import page
+from pocdir.web.schemas import PageQuery
 
 blueprint = Blueprint(
     "escalation_api", __name__, url_prefix="/api/v1", description="Next steps where no answer is recorded"
@@ -104,3 +106,27 @@ def act(given: dict[str, Any], ref: str) -> Any:
         shown = path_shown(session, g.principal, ref, known=known, now=now)
     place = url_for("outreach_api.notification", ref=led_to or ref)
     return shown | {"notification": led_to}, {"Location": place}
+
+
+@blueprint.route("/steps")
+@guard("notification.log")
+@blueprint.arguments(PageQuery(), location="query")
+@blueprint.response(200, schemas.SuggestedPage)
+def suggested(query: dict[str, Any]) -> Any:
+    """The steps that are due, of all notifications of the workspace: each waits for a person's yes."""
+    now = clock.now()
+    found = queries.suggested(g.principal.workspace_id, now=now, limit=query["limit"], cursor=query["cursor"])
+    listed = page(found, query["limit"], lambda each: each.ref)
+    return listed | {"items": presentation.suggested(listed["items"], index(), now, db.session())}
+
+
+@blueprint.route("/steps", methods=["POST"])
+@guard("notification.log")
+@blueprint.arguments(schemas.ManySteps())
+@blueprint.response(200, schemas.DecidedSteps)
+def act_on_many(given: dict[str, Any]) -> Any:
+    """Take or leave out many steps with the words prepared for each; each is done or refused by itself."""
+    known, chosen = index(), [(str(each["ref"]), each["level"]) for each in given["steps"]]
+    with transaction() as session:
+        done = decide_many(session, g.principal, chosen, given, known=known, now=clock.now())
+    return {"items": [each.as_dict() for each in done]}

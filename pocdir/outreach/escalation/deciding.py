@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.guards import Principal
-from pocdir.core.errors import Forbidden, Invalid, NotFound
+from pocdir.core.errors import Forbidden, Invalid, NotFound, Refusal
 from pocdir.incidents import queries as incident_queries
 from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.escalation import presentation, queries
@@ -95,6 +96,44 @@ def decide(
         steps.skip(session, found, level, note=given["note"], now=now, actor=principal.actor)
         return None
     return _take(session, principal, found, given, known=known, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of one suggested step: the notification that it led to, or why not."""
+
+    ref: str
+    level: int
+    notification: str | None
+    refused: Mapping[str, str] | None  # code, detail
+
+    def as_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("ref", "level", "notification", "refused")}
+
+
+def decide_many(
+    session: Session,
+    principal: Principal,
+    chosen: Iterable[tuple[str, int]],
+    given: Mapping[str, Any],
+    *,
+    known: Index,
+    now: dt.datetime,
+) -> list[Decided]:
+    """The same decision (`action`, with skip a `note`) on many steps, each taken or refused by itself.
+
+    With the words prepared for each. Where people may be at risk a step is refused: that yes is said to one contact.
+    """
+    act = {"action": given["action"], "note": given["note"], "body": None, "people_at_risk": False}
+    done = []
+    for ref, level in dict.fromkeys(chosen):
+        try:
+            with session.begin_nested():
+                led_to = decide(session, principal, ref, act | {"level": level}, known=known, now=now)
+            done.append(Decided(ref, level, led_to, None))
+        except Refusal as refusal:
+            done.append(Decided(ref, level, None, {"code": refusal.code, "detail": refusal.message}))
+    return done
 
 
 def _take(

@@ -9,18 +9,20 @@ from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
-from pocdir.core.errors import Conflict, Refusal
+from pocdir.core.errors import Conflict, Invalid, Refusal
+from pocdir.core.refs import is_ref
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.outreach import presentation as outreach
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
 from pocdir.outreach.escalation.actions.steps import Prepared
-from pocdir.outreach.escalation.deciding import choose_policy, decide, own
+from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_many, own
 from pocdir.outreach.escalation.rules.policy import policy as rules_from
-from pocdir.outreach.queries.snapshots import snapshot
+from pocdir.outreach.queries.snapshots import snapshot, some
 from pocdir.routing.queries import index
 from pocdir.web.forms import Form, form, utc_moments
+from pocdir.web.paging import page
 
 blueprint = Blueprint("escalation", __name__)
 
@@ -115,6 +117,49 @@ def choose_default() -> Any:
         choose_policy(session, g.principal, given, now=clock.now())
     flash(_("Chosen for what is logged from now on."), "success")
     return redirect(url_for("escalation.policies"))
+
+
+@blueprint.get("/steps")
+@guard("notification.log")
+def suggested() -> str:
+    """What is suggested for all notifications of the workspace."""
+    now, cursor = clock.now(), request.args.get("after", "")
+    workspace_id = g.principal.workspace_id
+    found = queries.suggested(
+        workspace_id, now=now, limit=schemas.MOST_AT_ONCE, cursor=cursor if is_ref(cursor) else None
+    )
+    listed = page(found, schemas.MOST_AT_ONCE, lambda each: each.ref)
+    return render_template(
+        "outreach/suggested.html",
+        steps=presentation.suggested(listed["items"], index(), now, db.session()),
+        next=listed["next"],
+        by_owner=g.principal.role == "owner",
+    )
+
+
+@blueprint.post("/steps")
+@guard("notification.log")
+def act_on_many() -> Any:
+    """Take (or leave out) the one whose button was pressed, else those that were ticked."""
+    action, note = request.form.get("action", ""), request.form.get("note", "").strip()
+    only = request.form.get("only")
+    chosen = [
+        (ref, int(level))
+        for ref, _colon, level in (
+            it.partition(":") for it in ([only] if only else request.form.getlist("choose"))
+        )
+        if is_ref(ref) and level.isascii() and level.isdigit() and len(level) < 4
+    ]
+    action = "take" if only else action
+    if action not in schemas.ACTIONS[:2] or not 1 <= len(chosen) <= schemas.MOST_AT_ONCE:
+        said = _("Choose at least one step, at most %(most)s, and what to do.", most=schemas.MOST_AT_ONCE)
+        raise Invalid("selection_invalid", said, where="choose")
+    known = index()
+    with transaction() as session:
+        given = {"action": action, "note": note or None}
+        done = decide_many(session, g.principal, chosen, given, known=known, now=clock.now())
+    told = {each.row.ref: each.row.team_name for each in some(g.principal, [it.ref for it in done])}
+    return render_template("outreach/suggested_done.html", done=done, told=told, action=action)
 
 
 @blueprint.get("/notifications/<ref>/steps")

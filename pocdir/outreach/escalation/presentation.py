@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from flask_babel import force_locale
@@ -84,6 +85,28 @@ def _to(to: Target | str | None) -> dict[str, Any] | None:
     if not isinstance(to, Target):
         return None
     return {"team": to.team, "name": to.name, "channel": {"kind": to.kind, "value": to.value}}
+
+
+def suggested(
+    found: Sequence[Notification], known: Index, now: dt.datetime, session: Session
+) -> list[dict[str, Any]]:
+    """The due step of each notification with whom it goes to, and what stands against taking it among many."""
+    shown = []
+    for each in found:
+        looked = queries.look(each, now, session)
+        rung = looked.path.next if looked else None
+        if looked is None or rung is None or rung.state != "due":
+            continue  # somebody decided on it since the worker looked
+        team = teams_by_id([each.team_id], session)[each.team_id]
+        shown.append(
+            _step(rung.level, rung.step, rung.due_at)
+            | {
+                "ref": each.ref, "team": team.slug, "name": team.name, "sent_at": each.sent_at,
+                "to": _to(next_target(looked, each, known, now, session)),
+                "people_at_risk": bool(each.incident and each.incident.people_at_risk),
+            }
+        )  # fmt: skip
+    return shown
 
 
 def next_target(

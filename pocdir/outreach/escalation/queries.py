@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Integer, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from pocdir.core.errors import NotFound
+from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db
 from pocdir.directory.models import Team
 from pocdir.directory.reading import whole_of
@@ -156,6 +156,36 @@ def next_steps(ids: Sequence[int], at_once: int = 500) -> dict[int, dict[str, An
                 "level": row.level, "target": step.target, "due_at": row.due_at, "state": row.state,
             }  # fmt: skip
     return found
+
+
+def suggested(
+    workspace_id: int, *, now: dt.datetime, limit: int, cursor: str | None = None
+) -> list[Notification]:
+    """`limit + 1` notifications of a workspace for which a step is due, oldest recorded first.
+
+    Raises Invalid `cursor_unknown`.
+    """
+    statement = (
+        select(Notification)
+        .join(NotificationPath, NotificationPath.notification_id == Notification.id)
+        .where(
+            Notification.workspace_id == workspace_id,
+            Notification.withdrawn_at.is_(None),
+            NotificationPath.state.in_(("due", "exhausted")),
+            NotificationPath.level.is_not(None),
+            NotificationPath.due_at <= now,
+        )
+        .order_by(Notification.id)
+        .limit(limit + 1)
+        .options(joinedload(Notification.incident))
+    )
+    if cursor is not None:
+        mine = (Notification.workspace_id == workspace_id, Notification.ref == cursor)
+        last = db.session.scalar(select(Notification.id).where(*mine))
+        if last is None:
+            raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
+        statement = statement.where(Notification.id > last)
+    return list(db.session.scalars(statement))
 
 
 class Looked:

@@ -9,9 +9,11 @@ from marshmallow import fields, validate
 
 from pocdir.ledger.rules.vocabulary import CONTENTS, TARGETS
 from pocdir.outreach.escalation.rules.policy import CLOCKS, MOST_REPEATS, MOST_STEPS
+from pocdir.outreach.schemas import RefusedRow
 from pocdir.web.schemas import Duration, Moment, Schema, Text, page_of
 
 ACTIONS = ("take", "skip", "pause", "resume")
+MOST_AT_ONCE = 100
 
 
 class StepSchema(Schema):
@@ -165,4 +167,48 @@ class StepDone(PathAnswer):
     notification = fields.String(allow_none=True)
 
 
+class SuggestedStep(TimetableStep):
+    """A step that is due, with whom it goes to as the directory stands (null: nobody is known)."""
+
+    ref = fields.String()
+    team = fields.String()
+    name = fields.String()
+    sent_at = Moment()
+    to = fields.Dict(allow_none=True)
+    people_at_risk = fields.Boolean()
+
+
+class ChosenStep(Schema):
+    """One step of one notification."""
+
+    ref = fields.UUID(required=True)
+    level = fields.Integer(required=True, validate=validate.Range(1, 100))
+
+
+class ManySteps(Schema):
+    """The same decision on many steps, with the words prepared for each."""
+
+    action = fields.String(required=True, validate=validate.OneOf(ACTIONS[:2]))
+    note = Text(max=2_000, lines=True, load_default=None, allow_none=True)
+    steps = fields.List(
+        fields.Nested(ChosenStep), required=True, validate=validate.Length(min=1, max=MOST_AT_ONCE)
+    )
+
+
+class DecidedStep(Schema):
+    """What became of one step: the notification that it led to, or why not."""
+
+    ref = fields.String()
+    level = fields.Integer()
+    notification = fields.String(allow_none=True)
+    refused = fields.Nested(RefusedRow, allow_none=True)
+
+
+class DecidedSteps(Schema):
+    """One for each, in the order asked."""
+
+    items = fields.List(fields.Nested(DecidedStep))
+
+
 PolicyPage = page_of(PolicyAnswer)
+SuggestedPage = page_of(SuggestedStep)

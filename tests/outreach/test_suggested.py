@@ -1,0 +1,90 @@
+"""The suggested steps of all notifications, decided on one by one or many at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+
+from pocdir.accounts.models import Workspace
+from tests.accounts import made as people
+from tests.conftest import Api
+from tests.latency.made import DAY, told
+from tests.outreach import made
+from tests.outreach.policies import chosen, work
+from tests.outreach.test_escalation import FAR, WHERE, said
+from tests.outreach.test_pages import send
+
+
+@pytest.fixture(autouse=True)
+def clock(app: Flask, now: dt.datetime) -> Iterator[Any]:
+    made.teams(now - 400 * DAY)
+    made.carrier(now - 400 * DAY)
+    with time_machine.travel(now, tick=False) as moved:
+        yield moved
+
+
+def browser(app: Flask, now: dt.datetime, workspace: str, role: str) -> FlaskClient:
+    user = people.person(f"{role}@{workspace}.example", now=now, workspace=workspace, role=role)
+    return people.browser(app, user, now=now)
+
+
+def taken(ref: str) -> int:
+    return sum(type_ == "step_taken" for type_, _level, _at in said(ref))
+
+
+def test_what_is_due_is_listed_and_taken_one_by_one_or_many_at_once(
+    app: Flask, api: Api, lab: Workspace, now: dt.datetime
+) -> None:
+    chosen(lab, now - 9 * DAY, FAR, FAR)
+    refs = [told(lab, at=now - (3.5 + n) * DAY, team="isp", subject=f"Hits {n}", **WHERE) for n in range(4)]
+    told(lab, at=now, team="isp", subject="Still running", **WHERE)
+    work(app, now)
+    first = api.get("/api/v1/steps", limit=3).get_json()
+    rest = api.get("/api/v1/steps", limit=3, cursor=first["next"]).get_json()
+    assert [it["ref"] for it in first["items"] + rest["items"]] == refs
+    assert rest["next"] is None
+    assert first["items"][0]["to"]["team"] == "carrier"
+
+    researcher = browser(app, now, "lab", "researcher")
+    page = html.unescape(researcher.get("/steps").text)
+    assert all(f"/notifications/{ref}/steps" in page for ref in refs)
+    one = send(researcher, "/steps", only=f"{refs[0]}:1")
+    assert "Logged: the letter to copy" in one.text
+    many = send(researcher, "/steps", choose=[f"{ref}:1" for ref in refs[:2]], action="take")
+    assert many.text.count("Logged: the letter to copy") == 2  # the first one leads to what it led to before
+    assert [taken(ref) for ref in refs] == [1, 1, 0, 0]
+    skipped = {"action": "skip", "note": "by phone", "steps": [{"ref": refs[2], "level": 1}]}
+    assert api.post("/api/v1/steps", skipped).get_json()["items"][0]["refused"] is None
+    assert send(researcher, "/steps", action="take").status_code == 422
+
+
+def test_nothing_is_taken_among_many_that_one_person_has_to_say_yes_to(
+    app: Flask, api: Api, lab: Workspace, now: dt.datetime
+) -> None:
+    chosen(lab, now - 9 * DAY, FAR | {"approval": True})
+    held = told(lab, at=now - 4 * DAY, team="isp", subject="Owner", **WHERE)
+    chosen(lab, now - 8 * DAY, FAR, name="Plain")
+    incident = api.post("/api/v1/incidents", {"title": "Exposed", "people_at_risk": True}).get_json()["ref"]
+    sent = (now - 4 * DAY).isoformat()
+    body = {"team": "isp", "incident": incident, "sent_at": sent, "assets": ["203.0.113.7"]}
+    risky = api.post("/api/v1/notifications", body).get_json()["ref"]
+    work(app, now)
+    researcher = browser(app, now, "lab", "researcher")
+    page = send(researcher, "/steps", choose=[f"{held}:1", f"{risky}:1"], action="take").text
+    assert "owner_needed" in page and "people_at_risk" in page
+    assert (taken(held), taken(risky)) == (0, 0)
+    assert next(it for it in api.get("/api/v1/steps").get_json()["items"] if it["ref"] == risky)[
+        "people_at_risk"
+    ]
+    # Another workspace neither sees nor takes them.
+    rival = browser(app, now, "rivals", "owner")
+    assert "Nothing is suggested" in rival.get("/steps").text
+    assert "notification_unknown" in send(rival, "/steps", "/account", only=f"{held}:1").text
+    assert taken(held) == 0
