@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import directory_import, lookup, notify, rebuild, route, sightings, start
+from bench import directory_import, expectations, lookup, notify, rebuild, route, sightings, start
 from pocdir import config
 from pocdir.app import create_app
 from pocdir.core import clock
@@ -35,6 +35,7 @@ def main() -> None:
         report_notify(notify.measure(app, folder / "pocdir.db", told))
         report_import(directory_import.measure())
         report_sightings(sightings.measure())
+        report_expectations(expectations.measure())
         report_route(environment)
         with app.app_context():
             db.engine.dispose()
@@ -107,6 +108,17 @@ def report_sightings(found: dict[str, dict[str, float]]) -> None:
         print(f"  {name:26} {each['seconds']:8.1f} s {each['megabytes']:6.0f} MB")
     verdict("bringing them, seconds", found["brought"]["seconds"], at_most=60)
     verdict("bringing them, MB", found["brought"]["megabytes"], at_most=500)
+
+
+def report_expectations(found: dict[str, float]) -> None:
+    print(f"\n{expectations.OPEN:,} open expectations, then {expectations.DUE:,} due at once")
+    for name, value in found.items():
+        print(f"  {name:26} {value:8.1f}")
+    verdict("claiming a batch, ms", found["a batch due, ms"], at_most=50)
+    verdict("claiming of all, ms", found["all due, ms"], at_most=50)
+    verdict("events in batches a second", found["events a second"], at_least=10_000)
+    verdict("outage recorded, seconds", found["outage, seconds"], at_most=120)
+    verdict("each once", found["each once"], at_least=1)
 
 
 def report_route(environment: Mapping[str, str], rows: int = route.ROWS) -> None:

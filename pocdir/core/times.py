@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 
 import isodate
 
@@ -13,7 +14,13 @@ LONGEST = dt.timedelta(days=3660)
 
 def isoformat(moment: dt.datetime) -> str:
     """RFC 3339 in UTC with microseconds only where there are any: `2026-11-22T12:00:00Z`."""
-    return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    return _written(moment if moment.tzinfo is dt.UTC else moment.astimezone(dt.UTC))
+
+
+@lru_cache(maxsize=256)
+def _written(moment: dt.datetime) -> str:
+    """Of a moment in UTC: in another zone two moments of one hand of the clock would be taken for the same."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def moment(text: str) -> dt.datetime:
@@ -28,6 +35,7 @@ def moment(text: str) -> dt.datetime:
     return aware
 
 
+@lru_cache(maxsize=256)
 def duration(text: str) -> dt.timedelta:
     """A positive length of time from ISO 8601 (`P2D`, `PT36H`); months and years have no fixed length.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, tuple_
+from sqlalchemy import Connection, delete, insert, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -32,10 +32,11 @@ BATCH = 400  # pairs in a statement: SQLite takes no more than a thousand values
 _EVENTS = insert(table_of(LedgerEvent))
 _VALUES = insert(table_of(EventValue))
 _UNREAD = insert(table_of(UnreadEvent))
-_ONCE = {
-    "sqlite": sqlite.insert(table_of(LedgerEvent)).on_conflict_do_nothing().returning(LedgerEvent.id),
-    "postgresql": postgresql.insert(table_of(LedgerEvent)).on_conflict_do_nothing().returning(LedgerEvent.id),
+_EACH_ONCE = {
+    "sqlite": sqlite.insert(table_of(LedgerEvent)).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(table_of(LedgerEvent)).on_conflict_do_nothing(),
 }
+_ONCE = {name: statement.returning(LedgerEvent.id) for name, statement in _EACH_ONCE.items()}
 
 
 def append(
@@ -88,12 +89,7 @@ def append_all(session: Session, events: Sequence[Event], *, scope: str | None =
     None at all, and nothing was appended, when the first one's idempotency key stands under `scope` already; the
     others have none.
     """
-    as_kept, rows, values = [], [], []
-    for each in events:
-        event, row, inner_values = _rows(each, scope)
-        as_kept.append(event)
-        rows.append(row)
-        values.extend(inner_values)
+    as_kept, rows, values = _all_rows(events, scope)
     connection = session.connection()
     keyed = rows.pop(0) if rows and rows[0]["idempotency_key"] is not None else None
     if keyed and connection.execute(_ONCE[connection.dialect.name], keyed).first() is None:
@@ -102,6 +98,36 @@ def append_all(session: Session, events: Sequence[Event], *, scope: str | None =
     execute_many(connection, _VALUES, values)
     _tell_readers(connection, as_kept)
     return as_kept
+
+
+def append_each(session: Session, events: Sequence[Event], *, scope: str) -> list[Event]:
+    """Append each event whose own idempotency key does not stand under `scope` yet; returns those, as they are kept."""
+    as_kept, rows, values = _all_rows(events, scope)
+    connection = session.connection()
+    execute_many(connection, _EACH_ONCE[connection.dialect.name], rows)
+    new: set[str] = set()
+    for start in range(0, len(rows), BATCH):
+        ids = [row["id"] for row in rows[start : start + BATCH]]
+        new.update(connection.scalars(select(LedgerEvent.id).where(LedgerEvent.id.in_(ids))))
+    execute_many(connection, _VALUES, [value for value in values if value["event"] in new])
+    as_kept = [event for event in as_kept if event.id in new]
+    _tell_readers(connection, as_kept)
+    return as_kept
+
+
+def _all_rows(
+    events: Sequence[Event], scope: str | None
+) -> tuple[list[Event], list[dict[str, Any]], list[dict[str, Any]]]:
+    as_kept, rows, values = [], [], []
+    checked = [_checked(event) for event in events]
+    drawn = secrets.token_bytes(SALT_BYTES * sum(1 + len(sealed) for _, sealed in checked))
+    salts = (drawn[at : at + SALT_BYTES] for at in range(0, len(drawn), SALT_BYTES))
+    for each, (plain, sealed) in zip(events, checked, strict=True):
+        event, row, inner_values = _rows(each, plain, sealed, salts, scope)
+        as_kept.append(event)
+        rows.append(row)
+        values.extend(inner_values)
+    return as_kept, rows, values
 
 
 def _tell_readers(connection: Connection, events: Sequence[Event]) -> None:
@@ -144,18 +170,12 @@ def erase_values(
     return len(values)
 
 
-def _rows(event: Event, scope: str | None) -> tuple[Event, dict[str, Any], list[dict[str, Any]]]:
-    """The event as it is kept, its row, and those of its sealed values."""
-    if event.occurred_at > event.recorded_at + CLOCK_SKEW:
-        raise Invalid(
-            "event_in_future",
-            "it lies in the future; at most five minutes ahead is right",
-            where="occurred_at",
-        )
-    plain, sealed = _checked(event)
-    drawn = secrets.token_bytes(SALT_BYTES * (1 + len(sealed)))
-    salt = drawn[:SALT_BYTES]
-    salts = {name: drawn[at * SALT_BYTES :][:SALT_BYTES] for at, name in enumerate(sealed, 1)}
+def _rows(
+    event: Event, plain: dict[str, Any], sealed: dict[str, Any], drawn: Iterator[bytes], scope: str | None
+) -> tuple[Event, dict[str, Any], list[dict[str, Any]]]:
+    """The event as it is kept, its row, and those of its sealed values; salts as they are drawn."""
+    salt = next(drawn)
+    salts = {name: next(drawn) for name in sealed}
     event = _kept(event, plain, sealed, salt)
     inner = canonical_json(inner_event(event, salts))
     row = {
@@ -188,6 +208,9 @@ def _rows(event: Event, scope: str | None) -> tuple[Event, dict[str, Any], list[
 
 def _checked(event: Event) -> tuple[dict[str, Any], dict[str, Any]]:
     """The one place where an event meets the vocabulary: its plain and sealed values; raises as check_event does."""
+    if event.occurred_at > event.recorded_at + CLOCK_SKEW:
+        message = "it lies in the future; at most five minutes ahead is right"
+        raise Invalid("event_in_future", message, where="occurred_at")
     if event.claimed_by not in event_type(event.type).claimed_by:
         raise ValueError(f"{event.type} is nothing that {event.claimed_by} claims")
     plain, sealed = check_event(event.type, event.payload)

@@ -37,11 +37,14 @@ def events_of_notification(ref: str, session: Session | None = None) -> list[Eve
     return [_event(row, sealed) for row in rows]
 
 
-def events_of_notifications(refs: Sequence[str], session: Session | None = None) -> dict[str, list[Event]]:
-    """The same for many notifications at once, by reference."""
+def events_of_notifications(
+    refs: Sequence[str], session: Session | None = None, *, sealed: bool = True
+) -> dict[str, list[Event]]:
+    """The same for many notifications at once, by reference; without `sealed` only what no erasure takes away."""
     found: dict[str, list[Event]] = {ref: [] for ref in refs}
     for batch in _batches(refs):
-        for event in _events(select(*_COLUMNS).where(_E.notification.in_(batch)).order_by(*_ORDER), session):
+        statement = select(*_COLUMNS).where(_E.notification.in_(batch)).order_by(*_ORDER)
+        for event in _events(statement, session, sealed=sealed):
             found[event.notification or ""].append(event)
     return found
 
@@ -156,11 +159,11 @@ def values_of(
     return found
 
 
-def _events(statement: Rows, session: Session | None = None) -> list[Event]:
+def _events(statement: Rows, session: Session | None = None, *, sealed: bool = True) -> list[Event]:
     rows = (session or db.session()).connection().execute(statement).all()
-    kept = values_of((row.id for row in rows), session)
-    sealed = {event: {name: value for name, (_, value) in named.items()} for event, named in kept.items()}
-    return [_event(row, sealed) for row in rows]
+    kept = values_of((row.id for row in rows), session) if sealed else {}
+    values = {event: {name: value for name, (_, value) in named.items()} for event, named in kept.items()}
+    return [_event(row, values) for row in rows]
 
 
 def _event(row: Line, sealed: dict[str, dict[str, Any]]) -> Event:

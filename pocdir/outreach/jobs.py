@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 from pocdir.db import transaction
-from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.actions import lapses
 from pocdir.outreach.queries import notifications as queries
 from pocdir.web import idempotency
 
-BATCH = 200
+BATCH = 500  # expectations in one transaction: others write between two of them
 
 
 def record_lapses(now: dt.datetime) -> int:
@@ -18,11 +18,11 @@ def record_lapses(now: dt.datetime) -> int:
     while True:
         with transaction() as session:
             due = queries.due_notifications(session, now=now, limit=BATCH)
-            for notification in due:
-                written += actions.record_lapses(session, notification, now=now)
+            new = lapses.record_lapses(session, due, now=now) if due else 0
             session.expunge_all()
-        if len(due) < BATCH:
+        if not new:
             return written
+        written += new
 
 
 def forget_old_keys(now: dt.datetime) -> int:
@@ -34,5 +34,5 @@ def forget_old_keys(now: dt.datetime) -> int:
 def beat(now: dt.datetime) -> int:
     """Show that the worker lives: what /healthz tells."""
     with transaction() as session:
-        actions.tick(session, now=now)
+        lapses.tick(session, now=now)
     return 1

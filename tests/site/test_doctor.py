@@ -17,7 +17,7 @@ from pocdir.core import clock
 from pocdir.db import db, transaction, writing
 from pocdir.mail.actions import claim, refuse
 from pocdir.outreach import jobs
-from pocdir.outreach.actions.notifications import tick
+from pocdir.outreach.actions.lapses import tick
 from pocdir.site.commands.doctor import doctor
 from pocdir.site.queries.checks import checks
 from tests.conftest import Api

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from pocdir.core import clock
 from pocdir.core.version import VERSION
 from pocdir.db import db, transaction, writing
-from pocdir.outreach.actions.notifications import tick
+from pocdir.outreach.actions.lapses import tick
 from pocdir.site.api.health import STARTED
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from pocdir.core import tlp as tlp_labels
@@ -25,13 +25,14 @@ from pocdir.ledger.rules.events import CLOCK_SKEW, Event
 from pocdir.ledger.rules.vocabulary import POLICIES
 from pocdir.outreach.actions.parcels import hand_over
 from pocdir.outreach.actions.parents import check_parent, parent_of
-from pocdir.outreach.escalation.actions.policies import begin, look_again
-from pocdir.outreach.models import Expectation, Notification, WorkerTick
+from pocdir.outreach.actions.projection import columns_of, keep_expectations, project
+from pocdir.outreach.escalation.actions.policies import begin
+from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import Routed
 from pocdir.outreach.rules import corrections, expectations
 from pocdir.outreach.rules.expectations import Expected
-from pocdir.outreach.rules.fold import State, state_of
+from pocdir.outreach.rules.fold import state_of
 from pocdir.outreach.rules.posting import occurred
 
 POLICY = POLICIES[0]  # the sender sets the due time
@@ -121,9 +122,9 @@ def log_notification(
         "created_at": now, "created_by": actor,
     }  # fmt: skip
     connection = session.connection()
-    inserted = connection.execute(insert(table_of(Notification)), row | _projection(state))
+    inserted = connection.execute(insert(table_of(Notification)), row | columns_of(state))
     assert inserted.inserted_primary_key is not None  # noqa: S101 - one row was inserted
-    _keep_expectations(session, inserted.inserted_primary_key[0], state, known=())
+    keep_expectations(session, inserted.inserted_primary_key[0], state, known=())
     if asked and not told.is_step:
         begin(session, inserted.inserted_primary_key[0], row, about=about, now=now)
     return ref
@@ -314,75 +315,6 @@ def _check_named_expectation(event: Event, events: Sequence[Event]) -> None:
         raise Invalid(
             "event_not_found", "this notification has no such expectation", where="payload.expectation"
         )
-
-
-def record_lapses(session: Session, notification: Notification, *, now: dt.datetime) -> int:
-    """Write down what this notification asked for and did not get by its time, dated when it fell due."""
-    events = events_of_notification(notification.ref, session)
-    state = state_of(events)
-    written = 0
-    team = queries.teams_by_id([notification.team_id], session)[notification.team_id]
-    for due in expectations.due_lapses(state.expectations, now):
-        event = append(
-            session, type="expectation.lapsed", occurred_at=due.due_at, now=now, actor="service",
-            claimed_by="clock", notification=notification.ref,
-            incident=notification.incident.ref if notification.incident else None, team=team.slug,
-            payload=expectations.lapse_payload(due, sent_level=state.sent_level),
-            scope="clock",
-            idempotency_key=expectations.lapse_key(notification.ref, POLICY, due.level, due.of, due.due_at),
-        )  # fmt: skip
-        if event is not None:
-            events.append(event)
-            written += 1
-    project(session, notification, events)
-    return written
-
-
-def tick(session: Session, *, now: dt.datetime) -> None:
-    """Note that the worker went round."""
-    session.merge(WorkerTick(id=1, last_tick=now))
-    session.flush()
-
-
-def project(session: Session, notification: Notification, events: Sequence[Event]) -> State:
-    """Bring the state columns in line with what the events say; returns the state."""
-    state = state_of(events)
-    for name, value in _projection(state).items():
-        setattr(notification, name, value)
-    session.flush()
-    known = [each.id for each in notification.expectations]
-    _keep_expectations(session, notification.id, state, known=known)
-    session.expire(notification, ["expectations"])
-    look_again(session, notification, at=max(event.recorded_at for event in events))
-    return state
-
-
-def _projection(state: State) -> dict[str, Any]:
-    return {
-        "sent_level": state.sent_level, "transport": state.transport, "response": state.response,
-        "outcome": state.outcome, "clock": state.clock, "due": state.due, "withdrawn_at": state.withdrawn_at,
-    }  # fmt: skip
-
-
-def _keep_expectations(session: Session, notification_id: int, state: State, *, known: Sequence[str]) -> None:
-    table, connection = table_of(Expectation), session.connection()
-    rows = [
-        {
-            "id": each.id, "notification_id": notification_id, "of": each.of, "within": each.within,
-            "level": each.level, "due_at": each.due_at, "state": each.state, "lapsed_at": each.lapsed_at,
-            "stopped_at": each.stopped_at,
-        }
-        for each in state.expectations
-    ]  # fmt: skip
-    fresh = [row for row in rows if row["id"] not in known]
-    if fresh:
-        connection.execute(insert(table), fresh)
-    for row in rows:
-        if row["id"] in known:
-            connection.execute(update(table).where(table.c.id == row["id"]).values(row))
-    gone = set(known) - {row["id"] for row in rows}
-    if gone:
-        connection.execute(delete(table).where(table.c.id.in_(gone)))
 
 
 def _expected(

@@ -17,7 +17,7 @@ from pocdir.incidents.sightings.queries import Measured, measured
 from pocdir.ledger.actions import append
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
-from pocdir.outreach.actions.notifications import project
+from pocdir.outreach.actions.projection import project
 from pocdir.outreach.models import Notification
 from pocdir.outreach.outcome.queries import assets_of
 from pocdir.outreach.queries import notifications as queries

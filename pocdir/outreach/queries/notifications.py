@@ -6,21 +6,23 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select
 from sqlalchemy.orm import Session, joinedload
 
 from pocdir.accounts.models import Workspace
 from pocdir.core.errors import NotFound
 from pocdir.core.refs import is_ref
-from pocdir.db import Line, db
+from pocdir.db import Line, Rows, db, table_of
 from pocdir.directory import queries as directory
 from pocdir.directory.models import Address, Team
 from pocdir.directory.reading import entries_of, whole, whole_of
+from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 
 NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
 
-_T, _A, _N, _E = (model.__table__.c for model in (Team, Address, Notification, Expectation))
+_T, _A, _N, _E, _I = (model.__table__.c for model in (Team, Address, Notification, Expectation, Incident))
+_RUNNING = _E.state == literal_column("'running'")  # as the index of what is running has it
 _W = Workspace.__table__.c
 _WITHIN = select(_W.acknowledgement_within).where(_W.id == bindparam("workspace_id")).scalar_subquery()
 _PART = Team.__table__.alias("part").c
@@ -136,24 +138,32 @@ def workspace_by_id(workspace_id: int, session: Session | None = None) -> Worksp
     return (session or db.session()).get_one(Workspace, workspace_id)
 
 
-def due_notifications(session: Session, *, now: dt.datetime, limit: int) -> list[Notification]:
-    """Notifications with a running expectation that is due by now, earliest first, locked for this worker."""
+def due_notifications(session: Session, *, now: dt.datetime, limit: int) -> Sequence[Line]:
+    """(id, ref, parent_id, team_slug, incident_ref) of notifications with a running expectation that is due by now.
+
+    Those of the `limit` expectations that fell due first, locked for this worker.
+    """
+    return session.connection().execute(due_statement(now, limit)).all()
+
+
+def due_statement(now: dt.datetime, limit: int) -> Rows:
+    """Reads no more of the index of running expectations than it takes, however many are due."""
     due = (
-        select(Expectation.notification_id, func.min(Expectation.due_at).label("due_at"))
-        .where(Expectation.state == "running", Expectation.due_at <= now)
-        .group_by(Expectation.notification_id)
-        .order_by(func.min(Expectation.due_at))
+        select(_E.notification_id, _E.due_at)
+        .where(_RUNNING, _E.due_at <= now)
+        .order_by(_E.due_at)
         .limit(limit)
         .subquery()
     )
-    statement = (
-        select(Notification)
-        .join(due, due.c.notification_id == Notification.id)
-        .order_by(due.c.due_at, Notification.id)
-        .with_for_update(of=Notification, skip_locked=True)
-        .execution_options(populate_existing=True)
+    earliest = select(due.c.notification_id).distinct().scalar_subquery()
+    return (
+        select(_N.id, _N.ref, _N.parent_id, _T.slug.label("team_slug"), _I.ref.label("incident_ref"))
+        .join(Team.__table__, _T.id == _N.team_id)
+        .outerjoin(Incident.__table__, _I.id == _N.incident_id)
+        .where(_N.id.in_(earliest))
+        .order_by(_N.id)
+        .with_for_update(of=table_of(Notification), skip_locked=True)
     )
-    return list(session.scalars(statement))
 
 
 def last_tick() -> dt.datetime | None:

@@ -25,6 +25,7 @@ from pocdir.incidents.rules.assets import asset
 from pocdir.incidents.rules.sightings import Row, Window, read
 from pocdir.incidents.sightings.queries import asset_ids
 from pocdir.outreach.actions import notifications as outreach
+from pocdir.outreach.actions.lapses import record_lapses
 from pocdir.outreach.actions.notifications import Told
 from pocdir.outreach.models import Notification
 from pocdir.outreach.outcome.actions import bring_sightings
@@ -145,8 +146,10 @@ def _record(
     steps += [(each.due_at + LATE, None) for each in kept.expectations if each.due_at + LATE <= until]
     for at, fact in sorted(steps, key=lambda step: step[0]):
         if fact is None:
-            if kept.clock == "running":
-                outreach.record_lapses(session, kept, now=at)
+            due = queries.due_notifications(session, now=at, limit=len(kept.expectations))
+            if due:
+                record_lapses(session, due, now=at)
+                session.refresh(kept)
             continue
         if isinstance(fact, Watch):
             _bring(session, incident, fact, actor)

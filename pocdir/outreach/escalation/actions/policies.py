@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
@@ -22,6 +22,7 @@ from pocdir.outreach.escalation.rules import policy as rules
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import teams_by_id
 
+BATCH = 400  # rows named in a statement
 # What is sent in the course of a path, or tests an address, walks no path of its own.
 WALKING = ("report", "sample_request", "referral")
 _P = table_of(NotificationPath)
@@ -134,7 +135,15 @@ def begin(
 def look_again(session: Session, notification: Notification, *, at: dt.datetime) -> None:
     """Something was recorded: the worker looks at its path, and at that of which it is a step."""
     ids = [notification.id] + ([notification.parent_id] if notification.parent_id is not None else [])
-    session.connection().execute(update(_P).where(_P.c.notification_id.in_(ids)).values(look_at=at))
+    look_again_at(session, ids, at=at)
+
+
+def look_again_at(session: Session, ids: Sequence[int], *, at: dt.datetime) -> None:
+    """The same for many notifications, by row."""
+    connection = session.connection()
+    for start in range(0, len(ids), BATCH):
+        chosen = _P.c.notification_id.in_(ids[start : start + BATCH])
+        connection.execute(update(_P).where(chosen).values(look_at=at))
 
 
 def _require_open(notification: Notification) -> None:

@@ -13,7 +13,8 @@ from pocdir.core.errors import Conflict, Forbidden
 from pocdir.core.times import duration, isoformat
 from pocdir.ledger.actions import append
 from pocdir.ledger.rules.events import Event
-from pocdir.outreach.actions.notifications import Told, log_notification, project
+from pocdir.outreach.actions.notifications import Told, log_notification
+from pocdir.outreach.actions.projection import project
 from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.queries import Looked
 from pocdir.outreach.escalation.rules.path import Path, Rung
