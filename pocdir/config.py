@@ -45,6 +45,7 @@ class Settings:
     confirm_after: float = 180 * 86400.0  # seconds
     pings: int = 0  # a year and team
     upload_mb: int = 256
+    strangers_mb: int = 2048
     keep_assets: float = 90 * 86400.0  # seconds after the incident is closed
     keep_messages: float = 365 * 86400.0  # seconds
     webhooks: str = "off"
@@ -289,6 +290,7 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "confirm_after": _seconds,
     "pings": _whole(0, 2),
     "upload_mb": _whole(1, 10_000),
+    "strangers_mb": _whole(0, 1_000_000),
     "keep_assets": _seconds,
     "keep_messages": _seconds,
     "webhooks": _one_of("off", "https", "http"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import gzip
 import io
 import json
 import re
@@ -22,6 +24,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from pocdir.routing.uploads import actions, child, jobs, queries, rules
 from pocdir.web import limits
 from tests.accounts import made as people
+from tests.conftest import Api
 from tests.site.test_lookup_page import AVOIDED, read
 
 FILE = b"""ip,note
@@ -139,7 +142,7 @@ def _work(app: Flask) -> None:
     """What the process does, in this one."""
     data = app.extensions["pocdir"].data
     while found := queries.waiting(data):
-        child.do(found[0], data, lambda *_: None)
+        child.do(found[0], app.extensions["pocdir"], lambda *_: None)
 
 
 @pytest.mark.usefixtures("nobody_works")
@@ -211,6 +214,57 @@ def test_so_many_wait_and_no_more(client: FlaskClient, cases: Path) -> None:
 
     response = bring(client)
     assert (response.status_code, "Retry-After" in response.headers) == (503, True)
+
+
+@pytest.mark.usefixtures("nobody_works")
+@pytest.mark.parametrize(
+    "rows", [b"203.0.113.70,plain\n" * 100_000, b"1,\n" * 60_000], ids=["packed", "reasons"]
+)
+def test_of_a_strangers_file_not_more_comes_than_it_may_and_a_members_is_split(
+    app: Flask,
+    client: FlaskClient,
+    cases: Path,
+    now: dt.datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: bytes,
+) -> None:
+    monkeypatch.setattr(rules, "STRANGERS_MADE_MB", 1)
+    anna = people.browser(app, people.person(now=now, workspace="lab", password=False), now=now)
+    data = gzip.compress(b"ip,note\n" + rows)
+    refused, split = brought(client, data), brought(anna, data)
+    (queries.uploads(cases)[0].folder / ".result.x.new").mkdir()  # of a process that died
+    _work(app)
+
+    assert "larger than 1 MB" in read(client.get(refused))
+    assert "Every row is counted once" in read(anna.get(split))
+    strangers = next(each for each in queries.uploads(cases) if each.asked.workspace is None)
+    assert queries.size(strangers.folder) < 20_000
+    assert not list(strangers.folder.glob(".*"))
+
+
+@pytest.mark.usefixtures("nobody_works")
+def test_strangers_together_hold_so_much_and_then_somebody_with_an_account_goes_on(
+    app: Flask, client: FlaskClient, api: Api, cases: Path, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        app.extensions, "pocdir", dataclasses.replace(app.extensions["pocdir"], strangers_mb=1)
+    )
+    data = b"ip,note\n" + b"203.0.113.70,plain\n" * 20_000
+    pages = [brought(client, data), brought(client, data)]
+    full = bring(client, data)
+    assert (full.status_code, "Retry-After" in full.headers) == (503, True), "its bytes have no room"
+    assert len(queries.folders(cases)) == 2
+    _work(app)
+
+    assert "hold all that is kept for them" in read(client.get(pages[0])), "nor have its parcels"
+    held = sum(queries.size(folder) for folder in queries.folders(cases))
+    assert held <= 1024**2
+    answer = client.post("/api/v1/route", data=data, content_type="text/csv")
+    assert (answer.status_code, answer.json["code"]) == (503, "uploads_full")
+    ours = people.browser(app, people.person(now=now, workspace="lab", password=False), now=now)
+    assert bring(ours, data).status_code == 303
+    jobs.forget_old(now + dt.timedelta(hours=25))
+    assert brought(client, data)
 
 
 def test_the_link_cannot_be_guessed_and_its_folder_does_not_tell_it(client: FlaskClient, cases: Path) -> None:

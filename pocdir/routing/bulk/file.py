@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from pocdir.core.errors import Invalid
 from pocdir.routing.bulk.kept import kept_decisions
+from pocdir.routing.bulk.parcels import Bound
 from pocdir.routing.bulk.route import Progress, route
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import Question
@@ -24,11 +25,13 @@ def route_file(
     out: Path | None = None,
     raw: bool = False,
     progress: Progress | None = None,
+    bound: Bound | None = None,
 ) -> dict[str, Any]:
     """Route a file of any known format; with `out` write the parcels into that folder. Returns the manifest.
 
     `data` is the service's own folder; `progress` is called with the rows and the bytes so far. Raises Invalid
-    (`report_...`) and Conflict `out_not_empty`; then, and whatever else happens, nothing is left in `out`.
+    (`report_...`), Conflict `out_not_empty` and what `bound` says of more bytes; then, and whatever else happens,
+    nothing is left in `out`.
     """
     name = source.name if isinstance(source, Path) else ""
     if isinstance(source, Path):
@@ -47,4 +50,5 @@ def route_file(
             out=out,
             raw=raw,
             progress=progress,
+            bound=bound,
         )

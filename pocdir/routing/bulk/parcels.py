@@ -8,9 +8,9 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from pocdir.core.errors import Conflict
+from pocdir.core.errors import Conflict, Refusal
 
 MANIFEST, UNROUTED = "manifest.json", "unrouted.csv"
 PENDING = 64 << 20  # bytes kept until they are written: with thousands of parcels a file is opened seldom
@@ -22,11 +22,18 @@ def file_for(team: str) -> str:
     return name if name != UNROUTED else f"team-{name}"
 
 
+class Bound(NamedTuple):
+    """How many bytes all files may have, and what is said to more."""
+
+    most: int
+    refusal: Refusal
+
+
 class Parcels:
     """Files by name, each with its header; use as a context: what is not finished leaves nothing behind."""
 
-    def __init__(self, out: Path, header: bytes, unrouted_header: bytes) -> None:
-        self._out = _free(out)
+    def __init__(self, out: Path, header: bytes, unrouted_header: bytes, bound: Bound | None = None) -> None:
+        self._out, self._bound, self._all = _free(out), bound, 0
         self._headers = {UNROUTED: unrouted_header}
         self._header = header
         self._pending: dict[str, list[bytes | memoryview]] = {}
@@ -44,10 +51,13 @@ class Parcels:
         shutil.rmtree(self._folder, ignore_errors=True)  # after finish() there is none
 
     def add(self, parts: Iterable[tuple[str, bytes | memoryview]]) -> None:
-        """Lines for the files of these names, behind those that are there."""
+        """Lines for the files of these names, behind those that are there; raises what the bound says."""
         for name, lines in parts:
             self._pending.setdefault(name, []).append(lines)
             self._size += len(lines)
+            self._all += len(lines)
+        if self._bound and self._all > self._bound.most:
+            raise self._bound.refusal
         if self._size > PENDING:
             self._write()
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pocdir.routing.bulk.formulas import neutralised
 from pocdir.routing.bulk.lines import gathered
-from pocdir.routing.bulk.parcels import UNROUTED, Parcels
+from pocdir.routing.bulk.parcels import UNROUTED, Bound, Parcels
 from pocdir.routing.bulk.records import CR, Reader, Records, Shape, records
 from pocdir.routing.bulk.rows import Columns, Outcomes, file_of, outcomes_of
 from pocdir.routing.bulk.workers import DEPTH, LEAST, Made, Part, Worker, processes, rooms
@@ -49,11 +49,12 @@ def route(
     out: Path | None = None,
     raw: bool = False,
     progress: Progress | None = None,
+    bound: Bound | None = None,
 ) -> dict[str, Any]:
     """Route every row of the table; with `out` write the parcels there. Returns the manifest.
 
-    `stream` begins with the table's first byte. Raises Conflict `out_not_empty` and Invalid `report_line_too_long`;
-    then, and whatever else happens, nothing is left in `out`.
+    `stream` begins with the table's first byte. Raises Conflict `out_not_empty`, Invalid `report_line_too_long` and
+    what `bound` says; then, and whatever else happens, nothing is left in `out`.
     """
     work = _Work(layout, Outcomes(index, asked, decisions), split=out is not None, raw=raw)
     header, with_reason = work.header(stream.read(layout.data_from))
@@ -61,7 +62,7 @@ def route(
         for _ in work.through(stream, progress):
             pass
         return work.manifest({})
-    with Parcels(out, header, with_reason) as parcels:
+    with Parcels(out, header, with_reason, bound) as parcels:
         for parts in work.through(stream, progress):
             parcels.add(parts)
         manifest = work.manifest(parcels.digests())

@@ -13,20 +13,24 @@ from typing import Any, BinaryIO
 
 from pocdir.core.errors import Refusal, TooLarge, Unavailable
 from pocdir.routing.bulk.file import route_file
+from pocdir.routing.bulk.parcels import Bound
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.reports.layout import HEAD, Layout
 from pocdir.routing.rules.reports.opened import packed, unpacked
 from pocdir.routing.rules.reports.recognise import recognised
+from pocdir.routing.uploads import queries, rules
 from pocdir.routing.uploads.queries import UPLOADS, Upload, folders, uploads, waiting
 from pocdir.routing.uploads.rules import (
     ASKED,
     BROUGHT,
+    MEGABYTE,
     MOST_TRIES,
     MOST_WAITING,
     PACKED,
     PROGRESS,
     REFUSED,
+    RESULT,
     TRIES,
     Asked,
     folder_of,
@@ -46,6 +50,7 @@ def take_in(
     *,
     data: Path,
     most: int,
+    strangers: int,
     name: str | None,
     question: Mapping[str, Any],
     raw: bool,
@@ -55,9 +60,13 @@ def take_in(
 ) -> tuple[str, Upload]:
     """Keep the file in a folder of its own and recognise it; returns its token and the upload.
 
-    Raises TooLarge `too_large` beyond `most` bytes, Invalid `report_...`, and Unavailable `uploads_waiting` where
-    too many wait already. Nothing is kept of what is refused.
+    Raises TooLarge `too_large` beyond `most` bytes, Invalid `report_...`, and Unavailable: `uploads_waiting` where
+    too many wait already, `uploads_full` where those without an account hold all their `strangers` bytes. Nothing is
+    kept of what is refused.
     """
+    room = most if workspace is not None else strangers - queries.strangers(data)
+    if room <= 0:
+        raise full()
     if waits and len(waiting(data)) >= MOST_WAITING:
         raise Unavailable("uploads_waiting", "many files wait already; try again later", retry_after=60)
     token = new_token()
@@ -66,6 +75,8 @@ def take_in(
     folder.mkdir(mode=0o700)
     try:
         size = _keep(stream, folder / BROUGHT, most)
+        if size > room:
+            raise full()
         layout = layout_of(folder / BROUGHT)
         asked = Asked(
             name=shown_name(name),
@@ -101,12 +112,32 @@ def layout_of(file: Path) -> Layout:
     return recognised(head, size=None if size >= HEAD else size)
 
 
+def full() -> Unavailable:
+    """The refusal where no room is left."""
+    message = "files of people without an account hold all that is kept for them; come back later, or with an account"
+    return Unavailable("uploads_full", message, retry_after=3600)
+
+
+def bound_of(upload: Upload, *, data: Path, strangers: int) -> Bound | None:
+    """How much may come of it: the parcels lie here twice, as they are and packed."""
+    if upload.asked.workspace is not None:
+        return None
+    most, room = rules.STRANGERS_MADE_MB * MEGABYTE, (strangers - queries.strangers(data)) // 2
+    if room < most:
+        return Bound(room, full())
+    message = (
+        f"what comes of it is larger than {most // MEGABYTE} MB; split it before, or come with an account"
+    )
+    return Bound(most, TooLarge("route_too_large", message))
+
+
 def split(
     upload: Upload,
     *,
     index: Index,
     asked: Question,
     data: Path,
+    strangers: int,
     progress: Progress,
 ) -> None:
     """Route the file, pack the parcels, delete the file; a refusal stands in the folder in their place.
@@ -114,6 +145,7 @@ def split(
     What was cut off before is done again from the beginning.
     """
     folder = upload.folder
+    _forget_halves(folder)
     try:
         _count_try(folder)
         route_file(
@@ -125,6 +157,7 @@ def split(
             out=upload.result,
             raw=upload.asked.raw,
             progress=_told(folder, progress),
+            bound=bound_of(upload, data=data, strangers=strangers),
         )
         pack(upload.result, folder / PACKED)
         upload.file.unlink(missing_ok=True)
@@ -176,6 +209,12 @@ def forget_old(data: Path, *, now: dt.datetime) -> int:
             shutil.rmtree(folder, ignore_errors=True)
             gone += 1
     return gone
+
+
+def _forget_halves(folder: Path) -> None:
+    """What a process that died has left."""
+    for half in folder.glob(f".{RESULT}.*"):
+        shutil.rmtree(half, ignore_errors=True)
 
 
 def _keep(stream: BinaryIO, path: Path, most: int) -> int:

@@ -19,6 +19,7 @@ from pocdir.core.errors import Refusal, Unavailable
 from pocdir.routing.queries import index, question
 from pocdir.routing.uploads.actions import Progress, refuse, split
 from pocdir.routing.uploads.queries import UPLOADS, Upload, uploads, waiting
+from pocdir.routing.uploads.rules import MEGABYTE
 from pocdir.web import logs
 from pocdir.web.terminal import database_context
 
@@ -74,18 +75,25 @@ def main() -> None:
         data = settings.data
         if len(sys.argv) > 1:
             for upload in [each for each in uploads(data) if each.folder.name == sys.argv[1]]:
-                do(upload, data, still_wanted)
+                do(upload, settings, still_wanted)
             return
         while found := waiting(data):
-            do(found[0], data, still_wanted)
+            do(found[0], settings, still_wanted)
 
 
-def do(upload: Upload, data: Path, progress: Progress) -> None:
+def do(upload: Upload, settings: Settings, progress: Progress) -> None:
     """Split it, or keep why not; a fault of ours is logged."""
     known = index()
     try:
         asked = question(known, on=upload.asked.at.date(), **upload.asked.question)
-        split(upload, index=known, asked=asked, data=data, progress=progress)
+        split(
+            upload,
+            index=known,
+            asked=asked,
+            data=settings.data,
+            strangers=settings.strangers_mb * MEGABYTE,
+            progress=progress,
+        )
     except Refusal as refusal:  # a team that was to be left out is gone meanwhile
         refuse(upload, refusal)
     except Exception:
@@ -114,6 +122,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "POCDIR_DATABASE_URL": settings.database_url,
         "POCDIR_SECRET_KEY": settings.secret_key,
         "POCDIR_REGISTRY_COUNTRY": settings.registry_country,
+        "POCDIR_STRANGERS_MB": str(settings.strangers_mb),
     }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from pocdir.routing.uploads.rules import (
 )
 
 UPLOADS = "uploads"
+BLOCK = 4096  # bytes that a disk gives at once
 
 
 class Upload(NamedTuple):
@@ -94,6 +97,22 @@ def folders(data: Path) -> list[Path]:
     """Every folder there is, also one that is not whole."""
     place = data / UPLOADS
     return sorted(path for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
+
+
+def strangers(data: Path) -> int:
+    """How many bytes all that lies here of people without an account takes."""
+    return sum(size(each.folder) for each in _all(data) if each.asked.workspace is None)
+
+
+def size(folder: Path) -> int:
+    """Bytes on the disk of all files in it; what goes meanwhile counts nothing."""
+    found = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                is_folder = entry.is_dir(follow_symlinks=False)
+                found += size(Path(entry.path)) if is_folder else -(-entry.stat().st_size // BLOCK) * BLOCK
+    return found
 
 
 def _all(data: Path) -> Iterator[Upload]:

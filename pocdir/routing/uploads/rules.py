@@ -10,6 +10,7 @@ from typing import Any
 
 MEGABYTE = 1024 * 1024
 STRANGERS_MB = 16  # without an account
+STRANGERS_MADE_MB = 256  # of all that comes of one such file: packed ones swell, and rows get reasons
 KEPT_FOR = dt.timedelta(hours=24)
 MOST_WAITING = 20
 MOST_TRIES = 2  # a file at which the work dies twice is not tried again

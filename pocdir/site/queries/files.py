@@ -26,6 +26,12 @@ def most_bytes() -> int:
     return rules.most_bytes(settings.upload_mb, known=current_principal().kind != "anonymous")
 
 
+def strangers_bytes() -> int:
+    """How much all files of people without an account may hold here, with what comes of them."""
+    settings: Settings = current_app.extensions["pocdir"]
+    return settings.strangers_mb * rules.MEGABYTE
+
+
 def count_file(principal: Principal, address: str | None, now: dt.datetime) -> None:
     """Raises TooMany `too_many`."""
     if principal.kind != "anonymous":
