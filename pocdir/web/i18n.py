@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from typing import cast
 
 from babel import Locale, UnknownLocaleError
+from babel.lists import format_list
 from flask import Flask, Response, current_app, g, request
 from flask_babel import Babel, format_number, format_timedelta, get_locale, gettext, refresh
 from jinja2 import pass_context
@@ -14,7 +16,9 @@ from jinja2.runtime import Context
 
 from pocdir.config import PACKAGE
 from pocdir.core import clock, codes
+from pocdir.core.errors import Invalid
 from pocdir.core.text import Phrase
+from pocdir.core.times import duration
 from pocdir.web.secret_links import RECIPIENT_PATHS
 
 LANGUAGES = {
@@ -44,7 +48,9 @@ def init_app(app: Flask) -> None:
     # A line that holds a tag alone leaves no empty line behind.
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["now"] = clock.now
-    app.jinja_env.filters.update(country_name=country_name, language_name=language_name, time_ago=time_ago)
+    app.jinja_env.filters.update(
+        country_name=country_name, language_name=language_name, time_ago=time_ago, spelt=spelt
+    )
     app.context_processor(_context)
     app.after_request(_remember)
 
@@ -109,6 +115,21 @@ def time_ago(passed: dt.timedelta) -> str:
     if 1.5 <= days < 60:
         return format_timedelta(passed, granularity="day", threshold=1000, add_direction=True)
     return format_timedelta(passed, add_direction=True)
+
+
+def spelt(text: str) -> str:
+    """An ISO 8601 duration in words, exactly: "1 day, 12 hours"; what is none stays as it is."""
+    try:
+        minutes = int(duration(text).total_seconds()) // 60
+    except Invalid:
+        return text
+    parts = {"day": minutes // 1440, "hour": minutes // 60 % 24, "minute": minutes % 60}
+    words = [
+        format_timedelta(dt.timedelta(**{f"{unit}s": n}), granularity=unit, threshold=math.inf)
+        for unit, n in parts.items()
+        if n
+    ]
+    return format_list(words, style="unit", locale=get_locale()) if words else text
 
 
 def _context() -> dict[str, object]:

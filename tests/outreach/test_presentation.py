@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from pocdir.accounts.models import Workspace
 from pocdir.db import db
 from pocdir.outreach.jobs import record_lapses
-from pocdir.web.i18n import time_ago
+from pocdir.web.i18n import spelt, time_ago
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.latency.made import DAY, HOUR, event, told
@@ -126,3 +126,31 @@ def test_what_was_logged_comes_before_what_was_asked_for_at_the_same_moment(
 def test_how_long_ago_is_told_in_days_as_durations_are(app: Flask, days: float, said: str) -> None:
     with app.test_request_context("/"):
         assert time_ago(-dt.timedelta(days=days)) == said
+
+
+@pytest.mark.parametrize(
+    ("duration", "said"),
+    [("P2D", "2 days"), ("PT36H", "1 day, 12 hours"), ("PT24H", "1 day"), ("PT90M", "1 hour, 30 minutes")],
+)
+def test_what_is_asked_for_is_told_in_words_that_say_the_same(app: Flask, duration: str, said: str) -> None:
+    with app.test_request_context("/"):
+        assert spelt(duration) == said
+        assert spelt("when you can") == "when you can"
+
+
+def test_a_large_case_is_shown_in_pages_and_nothing_twice(api: Api, browser: FlaskClient) -> None:
+    incident = api.post("/api/v1/incidents", {"title": "Sinkhole hits"}).get_json()["ref"]
+    sent = {"team": "cert-at", "incident": incident}
+    names = {api.post("/api/v1/notifications", sent).get_json()["ref"] for _ in range(52)}
+    pages = [browser.get(f"/incidents/{incident}?told={n}").text for n in (0, 1, 7)]
+    found = [
+        set(re.findall(r"/notifications/([0-9a-f-]{36})", each.partition("What happened")[0]))
+        for each in pages
+    ]
+    assert (len(found[0]), len(found[1])) == (50, 2)
+    assert found[0] | found[1] == names
+    assert found[2] == found[1], "beyond the last page is the last one"
+    steps = [
+        browser.get(f"/incidents/{incident}?happened={n}").text.count("Logged as sent") for n in range(3)
+    ]
+    assert sum(steps) == 52

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -23,8 +24,10 @@ from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import plans
 from pocdir.outreach.queries.snapshots import of_incidents
 from pocdir.web.forms import Form, form, utc_moments
+from pocdir.web.paging import numbered
 
 SHOWN_ASSETS = 200
+PAGE = 50
 
 
 @blueprint.get("/incidents/<ref>")
@@ -38,6 +41,7 @@ def incident(ref: str) -> str:
     events = ledger_queries.events_of_incident(ref)
     by_ref = ledger_queries.events_of_notifications([each.row.ref for each in told])
     events += chain(*by_ref.values())
+    shown = _asked_page(told, "told")
     return render_template(
         "incidents/incident.html",
         incident=found,
@@ -45,13 +49,18 @@ def incident(ref: str) -> str:
         asset_count=len(became.measured.ids),
         outcome=became.as_json(),
         measured=measuring.measured(became, sent),
-        notifications=[measuring.with_outcome(presentation.described(each), became) for each in told],
-        events=measuring.timeline(presentation.timeline(events, told), became),
+        told=shown
+        | {"rows": [measuring.with_outcome(presentation.described(each), became) for each in shown["rows"]]},
+        happened=_asked_page(measuring.timeline(presentation.timeline(events, told), became), "happened"),
         counts=presentation.counted(told),
         contested=presentation.contests(by_ref),
         asset_form=Form(),
         may_reopen=True,
     )
+
+
+def _asked_page(rows: Sequence[Any], name: str) -> dict[str, Any]:
+    return numbered(rows, request.args.get(name, 0, type=int), PAGE)
 
 
 @blueprint.get("/incidents/<ref>/plan")
