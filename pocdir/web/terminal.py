@@ -71,8 +71,9 @@ def database_context() -> Iterator[Flask]:
 
 
 def emit(value: Mapping[str, Any]) -> None:
-    """One compact JSON object on its own line."""
-    click.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    """One compact JSON object on its own line; escaped where a terminal might obey what it says."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    click.echo(text if text.isprintable() else json.dumps(value, separators=(",", ":")))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

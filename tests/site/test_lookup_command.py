@@ -57,9 +57,11 @@ def test_the_exit_code_tells_the_worst_of_them(capsys: pytest.CaptureFixture[str
     code, out, _ = run(capsys, "AF", "AT", "--json")
     assert (code, [answer["status"] for answer in answers(out)]) == (1, ["no_contact", "ok"])
     code, out, err = run(capsys, "AF", "nonsense here", "AT", "--json")
-    assert (code, [answer["status"] for answer in answers(out)]) == (2, ["no_contact", "ok"])
-    assert err.startswith("pocdir: nonsense here: ")
-    assert err.count("\n") == 1
+    found = answers(out)
+    assert (code, [answer["status"] for answer in found]) == (2, ["no_contact", "invalid", "ok"])
+    assert all(set(answer) == ANSWER for answer in found)
+    assert found[1]["query"] == {"input": "nonsense here", "kind": None, "value": None}
+    assert err == f"pocdir: nonsense here: {found[1]['notes'][0]}\n"
 
 
 @pytest.mark.usefixtures("cases")
@@ -118,8 +120,12 @@ def test_a_person_reads_who_how_and_why(capsys: pytest.CaptureFixture[str]) -> N
 def test_nothing_reaches_the_terminal_that_it_would_obey(
     app: Flask, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = run(capsys, "\x1b[31mred\x1b[0m", "http://example.org/\x9b2J", "x\udc80y")
+    wrong = ("\x1b[31mred\x1b[0m", "http://example.org/\x9b2J", "x\udc80y")
+    code, out, err = run(capsys, *wrong)
     assert code == 2
+    assert all(character.isprintable() or character == "\n" for character in out + err)
+    _, out, err = run(capsys, *wrong, "--json")
+    assert [answer["query"]["input"] for answer in answers(out)] == [*wrong]
     assert all(character.isprintable() or character == "\n" for character in out + err)
 
 
@@ -131,7 +137,7 @@ def test_lines_of_standard_input_are_read(
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=typed))
     code, out, err = run(capsys, "CH", "-", "--json")
     assert code == 2
-    assert [answer["query"]["input"] for answer in answers(out)] == ["CH", "AT", "münchen.de"]
+    assert [answer["query"]["input"] for answer in answers(out)] == ["CH", "AT", "münchen.de", "\ufffd" * 2]
     assert err.count("\n") == 1
 
 

@@ -111,6 +111,14 @@ def test_what_is_no_table_is_refused_and_not_kept(
     assert folders(cases) == []
 
 
+def test_a_quote_that_is_not_closed_is_refused_with_its_line(client: FlaskClient, cases: Path) -> None:
+    refused = sent(client, b'ip,note\n203.0.113.70,a\n203.0.113.70,"b\n198.51.100.1,c\n')
+
+    assert problem(refused, 422) == "report_malformed"
+    assert set(refused.json["errors"]) == {"line 3"}
+    assert folders(cases) == []
+
+
 def test_a_form_without_a_file_or_with_two(client: FlaskClient, cases: Path) -> None:
     two = {"file": [(io.BytesIO(FILE), "a.csv"), (io.BytesIO(FILE), "b.csv")]}
 

@@ -41,6 +41,7 @@ def test_a_file_becomes_a_folder_of_parcels(tmp_path: Path, capsys: pytest.Captu
 
     assert code == 0
     assert "5  rows" in out
+    assert "1  invalid: no indicator, or a wrong one" in out
     assert "1\tisp\tISP\tisp@example.org" in out
     assert err == "5 rows\n"
     names = {path.name for path in (tmp_path / "parcels").iterdir()}
@@ -98,8 +99,32 @@ def test_what_is_no_report_and_what_is_in_the_way_is_refused(
     assert not (tmp_path / "p").exists()
 
 
+def test_the_purpose_chooses_the_addresses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "hits.csv").write_bytes(FILE)
+    words = (
+        "--out",
+        str(tmp_path / "p"),
+        "--json",
+        "--purpose",
+        "vulnerability",
+        "--exclude-host",
+        "military",
+    )
+    code, out, _ = run(capsys, str(tmp_path / "hits.csv"), *words)
+
+    assert code == 0
+    assert {each["channel"]["purpose"] for each in json.loads(out)["parcels"]} == {"incident"}
+
+
 @pytest.mark.parametrize(
-    "words", [[], ["--summary", "--out", "x"], ["--out", "x", "--exclude-team", "nobody"]]
+    "words",
+    [
+        [],
+        ["--summary", "--out", "x"],
+        ["--out", "x", "--exclude-team", "nobody"],
+        ["--out", "x", "--exclude-host", "spies"],
+        ["--out", "x", "--purpose", "gossip"],
+    ],
 )
 def test_wrong_usage_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     (tmp_path / "hits.csv").write_bytes(FILE)

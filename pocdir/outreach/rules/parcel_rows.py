@@ -11,7 +11,8 @@ import numpy as np
 
 from pocdir.core.errors import Invalid
 from pocdir.incidents.rules.assets import AssetValue, asset, guessed_asset
-from pocdir.routing.bulk.records import Records, Shape, all_records
+from pocdir.routing.bulk.reader import all_records
+from pocdir.routing.bulk.records import Records, Shape
 from pocdir.routing.rules.reports.columns import kind_of, known_names
 from pocdir.routing.rules.reports.layout import HEAD, Layout
 from pocdir.routing.rules.reports.recognise import recognised

@@ -26,14 +26,16 @@ def route_file(
     raw: bool = False,
     progress: Progress | None = None,
     bound: Bound | None = None,
+    name: str | None = None,
 ) -> dict[str, Any]:
     """Route a file of any known format; with `out` write the parcels into that folder. Returns the manifest.
 
-    `data` is the service's own folder; `progress` is called with the rows and the bytes so far. Raises Invalid
-    (`report_...`), Conflict `out_not_empty` and what `bound` says of more bytes; then, and whatever else happens,
-    nothing is left in `out`.
+    `data` is the service's own folder; `progress` is called with the rows and the bytes so far; refusals call the
+    file `name`, where it is None as it is called on the disk. Raises Invalid (`report_...`), Conflict
+    `out_not_empty` and what `bound` says of more bytes; then, and whatever else happens, nothing is left in `out`.
     """
-    name = source.name if isinstance(source, Path) else ""
+    if name is None:
+        name = source.name if isinstance(source, Path) else ""
     if isinstance(source, Path):
         try:
             source = source.open("rb")
@@ -51,4 +53,5 @@ def route_file(
             raw=raw,
             progress=progress,
             bound=bound,
+            name=name,
         )

@@ -1,4 +1,8 @@
-"""Cells that a spreadsheet would take for a formula, made harmless by a leading apostrophe."""
+"""Cells that a spreadsheet would take for a formula, made harmless by a leading apostrophe.
+
+A spreadsheet may divide the cells at another sign than the file does, as its country has it: what would begin a cell
+then is looked at too.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +11,31 @@ from itertools import pairwise
 
 import numpy as np
 
-from pocdir.routing.bulk.records import CR, NEAR, QUOTE, Records
+from pocdir.routing.bulk.records import CR, LF, NEAR, QUOTE, Records
 from pocdir.routing.rules.registry_layers import Array
 
 LONGEST = 64  # bytes of a cell that are looked at: a plain number has fewer
-FULL_WIDTH = 0xEF  # the first byte of the full-width forms in UTF-8
+FULL_WIDTH = 0xEF  # the first byte of the full-width forms in UTF-8, and of a byte order mark
 STARTS = b"=+-@\t\r\0" + bytes([FULL_WIDTH])
+BETWEEN = b",;\t"  # what some program divides cells at without being told
+_OTHER_CELL = {sign: re.compile(b"[^\r\n" + bytes([sign]) + b"]*") for sign in BETWEEN}
+_LINE = re.compile(rb"[^\r\n]*")
+_MARKS = re.compile(rb"\A(?:\xef\xbb\xbf)+")
 _WIDE = tuple(character.encode() for character in "＝＋－＠")
 _NUMBER = re.compile(rb"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
+_ACTS = re.compile(rb"[(|!]")  # a call, a link to a program, another sheet: without one a formula only counts
+_SUM = re.compile(rb".[0-9.,]+[-+*/^&=<>]")
 
 
 def neutralised(found: Records) -> tuple[Records, int]:
     """The same records with an apostrophe in front of such cells, and how many there were."""
     data = found.data
-    where = [at for at in _suspects(found).tolist() if _dangerous(data[at : _cell_end(found, at)])]
+    where = [at for at in _suspects(found).tolist() if _dangerous(found, at)]
     if not where:
         return found, 0
     parts = [data[a:b] for a, b in pairwise([0, *where, len(data)])]
     start, end = (places + _before(where, places) for places in (found.start, found.end))
-    return Records(b"'".join(parts), found.shape, start, end, None), len(where)
+    return Records(b"'".join(parts), found.shape, start, end, None, found.lines), len(where)
 
 
 def _before(where: list[int], places: Array) -> Array:
@@ -35,27 +45,17 @@ def _before(where: list[int], places: Array) -> Array:
     return found
 
 
-def _cell_end(found: Records, at: int) -> int:
-    """Where the cell ends that begins there, or something behind its first bytes."""
-    shape, data = found.shape, found.data
-    if found.separator is not None:
-        part = found.separator[at : at + LONGEST]
-        return at + (int(part.argmax()) if part.any() else len(part))
-    stops = (data.find(byte, at, at + LONGEST) for byte in shape)
-    return min((stop for stop in stops if stop >= 0), default=min(at + LONGEST, len(data)))
-
-
 def _suspects(found: Records) -> Array:
-    """Where a cell, or what is quoted in it, begins with one of the bytes and is not empty."""
+    """Where one of the bytes, which ends no cell, follows what may begin a cell or a quote in front of it."""
     array = np.frombuffer(found.data, np.uint8)
     places = [np.empty(0, dtype=np.intp)]
     wanted = [byte for byte in STARTS if byte in found.data]
+    if found.separator is not None:
+        wanted.append(LF)
+    others = [sign for sign in _others(found) if sign in found.data]
     room = np.zeros(NEAR + 8, dtype=bool)
     for at in range(0, len(array) if wanted else 0, NEAR):
-        before, stop = (
-            max(at - 2, 0),
-            min(at + NEAR, len(array)),
-        )  # a quote, and what ended the cell before it
+        before, stop = max(at - 1, 0), min(at + NEAR, len(array))  # and what stands before
         part, hits = array[before:stop], room[: stop - before]
         np.equal(part, wanted[0], out=hits)
         for byte in wanted[1:]:
@@ -63,17 +63,24 @@ def _suspects(found: Records) -> Array:
         ends = _ends(found, before, stop)
         np.greater(hits, ends, out=hits)  # and not
         begins = ends[:-1]
-        if found.separator is not None:
-            begins = begins.copy()
-            begins[1:] |= ends[:-2] & (part[1:-1] == QUOTE)
-            begins[0] |= before == 0 and part[0] == QUOTE
+        for sign in others:
+            begins = begins | (part[:-1] == sign)
         hits[1:] &= begins
         hits[0] &= before == 0
         hits[: at - before] = room[stop - before :] = False
         places.append(_few(room) + before)
     suspects = np.concatenate(places)
-    after = array[np.minimum(suspects + 1, len(array) - 1)] if len(array) else suspects
-    return suspects[(array[suspects] != CR) | (after != found.shape.newline)]
+    returns = suspects[array[suspects] == CR] if CR in wanted else suspects[:0]
+    after = np.minimum(returns + 1, len(array) - 1)
+    ended = returns[(array[after] == LF) & (True if found.separator is None else found.separator[after])]
+    return np.setdiff1d(suspects, ended, assume_unique=True) if len(ended) else suspects
+
+
+def _others(found: Records) -> bytes:
+    """What begins a cell only for some programs: for that of the quotes the file is divided well."""
+    delimiter = bytes([found.shape.delimiter])
+    others = BETWEEN if found.exact else BETWEEN.replace(delimiter, b"")
+    return others if found.separator is None else others + bytes([QUOTE, LF, CR])
 
 
 def _few(room: Array) -> Array:
@@ -93,8 +100,52 @@ def _ends(found: Records, start: int, stop: int) -> Array:
     return ends
 
 
-def _dangerous(cell: bytes) -> bool:
-    """Whether what begins like a formula is one: no plain number."""
-    if cell[0] == FULL_WIDTH:
-        return cell.startswith(_WIDE)
-    return not _NUMBER.fullmatch(cell.rstrip(b'\r"'))
+def _dangerous(found: Records, at: int) -> bool:
+    """Whether what begins there is a formula to the program that divides cells as the file does, or to another."""
+    data, opens = found.data, at
+    while opens and data[opens - 1] == QUOTE and at - opens < 3:
+        opens -= 1
+    if at - opens > 2:  # the text begins with a quote
+        return False
+    before = data[opens - 1] if opens else LF
+    if _ended(found, opens - 1):
+        cell = data[at : _cell_end(found, at)]
+        if _NUMBER.fullmatch(cell.rstrip(b'\r"')) and len(cell) < LONGEST:
+            return before in (LF, CR) and bool(_ACTS.search(_LINE.match(data, at)[0]))  # type: ignore[index]
+        return _starts(cell, STARTS + b"\n")
+    if before in (LF, CR):
+        return _other_formula(_LINE, data, at)
+    if before in _OTHER_CELL and (before != found.shape.delimiter or found.exact):
+        return _other_formula(_OTHER_CELL[before], data, at)
+    return False
+
+
+def _ended(found: Records, at: int) -> bool:
+    """Whether a cell ends there as the file divides them."""
+    if at < 0:
+        return True
+    return found.data[at] in found.shape if found.separator is None else bool(found.separator[at])
+
+
+def _cell_end(found: Records, at: int) -> int:
+    """Where the cell ends that begins there, or something behind its first bytes."""
+    shape, data = found.shape, found.data
+    if found.separator is not None:
+        part = found.separator[at : at + LONGEST]
+        return at + (int(part.argmax()) if part.any() else len(part))
+    stops = (data.find(byte, at, at + LONGEST) for byte in shape)
+    return min((stop for stop in stops if stop >= 0), default=min(at + LONGEST, len(data)))
+
+
+def _starts(cell: bytes, starts: bytes) -> bool:
+    """Whether it begins with one of them, full-width forms and a byte order mark in front taken as they are."""
+    cell = _MARKS.sub(b"", cell, 1) or b" "
+    return cell.startswith(_WIDE) or (cell[0] != FULL_WIDTH and cell[0] in starts)
+
+
+def _other_formula(cell: re.Pattern[bytes], data: bytes, at: int) -> bool:
+    """Here much is text that begins with + or -, so that only what could act or be counted up is taken for one."""
+    text = data[at : cell.match(data, at).end()]  # type: ignore[union-attr] # it matches anything
+    if text[:1] in (b"+", b"-"):
+        return bool(_ACTS.search(text) or _SUM.match(text)) and not _NUMBER.fullmatch(text.rstrip(b'"'))
+    return _starts(text, b"=+-@")

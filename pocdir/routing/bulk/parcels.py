@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -42,13 +45,16 @@ class Parcels:
 
     def __enter__(self) -> Parcels:
         self._out.parent.mkdir(parents=True, exist_ok=True)
-        self._folder = Path(
-            tempfile.mkdtemp(prefix=f".{self._out.name}.", suffix=".new", dir=self._out.parent)
-        )
+        _sweep(self._out, "new")
+        made = Path(tempfile.mkdtemp(prefix=f".{self._out.name}.", dir=self._out.parent))
+        self._held = _held(made)  # before it has the name by which another run sweeps it
+        self._folder = made.rename(made.with_name(f"{made.name}.new"))
         return self
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)  # after finish() there is none
+        if self._held is not None:
+            os.close(self._held)
 
     def add(self, parts: Iterable[tuple[str, bytes | memoryview]]) -> None:
         """Lines for the files of these names, behind those that are there; raises what the bound says."""
@@ -76,9 +82,9 @@ class Parcels:
             old = self._folder.with_suffix(".old")
             self._out.rename(old)
             self._folder.rename(self._out)
-            shutil.rmtree(old, ignore_errors=True)
         else:
             self._folder.rename(self._out)
+        _sweep(self._out, "old")
 
     def _write(self) -> None:
         for name, lines in self._pending.items():
@@ -92,14 +98,45 @@ class Parcels:
         self._pending, self._size = {}, 0
 
 
+def _held(folder: Path) -> int | None:
+    """The folder open and locked, until this process closes it or dies; None where another holds it."""
+    held = None
+    try:
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if held is not None:
+            os.close(held)
+        return None
+    return held
+
+
+def _sweep(out: Path, ending: str) -> None:
+    """Delete what a run that was killed left beside it."""
+    ours = re.compile(rf"\.{re.escape(out.name)}\.[a-z0-9_]{{8}}\.{ending}")
+    for folder in [path for path in out.parent.iterdir() if ours.fullmatch(path.name)]:
+        held = _held(folder)
+        if held is None:
+            continue
+        if all(path.name == MANIFEST or path.suffix == ".csv" for path in folder.iterdir()):
+            shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
 def _free(out: Path) -> Path:
     """The place, if there is nothing, an empty folder or an earlier result; raises Conflict `out_not_empty`."""
-    out = out.absolute()
+    out = Path(os.path.abspath(out))  # noqa: PTH100 - without .., and a link at its end is not followed
+    if out.is_symlink():
+        raise Conflict("out_not_empty", f"{out} is a symbolic link; name a folder that does not exist yet")
     if not out.exists():
         return out
+    if Path.cwd().is_relative_to(out.resolve()):
+        what = f"{out} is where this command runs; name a folder that does not exist yet"
+        raise Conflict("out_not_empty", what)
     if out.is_dir():
-        names = {path.name for path in out.iterdir()}
-        if not names or names == _earlier(out):
+        found = list(out.iterdir())
+        names = {path.name for path in found if path.is_file() and not path.is_symlink()}
+        if len(names) == len(found) and (not names or names == _earlier(out)):
             return out
     raise Conflict("out_not_empty", f"{out} holds other things; name a folder that does not exist yet")
 

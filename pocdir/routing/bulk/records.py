@@ -1,27 +1,26 @@
-"""A stream of delimited text as blocks of whole records, and where the cells of a block lie."""
+"""The records of a block of delimited text, and where their cells lie."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from pocdir.core.errors import Invalid
 from pocdir.routing.rules.registry_layers import Array
 from pocdir.routing.rules.reports.layout import LONGEST_LINE
 
-BLOCK = 4 << 20  # bytes read at once
 REACHES = (32, 64)  # bytes of a record before the cell asked for, and of that cell, in most files
 ROWS = 1 << 12  # at once, so that all arrays stay in the processor's cache
 NEAR = 1 << 17  # bytes looked at in one go, so that they stay in the processor's cache
-QUOTE, CR = 34, 13
+QUOTE, LF, CR = 34, 10, 13
 
 
 class Shape(NamedTuple):
-    """What divides the cells (one byte) and ends the records (one byte, the last of the line end)."""
+    """What divides the cells (one byte) and ends the records (one byte, the last of the line end).
+
+    In a file every kind of line end counts; `newline` is then the usual one.
+    """
 
     delimiter: int
     newline: int
@@ -39,7 +38,9 @@ class Cells(NamedTuple):
 class Records:
     """Whole records: where each begins, and where it ends with its line end. Empty lines are none.
 
-    `separator` marks the bytes that end cells where quotes matter; None: every delimiter and line end does.
+    `separator` marks the bytes that end cells where quotes matter, or line ends of several kinds; None: every
+    delimiter and every newline of the shape does. `lines` are those that editors count; `within` says where the
+    line ends within quotes stand. `exact`: the quotes are not as RFC 4180 has them.
     """
 
     data: bytes
@@ -47,6 +48,9 @@ class Records:
     start: Array
     end: Array
     separator: Array | None
+    lines: int = 0
+    within: Array | None = None
+    exact: bool = False
     every: Cells | None = None  # made when somebody needs it
 
     def opens(self, column: int, rows: Array) -> Array | None:
@@ -68,7 +72,7 @@ class Records:
         array = np.frombuffer(self.data, np.uint8)
         byte = array.take(places, mode="clip")
         found: Array = (byte == self.shape.delimiter) | (byte == self.shape.newline)
-        if b"\r" in self.data:
+        if self.shape.newline == LF and b"\r" in self.data:
             found |= (byte == CR) & (array.take(places + 1, mode="clip") == self.shape.newline)
         return found
 
@@ -82,7 +86,7 @@ class Records:
         start, end = (
             (opens, near) if opens is not None and near is not None else _far_cell(self, array, column, rows)
         )
-        if b"\r" in self.data:
+        if self.shape.newline == LF and b"\r" in self.data:
             end = end - ((array[np.maximum(end - 1, 0)] == CR) & (end > start))
         if self.separator is not None:
             quoted = (end - start > 1) & (array[np.minimum(start, len(array) - 1)] == QUOTE)
@@ -92,35 +96,64 @@ class Records:
 
 
 def records(data: bytes, shape: Shape) -> Records | None:
-    """The records of a block that ends with one; None where its quotes are not as RFC 4180 has them."""
+    """The records of a block that ends with one; None where it has to be read cell by cell.
+
+    That is where quotes are not as RFC 4180 has them, and where a row is too long.
+    """
     array = np.frombuffer(data, np.uint8)
-    if b'"' not in data:
-        return _records(data, shape, _places(array, shape.newline), None)
-    separator = (array == shape.newline) | (array == shape.delimiter)
-    quote = array == QUOTE
-    if not _regular(array, quote, separator, shape.newline):
-        return None
-    separator &= ~np.bitwise_xor.accumulate(quote)
-    ends = np.flatnonzero(separator)
-    return _records(data, shape, ends[array[ends] == shape.newline], separator)
+    newline = _newline(data, array)
+    shape = shape._replace(newline=newline or LF)
+    if newline and b'"' not in data:
+        return _short(_records(data, shape, _places(array, newline), None))
+    lines = line_ends(array)
+    separator = lines | (array == shape.delimiter)
+    if b'"' in data:
+        quote = array == QUOTE
+        if not _regular(array, quote, separator):
+            return None
+        separator &= ~np.bitwise_xor.accumulate(quote)
+    return _short(with_quotes(data, shape, lines, separator))
 
 
-def all_records(stream: BinaryIO, shape: Shape) -> Iterator[Records]:
-    """The records of a stream from its first byte, block by block; raises Invalid `report_line_too_long`."""
-    reader, no_room = Reader(stream, shape), np.empty(0, np.uint8)
-    while (block := reader.block(no_room)) is not None:
-        assert not isinstance(block, int)  # noqa: S101 - there is no room
-        found = block if isinstance(block, Records) else records(block, shape)
-        if found is not None:
-            yield found
-        elif isinstance(block, bytes):
-            reader.give_back([block])
+def _newline(data: bytes, array: Array) -> int | None:
+    """The byte that ends every line; None where they end in several ways."""
+    if b"\r" not in data:
+        return LF
+    if b"\n" not in data:
+        return CR
+    before = array[np.maximum(_places(array, LF) - 1, 0)]
+    returns = sum(int(np.count_nonzero(array[at : at + NEAR] == CR)) for at in range(0, len(array), NEAR))
+    return LF if np.count_nonzero(before == CR) == returns else None
+
+
+def line_ends(array: Array) -> Array:
+    """The last byte of each line end: LF, and CR that none follows."""
+    found: Array = array == CR
+    if found.any():
+        found[:-1] &= array[1:] != LF
+    found |= array == LF
+    return found
+
+
+def _short(found: Records) -> Records | None:
+    """None where a row is longer than one may be."""
+    longest = int((found.end - found.start).max()) if len(found.end) else 0
+    return found if longest <= LONGEST_LINE + 2 else None
 
 
 def _places(array: Array, byte: int) -> Array:
     """Where the byte stands, found in parts that stay in the processor's cache."""
     parts = [np.flatnonzero(array[at : at + NEAR] == byte) + at for at in range(0, len(array), NEAR)]
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.intp)
+
+
+def with_quotes(data: bytes, shape: Shape, lines: Array, separator: Array) -> Records:
+    """The records where `lines` marks all line ends, and `separator` what ends cells."""
+    found = _records(data, shape, np.flatnonzero(lines & separator), separator)
+    count = int(np.count_nonzero(lines))
+    if count > found.lines:
+        found.lines, found.within = count, np.flatnonzero(lines & ~separator)
+    return found
 
 
 def _records(data: bytes, shape: Shape, newlines: Array, separator: Array | None) -> Records:
@@ -131,10 +164,10 @@ def _records(data: bytes, shape: Shape, newlines: Array, separator: Array | None
     if len(end) and int((end - start).min()) < 3:  # perhaps without anything but the line end
         array = np.frombuffer(data, np.uint8)
         short = end - start
-        second = (array[start] == CR) & (array[end - 1] == shape.newline) & (short == 2)
-        kept = ~(second | ((array[start] == shape.newline) & (short == 1)))
+        second = (array[start] == CR) & (array[end - 1] == LF) & (short == 2)
+        kept = ~(second | (((array[start] == LF) | (array[start] == CR)) & (short == 1)))
         start, end = start[kept], end[kept]
-    return Records(data, shape, start, end, separator)
+    return Records(data, shape, start, end, separator, len(newlines))
 
 
 def _near_start(
@@ -213,7 +246,7 @@ def _every(found: Records, array: Array) -> Cells:
     return Cells(np.append(-1, ends), first, last - first + 1)
 
 
-def _regular(array: Array, quote: Array, separator: Array, newline: int) -> bool:
+def _regular(array: Array, quote: Array, separator: Array) -> bool:
     """Whether every quote opens or closes a cell or is doubled within one."""
     places = np.flatnonzero(quote)
     if len(places) % 2:
@@ -223,112 +256,5 @@ def _regular(array: Array, quote: Array, separator: Array, newline: int) -> bool
     begins = (before < 0) | separator[before] | quote[before]
     after = np.minimum(closing + 1, len(array) - 1)
     ends = (closing == len(array) - 1) | separator[after] | quote[after]
-    returns = (array[after] == CR) & (array[np.minimum(after + 1, len(array) - 1)] == newline)
+    returns = (array[after] == CR) & (array[np.minimum(after + 1, len(array) - 1)] == LF)
     return bool(begins.all() and (ends | returns).all())
-
-
-class Reader:
-    """Blocks of whole records, one after the other.
-
-    Blocks are cut by counting quotes; whoever finds that the quotes of one are not regular gives it and those
-    after it back, and everything from there on is read cell by cell.
-    """
-
-    def __init__(self, stream: BinaryIO, shape: Shape, size: int = BLOCK) -> None:
-        self._stream: Any = stream
-        self._shape, self._size = shape, size
-        self._rest, self._ended, self._exact = b"", False, False
-        delimiter, newline = (re.escape(bytes([byte])) for byte in shape)
-        plain = b"[^" + delimiter + newline + b"]*"
-        self._cell = re.compile(b'"[^"]*+(?:""[^"]*+)*+(?:"' + plain + b"|\\Z)|" + plain)
-        self.read = 0  # bytes
-
-    def block(self, room: Array) -> int | bytes | Records | None:
-        """The next block, None at the end; raises Invalid `report_line_too_long`.
-
-        It lies in the first bytes of `room`, and their number is told; where it may not fit it comes as bytes.
-        """
-        while True:
-            inside = not self._exact and len(self._rest) + self._size <= len(room)
-            data = self._read_into(room) if inside else self._read_on()
-            if not len(data):
-                return None
-            found, used = self._exactly(bytes(data)) if self._exact else (None, self._cut(data))
-            self._rest = bytes(data[used:])
-            if used:
-                return found or (used if inside else bytes(data[:used]))
-            if len(data) > LONGEST_LINE:
-                what = (
-                    f"a row is longer than {LONGEST_LINE} bytes: a quote is not closed, or this is no table"
-                )
-                raise Invalid("report_line_too_long", what)
-
-    def give_back(self, blocks: list[bytes]) -> None:
-        """Read these again, cell by cell."""
-        self._rest = b"".join(blocks) + self._rest
-        self._exact = True
-
-    def _read_into(self, room: Array) -> Array:
-        """What is left and the next bytes, without a copy on the way: most of the work would be copying."""
-        left = len(self._rest)
-        room[:left] = np.frombuffer(self._rest, np.uint8)
-        read = 0 if self._ended else self._stream.readinto(room[left : left + self._size].data)
-        self.read += read
-        self._ended = self._ended or not read
-        return room[: left + read]
-
-    def _read_on(self) -> Array:
-        chunk = b"" if self._ended else self._stream.read(self._size)
-        self.read += len(chunk)
-        self._ended = self._ended or not chunk
-        return np.frombuffer(self._rest + chunk, np.uint8)
-
-    def _cut(self, data: Array) -> int:
-        """How much of it lies before the last line end outside quotes; all of it where the stream has ended."""
-        if self._ended:
-            return len(data)
-        end, quotes = len(data), _quotes(data)
-        for _ in range(1000):  # lines of one cell; where there are more the quotes are not regular
-            place = _last(data[:end], self._shape.newline)
-            if place < 0:
-                return 0
-            quotes -= _quotes(data[place:end]) if quotes else 0
-            if quotes % 2 == 0:
-                return place + 1
-            end = place
-        return place + 1
-
-    def _exactly(self, data: bytes) -> tuple[Records, int]:
-        """As Python's csv module divides them: a quote means something at the beginning of a cell only."""
-        ends: list[int] = []
-        used = whole = place = 0
-        while used <= self._size and place - used <= LONGEST_LINE:
-            end = self._cell.match(data, place).end()  # type: ignore[union-attr] # it matches anything
-            if end == len(data):
-                if self._ended:
-                    used, whole = end, len(ends)
-                break
-            ends.append(end)
-            place = end + 1
-            if data[end] == self._shape.newline:
-                used, whole = place, len(ends)
-        separator = np.zeros(used, dtype=bool)
-        places = np.array(ends[:whole], dtype=np.intp)
-        separator[places] = True
-        newlines = places[np.frombuffer(data, np.uint8)[places] == self._shape.newline]
-        return _records(data[:used], self._shape, newlines, separator), used
-
-
-def _quotes(data: Array) -> int:
-    """How many, counted in parts that stay in the processor's cache."""
-    return sum(int(np.count_nonzero(data[at : at + NEAR] == QUOTE)) for at in range(0, len(data), NEAR))
-
-
-def _last(data: Array, byte: int) -> int:
-    """The last place of the byte, else -1."""
-    for size in (1 << 12, len(data)):
-        begin = max(len(data) - size, 0)
-        place = data[begin:].tobytes().rfind(byte)
-        if place >= 0:
-            return begin + place
-    return -1

@@ -13,7 +13,8 @@ import numpy as np
 from pocdir.routing.bulk.formulas import neutralised
 from pocdir.routing.bulk.lines import gathered
 from pocdir.routing.bulk.parcels import UNROUTED, Bound, Parcels
-from pocdir.routing.bulk.records import CR, Reader, Records, Shape, records
+from pocdir.routing.bulk.reader import Reader, exactly
+from pocdir.routing.bulk.records import CR, LF, Records, Shape, records
 from pocdir.routing.bulk.rows import Columns, Outcomes, file_of, outcomes_of
 from pocdir.routing.bulk.workers import DEPTH, LEAST, Made, Part, Worker, processes, rooms
 from pocdir.routing.rules.decisions import Decisions
@@ -26,6 +27,7 @@ from pocdir.routing.rules.reports.layout import Layout
 MOST_REASONS = 100  # of the manifest; unrouted.csv has them all
 STATUSES = {"ok": "routed", "no_contact": "no_contact", "not_routable": "not_routable", "invalid": "invalid"}
 
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 _SEP = re.compile(rb"sep=.(?:\r\n|\n|\r)", re.IGNORECASE)  # for Excel
 
 Progress = Callable[[int, int], object]  # rows and bytes so far
@@ -37,6 +39,7 @@ class _Counts(NamedTuple):
     known: Array
     others: list[tuple[Outcome, int]]
     neutralised: int
+    lines: int
 
 
 def route(
@@ -50,13 +53,15 @@ def route(
     raw: bool = False,
     progress: Progress | None = None,
     bound: Bound | None = None,
+    name: str = "",
 ) -> dict[str, Any]:
     """Route every row of the table; with `out` write the parcels there. Returns the manifest.
 
-    `stream` begins with the table's first byte. Raises Conflict `out_not_empty`, Invalid `report_line_too_long` and
-    what `bound` says; then, and whatever else happens, nothing is left in `out`.
+    `stream` begins with the table's first byte; `name` is for refusals. Raises Conflict `out_not_empty`, Invalid
+    `report_line_too_long`, `report_malformed`, `report_binary`, and what `bound` says; then, and whatever else
+    happens, nothing is left in `out`.
     """
-    work = _Work(layout, Outcomes(index, asked, decisions), split=out is not None, raw=raw)
+    work = _Work(layout, Outcomes(index, asked, decisions), split=out is not None, raw=raw, name=name)
     header, with_reason = work.header(stream.read(layout.data_from))
     if out is None:
         for _ in work.through(stream, progress):
@@ -81,14 +86,16 @@ class _Given(NamedTuple):
 class _Work:
     """What is done with each block, and what the blocks have in common."""
 
-    def __init__(self, layout: Layout, outcomes: Outcomes, *, split: bool, raw: bool) -> None:
-        self._layout, self._outcomes, self._split, self._raw = layout, outcomes, split, raw
+    def __init__(self, layout: Layout, outcomes: Outcomes, *, split: bool, raw: bool, name: str) -> None:
+        self._layout, self._outcomes, self._split, self._raw, self._name = layout, outcomes, split, raw, name
         self._counts: Counter[int] = Counter()
-        self._touched = 0
+        self._touched, self._line = 0, 1
         self._before = len(outcomes.all)  # outcomes that every process knows by the same number
         self._shape = Shape(layout.delimiter[0], layout.line_end[-1])
         self._columns = Columns(
-            tuple(each for each in layout.columns if each[1] != "timestamp"), layout.encoding
+            tuple(each for each in layout.columns if each[1] != "timestamp"),
+            layout.encoding,
+            len(layout.header or ()),
         )
 
     def header(self, top: bytes) -> tuple[bytes, bytes]:
@@ -99,15 +106,22 @@ class _Work:
         layout = self._layout
         said = _SEP.match(top, len(layout.bom))
         before, line = layout.bom + (said[0] if said else b""), top[layout.header_from :]
-        found = None if self._raw else records(line, self._shape)
-        if found is not None:
+        if not self._raw:
+            above = len(_lines(top[: layout.header_from]))
+            found = records(line, self._shape) or exactly(line, self._shape, self.place, 1 + above)
             found, self._touched = neutralised(found)
             line = found.data
+        self._line += len(_lines(top))
         return before + line, before + self.with_reason(line)
+
+    def place(self, line: int) -> str:
+        """How a refusal names a line."""
+        return f"{self._name}:{line}" if self._name else f"line {line}"
 
     def through(self, stream: BinaryIO, progress: Progress | None) -> Iterator[list[Part]]:
         """The parts of each block, the blocks in their order; their rows are counted on the way."""
-        reader, places = Reader(stream, self._shape), rooms(DEPTH * max(processes(), 1) + 1)
+        reader = Reader(stream, self._shape, self.place)
+        places = rooms(DEPTH * max(processes(), 1) + 1)
         crew: list[Worker] = []
         waiting: deque[_Given] = deque()
         free = list(range(len(places)))  # the last one holds the block that was read last
@@ -116,12 +130,12 @@ class _Work:
                 if block is None or len(waiting) == DEPTH * max(len(crew), 1):
                     first = waiting.popleft()
                     made = first.worker.take() if first.worker else self._block(_content(first, places))
-                    if made is None:  # its quotes are not regular: this and what follows is read again
+                    if made is None:  # this and what follows is read again
                         for busy in filter(None, (each.worker for each in waiting)):
                             busy.take()
                         again = [first, *waiting, _Given(block or b"", free[-1], None)]
                         contents = [_content(each, places) for each in again]
-                        reader.give_back([each for each in contents if isinstance(each, bytes)])
+                        reader.give_back([each for each in contents if isinstance(each, bytes)], self._line)
                         free += [first.room, *(each.room for each in waiting)]
                         waiting.clear()
                         continue
@@ -168,9 +182,13 @@ class _Work:
         for outcome, rows in found.others:
             self._counts[self._outcomes.number(outcome)] += rows
         self._touched += found.neutralised
+        self._line += found.lines
 
     def _block(self, block: bytes | Records) -> Made | None:
-        found = records(block, self._shape) if isinstance(block, bytes) else block
+        if isinstance(block, Records):
+            found: Records | None = block
+        else:
+            found = None if b"\0" in block else records(block, self._shape)
         if found is None:
             return None
         outcomes = outcomes_of(found, self._columns, self._outcomes)
@@ -180,7 +198,7 @@ class _Work:
         if self._split and not self._raw:
             found, touched = neutralised(found)
         parts = list(self._parts(found, outcomes)) if self._split else []
-        return Made(_Counts(rows[: self._before], others, touched), parts)
+        return Made(_Counts(rows[: self._before], others, touched, found.lines), parts)
 
     def _parts(self, found: Records, outcomes: Array) -> Iterator[Part]:
         """The lines of each parcel, in the order of the file."""
@@ -204,8 +222,9 @@ class _Work:
         reasons = [self._reason(self._outcomes.all[number].reason or "") for number in numbers.tolist()]
         bounds = len(data) + np.cumsum([0, *map(len, reasons)])
         array = np.frombuffer(b"".join([data, *reasons]), np.uint8)
-        stop = end - (array[end - 1] == self._shape.newline)
-        stop -= (stop > start) & (array[stop - 1] == CR) & (stop < end)
+        last = array[end - 1]
+        stop = end - ((last == LF) | (last == CR))
+        stop -= (last == LF) & (stop > start) & (array[stop - 1] == CR)
         starts = np.stack([start, bounds[which], stop], axis=1).ravel()
         ends = np.stack([stop, bounds[which + 1], end], axis=1).ravel()
         return gathered(array, starts, ends).data
@@ -241,6 +260,11 @@ class _Work:
             "unrouted_sha256": digests.get(UNROUTED),
             "unrouted": _reasons(reasons),
         }
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """The line ends in it."""
+    return _LINE_END.findall(data)
 
 
 def _content(given: _Given, places: list[Array]) -> bytes | Records:

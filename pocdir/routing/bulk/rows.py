@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from socket import AF_INET6, inet_pton
 from typing import NamedTuple
 
@@ -13,11 +13,13 @@ from pocdir.core.errors import Invalid
 from pocdir.routing.bulk import ipv4
 from pocdir.routing.bulk.parcels import UNROUTED, file_for
 from pocdir.routing.bulk.records import Records
+from pocdir.routing.bulk.swallowed import CELLS_MISSING, ROWS_WITHIN, swallowed
 from pocdir.routing.rules.addresses import parse_address
 from pocdir.routing.rules.contacts import Decision
 from pocdir.routing.rules.decisions import Decisions
 from pocdir.routing.rules.index import Index
-from pocdir.routing.rules.indicator import Indicator, parse, parse_network_name
+from pocdir.routing.rules.indicator import KINDS, Indicator, parse, parse_network_name
+from pocdir.routing.rules.indicator import LONGEST as MOST_CHARACTERS
 from pocdir.routing.rules.outcome import Outcome, invalid, outcome_of
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.registry_layers import Array
@@ -25,7 +27,7 @@ from pocdir.routing.rules.resolver import Answer, answer_to
 
 MOST_TEXTS = 200_000  # remembered
 MOST_DECIDED = 5_000
-LONGEST = 4096  # bytes of one indicator
+LONGEST = 4 * MOST_CHARACTERS + 4  # bytes of one indicator: whatever has more is too long
 _DOTTED = re.compile(rb"[0-9]+(?:\.[0-9]+)+")
 _NO_FOUR = b"0.0"  # what is dotted and not of four numbers is refused alike: one for all
 _SYSTEM = re.compile(rb"[1-9][0-9]{0,8}")
@@ -33,7 +35,7 @@ WITH_ADDRESSES = ("ip", "indicator")
 ADDRESSES = ("ip", "prefix", "range")
 MEANT = {  # what may stand in a column of each kind
     "ip": ADDRESSES,
-    "indicator": ("domain", "url", "asn", *ADDRESSES),
+    "indicator": KINDS,
     "asn": ("asn",),
     "domain": ("domain", "url", *ADDRESSES),
     "url": ("url", "domain", *ADDRESSES),
@@ -41,7 +43,7 @@ MEANT = {  # what may stand in a column of each kind
 }
 WORDS = {
     "ip": "an IP address",
-    "indicator": "an address, a name or an AS number",
+    "indicator": "an indicator",
     "asn": "an AS number",
     "domain": "a domain name",
     "url": "a URL",
@@ -51,10 +53,14 @@ NO_ADDRESS = invalid("this row names no address")
 
 
 class Columns(NamedTuple):
-    """The columns that say where a row belongs, the preferred one first, as (number, kind), and their encoding."""
+    """The columns that say where a row belongs, the preferred one first, as (number, kind), and their encoding.
+
+    `header` is the number of cells in the header, 0 without one.
+    """
 
     columns: tuple[tuple[int, str], ...]
     encoding: str
+    header: int = 0
 
 
 class Outcomes:
@@ -71,7 +77,7 @@ class Outcomes:
         self._texts: dict[str, dict[bytes, int]] = {kind: {} for kind in MEANT}
         for outcome in known.outcomes:
             self.number(outcome)
-        self.missing = self.number(NO_ADDRESS)
+        self.missing, self.joined, self.short = map(self.number, (NO_ADDRESS, ROWS_WITHIN, CELLS_MISSING))
 
     def number(self, outcome: Outcome) -> int:
         found = self._numbers.get(outcome)
@@ -101,11 +107,11 @@ class Outcomes:
 
     def _number(self, kind: str, text: bytes, encoding: str) -> int:
         try:
-            if kind in WITH_ADDRESSES and _DOTTED.fullmatch(text):
+            if kind == "ip" and _DOTTED.fullmatch(text):
                 if text.count(b".") != 3 and text != _NO_FOUR:
                     return self.of_texts(kind, [_NO_FOUR], encoding)[0]
                 parse_address(text.decode())  # refuses rubbish ten times faster
-            indicator = _read(kind, text, encoding)
+            indicator = self._read(kind, text, encoding)
         except UnicodeDecodeError:
             return self.number(invalid(f"this is no text in {encoding}"))
         except Invalid as error:
@@ -116,6 +122,14 @@ class Outcomes:
             return self.number(invalid(f"this is not {WORDS[kind]}"))
         asked = self.asked
         return self._of_answer(answer_to(self.index, indicator, asked.wish, asked.sector, asked.country_by))
+
+    def _read(self, kind: str, text: bytes, encoding: str) -> Indicator:
+        words = text[:LONGEST].decode(encoding, "strict" if len(text) <= LONGEST else "replace")
+        if kind == "asn" and _SYSTEM.fullmatch(text):
+            return Indicator("asn", words, words)
+        if kind == "indicator":
+            return parse(words, self.index.names)
+        return parse(words) if kind == "country" else parse_network_name(words)
 
     def _of_answer(self, answer: Answer) -> int:
         """Where the decision says everything, its outcome is made once: most texts differ in nothing else."""
@@ -128,13 +142,6 @@ class Outcomes:
                 self._decided.clear()
             found = self._decided[id(decision)] = decision, self.number(outcome_of(answer))
         return found[1]
-
-
-def _read(kind: str, text: bytes, encoding: str) -> Indicator:
-    words = text[: LONGEST + 1].decode(encoding)
-    if kind == "asn" and _SYSTEM.fullmatch(text):
-        return Indicator("asn", words, words)
-    return parse(words) if kind == "country" else parse_network_name(words)
 
 
 def file_of(outcome: Outcome) -> str:
@@ -164,7 +171,24 @@ def outcomes_of(found: Records, where: Columns, known: Outcomes) -> Array:
         rows = rows[~filled]
         if not len(rows):
             break
+    if found.within is not None:
+        joined, short = swallowed(
+            found, header=where.header, columns=where.columns, leads=_leads(where, known)
+        )
+        result[joined], result[short] = known.joined, known.short
     return result
+
+
+def _leads(where: Columns, known: Outcomes) -> Callable[[list[bytes]], bool]:
+    """Whether a row of these cells is a valid one."""
+
+    def leads(row: list[bytes]) -> bool:
+        for column, kind in where.columns:
+            if column < len(row) and row[column]:
+                return known.all[known.of_texts(kind, [row[column]], where.encoding)[0]].status != "invalid"
+        return False
+
+    return leads
 
 
 def _each(kind: str, texts: list[bytes], encoding: str, known: Outcomes) -> Array:

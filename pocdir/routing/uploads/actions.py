@@ -158,6 +158,7 @@ def split(
             raw=upload.asked.raw,
             progress=_told(folder, progress),
             bound=bound_of(upload, data=data, strangers=strangers),
+            name="",
         )
         pack(upload.result, folder / PACKED)
         upload.file.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import click
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.routing.queries import index_as_of, question
-from pocdir.site.queries.lookup import looked_up
+from pocdir.site.queries.lookup import looked_up, not_looked_up
 from pocdir.web.terminal import database_context, emit, json_option, plain
 
 
@@ -75,6 +75,8 @@ def lookup(
             except Invalid as error:
                 click.echo(f"pocdir: {plain(text)[:200]}: {error.message}", err=True)
                 worst = 2
+                if as_json:
+                    emit(not_looked_up(known, text, error.message))
                 continue
             worst = max(worst, int(answer["status"] == "no_contact"))
             if as_json:

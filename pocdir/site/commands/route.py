@@ -20,7 +20,7 @@ NAMES = {
     "routed": "routed",
     "no_contact": "no contact known",
     "not_routable": "not routable",
-    "invalid": "no indicator",
+    "invalid": "invalid: no indicator, or a wrong one",
     "neutralised": "cells made harmless",
 }
 
@@ -38,6 +38,15 @@ NAMES = {
 )
 @click.option("--exclude-team", metavar="SLUG", multiple=True, help="Not to this team; may be repeated.")
 @click.option("--exclude-country", metavar="CC", multiple=True, help="Not to this country; may be repeated.")
+@click.option(
+    "--exclude-host",
+    metavar="KIND",
+    multiple=True,
+    help="Not to whom this kind of body hosts: police, intelligence, military, ...; may be repeated.",
+)
+@click.option(
+    "--purpose", help="Which of their addresses: incident, vulnerability, sample, emergency, general."
+)
 @json_option
 def route(file: str, out: Path | None, summary: bool, raw: bool, as_json: bool, **narrowed: Any) -> None:
     """Split a file into parcels: a CSV for each contact, one of the rows that go to nobody, and a manifest.

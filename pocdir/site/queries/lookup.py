@@ -14,6 +14,20 @@ def looked_up(index: Index, text: str, asked: Question) -> dict[str, Any]:
     return answer_json(answered(index, text, asked))
 
 
+def not_looked_up(index: Index, text: str, reason: str) -> dict[str, Any]:
+    """The same shape for what is no indicator, where each of several has an answer: `invalid`, the reason a note."""
+    return {
+        "status": "invalid",
+        "query": {"input": text, "kind": None, "value": None},
+        "registry": None,
+        "notes": [reason],
+        "directory_version": index.directory_version,
+        "registry_version": index.registry.version if index.registry else None,
+        "contacts": [],
+        "rejected": [],
+    }
+
+
 def sectors(index: Index) -> list[str]:
     """The sectors that somebody in the directory answers for."""
     return sorted({key.rpartition("/")[2] for key in index.sectors})

@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# What a column may say of a row's address, in the order in which they are tried; `indicator` is any of the first
-# four from row to row. A timestamp is never an address.
+# What a column may say of a row's address, in the order in which they are tried; `indicator` is anything
+# that a lookup takes, from row to row. A timestamp is never an address.
 KINDS = ("ip", "indicator", "domain", "url", "asn", "country", "timestamp")
 DELIMITED = ("shadowserver", "intelmq-csv", "plain")
 TABULATED = ("json", "iodef", "x-arf")  # recognised by their head; tabulate.tabulated() reads them

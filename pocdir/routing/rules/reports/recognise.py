@@ -47,7 +47,7 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _TOP = re.compile(
     rb"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r))*"
 )  # empty lines and comments before the first row
-_SEP = re.compile(rb"sep=(.)(?:\r\n|\n|\r)", re.IGNORECASE)  # how Excel says it
+_SEP = re.compile(rb'sep=([^\r\n"])(?:\r\n|\n|\r)', re.IGNORECASE)  # how Excel says it
 _QUOTED = re.compile(rb'[ ]*"([^"]*+(?:""[^"]*+)*+)"')
 _MAIL = re.compile(
     rb"(?:From [^\r\n]*\r?\n)?(?:[!-9;-~]+:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*)*?"
