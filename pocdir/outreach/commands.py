@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ from pocdir.outreach.queries import parcels, plans, snapshots
 from pocdir.outreach.queries.spreadsheet import Matched, matched
 from pocdir.outreach.rules.delimited import LARGEST
 from pocdir.outreach.rules.letter import one_line
+from pocdir.outreach.rules.parcels import Brought
 from pocdir.outreach.rules.spreadsheet import Refused, Spreadsheet, read_spreadsheet
 from pocdir.web.errors import flat_messages, in_words
 from pocdir.web.terminal import app_context, emit, json_option, table
@@ -89,7 +91,7 @@ def notify(
             if not given["incident"]:
                 raise click.UsageError("--routed needs --incident")
             lines = tell_contacts(who, routed, given, to, dry_run=dry_run)
-            _tell(lines, as_json)
+            _tell(lines, as_json, dry_run=dry_run)
             return 0
         if spreadsheet is not None:
             if day_first and month_first:
@@ -107,41 +109,42 @@ def notify(
     return 0
 
 
+class _DryRunEnds(Exception):  # noqa: N818 - no error
+    """All of it was done as it would be, and nothing of it is to stay."""
+
+
 def tell_contacts(
     who: Principal, folder: Path, given: Mapping[str, Any], to: Sequence[str], *, dry_run: bool
 ) -> list[dict[str, Any]]:
     """Keep a folder's parcels with the incident and log a notification for each contact: all, or none.
 
-    Where people may be at risk each contact must be named in `to`. Raises Conflict `people_at_risk` else.
+    A dry run does the same, is refused for the same, and leaves nothing. Where people may be at risk each contact must
+    be named in `to`. Raises Conflict `people_at_risk` else, Invalid `not_in_plan`, and what log_chosen raises.
     """
     now, ref = clock.now(), str(given["incident"])
     brought = parcels.in_folder(folder)
-    chosen = list(to) or [each.team for each in brought]
-    if dry_run:
-        incident_queries.incident(ref, workspace_id=who.workspace_id)
-        rows = {each.team: each.rows for each in brought}
-        return [{"team": slug, "rows": rows.get(slug, 0), "notification": None} for slug in chosen]
-    with transaction() as session:
-        incident = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session, lock=True)
-        if incident.people_at_risk and not to:
-            message = "people may be at risk: say yes to each contact by --to"
-            raise Conflict("people_at_risk", message, where="to")
-        keep(session, incident, brought, now=now, actor=who.actor)
     incident = incident_queries.incident(ref, workspace_id=who.workspace_id)
-    planned = plans.plan_of(incident, on=now.date())
-    rows = {each["team"]["slug"]: sum(it["rows"] for it in each["parcels"]) for each in planned["contacts"]}
-    chosen = list(to) or [slug for slug in rows if rows[slug]]
+    if incident.people_at_risk and not to:
+        raise Conflict("people_at_risk", "people may be at risk: say yes to each contact by --to", where="to")
+    planned = plans.plan_of(incident, on=now.date(), brought=brought)
+    contacts = {each["team"]["slug"]: each for each in planned["contacts"]}
     words = {
-        "choose": chosen,
+        "choose": list(to) or [slug for slug, each in contacts.items() if each["parcels"]],
         "kind": given["kind"],
         "sent_at": moment(given["sent_at"]) if given["sent_at"] else None,
         "answer_asked": "false" if given["for_information"] else "true",
-        "people_at_risk": True,
+        "people_at_risk": bool(to),
         "within": None,
         "message": None,
     }
-    with transaction() as session:
-        incident = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session)
+    if not words["choose"]:
+        raise Invalid(
+            "not_in_plan", "nobody is left to tell: each contact has its parcel, or no address is known"
+        )
+    logged: list[str] = []
+    with contextlib.suppress(_DryRunEnds), transaction() as session:
+        incident = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session, lock=True)
+        keep(session, incident, brought, now=now, actor=who.actor)
         logged = actions.log_chosen(
             session,
             incident,
@@ -151,18 +154,42 @@ def tell_contacts(
             now=now,
             actor=who.actor,
         )
+        if dry_run:
+            raise _DryRunEnds
+    told = [
+        _line(contacts[slug], None if dry_run else one)
+        for slug, one in zip(dict.fromkeys(words["choose"]), logged, strict=True)
+    ]
+    return told if to else [*told, *_to_nobody(brought, planned)]
+
+
+def _line(contact: Mapping[str, Any], notification: str | None) -> dict[str, Any]:
+    rows = sum(each["rows"] for each in contact["parcels"])
+    channel = contact["channel"]["value"]
+    return {"team": contact["team"]["slug"], "channel": channel, "rows": rows, "notification": notification}
+
+
+def _to_nobody(brought: Sequence[Brought], plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Parcels of teams that cannot be written to any more: they wait with the incident."""
+    names = {each["asset"]["value"] for each in plan["unrouted"]}
     return [
-        {"team": slug, "rows": rows[slug], "notification": one}
-        for slug, one in zip(chosen, logged, strict=True)
+        {"team": each.team, "channel": None, "rows": each.rows, "notification": None}
+        for each in brought
+        if each.name in names
     ]
 
 
-def _tell(lines: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+def _tell(lines: Sequence[Mapping[str, Any]], as_json: bool, *, dry_run: bool) -> None:
     if as_json:
         for line in lines:
             emit(line)
-    else:
-        table(("team", "rows", "notification"), [tuple(line.values()) for line in lines])
+        return
+    table(
+        ("team", "channel", "rows", "notification"),
+        [(it["team"], it["channel"] or "no address known", it["rows"], it["notification"]) for it in lines],
+    )
+    if dry_run:
+        click.echo("(dry run, nothing was changed)", err=True)
 
 
 def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from pocdir.cli import pocdir
-from pocdir.core.errors import Invalid
+from pocdir.core.errors import Invalid, Refusal
 from pocdir.ledger.queries import events_of_notification
 from pocdir.outreach.rules import parcels as rules
 from tests.conftest import Api
@@ -32,7 +32,7 @@ FILES = {"cert-at.csv": AT, "isp.csv": ISP}
 @pytest.fixture(autouse=True)
 def _today(app: Flask, now: dt.datetime) -> Iterator[None]:
     teams(now)
-    with time_machine.travel(now, tick=False):
+    with time_machine.travel(now + dt.timedelta(microseconds=123_457), tick=False):
         yield
 
 
@@ -182,14 +182,87 @@ def command(words: list[str]) -> Any:
     return CliRunner().invoke(pocdir, words, standalone_mode=False)
 
 
+def folder_of(path: Path) -> None:
+    """As `pocdir route` leaves it; nobody knows an address of the third team."""
+    files = FILES | {"mute.csv": b"ip,note\r\n203.0.113.99,d\r\n"}
+    for name, data in (files | {"manifest.json": json.dumps(manifest(files)).encode()}).items():
+        (path / name).write_bytes(data)
+
+
+def nothing_of(api: Api, ref: str) -> bool:
+    """Whether neither a notification nor anything of the folder is recorded."""
+    plan = api.post(f"/api/v1/incidents/{ref}/plan").json
+    return not (api.get("/api/v1/notifications").json["items"] or plan["contacts"] or plan["unrouted"])
+
+
+@pytest.mark.parametrize("way", ["api", "command"])
+def test_a_team_that_is_told_by_itself_gets_its_parcel_too(api: Api, way: str) -> None:
+    ref = incident(api)
+    attached(api, ref)
+    if way == "api":
+        answer = api.post("/api/v1/notifications", {"team": "isp", "incident": ref})
+        one = answer.json["ref"]
+    else:
+        one = json.loads(command(["notify", "--team", "isp", "--incident", ref, "--json"]).output)["ref"]
+    (told,) = api.get(f"/api/v1/notifications/{one}/parcels").json["items"]
+    assert (told["team"], told["sha256"]) == ("isp", hashlib.sha256(ISP).hexdigest())
+    assert "parcel.attached" in [each.type for each in events_of_notification(one)]
+
+    narrowed = api.post(
+        "/api/v1/notifications",
+        {"team": "cert-at", "incident": ref, "assets": [{"kind": "ip", "value": "203.0.113.10"}]},
+    ).json["ref"]
+    assert api.get(f"/api/v1/notifications/{narrowed}/parcels").json["items"] == [], "assets were named"
+    waiting = api.post(f"/api/v1/incidents/{ref}/plan").json["contacts"]
+    assert [it["team"]["slug"] for it in waiting if it["parcels"]] == ["cert-at"]
+
+
 def test_the_command_does_the_same(api: Api, tmp_path: Path) -> None:
     ref = incident(api)
-    for name, data in (FILES | {"manifest.json": json.dumps(manifest()).encode()}).items():
-        (tmp_path / name).write_bytes(data)
+    folder_of(tmp_path)
+    words = ["notify", "--routed", str(tmp_path), "--incident", ref, "--json"]
+    dry = [json.loads(line) for line in command([*words, "--dry-run"]).output.splitlines()]
+    shown = [(it["team"], it["channel"], it["rows"], it["notification"]) for it in dry]
+    assert shown == [
+        ("isp", "abuse@isp.example", 1, None),
+        ("cert-at", "reports@cert.example", 2, None),
+        ("mute", None, 1, None),
+    ]
+    assert nothing_of(api, ref)
+    done = [json.loads(line) for line in command(words).output.splitlines()]
+    assert [it | {"notification": None} for it in done] == dry
+    refs = [it["notification"] for it in done]
+    assert refs[2] is None
+    assert [len(api.get(f"/api/v1/notifications/{each}/parcels").json["items"]) for each in refs[:2]] == [
+        1,
+        1,
+    ]
+    again = command(words)
+    assert (again.exit_code, getattr(again.exception, "code", "")) == (1, "not_in_plan")
 
-    dry = command(["notify", "--routed", str(tmp_path), "--incident", ref, "--dry-run", "--json"])
-    assert [json.loads(line)["team"] for line in dry.output.splitlines()] == ["cert-at", "isp"]
-    assert api.get("/api/v1/notifications").json["items"] == []
-    done = command(["notify", "--routed", str(tmp_path), "--incident", ref, "--json"])
-    refs = [json.loads(line)["notification"] for line in done.output.splitlines()]
-    assert [len(api.get(f"/api/v1/notifications/{each}/parcels").json["items"]) for each in refs] == [1, 1]
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [(["--sent-at", "2030-01-01T00:00:00Z"], "sent_in_future"), (["--to", "mute"], "not_in_plan")],
+)
+def test_what_cannot_be_logged_leaves_no_parcel_and_a_dry_run_says_so(
+    api: Api, tmp_path: Path, more: list[str], code: str
+) -> None:
+    ref = incident(api)
+    folder_of(tmp_path)
+    for dry in ([], ["--dry-run"]):
+        done = command(["notify", "--routed", str(tmp_path), "--incident", ref, *more, *dry])
+        assert isinstance(done.exception, Refusal)
+        assert done.exception.code == code
+        assert nothing_of(api, ref)
+
+
+def test_people_at_risk_are_told_of_by_name_alone(api: Api, tmp_path: Path) -> None:
+    ref = incident(api, people_at_risk=True)
+    folder_of(tmp_path)
+    words = ["notify", "--routed", str(tmp_path), "--incident", ref, "--json"]
+    for dry in ([], ["--dry-run"]):
+        assert isinstance(command([*words, *dry]).exception, Refusal)
+    assert nothing_of(api, ref)
+    done = command([*words, "--to", "isp"])
+    assert [json.loads(line)["team"] for line in done.output.splitlines()] == ["isp"]

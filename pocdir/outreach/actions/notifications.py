@@ -165,8 +165,9 @@ def log_as_given(
     """Record a notification as NotificationSchema loads it; returns its reference.
 
     What is not named comes from `routed`: the team's first live channel, and the incident's own assets that
-    concern the team. `key` as log_notification takes it. Raises what `log_notification` raises, NotFound
-    for an unknown incident, Invalid `parent_invalid` for an unknown parent, `send_unavailable`.
+    concern the team, with the parcels that wait for it. `key` as log_notification takes it. Raises what
+    `log_notification` raises, NotFound for an unknown incident, Invalid `parent_invalid` for an unknown parent,
+    `send_unavailable`.
     """
     if given["send"]:
         raise Invalid(
@@ -191,10 +192,13 @@ def log_as_given(
         assets=assets,
         **{name: given[name] for name in _AS_GIVEN},
     )
-    return log_notification(
+    ref = log_notification(
         session, told, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent,
         first_channel=routed.channel, key=key,
     )  # fmt: skip
+    if incident is not None and given["assets"] is None:
+        hand_over(session, incident, dict.fromkeys(routed.slugs, ref), now=now, actor=actor)
+    return ref
 
 
 def log_chosen(

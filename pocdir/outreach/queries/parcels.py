@@ -63,6 +63,13 @@ def _brought(opened: rules.Opened) -> list[Brought]:
     return rules.parcels_of(told, opened)
 
 
+def new_of(incident: Incident, brought: Sequence[Brought]) -> list[Brought]:
+    """Those that the incident has not had yet."""
+    kept = select(Parcel.team, Parcel.sha256).where(Parcel.incident_id == incident.id)
+    standing = {(team, digest) for team, digest in db.session().execute(kept)} if brought else set()
+    return [each for each in brought if (each.team, each.sha256) not in standing]
+
+
 def held(incident: Incident) -> list[Parcel]:
     """What waits with the incident for a notification, the oldest first."""
     return list(db.session().scalars(_held(incident)))
@@ -113,6 +120,6 @@ def content(parcel: Parcel) -> Iterator[bytes]:
     return rules.unpacked(iter(db.session().scalars(statement).all()))
 
 
-def shown(parcel: Parcel) -> dict[str, Any]:
-    """A parcel as API and pages tell of it."""
-    return {name: getattr(parcel, name) for name in ("ref", "team", "name", "rows", "size", "sha256")}
+def shown(parcel: Parcel | Brought) -> dict[str, Any]:
+    """A parcel as API and pages tell of it; one that is not kept yet has no reference."""
+    return {name: getattr(parcel, name, None) for name in ("ref", "team", "name", "rows", "size", "sha256")}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Asset, Incident
-from pocdir.incidents.rules.assets import MOST_ASSETS
+from pocdir.incidents.rules.assets import MOST_ASSETS, AssetValue
 from pocdir.outreach.models import Parcel
 from pocdir.outreach.queries import parcels
+from pocdir.outreach.rules.parcels import Brought
 from pocdir.routing.queries import index, question
 from pocdir.routing.rules.contacts import channel_json, team_json
 from pocdir.routing.rules.index import Index
@@ -21,23 +22,26 @@ from pocdir.routing.rules.resolver import Answer, Contact, contact_json
 SHOWN = ("team", "channel", "basis", "role", "reasons", "try_next_after")
 
 
-def plan_of(incident: Incident, *, on: dt.date) -> dict[str, Any]:
+def plan_of(incident: Incident, *, on: dt.date, brought: Sequence[Brought] = ()) -> dict[str, Any]:
     """Every asset that is no control goes to its `to` and `cc` contacts, or is listed with the reason why not.
 
+    With parcels that are `brought` it is the plan as it will be when they are kept with the incident.
     Those to write to come first, then those who get a copy; within each, who has most assets. Where people may
     be at risk, each is held: nothing goes to any contact before a person has said yes to that contact.
     """
     known = index()
     contacts: dict[str, dict[str, Any]] = {}
     unrouted = []
-    for asset, answer in _routed(incident, known, on):
+    fresh = parcels.new_of(incident, brought)
+    for asset, answer in _routed(incident, known, on, [it for each in fresh for it in each.assets]):
         reached = told(answer)
         if not reached:
             reason = answer.status if answer else "not_an_address"
             unrouted.append({"asset": shown(asset), "reason": reason})
         for contact in reached:
             _put(contacts, contact, shown(asset), held=incident.people_at_risk)
-    for parcel in parcels.held(incident):
+    waiting: list[Parcel | Brought] = [*parcels.held(incident), *fresh]
+    for parcel in waiting:
         if not _put_parcel(contacts, known, parcel, held=incident.people_at_risk):
             unrouted.append({"asset": {"value": parcel.name}, "reason": "no_contact"})
     return {
@@ -55,6 +59,7 @@ class Routed(NamedTuple):
 
     channel: tuple[str, str] | None  # kind, value of the team's first live channel for incidents
     assets: Sequence[Mapping[str, Any]]
+    slugs: Collection[str] = ()  # of the team and of entries that are part of it: whose parcels go with it
 
 
 def routed(given: Mapping[str, Any], *, workspace_id: int | None, on: dt.date) -> Routed:
@@ -69,7 +74,7 @@ def routed(given: Mapping[str, Any], *, workspace_id: int | None, on: dt.date) -
         incident = incident_queries.incident(str(given["incident"]), workspace_id=workspace_id)
     except NotFound:
         return Routed(channel, ())
-    return Routed(channel, parcel_of(incident, given["team"], on=on))
+    return Routed(channel, parcel_of(incident, given["team"], on=on), index().slugs(given["team"]))
 
 
 def first_live_channel(slug: str) -> tuple[str, str] | None:
@@ -95,16 +100,22 @@ def told(answer: Answer | None) -> Sequence[Contact]:
     return [contact for contact in answer.contacts if contact.role in ("to", "cc")] if answer else []
 
 
-def shown(asset: Asset) -> dict[str, Any]:
+def shown(asset: Asset | AssetValue) -> dict[str, Any]:
     """An asset as a parcel holds it."""
     return {"kind": asset.kind, "value": asset.value, "port": asset.port or None}
 
 
-def _routed(incident: Incident, known: Index, on: dt.date) -> Iterable[tuple[Asset, Answer | None]]:
-    """Each asset with what a lookup of it would answer; None for what cannot be looked up."""
+def _routed(
+    incident: Incident, known: Index, on: dt.date, more: Iterable[AssetValue] = ()
+) -> Iterable[tuple[Asset | AssetValue, Answer | None]]:
+    """Each asset, and each of `more` that is none yet, with what a lookup of it would answer.
+
+    None for what cannot be looked up.
+    """
     class_, type_ = incident.rsit_class, incident.rsit_type
     asked = question(known, on=on, kind_of_report=f"{class_}/{type_}" if class_ and type_ else class_)
-    for asset in incident_queries.assets(incident, limit=MOST_ASSETS):
+    assets = {_name(each): each for each in incident_queries.assets(incident, limit=MOST_ASSETS)}
+    for asset in (assets | {_name(each): each for each in more if _name(each) not in assets}).values():
         if asset.control:
             continue
         try:
@@ -112,6 +123,10 @@ def _routed(incident: Incident, known: Index, on: dt.date) -> Iterable[tuple[Ass
         except Invalid:
             answer = None
         yield asset, answer
+
+
+def _name(asset: Asset | AssetValue) -> tuple[str, str, int]:
+    return asset.kind, asset.value, asset.port
 
 
 def _put(
@@ -131,7 +146,9 @@ def _put(
     parcel["copies"] += contact.role == "cc"
 
 
-def _put_parcel(contacts: dict[str, dict[str, Any]], known: Index, parcel: Parcel, *, held: bool) -> bool:
+def _put_parcel(
+    contacts: dict[str, dict[str, Any]], known: Index, parcel: Parcel | Brought, *, held: bool
+) -> bool:
     """Beside the assets of its team, which is written to; whether that team can be reached today."""
     desk = known.desk(known.merged.get(parcel.team, parcel.team))
     channel = desk.reach["incident"].channel if desk else None

@@ -205,6 +205,11 @@ class Index:
         """The team of this slug, also of an entry that is part of it."""
         return self.desks.get(self.merged.get(slug, slug))
 
+    def slugs(self, slug: str) -> frozenset[str]:
+        """By which this team is named: its own, and those of entries that are part of it."""
+        whole = self.merged.get(slug, slug)
+        return frozenset({whole, *(part for part, into in self.merged.items() if into == whole)})
+
 
 def channels_for(team: Team, purpose: str, audiences: frozenset[str] = PUBLIC) -> tuple[Channel, ...]:
     """A team's channels for a purpose, the preferred one first; where it names none, those of PURPOSE_ORDER.
