@@ -135,6 +135,7 @@ def letter(snapshot: Snapshot, *, content: str | None = None, link: bool = True)
         about=(row.rsit_class, row.rsit_type) if row.rsit_class else None,
         message=row.body,
         assets=[letters.Asset(value=asset["value"], port=asset.get("port")) for asset in row.assets],
+        files=[letters.File(each["name"], each["rows"], each["sha256"]) for each in handed_over(snapshot)],
         asked=[letters.Asked(each.of, each.due_at) for each in snapshot.expectations],
         link=recipient_page(row) if link else None,
         content=content or _content_of(row.ref, followed),

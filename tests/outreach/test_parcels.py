@@ -99,6 +99,8 @@ def test_each_contact_gets_its_own_parcel_byte_for_byte(api: Api) -> None:
         assert (taken.data, taken.content_type) == (data, "text/csv")
         assert taken.headers["Content-Disposition"] == f"attachment; filename={told['name']}"
         assert taken.headers["Cache-Control"] == "no-store"
+        letter = api.get(f"{path}/letter").json["body"]
+        assert f"{told['name']}, rows: {told['rows']}\n  SHA-256 {told['sha256']}\n" in letter
         (event,) = [each for each in events_of_notification(notification) if each.type == "parcel.attached"]
         assert event.payload == {"rows": told["rows"]}
         assert set(event.sealed) == {"name", "digest"}

@@ -54,6 +54,17 @@ def test_a_letter_says_everything_its_reader_needs():
         assert words in written.body
 
 
+def test_a_file_that_goes_with_it_is_named_with_its_digest():
+    file, digest = letters.File("isp.csv", 12_345, "ab" * 32), f"SHA-256 {'ab' * 32}"
+    body = letter(matter(files=[file])).body
+    assert f"A file goes with this: isp.csv, rows: 12345\n  {digest}\nIf it is not attached, the link" in body
+    assert "ask us for it" in letter(matter(files=[file], link=None)).body
+    summary = letter(matter(files=[file], content="summary")).body
+    assert "isp.csv, rows: 12345\n" in summary
+    assert digest not in summary
+    assert "isp.csv" not in letter(matter(files=[file], content="reference")).body
+
+
 def test_the_label_is_first_and_the_link_last():
     body = letter(matter()).body
     assert body.startswith("TLP:GREEN\n\n")

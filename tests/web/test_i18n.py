@@ -228,7 +228,8 @@ def test_every_word_of_the_letter_is_there_in_all_languages(
                 about=("c", "d"),
                 assets=assets,
                 asked=[letters.Asked("answer", now)] if assets else [],
-                link="l",
+                files=[letters.File("isp.csv", 2, "d" * 64)],
+                link="l" if assets else None,
             )
             letters.mailto_url("a@b.example", "s", letters.letter(matter, note).body * 9, note)
     assert lacking(catalogues, set(asked)) == []

@@ -43,6 +43,15 @@ class Asset:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A file that goes with the letter, byte for byte as its digest (SHA-256 in hexadecimal digits) says."""
+
+    name: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What the sender asks for (acknowledgement, sample, remediation, answer), and the time named for it."""
 
@@ -93,6 +102,7 @@ class Matter:
     about: tuple[str, str | None] | None = None  # RSIT class and type
     message: str | None = None
     assets: Sequence[Asset] = ()
+    files: Sequence[File] = ()
     asked: Sequence[Asked] = ()
     link: str | None = None
     content: str = "full"
@@ -183,6 +193,8 @@ def _paragraphs(matter: Matter, _: Translate) -> Iterator[str]:
         yield "\n".join(_assets(matter.assets, say))
     elif matter.assets and matter.since and matter.content == "summary":
         yield say["concerned_since"] % {"count": len(matter.assets), "time": _time(matter.since)}
+    if matter.files and matter.content != "reference":
+        yield "\n".join(_files(matter, say))
     if matter.kind == "sample_request":
         yield say["sample"] + " " + say["sample_packed"]
     yield "\n".join(_asked(matter.asked, say))
@@ -244,6 +256,14 @@ def _assets(assets: Sequence[Asset], say: Mapping[str, str]) -> Iterator[str]:
         yield "  " + "  ".join(words)
     if len(assets) > MOST_ASSETS:
         yield "  " + say["more"] % {"count": len(assets) - MOST_ASSETS}
+
+
+def _files(matter: Matter, say: Mapping[str, str]) -> Iterator[str]:
+    for file in matter.files:
+        yield say["file"] % {"name": one_line(file.name), "count": file.rows}
+        if matter.content == "full":
+            yield f"  SHA-256 {file.sha256}"
+    yield say["file_by_link" if matter.link else "file_by_asking"]
 
 
 def _asked(asked: Sequence[Asked], say: Mapping[str, str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pocdir.core.errors import Invalid
 
 # All that a letter knows; a text, in whatever language, may use these and no other.
 VARIABLES = (
-    "about", "channel", "contact", "count", "kind", "port", "reference", "sender", "team", "ticket", "time", "title",
+    "about", "channel", "contact", "count", "kind", "name", "port", "reference", "sender", "team", "ticket", "time", "title",
 )  # fmt: skip
 
 Translate = Callable[[str], str]
@@ -67,6 +67,9 @@ def _matter(_: Translate) -> dict[str, str]:
         "first_seen": _("first seen %(time)s"),
         "last_seen": _("last seen %(time)s"),
         "more": _("and %(count)s more: ask us for the list"),
+        "file": _("A file goes with this: %(name)s, rows: %(count)s"),
+        "file_by_link": _("If it is not attached, the link at the end leads to it."),
+        "file_by_asking": _("If it is not attached, ask us for it."),
         "sample": _(
             "What we ask for is a copy of the code from one of the devices concerned; where it may not be passed on, "
             "its SHA-256 hash and where it was found."
