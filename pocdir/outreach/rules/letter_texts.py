@@ -9,7 +9,8 @@ from pocdir.core.errors import Invalid
 
 # All that a letter knows; a text, in whatever language, may use these and no other.
 VARIABLES = (
-    "about", "channel", "contact", "count", "kind", "name", "port", "reference", "sender", "team", "ticket", "time", "title",
+    "about", "channel", "contact", "count", "kind", "name", "port", "reference", "sender", "team", "ticket", "time",
+    "title",
 )  # fmt: skip
 
 Translate = Callable[[str], str]
