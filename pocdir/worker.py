@@ -31,6 +31,7 @@ from pocdir.directory.proposals import jobs as proposals_jobs
 from pocdir.directory.quarantine import jobs as quarantine_jobs
 from pocdir.mail import jobs as mail_jobs
 from pocdir.outreach import jobs as outreach_jobs
+from pocdir.outreach.desk import jobs as desk_jobs
 from pocdir.outreach.escalation import jobs as escalation_jobs
 from pocdir.outreach.webhooks import jobs as webhook_jobs
 from pocdir.outreach.webhooks.rules import OFF
@@ -55,6 +56,7 @@ JOBS: tuple[Callable[..., int], ...] = (
     checks_jobs.note_letters,
     checks_jobs.keep_true,
     keys_jobs.look_after_keys,
+    desk_jobs.send_digests,
     upload_jobs.route_waiting,
     upload_jobs.forget_old,
     site_jobs.keep_no_longer,

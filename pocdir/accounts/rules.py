@@ -63,6 +63,7 @@ MATRIX = MappingProxyType(
         "policy.manage": _OWNERS,  # keep a policy, choose the workspace's own
         "notification.answer": _row(researcher=_OWN, owner=_OWN, team_contact=_OWN),  # add a fact to it
         "desk.read": _row(team_contact=_OWN),  # take out what was told to one's team
+        "desk.manage": _row(team_contact=_OWN),  # its rules for reports, its promise, what it does not take
         "latency.read": _row(researcher=_OWN, owner=_OWN, team_contact=_OWN),
         "directory.edit": _STEWARDS,
         "directory.import": _STEWARDS,

@@ -238,6 +238,7 @@ class PlanContact(Schema):
     assets = fields.List(fields.Dict())
     parcels = fields.List(fields.Dict())
     copies = fields.Integer()
+    declines = fields.List(fields.String())
 
 
 class PlanAnswer(Schema):
@@ -267,6 +268,7 @@ class NotificationForm(Schema):
     assets = Text(max=200_000, lines=True, load_default=None)
     answer_asked = fields.String(load_default="true", validate=validate.OneOf(("true", "false")))
     within = Duration(load_default=None)
+    despite = Text(max=20, load_default=None)  # the kind that its team does not take, once that was read
 
 
 class PlanForm(Schema):
@@ -330,7 +332,9 @@ def as_notification(typed: dict[str, Any]) -> dict[str, Any]:
     given = assets_from_lines(typed["assets"]) if typed["assets"] else []
     assets = [{"kind": it.kind, "value": it.value, "port": it.port or None} for it in given]
     asked, within = typed["answer_asked"] == "true", typed["within"]
-    shape = {name: typed[name] for name in typed if name not in ("within", "answer_asked", "assets")}
+    shape = {
+        name: typed[name] for name in typed if name not in ("within", "answer_asked", "assets", "despite")
+    }
     return shape | {
         "send": False,
         "body_digest": None,

@@ -29,6 +29,7 @@ from pocdir.directory.claims import letter as claims
 from pocdir.directory.proposals import letter as proposed
 from pocdir.directory.rules import doubts
 from pocdir.directory.rules.approval import DELAY, Approval
+from pocdir.outreach.desk import letter as digest
 from pocdir.outreach.rules import letter as letters
 from pocdir.web.i18n import LANGUAGES
 from tests.conftest import ROOT, Api
@@ -171,6 +172,8 @@ def test_every_word_of_a_teams_own_letters_is_there_in_all_languages(
             )
     claims.link(team="t", url="u", link="l", expires=now, _=note)
     claims.again(team="t", url="u", when=now, _=note)
+    waiting = [digest.Open(link="l", sent_at=now, tlp="TLP:AMBER", sender="s", asked_for=now)]
+    digest.letter(team="t", waiting=waiting, total=2, desk="d", _=note)
     assert len(set(asked)) > 15
     assert lacking(catalogues, set(asked)) == []
 

@@ -278,7 +278,7 @@ def choose_tests(
     team = queries.team_by_slug(check.team.slug, session, lock=True)
     if wanted != rules.declines_tests(team.profile.get("opt_outs", ())):
         return None
-    said = [it for it in team.profile.get("opt_outs", ()) if it not in ("test", rules.DECLINED)]
+    said = [it for it in team.profile.get("opt_outs", ()) if it not in rules.DECLINING]
     said += [] if wanted else [rules.DECLINED]
     return propose(
         session,

@@ -11,6 +11,7 @@ from pocdir.core import rsit, times, tlp
 from pocdir.core.errors import Invalid
 from pocdir.directory.formats import values
 from pocdir.directory.rules import record as rules
+from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 
 MOST_ITEMS = 200
 LARGEST = 10**12  # bytes
@@ -92,7 +93,9 @@ def label(raw: Any) -> str:
 
 
 def kind_of_report(raw: Any) -> str:
-    """A class of the incident taxonomy, or `class/type`."""
+    """A class of the incident taxonomy, `class/type`, or a kind of notification such as sample_request."""
+    if raw in NOTIFICATION_KINDS:
+        return str(raw)
     class_, slash, type_ = (raw if isinstance(raw, str) else "").partition("/")
     rsit.check(class_, type_ if slash else None)
     return str(raw)

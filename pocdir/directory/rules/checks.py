@@ -112,11 +112,12 @@ def working_days_after(at: dt.datetime, days: int, zone: str | None) -> dt.datet
 
 
 DECLINED = "test/test"  # among the kinds of report that a team does not take (RSIT)
+DECLINING = frozenset({"test", DECLINED, "ping"})
 
 
 def declines_tests(opt_outs: Iterable[str]) -> bool:
     """Whether a team wants no reachability tests."""
-    return not {"test", DECLINED}.isdisjoint(opt_outs)
+    return not DECLINING.isdisjoint(opt_outs)
 
 
 @dataclass(frozen=True, slots=True)

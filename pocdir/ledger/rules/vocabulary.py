@@ -153,6 +153,8 @@ def _pairing(refused: bool = False) -> EventType:
     return EventType("the act", _keepers if refused else ("steward", "service"), names)
 
 
+_DIGEST = {"digest": _required(_choice("on", "off")), "hour": _count(0, 23), "address": _line}
+_RENAMED = {"workspace": _required(_ref), "old_name": _required(_line), "new_name": _required(_line)}
 _sender, _service, _keepers = ("sender",), ("service",), ("team", "steward", "service")
 VOCABULARY: Mapping[str, EventType] = {
     "notification.drafted": EventType("the act", _sender, {"note": _text}),
@@ -163,7 +165,7 @@ VOCABULARY: Mapping[str, EventType] = {
         {
             "kind": _choice(*NOTIFICATION_KINDS), "channel": _kind, "answer_asked": _flag, "language": _language,
             "assets": _many, "parent": _ref, "recipient": _line, "subject": _line, "body_digest": _digest,
-            "note": _text,
+            "note": _text, "opted_out": _flag,
         },
     ),
     "parcel.attached": EventType(
@@ -309,16 +311,13 @@ VOCABULARY: Mapping[str, EventType] = {
         {"proof": _required(_choice("mail", "key")), "again": _flag, "address": _line, "fingerprint": _line},
     ),
     "contact.released": EventType("the act", ("team", "steward"), {"note": _text}),
+    "desk.digest_chosen": EventType("the act", ("team",), _DIGEST),
     "team.merged": _pairing(),
     "team.split": _pairing(),
     "team.apart": _pairing(),
     "team.pairing_approved": _pairing(),
     "team.pairing_refused": _pairing(refused=True),
-    "workspace.renamed": EventType(
-        "the act",
-        _sender,
-        {"workspace": _required(_ref), "old_name": _required(_line), "new_name": _required(_line)},
-    ),
+    "workspace.renamed": EventType("the act", _sender, _RENAMED),
     "incident.created": EventType("the act", _sender, _REVISION | {"tlp": _required(_label)} | _INCIDENT),
     "incident.changed": EventType("the act", _sender, _REVISION | _INCIDENT_CHANGE | _INCIDENT),
     "sightings.recorded": EventType("the act", _sender, _WINDOW),

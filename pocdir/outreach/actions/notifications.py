@@ -15,7 +15,7 @@ from pocdir.core import tlp as tlp_labels
 from pocdir.core.errors import Conflict, Gone, Invalid
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
-from pocdir.db import table_of
+from pocdir.db import Line, table_of
 from pocdir.directory.rules.office import language_for
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Incident
@@ -102,7 +102,7 @@ def log_notification(
     digest = told.body_digest or (body_digest(told.body) if told.body else None)
     is_red = tlp_labels.RED in (label, incident.tlp if incident else None)
     payload = {"channel": kind, "recipient": value, "parent": parent.ref if parent else None}
-    payload |= {"body_digest": digest} | _told(told, language, is_red=is_red)
+    payload |= {"body_digest": digest} | _told(told, team, language, is_red=is_red)
     logged = Event(
         id=new_ref(now), type="notification.logged", occurred_at=sent_at, precision=told.precision, recorded_at=now,
         actor=actor, claimed_by="sender", assurance="S", payload=payload, idempotency_key=key, **about,
@@ -143,11 +143,12 @@ def _sent(
     return channel, sent_at
 
 
-def _told(told: Told, language: str, *, is_red: bool) -> dict[str, Any]:
+def _told(told: Told, team: Line, language: str, *, is_red: bool) -> dict[str, Any]:
     """What the event says of it. RED never enters the ledger, not even as a commitment beside its value."""
     return {
         "kind": told.kind, "answer_asked": told.answer_asked, "language": language, "assets": len(told.assets),
         "subject": None if is_red else told.subject,
+        "opted_out": told.kind in team.profile.get("opt_outs", ()) or None,
         "note": None if is_red else told.note,
     }  # fmt: skip
 

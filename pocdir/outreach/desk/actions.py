@@ -9,6 +9,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Refusal
+from pocdir.directory import queries as directory
+from pocdir.directory.proposals import queries as proposals
+from pocdir.directory.proposals.actions import propose
+from pocdir.directory.proposals.models import Proposal
+from pocdir.directory.proposals.rules import OWN_WORDS, TEAM
+from pocdir.directory.rules.office import Office
 from pocdir.outreach.actions.bulk import Done
 from pocdir.outreach.actions.recipient import answer
 from pocdir.outreach.queries import notifications as queries
@@ -45,3 +51,28 @@ def answer_many(
         except Refusal as refusal:
             done.append(Done(ref, None, {"code": refusal.code, "detail": refusal.message}))
     return done
+
+
+def say_of_itself(
+    session: Session,
+    slug: str,
+    words: Mapping[str, Any],
+    *,
+    actor: str,
+    person: str | None,
+    office: Office,
+    now: dt.datetime,
+) -> Proposal | None:
+    """What a team publishes of itself (OWN_WORDS): its own word, which takes effect at once. None: it stands already.
+
+    Raises NotFound `team_unknown`, Conflict `proposals_open`.
+    """
+    entry = directory.entry(slug, audiences=directory.EVERYBODY)
+    stands = directory.said(entry.team)
+    differing = {name: words[name] for name in OWN_WORDS if name in words and words[name] != stands[name]}
+    if not differing:
+        return None
+    return propose(
+        session, slug=slug, wanted=proposals.wanted(entry, differing, None, None), by=TEAM, actor=actor, person=person,
+        note=None, office=office, now=now,
+    )  # fmt: skip

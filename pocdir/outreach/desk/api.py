@@ -9,7 +9,10 @@ from typing import Any
 from flask import Response, g, request, url_for
 
 from pocdir.accounts.guards import guard
+from pocdir.core import clock
+from pocdir.db import transaction
 from pocdir.outreach.desk import presentation, queries, rules, schemas
+from pocdir.outreach.desk.digests import choose_digest
 from pocdir.web.api import Blueprint
 from pocdir.web.paging import page
 
@@ -41,3 +44,23 @@ def told(query: dict[str, Any]) -> Any:
         asked = {"state": query["state"], "limit": query["limit"], "cursor": listed["next"]}
         response.headers["Link"] = f'<{url_for("desk_api.told", **asked)}>; rel="next"'
     return response
+
+
+@blueprint.route("/desk")
+@guard("desk.manage")
+@blueprint.response(200, schemas.DeskAnswer)
+def desk() -> Any:
+    """What the team says of itself, and the daily mail that it has asked for."""
+    return presentation.desk(g.principal.team_id)
+
+
+@blueprint.route("/desk/digest", methods=["POST"])
+@guard("desk.manage")
+@blueprint.arguments(schemas.DigestForm())
+@blueprint.response(200, schemas.DeskAnswer)
+def digest(given: dict[str, Any]) -> Any:
+    """One mail a day at most about what stands open, at this hour of the team's own day; `hour` null: none."""
+    principal = g.principal
+    with transaction() as session:
+        choose_digest(session, principal.team_id, **given, now=clock.now(), actor=principal.actor)
+    return presentation.desk(principal.team_id)

@@ -5,26 +5,31 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, cast
 
-from flask import Blueprint, Response, g, render_template, request
+from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
+from pocdir.accounts.queries import person_behind
 from pocdir.core import clock
-from pocdir.core.errors import Invalid
+from pocdir.core.errors import Invalid, Refusal
 from pocdir.db import transaction
+from pocdir.directory.office import office
+from pocdir.directory.rules.record import INTAKE, PROMISES
 from pocdir.outreach.desk import presentation, queries, rules, schemas
-from pocdir.outreach.desk.actions import answer_many
+from pocdir.outreach.desk.actions import answer_many, say_of_itself
+from pocdir.outreach.desk.digests import choose_digest
 from pocdir.outreach.pages.recipient import filled_in
 from pocdir.outreach.queries.snapshots import addressed
 from pocdir.outreach.rules.bulk import MOST
 from pocdir.outreach.rules.recipient import ACTIONS
 from pocdir.web.files import sent
-from pocdir.web.forms import Form
+from pocdir.web.forms import Form, form
 
 blueprint = Blueprint("desk", __name__)
+NAMES = {"opt_outs": "classes"}  # of facts, as the boxes call them
 FILES = {"csv": "text/csv", "json": "application/json"}
 IN_MEMORY = 1 << 20
 _item = schemas.ToldAnswer()
@@ -34,12 +39,12 @@ _item = schemas.ToldAnswer()
 @guard("desk.read")
 def told_file() -> Response:
     """All of one of the lists (or all) as a file: written whole before its first byte is sent."""
-    form, state = request.args.get("format", "csv"), request.args.get("state")
-    form, state = form if form in FILES else "csv", state if state in schemas.STATES else None
+    shape, state = request.args.get("format", "csv"), request.args.get("state")
+    shape, state = shape if shape in FILES else "csv", state if state in schemas.STATES else None
     told = presentation.in_parts(queries.all_told(g.principal.team_id, state=state))
     file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - closed with the answer
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    if form == "csv":
+    if shape == "csv":
         writer = csv.writer(text)
         writer.writerow(rules.COLUMNS)
         writer.writerows(rules.rows(told))
@@ -51,7 +56,7 @@ def told_file() -> Response:
     if size <= IN_MEMORY:
         with file:
             file = io.BytesIO(file.read())
-    return sent(file, f"told.{form}", FILES[form], size)
+    return sent(file, f"told.{shape}", FILES[shape], size)
 
 
 def _document(items: Iterable[str]) -> Iterable[str]:
@@ -59,6 +64,73 @@ def _document(items: Iterable[str]) -> Iterable[str]:
     for number, item in enumerate(items):
         yield f",\n{item}" if number else f"\n{item}"
     yield "\n]}\n"
+
+
+@blueprint.get("/desk")
+@guard("desk.manage")
+def desk() -> str:
+    """What the team says of itself here, and what it gets from us."""
+    return _desk(Form())
+
+
+@blueprint.post("/desk")
+@guard("desk.manage")
+def say() -> Any:
+    """Keep what the team publishes of itself: its own word, at once."""
+    typed = form(schemas.OwnWordsForm(), request.form)
+    if typed.valid:
+        principal = g.principal
+        try:
+            words = presentation.facts_of(typed.data)
+            with transaction() as session:
+                said = say_of_itself(
+                    session, queries.slug_of(principal.team_id), words, actor=principal.actor,
+                    person=person_behind(session, principal.actor), office=office(), now=clock.now(),
+                )  # fmt: skip
+            flash(_("Kept: it stands in your entry now.") if said else _("That stands already."), "success")
+            return redirect(url_for("desk.desk"))
+        except Refusal as refusal:
+            typed.errors = {NAMES.get(name, name): words for name, words in refusal.errors.items()}
+            typed.errors = typed.errors or {"form": [_(refusal.message)]}
+    return _desk(typed), 422
+
+
+@blueprint.post("/desk/digest")
+@guard("desk.manage")
+def digest() -> Any:
+    """Choose the hour and the address of the daily mail, or end it."""
+    typed, principal = form(schemas.DigestForm(), request.form), g.principal
+    if typed.valid:
+        try:
+            with transaction() as session:
+                choose_digest(
+                    session, principal.team_id, **typed.data, now=clock.now(), actor=principal.actor
+                )
+            flash(_("Kept.") if typed.data["hour"] is not None else _("You get no daily mail."), "success")
+            return redirect(url_for("desk.desk"))
+        except Refusal as refusal:
+            typed.refuse(refusal)
+    return _desk(typed), 422
+
+
+def _desk(typed: Form) -> str:
+    shown = presentation.desk(g.principal.team_id)
+    stands = presentation.own_words(shown) | (shown["digest"] or {"hour": ""})
+    return render_template(
+        "outreach/desk.html",
+        form=Form(values=stands | _ticked(typed.values) if typed.errors else stands, errors=typed.errors),
+        team={"slug": shown["team"]},
+        addresses=shown["addresses"],
+        hours=[(hour, f"{hour:02}:00") for hour in range(24)],
+        kinds=schemas.KINDS,
+        intake=INTAKE,
+        promises=PROMISES,
+    )
+
+
+def _ticked(values: Mapping[str, Any]) -> dict[str, Any]:
+    lists = {name: [it] for name in ("declines", "intake") if isinstance(it := values.get(name), str)}
+    return {**values, **lists}
 
 
 @blueprint.post("/desk/answers")

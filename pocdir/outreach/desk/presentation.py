@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pocdir.core import tlp
+from pocdir.directory import queries as directory
+from pocdir.directory.formats import records
+from pocdir.directory.rules.record import PROMISES
+from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
+from pocdir.outreach.desk import queries
+from pocdir.outreach.desk.digests import addresses
 from pocdir.outreach.queries import parcels
 from pocdir.outreach.queries.snapshots import Snapshot
 from pocdir.outreach.queries.told import senders
@@ -46,3 +52,37 @@ def in_parts(parts: Iterator[list[Snapshot]]) -> Iterator[dict[str, Any]]:
     """The same of what comes some at once."""
     for part in parts:
         yield from told(part)
+
+
+def own_words(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a team publishes of itself, as the boxes of its desk hold it."""
+    opted_out = said["opt_outs"]
+    return {
+        "declines": [kind for kind in NOTIFICATION_KINDS if kind in opted_out],
+        "classes": " ".join(each for each in opted_out if each not in NOTIFICATION_KINDS),
+        "intake": said["intake"],
+    } | {f"promise.{name}": (said["promise"] or {}).get(name) or "" for name in PROMISES}
+
+
+def facts_of(typed: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that the boxes say; raises Invalid with the fact in `where`."""
+    opted_out = [*typed["declines"], *typed["classes"].replace(",", " ").split()]
+    return records.facts(
+        {
+            "opt_outs": [each for each in dict.fromkeys(opted_out) if each],
+            "intake": [each for each in typed["intake"] if each],
+            "promise": {name: length for name, length in typed["promise"].items() if length} or None,
+        }
+    )
+
+
+def desk(team_id: int) -> dict[str, Any]:
+    """A team's desk: what it says of itself, and the daily mail that it has asked for."""
+    slug, digest = queries.slug_of(team_id), queries.digest_of(team_id)
+    entry = directory.entry(slug, audiences=directory.EVERYBODY)
+    said = directory.said(entry.team)
+    return {name: said[name] for name in ("opt_outs", "intake", "promise")} | {
+        "team": slug,
+        "digest": {"hour": digest.hour, "address": digest.address} if digest else None,
+        "addresses": addresses(entry),
+    }

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 
-from pocdir.outreach.queries.snapshots import Snapshot, told_after
-from pocdir.outreach.queries.told import LISTS
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pocdir.core import tlp
+from pocdir.db import db, table_of
+from pocdir.directory import queries as directory
+from pocdir.directory.models import Team
+from pocdir.directory.proposals.queries import team_slugs
+from pocdir.directory.queries import Entry
+from pocdir.directory.reading import entries_of
+from pocdir.outreach.desk.letter import Open
+from pocdir.outreach.desk.models import Digest
+from pocdir.outreach.models import Notification
+from pocdir.outreach.queries.snapshots import Snapshot, newest_told, told_after
+from pocdir.outreach.queries.told import LISTS, senders
 
 AT_ONCE = 100
 
@@ -13,6 +27,11 @@ AT_ONCE = 100
 def told(team_id: int, *, state: str | None, limit: int, cursor: str | None = None) -> list[Snapshot]:
     """`limit + 1` notifications after the cursor, of one of the `LISTS` or of all; raises Invalid `cursor_unknown`."""
     return told_after(team_id, LISTS[state] if state else None, limit=limit, cursor=cursor)
+
+
+def slug_of(team_id: int) -> str:
+    """By what name the directory has the team, that of the whole where it was merged."""
+    return team_slugs([team_id])[team_id]
 
 
 def all_told(team_id: int, *, state: str | None) -> Iterator[list[Snapshot]]:
@@ -23,3 +42,51 @@ def all_told(team_id: int, *, state: str | None) -> Iterator[list[Snapshot]]:
         if len(found) <= AT_ONCE:
             return
         cursor = found[AT_ONCE - 1].row.ref
+
+
+def digest_of(team_id: int) -> Digest | None:
+    """What a team has chosen; None: no daily mail."""
+    return db.session.get(Digest, team_id)
+
+
+def digest_waits(now: dt.datetime) -> bool:
+    """Whether the hour of any team has come."""
+    return db.session.scalar(select(Digest.team_id).where(Digest.look_at <= now).limit(1)) is not None
+
+
+def due_digests(session: Session, *, now: dt.datetime, limit: int) -> list[Digest]:
+    """Those whose hour has come, locked for this worker."""
+    statement = select(Digest).where(Digest.look_at <= now).order_by(Digest.look_at, Digest.team_id)
+    statement = statement.limit(limit).with_for_update(skip_locked=True)
+    return list(session.scalars(statement.execution_options(populate_existing=True)))
+
+
+def entry_of(team_id: int) -> Entry | None:
+    """The entry of a team that stands by itself; None: it was merged into another one, or retired."""
+    team = db.session().get_one(Team, team_id)
+    if team.merged_into_id is not None or team.retired_at is not None:
+        return None
+    return directory.entry(team.slug, audiences=directory.EVERYBODY)
+
+
+def anything_new(team_id: int, since: dt.datetime) -> bool:
+    """Whether a report that stands open was recorded after that."""
+    row = table_of(Notification).c
+    found = select(row.id).where(row.team_id.in_(entries_of(team_id)), LISTS["open"], row.created_at > since)
+    return db.session.scalar(found.limit(1)) is not None
+
+
+def waiting(team_id: int, *, limit: int, url: str) -> list[Open]:
+    """The newest reports without a word of the team; of one that is TLP:RED not who sent it."""
+    found = newest_told(team_id, LISTS["open"], offset=0, limit=limit)
+    names = senders(found)
+    return [
+        Open(
+            link=f"{url}/{each.row.ref}",
+            sent_at=each.row.sent_at,
+            tlp=each.row.tlp,
+            sender=None if tlp.RED in (each.row.tlp, each.row.incident_tlp) else names[each.row.workspace_id],
+            asked_for=min((one.due_at for one in each.expectations), default=None),
+        )
+        for each in found
+    ]

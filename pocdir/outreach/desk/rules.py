@@ -5,10 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pocdir.core.cells import harmless
 from pocdir.core.times import isoformat
 
+DAY = dt.timedelta(days=1)
+APART = dt.timedelta(hours=20)  # two daily mails, also where hour or zone is changed between them
+DIGEST_STALE = dt.timedelta(hours=20)  # what could not be sent until then is told by the next one
 COLUMNS = (
     "time.source", "source.ip", "source.fqdn", "source.url", "source.port", "malware.hash.md5", "malware.hash.sha1",
     "malware.hash.sha256", "classification.taxonomy", "classification.type", "tlp", "event_description.text",
@@ -56,3 +60,17 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return isoformat(value) if isinstance(value, dt.datetime) else harmless(str(value))
+
+
+def next_look(now: dt.datetime, hour: int, zone: str | None) -> dt.datetime:
+    """The next time that it is `hour` in the team's zone (UTC where none is known), later than `now`."""
+    there = now.astimezone(ZoneInfo(zone or "UTC"))
+    at = there.replace(hour=hour, minute=0, second=0, microsecond=0)
+    while at.astimezone(dt.UTC) <= now:
+        at += DAY
+    return at.astimezone(dt.UTC)
+
+
+def may_send(sent_at: dt.datetime | None, now: dt.datetime) -> bool:
+    """Whether the last daily mail is long enough ago."""
+    return sent_at is None or now - sent_at >= APART

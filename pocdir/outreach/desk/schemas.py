@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
+from pocdir.directory.rules.record import INTAKE
+from pocdir.directory.schemas import PromiseBoxes
+from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.outreach.schemas import ParcelAnswer
-from pocdir.web.schemas import Moment, PageQuery, Schema, page_of
+from pocdir.web.schemas import Moment, PageQuery, Schema, Text, page_of
 
+KINDS = NOTIFICATION_KINDS
 STATES = ("open", "answered", "withdrawn")
 
 
@@ -45,6 +49,33 @@ class ToldAnswer(Schema):
     response = fields.String()
     created_at = Moment()
     withdrawn_at = Moment(allow_none=True)
+
+
+class OwnWordsForm(Schema):
+    """What a team publishes of itself, as its boxes hold it."""
+
+    declines = fields.List(fields.String(validate=validate.OneOf(("", *KINDS))), load_default=list)
+    classes = Text(max=5_000, load_default="")
+    intake = fields.List(fields.String(validate=validate.OneOf(("", *INTAKE))), load_default=list)
+    promise = fields.Nested(PromiseBoxes, load_default=dict)
+
+
+class DigestForm(Schema):
+    """At which hour of the team's own day (null: never) and to which address on record."""
+
+    hour = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(0, 23))
+    address = Text(max=500, load_default=None, allow_none=True)
+
+
+class DeskAnswer(Schema):
+    """What a team says of itself, and what it has asked to get."""
+
+    team = fields.String()
+    opt_outs = fields.List(fields.String())
+    intake = fields.List(fields.String())
+    promise = fields.Dict(allow_none=True)
+    digest = fields.Nested(DigestForm, allow_none=True)
+    addresses = fields.List(fields.String(), metadata={"description": "to which a digest may go"})
 
 
 ToldPage = page_of(ToldAnswer)

@@ -119,11 +119,11 @@ def _plan(ref: str, typed: Form | None) -> str:
 
 
 def _suggested(plan: dict[str, Any]) -> list[str]:
-    """Those to write to. Nobody where people may be at risk, no team that was told already, and no copy: few mails."""
+    """Those to write to: nobody where people may be at risk, nor who was told, takes no reports, or gets a copy."""
     return [
         it["team"]["slug"]
         for it in plan["contacts"]
-        if it["role"] == "to" and not it["held"] and not it["told"]
+        if it["role"] == "to" and not it["held"] and not it["told"] and "report" not in it["declines"]
     ]
 
 

@@ -20,7 +20,7 @@ from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.escalation.deciding import path_shown
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import notifications as queries
-from pocdir.outreach.queries.plans import routed
+from pocdir.outreach.queries.plans import declined_by, routed
 from pocdir.outreach.queries.redirects import asked_instead
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.rules.letter import CONTENTS
@@ -63,6 +63,8 @@ def log() -> Any:
         return _notify(Form(values=request.form))
     typed = form(schemas.NotificationForm(), utc_moments(request.form, ["sent_at"]))
     if typed.valid:
+        _say_what_is_declined(typed)
+    if typed.valid:
         now, principal = clock.now(), g.principal
         try:
             given = schemas.as_notification(typed.data)
@@ -84,6 +86,14 @@ def log() -> Any:
     return _notify(typed), 422
 
 
+def _say_what_is_declined(typed: Form) -> None:
+    """A team's own word is not passed over: who logs what it does not take has read so first."""
+    kind = typed.data["kind"]
+    if kind in declined_by(typed.data["team"]) and typed.data["despite"] != kind:
+        typed.values = {**typed.values, "despite": kind}
+        typed.errors["kind"] = [_("This team has said that it does not take this. Press again to log it.")]
+
+
 def _notify(typed: Form) -> str:
     slug = str(typed.values.get("team", ""))
     desk = index().desk(slug)
@@ -93,6 +103,7 @@ def _notify(typed: Form) -> str:
         form=typed,
         once=typed.values.get("once") or new_ref(clock.now()),
         team=desk.team if desk else None,
+        declines=declined_by(slug),
         channels=[channel for channel in desk.team.channels if channel.audience == "public"] if desk else [],
         incidents=[(incident.ref, incident.title) for incident in incidents],
         labels=tlp.LABELS,

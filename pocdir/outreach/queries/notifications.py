@@ -26,7 +26,9 @@ _RUNNING = _E.state == literal_column("'running'")  # as the index of what is ru
 _W = Workspace.__table__.c
 _WITHIN = select(_W.acknowledgement_within).where(_W.id == bindparam("workspace_id")).scalar_subquery()
 _PART = Team.__table__.alias("part").c
-_TEAM = select(_T.id, _T.slug, _T.name, _T.languages, _WITHIN.label("acknowledgement_within")).where(
+_TEAM = select(
+    _T.id, _T.slug, _T.name, _T.languages, _T.profile, _WITHIN.label("acknowledgement_within")
+).where(
     _T.id == select(whole(_PART)).where(_PART.slug == bindparam("slug")).scalar_subquery(),
     _T.retired_at.is_(None),
 )
@@ -53,7 +55,7 @@ class Viewer(Protocol):
 
 
 def team_for_notification(session: Session, slug: str, *, workspace_id: int) -> Line:
-    """(id, slug, name, languages) of a live team with the workspace's own acknowledgement_within.
+    """(id, slug, name, languages, profile) of a live team with the workspace's own acknowledgement_within.
 
     Raises NotFound `team_unknown`.
     """

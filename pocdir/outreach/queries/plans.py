@@ -10,6 +10,7 @@ from pocdir.core.errors import Invalid, NotFound
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Asset, Incident
 from pocdir.incidents.rules.assets import MOST_ASSETS, AssetValue
+from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.outreach.models import Parcel
 from pocdir.outreach.queries import parcels
 from pocdir.outreach.rules.parcels import Brought
@@ -44,6 +45,8 @@ def plan_of(incident: Incident, *, on: dt.date, brought: Sequence[Brought] = ())
     for parcel in waiting:
         if not _put_parcel(contacts, known, parcel, held=incident.people_at_risk):
             unrouted.append({"asset": {"value": parcel.name}, "reason": "no_contact"})
+    for slug, planned in contacts.items():
+        planned["declines"] = declined_by(slug)
     return {
         "incident": incident.ref,
         "people_at_risk": incident.people_at_risk,
@@ -75,6 +78,12 @@ def routed(given: Mapping[str, Any], *, workspace_id: int | None, on: dt.date) -
     except NotFound:
         return Routed(channel, ())
     return Routed(channel, parcel_of(incident, given["team"], on=on), index().slugs(given["team"]))
+
+
+def declined_by(slug: str) -> list[str]:
+    """The kinds of notification that a team has said it does not take."""
+    desk = index().desk(slug)
+    return [kind for kind in NOTIFICATION_KINDS if desk and kind in desk.team.opt_outs]
 
 
 def first_live_channel(slug: str) -> tuple[str, str] | None:

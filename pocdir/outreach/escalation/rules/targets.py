@@ -43,6 +43,8 @@ def target_of(step: str, told: Told, index: Index, asked: Question) -> Target | 
     """
     desk = index.desk(told.team)
     if step == "same_team":
+        if desk and "follow_up" in desk.team.opt_outs:
+            return "opted_out"
         return _other_channel(desk, told) or "no_contact"
     opted_out = False
     for found in _WAYS[step](desk, told, index, asked):
@@ -68,7 +70,8 @@ def _other_channel(desk: Desk | None, told: Told) -> Target | None:
 
 
 def _has_opted_out(desk: Desk, kind: str | None) -> bool:
-    return kind is not None and not {kind, kind.partition("/")[0]}.isdisjoint(desk.team.opt_outs)
+    said = desk.team.opt_outs
+    return "referral" in said or (kind is not None and not {kind, kind.partition("/")[0]}.isdisjoint(said))
 
 
 def _routed(told: Told, index: Index, asked: Question) -> Iterator[Contact]:
