@@ -28,23 +28,31 @@ _ADD = {
 
 
 def open_incident(
-    session: Session, *, workspace_id: int, now: dt.datetime, actor: str, given: Mapping[str, Any]
+    session: Session,
+    *,
+    workspace_id: int,
+    now: dt.datetime,
+    actor: str,
+    given: Mapping[str, Any],
+    opened_at: dt.datetime | None = None,
 ) -> Incident:
-    """Open a case; `given` holds values by column (`record.FIELDS`), of which only `title` is needed."""
+    """Open a case; `given` holds values by column (`record.FIELDS`), of which only `title` is needed.
+
+    `opened_at` is when it was opened elsewhere, before it was recorded here. Raises Invalid `event_in_future`.
+    """
     values = {name: given[name] for name in FIELDS.values() if name in given}
     incident = Incident(
         **(values | {"tlp": tlp.parse(values.get("tlp") or tlp.AMBER)}),
         ref=new_ref(now),
         workspace_id=workspace_id,
-        created_at=now,
+        created_at=opened_at or now,
         created_by=actor,
     )
     _check(incident)
     session.add(incident)
     session.flush()
-    _append(
-        session, incident, "incident.created", now=now, actor=actor, payload=record.created(_values(incident))
-    )
+    created = record.created(_values(incident))
+    _append(session, incident, "incident.created", now=now, actor=actor, payload=created, at=opened_at)
     return incident
 
 
@@ -128,10 +136,11 @@ def _append(
     now: dt.datetime,
     actor: str,
     payload: Mapping[str, Any],
+    at: dt.datetime | None = None,
 ) -> None:
     append(
-        session, type=type_, now=now, actor=actor, claimed_by="sender", assurance="S", incident=incident.ref,
-        payload={**payload, "revision": incident.revision},
+        session, type=type_, occurred_at=at, now=now, actor=actor, claimed_by="sender", assurance="S",
+        incident=incident.ref, payload={**payload, "revision": incident.revision},
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from pathlib import Path
@@ -184,6 +185,7 @@ def choose(
 @click.option("--pause", is_flag=True, help="Let the clock stand still.")
 @click.option("--resume", is_flag=True, help="Let it go on.")
 @click.option("--note", help="Why.")
+@click.option("--at", metavar="TIME", help="When it was done, if not now: 2026-11-22T12:00:00Z.")
 @click.option("--people-at-risk", is_flag=True, help="With --take: it is known that the incident says so.")
 @workspace_option
 @json_option
@@ -194,6 +196,7 @@ def steps(
     pause: bool,
     resume: bool,
     note: str | None,
+    at: str | None,
     people_at_risk: bool,
     workspace: str | None,
     as_json: bool,
@@ -209,7 +212,7 @@ def steps(
         raise click.UsageError("one of --take, --skip, --pause and --resume")
     given = {
         "action": next(iter(actions_asked), None), "level": take if skip is None else skip, "body": None,
-        "note": note, "people_at_risk": people_at_risk,
+        "note": note, "people_at_risk": people_at_risk, "at": _when(at),
     }  # fmt: skip
     with app_context():
         who, known, now, led_to = operator_for(workspace), index(), clock.now(), None
@@ -227,6 +230,13 @@ def steps(
         for each in shown["steps"]
     ]
     table(("step", shown["state"], "due", "target", "content"), rows)
+
+
+def _when(at: str | None) -> dt.datetime | None:
+    try:
+        return moment(at) if at else None
+    except Invalid as error:
+        raise click.UsageError(f"--at: {error.message}") from None
 
 
 def _read(file: Path) -> dict[str, Any]:

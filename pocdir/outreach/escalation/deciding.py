@@ -84,7 +84,7 @@ def decide(
     if given["action"] in ("pause", "resume"):
         record_event(
             session, found, type=f"expectation.{given['action']}d", payload={"note": given["note"]}, now=now,
-            actor=principal.actor, claimed_by="sender", assurance="S",
+            actor=principal.actor, claimed_by="sender", assurance="S", occurred_at=given.get("at"),
         )  # fmt: skip
         return None
     level = given["level"]
@@ -93,7 +93,9 @@ def decide(
     if given["action"] == "skip":
         if not given["note"]:
             raise Invalid("note_needed", "say why it is left out", where="note")
-        steps.skip(session, found, level, note=given["note"], now=now, actor=principal.actor)
+        steps.skip(
+            session, found, level, note=given["note"], now=now, actor=principal.actor, at=given.get("at")
+        )
         return None
     return _take(session, principal, found, given, known=known, now=now)
 
@@ -154,5 +156,5 @@ def _take(
     )
     return steps.take(
         session, found, message, now=now, actor=principal.actor, by_owner=principal.role == "owner",
-        people_at_risk=given["people_at_risk"],
+        people_at_risk=given["people_at_risk"], known=known, at=given.get("at"),
     )  # fmt: skip

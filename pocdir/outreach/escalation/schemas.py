@@ -152,6 +152,7 @@ class StepAct(StepForm):
     """What a person decides about a step."""
 
     action = fields.String(required=True, validate=validate.OneOf(ACTIONS))
+    at = Moment(load_default=None, allow_none=True)  # when it was done, if not now
 
 
 class FollowForm(Schema):

@@ -2,38 +2,111 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import click
+from marshmallow import ValidationError
 
 from pocdir.accounts.guards import Principal, operator_for
-from pocdir.core import clock
+from pocdir.core import clock, tlp
 from pocdir.core.errors import Invalid
 from pocdir.core.times import isoformat, moment
 from pocdir.db import db, transaction
 from pocdir.incidents import actions as incident_actions
 from pocdir.incidents import queries as incident_queries
+from pocdir.incidents.rules.assets import assets_from_csv
 from pocdir.incidents.rules.quiet import QUIET_AFTER
 from pocdir.incidents.rules.sightings import Read, Window, quiet_seconds, read, rows_of_csv, window
+from pocdir.incidents.schemas import IncidentSchema
 from pocdir.incidents.sightings import queries
 from pocdir.ledger.rules.vocabulary import METHODS
 from pocdir.outreach.commands import workspace_option
 from pocdir.outreach.outcome.actions import bring_sightings
 from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.rules.measured import OUTCOMES, STATES
+from pocdir.web.errors import flat_messages, in_words
 from pocdir.web.terminal import app_context, emit, json_option, plain, table
 
 
 @click.group()
 def incident() -> None:
-    """Your incidents: list them, bring sightings, see what became of one.
+    """Your incidents: open one, add its assets, bring sightings, see what became of it.
 
     \b
     Example:  pocdir incident outcome 019ab3...
     """
+
+
+@incident.command("open")
+@click.argument("title")
+@click.option("--class", "class_", metavar="CLASS", help="Of the incident, such as malicious-code.")
+@click.option("--type", "type_", metavar="TYPE", help="In its class, such as infected-system.")
+@click.option("--tlp", type=click.Choice(tlp.LABELS), default=tlp.AMBER, show_default=True)
+@click.option("--description", help="What was seen.")
+@click.option("--detected-from", metavar="TIME", help="Seen from: 2026-11-16T00:00:00Z.")
+@click.option("--detected-to", metavar="TIME", help="Seen until.")
+@click.option("--source-ref", help="Your own reference.")
+@click.option("--people-at-risk", is_flag=True, help="Nobody is told before a person has said yes.")
+@click.option("--quiet-after", help="Measured time without a sighting: PT24H, P3D.")
+@click.option("--at", metavar="TIME", help="When it was opened, if not now.")
+@workspace_option
+@json_option
+def open_(at: str | None, workspace: str | None, as_json: bool, **given: Any) -> None:
+    """Open an incident: a case of your own.
+
+    \b
+    Example:  pocdir incident open "Sinkhole hits" --class malicious-code --type infected-system
+    """
+    said = {name.rstrip("_"): value for name, value in given.items() if value is not None}
+    try:
+        loaded = IncidentSchema().load(said)
+    except ValidationError as error:
+        raise click.UsageError(in_words(flat_messages(error.messages))) from None
+    with app_context():
+        who = operator_for(workspace)
+        with transaction() as session:
+            case = incident_actions.open_incident(
+                session, workspace_id=who.workspace_id or 0, now=clock.now(), actor=who.actor, given=loaded,
+                opened_at=_moment("--at", at) if at else None,
+            )  # fmt: skip
+            shown = {"ref": case.ref, "title": case.title, "created_at": isoformat(case.created_at)}
+    if as_json:
+        emit(shown)
+    else:
+        click.echo(f"opened {shown['ref']}")
+
+
+@incident.command("assets")
+@click.argument("ref")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--control", is_flag=True, help="Nobody is told about them: what they do is the baseline.")
+@workspace_option
+@json_option
+def add_assets(ref: str, file: Path, control: bool, workspace: str | None, as_json: bool) -> None:
+    """Add assets from a CSV with a column of addresses, names, URLs or hashes (- for stdin).
+
+    \b
+    Example:  pocdir incident assets 019ab3... devices.csv
+    """
+    try:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"cannot read {file}: {error.strerror}") from None
+    brought = [dataclasses.replace(each, control=control) for each in assets_from_csv(data)]
+    with app_context():
+        who = operator_for(workspace)
+        with transaction() as session:
+            case = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session, lock=True)
+            added = incident_actions.add_assets(session, case, brought, now=clock.now())
+            shown = {"added": added, "total": incident_queries.asset_count(case)}
+    if as_json:
+        emit(shown)
+    else:
+        click.echo(f"{added} added, {shown['total']} in all")
 
 
 @incident.command("list")

@@ -1,4 +1,4 @@
-"""Mail from the command line: the outbox, and one letter to see whether the relay takes it."""
+"""Mail from the command line: the outbox, a letter to try the relay with, and what the relay's log says."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
+from pocdir.accounts.guards import operator_for
 from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Invalid, Unavailable
 from pocdir.core.mailboxes import parse_mailbox
 from pocdir.core.refs import new_ref
-from pocdir.core.times import isoformat
+from pocdir.core.times import isoformat, moment
 from pocdir.db import transaction
 from pocdir.mail import actions, queries
 from pocdir.mail.models import STATES, Mail
@@ -19,6 +20,8 @@ from pocdir.mail.rules import headers, message
 from pocdir.mail.rules.envelope import envelope_sender
 from pocdir.mail.rules.replies import SENT
 from pocdir.mail.smtp import Submission
+from pocdir.outreach.actions.notifications import record_event
+from pocdir.outreach.queries import notifications
 from pocdir.web.terminal import app_context, emit, json_option, plain, table
 
 OPERATOR = "operator"
@@ -63,6 +66,38 @@ def test(address: str) -> None:
     if outcome.result != SENT:
         raise Unavailable("mail_not_taken", f"{relay.shown}: {outcome.reason}")
     click.echo(f"{relay.shown} took it: {plain(outcome.reason)}")
+
+
+@mail.command()
+@click.argument("notification")
+@click.option("--at", required=True, metavar="TIME", help="When: 2026-11-22T12:00:00Z.")
+@click.option("--server", required=True, metavar="HOST", help="The recipient's mail server.")
+@click.option("--message-id", help="Of the letter.")
+@click.option("--workspace", metavar="W", help="Whose notification; not needed where there is one workspace.")
+def taken(notification: str, at: str, server: str, message_id: str | None, workspace: str | None) -> None:
+    """Record from your own relay's log that the recipient's mail server took the letter (its 250).
+
+    \b
+    Example:  pocdir mail taken 019ab3f0-... --at 2026-11-22T12:00:05Z --server mx.example.org
+    """
+    try:
+        occurred_at = moment(at)
+    except Invalid as error:
+        raise click.UsageError(f"--at: {error.message}") from None
+    payload = {"hop": "recipient_mx", "kind": "email", "remote_mta": server, "message_id": message_id}
+    with app_context():
+        who = operator_for(workspace)
+        with transaction() as session:
+            told = notifications.notification(notification, who, session)
+            if told.channel_kind != "email":
+                raise Invalid("no_letter", "it went over another channel than mail", where="notification")
+            record_event(
+                session, told, type="message.submitted", payload=payload, occurred_at=occurred_at,
+                now=clock.now(), actor=who.actor, claimed_by="service", assurance="A0",
+                scope=f"taken:{told.ref}", key=f"{server}:{isoformat(occurred_at)}",
+            )  # fmt: skip
+            level = told.sent_level
+    click.echo(f"{notification} is at {level}")
 
 
 @mail.group()

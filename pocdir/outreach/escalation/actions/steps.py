@@ -21,6 +21,7 @@ from pocdir.outreach.escalation.rules.path import Path, Rung
 from pocdir.outreach.escalation.rules.targets import Target
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import teams_by_id
+from pocdir.outreach.rules.posting import occurred
 from pocdir.routing.rules.index import Index
 
 _ANSWERED = ("acknowledged", "engaged")
@@ -46,19 +47,7 @@ def record_due(session: Session, notification: Notification, *, known: Index, no
     if looked is None:
         return 0
     record = _Record(session, notification, looked, now)
-    while looked.path.look_at is not None and looked.path.look_at <= now:
-        before = record.written
-        rung = next((r for r in looked.path.rungs if r.state in ("ahead", "due") and not r.recorded), None)
-        if rung is None:
-            assert looked.path.ends_at is not None  # noqa: S101 - what else would there be to look at
-            record.add("escalation.exhausted", looked.path.ends_at, looked.path.rungs[-1])
-        else:
-            _fall_due(record, rung, known)
-        looked.again(now)
-        if (
-            record.written == before
-        ):  # it stands already: a clock that goes nowhere must not hold up the others
-            break
+    _write_down(record, known, until=now)
     _end_by_follow_up(record)
     _remind(record)
     if record.written:
@@ -67,6 +56,23 @@ def record_due(session: Session, notification: Notification, *, known: Index, no
     _keep(looked)
     session.flush()
     return record.written
+
+
+def _write_down(record: _Record, known: Index, *, until: dt.datetime) -> None:
+    """What fell due by then, each once and in its order."""
+    looked = record.looked
+    looked.again(until)
+    while looked.path.look_at is not None and looked.path.look_at <= until:
+        before = record.written
+        rung = next((r for r in looked.path.rungs if r.state in ("ahead", "due") and not r.recorded), None)
+        if rung is None:
+            assert looked.path.ends_at is not None  # noqa: S101 - what else would there be to look at
+            record.add("escalation.exhausted", looked.path.ends_at, looked.path.rungs[-1])
+        else:
+            _fall_due(record, rung, known)
+        looked.again(until)
+        if record.written == before:  # it stands already: a clock that goes nowhere holds up no other
+            break
 
 
 class _Record:
@@ -157,12 +163,19 @@ def take(
     actor: str,
     by_owner: bool,
     people_at_risk: bool,
+    known: Index | None = None,
+    at: dt.datetime | None = None,
 ) -> str:
     """Log the message of a step, with the notification as its parent; returns the reference of the new one.
 
     `people_at_risk`: it is known that the incident says so. A step that was taken already gives what it led to.
-    Raises Conflict `people_at_risk`, Forbidden `owner_needed`, and what `to_decide` raises.
+    One that was taken before it is recorded here says when (`at`): by the directory as `known`, what had fallen due
+    until then is written down first.
+    Raises Conflict `people_at_risk`, Forbidden `owner_needed`, Invalid `sent_in_future`, `event_before_sending`,
+    and what `to_decide` raises.
     """
+    if at is not None:
+        occurred(at, "exact", sent_at=notification.sent_at)
     looked, rung, standing = to_decide(session, notification, prepared.level, now)
     if standing is not None:
         return standing
@@ -172,9 +185,11 @@ def take(
     if incident is not None and incident.people_at_risk and not people_at_risk:
         message = "people may be at risk: say that you know, and that this contact shall be told"
         raise Conflict("people_at_risk", message, where="people_at_risk")
+    if at is not None and known is not None:
+        _write_down(_Record(session, notification, looked, now), known, until=at)
     own = prepared.target.team == _slug(session, notification)
     told = Told(
-        team=prepared.target.team, channel=(prepared.target.kind, prepared.target.value),
+        team=prepared.target.team, channel=(prepared.target.kind, prepared.target.value), sent_at=at,
         kind="follow_up" if own else "referral", subject=notification.subject, body=prepared.body,
         language=prepared.language, tlp=notification.tlp, assets=prepared.assets, is_step=True,
     )  # fmt: skip
@@ -183,7 +198,7 @@ def take(
         parent=notification,
     )  # fmt: skip
     _decide(
-        session, notification, looked, rung, "escalation.step_taken", now=now, actor=actor,
+        session, notification, looked, rung, "escalation.step_taken", now=now, actor=actor, at=at,
         payload={
             "target": rung.step.target, "content": rung.step.content, "notification": ref,
             "to": prepared.target.team,
@@ -193,14 +208,23 @@ def take(
 
 
 def skip(
-    session: Session, notification: Notification, level: int, *, note: str, now: dt.datetime, actor: str
+    session: Session,
+    notification: Notification,
+    level: int,
+    *,
+    note: str,
+    now: dt.datetime,
+    actor: str,
+    at: dt.datetime | None = None,
 ) -> None:
-    """Leave a step out, and say why. Raises as `to_decide`; skipping twice is once."""
+    """Leave a step out, and say why. Raises as `to_decide` and `occurred`; skipping twice is once."""
+    if at is not None:
+        occurred(at, "exact", sent_at=notification.sent_at)
     looked, rung, _ = to_decide(session, notification, level, now, skipping=True)
     if rung.state == "skipped":
         return
     _decide(
-        session, notification, looked, rung, "escalation.step_skipped", now=now, actor=actor,
+        session, notification, looked, rung, "escalation.step_skipped", now=now, actor=actor, at=at,
         payload={"reason": "other", "note": note},
     )  # fmt: skip
 
@@ -265,9 +289,10 @@ def _decide(
     now: dt.datetime,
     actor: str,
     payload: Mapping[str, Any],
+    at: dt.datetime | None = None,
 ) -> None:
     event = append(
-        session, type=type_, now=now, actor=actor, claimed_by="sender", assurance="S",
+        session, type=type_, occurred_at=at, now=now, actor=actor, claimed_by="sender", assurance="S",
         notification=notification.ref, incident=notification.incident.ref if notification.incident else None,
         team=_slug(session, notification),
         payload={"policy": looked.row.policy.ref, "step": rung.step.number, "level": rung.level, **payload},
