@@ -86,6 +86,43 @@ def test_what_a_steward_takes_out_of_use_stays_guarded_and_the_team_is_told(app,
     assert first() == "cert@cert.example"
 
 
+@pytest.mark.parametrize("more", [{"origin": "manual"}, {"role": "holder"}, {}])
+@pytest.mark.parametrize("state", ["verified", "unresponsive"])
+def test_nobody_unconfirmed_answers_for_the_code_of_a_team_that_has_confirmed(app, state, more):
+    firm(state)
+    role = more.get("role", "national")
+
+    def comes(code="AT", slug="second", **other):
+        answers = [made.responsibility(value=code, role=role)]
+        data = made.team_json(
+            slug,
+            name=f"Second {slug}",
+            channels=[made.channel(f"{slug}@evil.example")],
+            responsibilities=answers,
+        )
+        return made.imported(
+            made.file(data, origin=more.get("origin", "imported")), now=made.NOW + HOUR, **other
+        )
+
+    found = comes(source="other")
+    assert found.reasons == (
+        "second: it would answer for AT beside cert-example, which has confirmed its entry",
+    )
+    assert [it.slug for it in queries.snapshot().teams] == ["cert-example"]
+    assert comes("LI", "third", source="more").status == "applied"
+    assert accept(held()[0].row.ref)[0].became == "accepted"
+    assert [it.slug for it in queries.snapshot().teams] == ["cert-example", "second", "third"]
+
+
+def test_a_code_for_which_nobody_confirmed_and_who_answers_already_are_no_matter(app):
+    made.imported(
+        made.file(made.team_json(), made.team_json("b", name="B", channels=[made.channel("b@b.example")]))
+    )
+    mark()
+    again = made.team_json("b", name="B", channels=[made.channel("b@b.example")])
+    assert made.imported(made.file(again), source="other", now=made.NOW + HOUR).status == "applied"
+
+
 def test_other_teams_and_leads_are_not_written_to_about_a_mark(app):
     made.imported(made.file(made.team_json()))
     mark(state="bouncing")

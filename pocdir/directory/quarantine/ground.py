@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from pocdir.db import Line, table_of
 from pocdir.directory.keys.pinned import pinned as pinned_keys
-from pocdir.directory.models import Address, Channel, Source, Team
+from pocdir.directory.models import Address, Channel, Responsibility, Team
 from pocdir.directory.rules.approval import NATIONAL
-from pocdir.directory.rules.doubts import NAMES, ONE_TEAMS, Known, Standing
+from pocdir.directory.rules.doubts import NAMES, NATIONAL_ROLES, ONE_TEAMS, Known, Standing, countries
 from pocdir.directory.rules.in_force import Entry, Value, in_force_of
 from pocdir.directory.rules.record import Diff, Statement
 from pocdir.directory.said import Said, said_of_teams
@@ -22,7 +22,7 @@ BATCH = 500
 MANY = 20 * BATCH  # teams: from here on all are read at once
 NEW = 1 << 62  # the row of what is not there yet: of what is said alike it comes last
 _TEAM = table_of(Team)
-_T, _A, _C, _S = (table_of(model).c for model in (Team, Address, Channel, Source))
+_T, _A, _C, _R = (table_of(model).c for model in (Team, Address, Channel, Responsibility))
 
 
 class Teller(NamedTuple):
@@ -113,12 +113,15 @@ class Ground:
         touched = self.teams(list(families))
         known = self.everybody if names else touched
         held = self._holders(changes.values(), teller if beside else None)
+        codes, answers = self._answering(changes.values(), teller)
         return Standing(
             teams={slug: Known(row.name, row.country, row.short_name) for slug, row in known.items()},
             wholes=self.wholes,
             confirmed={(row.slug, row.of, row.value) for row in held if row.firm},
             holders=_by_address(held),
             national=self.national.keys(),
+            codes=codes,
+            answers=answers,
             entries=self._entries(changes, {slug: families[slug] for slug in touched}, touched, teller),
         )
 
@@ -147,6 +150,33 @@ class Ground:
             confirmed = frozenset(self.confirmed.get(number, set()) & stand)
             found.append(Entry(families[slug][0], before, after, confirmed, pinned))
         return found
+
+    def _answering(
+        self, changes: Iterable[Diff], teller: Teller
+    ) -> tuple[dict[str, set[str]], set[tuple[str, str]]]:
+        """For the codes that come in: the teams that answer and have confirmed something, and all (team, code).
+
+        An imported word adds nothing to who answers already; one by hand comes before every imported one.
+        """
+        wanted = sorted({code for change in changes for _, code in countries(change)})
+        codes: dict[str, set[str]] = {}
+        answers: set[tuple[str, str]] = set()
+        if not wanted:
+            return codes, answers
+        of = _TEAM.alias("whole")
+        chosen = (
+            select(of.c.id, of.c.slug, of.c.confirmed_at, _R.value)
+            .join(_TEAM, _R.team_id == _T.id)
+            .join(of, of.c.id == func.coalesce(_T.merged_into_id, _T.id))
+            .where(_R.key == "country", _R.value.in_(wanted), _R.role.in_(NATIONAL_ROLES))
+            .where(_R.withdrawn.is_(False), of.c.retired_at.is_(None))
+        )
+        for row in self.connection.execute(chosen):
+            if row.confirmed_at is not None or row.id in self.confirmed:
+                codes.setdefault(row.value, set()).add(row.slug)
+            if teller.origin != "manual":
+                answers.add((row.slug, row.value))
+        return codes, answers
 
     def _holders(self, changes: Iterable[Diff], teller: Teller | None) -> list[Line]:
         """Which teams have the addresses that come in by another's word than the teller's, and which are confirmed."""

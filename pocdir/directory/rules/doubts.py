@@ -17,6 +17,7 @@ from pocdir.directory.rules.record import Diff, Key, Statement
 MOST_SHRINKING = 0.5  # the share of its rows that a source may lose at once without a person looking
 ONE_TEAMS = frozenset({"email", "signal", "matrix"})  # kinds of address that belong to one team
 NAMES = ("name", "short_name", "names")
+NATIONAL_ROLES = ("holder", "national")  # before all others for a code
 WORDS: Mapping[str, Phrase] = {
     "format": Phrase("it could not be read: %(message)s"),
     "shrinks": Phrase("the source shrinks from %(before)s rows to %(after)s"),
@@ -30,6 +31,7 @@ WORDS: Mapping[str, Phrase] = {
     "national": Phrase(
         "%(value)s is an address of the national team %(others)s; where both are one team, accept it and merge them"
     ),
+    "second": Phrase("it would answer for %(value)s beside %(others)s, which has confirmed its entry"),
     "mixed": Phrase("the word %(value)s mixes letters of two scripts: %(letters)s"),
     "unseen": Phrase("the name %(value)s holds a sign that nobody sees: %(sign)s"),
     "looks": Phrase("the name %(value)s looks like that of %(others)s"),
@@ -88,6 +90,8 @@ class Standing:
     # (kind, value): the teams that have it by another's word
     holders: Mapping[tuple[str, str], AbstractSet[str]] = field(default_factory=dict)
     national: AbstractSet[str] = frozenset()  # of one entry at least
+    codes: Mapping[str, AbstractSet[str]] = field(default_factory=dict)  # the teams that answer, confirmed
+    answers: AbstractSet[tuple[str, str]] = frozenset()  # (team, code): it answers by another's word already
     entries: Sequence[Entry] = ()  # of the teams that have confirmed something: before the change, and after
 
     def whole(self, slug: str) -> str:
@@ -118,6 +122,7 @@ def doubts_of_change(change: Diff, after: Iterable[Key], standing: Standing) -> 
     return [
         *(Doubt(code, entry.slug, values) for entry in standing.entries for code, values in losses(entry)),
         *_claims(change, after, standing),
+        *_seconds(change, standing),
         *_names(change, standing),
     ]
 
@@ -153,6 +158,21 @@ def _claims(change: Diff, after: Iterable[Key], standing: Standing) -> Iterator[
         if claim:
             whose = ", ".join(sorted(nations or claim)[:5])
             yield Doubt("national" if nations else "claimed", slug, {"value": value, "others": whose})
+
+
+def countries(change: Diff) -> Iterator[tuple[str, str]]:
+    """(entry, code) of each code for which it would say that a team answers as its national one."""
+    for key in change.added:
+        if key[0] == "responsibility" and key[2] == "country" and key[4] in NATIONAL_ROLES:
+            yield key[1], key[3]
+
+
+def _seconds(change: Diff, standing: Standing) -> Iterator[Doubt]:
+    """Who has confirmed nothing takes no place beside, or before, who answers for a code and has."""
+    for slug, code in sorted(set(countries(change))):
+        team, others = standing.whole(slug), standing.codes.get(code, frozenset())
+        if others and team not in others and (team, code) not in standing.answers:
+            yield Doubt("second", slug, {"value": code, "others": ", ".join(sorted(others)[:5])})
 
 
 def _names(change: Diff, standing: Standing) -> Iterator[Doubt]:
