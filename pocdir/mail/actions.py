@@ -129,6 +129,16 @@ def withdraw(session: Session, *, ref: str, now: dt.datetime, actor: str, reason
     _settle(mail, WITHDRAWN, now=now, by=actor)
 
 
+def withdraw_unsent(session: Session, *, key: str, now: dt.datetime, actor: str, reason: str) -> bool:
+    """Take back the letter of this key where it still waits: what it asks for was done. False where none waits."""
+    mail = session.scalar(select(Mail).where(Mail.key == key, Mail.state == QUEUED).with_for_update())
+    if mail is None:
+        return False
+    mail.last_error = headers.one_line(reason, LONGEST_ERROR)
+    _settle(mail, WITHDRAWN, now=now, by=actor)
+    return True
+
+
 def retry(session: Session, *, ref: str, now: dt.datetime, actor: str) -> None:
     """Begin anew with a letter that waits, failed or was given up.
 

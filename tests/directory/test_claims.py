@@ -92,6 +92,8 @@ def test_the_link_works_once(slug: str) -> None:
     asked(slug)
     token = token_in(letters()[0])
     proven(token, person("anna@cert.example", now=NOW))
+    letter = letters()[0]
+    assert (letter.state, letter.last_error) == ("withdrawn", "its link was used")
     with pytest.raises(Gone) as refused:
         proven(token, person("eve@cert.example", now=NOW))
     assert refused.value.code == "link_used"

@@ -234,6 +234,20 @@ def test_a_dump_that_was_changed_or_signed_by_another_is_refused(several, client
             dump.verify(bad, key)
 
 
+@pytest.mark.parametrize(
+    ("where", "named"),
+    [(b'"manifest"', "note"), (b'"ed25519"', "signature.note"), (b'"key": "', "another key")],
+)
+def test_what_the_signature_of_a_dump_does_not_cover_is_refused_and_named(several, client, where, named):
+    key, data = client.get("/directory/key").text, client.get("/directory/dump.json").data
+    note, at = b'"note": {"teams": []}, ', data.index(where)
+    bad = data.replace(where, where + b"x") if named == "another key" else data[:at] + note + data[at:]
+    with pytest.raises(Invalid) as refusal:
+        dump.verify(bad, key)
+    assert refusal.value.code == "dump_not_genuine"
+    assert named in str(refusal.value)
+
+
 @given(st.text(max_size=80))
 def test_any_text_is_a_key_or_is_refused(text):
     with pytest.raises(Invalid) as refusal:

@@ -39,7 +39,7 @@ from pocdir.directory.rows import lock_directory
 from pocdir.directory.rules.office import Office, language_for
 from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.ledger.actions import append
-from pocdir.mail.actions import enqueue
+from pocdir.mail.actions import enqueue, withdraw_unsent
 
 SERVICE = "service"
 _PROVES = frozenset({"unverified", "due", "in-check", "unresponsive"})  # who uses the link reads the address
@@ -77,7 +77,7 @@ def ask(session: Session, *, slug: str, choice: str, office: Office, now: dt.dat
             _=_,
         )
     enqueue(
-        session, kind="claim", to=address.value, subject=text.subject, body=text.body, key=f"claim:{claim.ref}",
+        session, kind="claim", to=address.value, subject=text.subject, body=text.body, key=_letter_key(claim),
         domain=office.mail_domain, now=now, team=slug, language=language, confidential=True,
         expires_at=claim.expires_at,
     )  # fmt: skip
@@ -106,6 +106,10 @@ def ask_by_key(
     session.add(claim)
     session.flush()
     return link_of(claim, office)
+
+
+def _letter_key(claim: Claim) -> str:
+    return f"claim:{claim.ref}"
 
 
 def link_of(claim: Claim, office: Office) -> str:
@@ -175,6 +179,7 @@ def prove(session: Session, *, token: str, user: User, office: Office, now: dt.d
         )  # fmt: skip
     if before:
         _tell_both(session, claim, before, office, now)
+    withdraw_unsent(session, key=_letter_key(claim), now=now, actor=SERVICE, reason="its link was used")
     session.flush()
     return team
 

@@ -18,6 +18,7 @@ from pocdir.directory.formats import pocdir_json
 from pocdir.directory.formats.text import json_value, refuse
 
 SIGNED = b"pocdir directory dump 1\n"  # before the manifest: a signature for this means nothing anywhere else
+PARTS = ("manifest", "signature", "directory")
 _ED25519 = b"\x01"
 _NAME = re.compile(r"[^\s+]{1,200}")
 
@@ -70,7 +71,8 @@ def verify(data: bytes, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     name, public = public_key(key)
     whole = json_value(data, "a dump of a directory in JSON")
-    manifest, signature, directory = (_part(whole, name) for name in ("manifest", "signature", "directory"))
+    manifest, signature, directory = (_part(whole, name) for name in PARTS)
+    _refuse_unsigned(whole, signature, key)
     try:
         signed = b64decode(signature.get("ed25519", ""), validate=True)
         Ed25519PublicKey.from_public_bytes(public).verify(signed, SIGNED + canonical_json(manifest))
@@ -83,6 +85,17 @@ def verify(data: bytes, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if digest != manifest.get("sha256"):
         raise _not_genuine("its teams are not those that were signed", "directory")
     return manifest, directory
+
+
+def _refuse_unsigned(whole: Mapping[str, Any], signature: Mapping[str, Any], key: str) -> None:
+    """Nothing in the file may stand beside what the signature covers: a reader would take it for genuine."""
+    beside = [it for it in whole if it not in PARTS]
+    beside += [f"signature.{it}" for it in signature if it not in ("key", "ed25519")]
+    if beside:
+        named = ", ".join(repr(it[:40]) for it in sorted(beside)[:5])
+        raise _not_genuine(f"{named} stands in it, which the signature does not cover", beside[0][:40])
+    if signature.get("key") != key.strip():
+        raise _not_genuine("it says that another key than this one signed it", "signature")
 
 
 def _part(whole: Any, name: str) -> dict[str, Any]:
