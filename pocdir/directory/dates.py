@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text
 
 from pocdir.db import Line, Rows, db
 from pocdir.directory import queries
+from pocdir.directory.models import PAST
 from pocdir.directory.reading import NOW, Reading, whole
 from pocdir.ledger.models import ANSWERS, LedgerEvent
 
@@ -123,17 +124,25 @@ def _stands(event: Any) -> ColumnElement[bool]:
 
 
 def _verified(teams: Sequence[int], reading: Reading) -> Iterable[tuple[int, dt.datetime]]:
-    channel, address, team = reading.tables.channels.c, reading.tables.addresses.c, reading.tables.teams.c
+    """Since when an address is verified, and since when one was that is something else by now."""
+    connection = db.session().connection()
+    was = PAST["addresses"].c
+    by = [] if reading.at is None else [was.recorded_at <= reading.at]
+    for address, also in ((reading.tables.addresses.c, []), (was, by)):
+        statement = _since(address, reading).where(*also)
+        for start in range(0, len(teams), BATCH):
+            chosen = statement.where(whole(reading.tables.teams.c).in_(teams[start : start + BATCH]))
+            yield from ((row[0], row[1]) for row in connection.execute(chosen))
+
+
+def _since(address: Any, reading: Reading) -> Rows:
+    channel, team = reading.tables.channels.c, reading.tables.teams.c
     of = whole(team)
-    statement = (
+    return (
         select(of, func.max(address.state_since))
         .select_from(reading.tables.channels)
         .join(reading.tables.teams, channel.team_id == team.id)
-        .join(reading.tables.addresses, channel.address_id == address.id)
+        .join(address.id.table, channel.address_id == address.id)
         .where(address.state == "verified", address.state_since.is_not(None), channel.withdrawn.is_(False))
         .group_by(of)
     )
-    connection = db.session().connection()
-    for start in range(0, len(teams), BATCH):
-        chosen = statement.where(of.in_(teams[start : start + BATCH]))
-        yield from ((row[0], row[1]) for row in connection.execute(chosen))

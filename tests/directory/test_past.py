@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db, transaction
-from pocdir.directory import actions, listings, queries
+from pocdir.directory import actions, dates, listings, queries
 from pocdir.directory.formats import pocdir_json, records
 from pocdir.directory.rules import record as rules
 from pocdir.ledger.actions import append
@@ -20,6 +20,7 @@ from pocdir.ledger.rules.vocabulary import TEAM_FACTS
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.directory import made
+from tests.directory.test_checks import Anybody
 
 DAY = dt.timedelta(days=1)
 HOUR = dt.timedelta(hours=1)
@@ -309,3 +310,18 @@ def test_a_steward_enters_what_a_team_says_of_itself(app):
 
 def test_the_ledger_knows_every_field_of_a_team():
     assert set(TEAM_FACTS) == set(records.FACTS)
+
+
+def test_when_a_team_was_last_reachable_is_told_also_of_an_address_that_was_withdrawn_since(app):
+    made.imported(made.file(made.team_json()))
+    for days, state in ((1, "verified"), (3, "withdrawn")):
+        with transaction() as session:
+            now = made.NOW + dt.timedelta(days=days)
+            actions.mark_address(
+                session, kind="email", value="cert@cert.example", state=state, evidence="a call", now=now,
+                actor="operator",
+            )  # fmt: skip
+    for on, reachable in (("", made.NOW + DAY), ("2026-11-26", made.NOW + DAY), ("2026-11-22", None)):
+        reading = queries.reading_of(on, now=made.NOW + 9 * DAY)
+        team = queries.entry("cert-example", reading=reading).team
+        assert dates.of_teams([team], Anybody(), reading=reading)["cert-example"]["reachable"] == reachable
