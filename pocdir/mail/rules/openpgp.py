@@ -191,7 +191,7 @@ def _judged(it: _Reading, wanted: frozenset[str]) -> Key:
     ends = [end for end in (_expiration(it.body), _expiration(public)) if end is not None]
     reasons = _of_the_key(it, min(ends, default=None), public)
     if not alive and not reasons & {"weak", "weak_hash", "unbound", "unsupported"}:
-        reasons |= {"encryption_expired"} if found else why
+        reasons |= {"encryption_expired", *why} - {"no_encryption"} if found else why
     lasts = [subkey.expires for subkey in alive]
     ends += [] if None in lasts else [max(end for end in lasts if end is not None)] if lasts else []
     signed = [bound.signature.created for bound in (*it.bound, *(bound for _, bound in found))]
