@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pocdir.db import Base, JsonValue, UtcDateTime, table_of
@@ -241,6 +241,7 @@ class Held(Base):
     approvals: Mapped[dict[str, Any]] = mapped_column(
         default=dict
     )  # who accepted before it took effect, when
+    delay_told: Mapped[bool] = mapped_column(default=False, server_default=false())  # by the notice
     decided_at: Mapped[dt.datetime | None]
     decided_by: Mapped[str | None] = mapped_column(String(80))
     note: Mapped[str | None] = mapped_column(String(2000))
@@ -273,6 +274,7 @@ class Pairing(Base):
     state: Mapped[str] = mapped_column(String(7))  # ended: a merge that was split again
     proposed_at: Mapped[dt.datetime]
     approvals: Mapped[dict[str, Any]]  # who agreed (ref of a person, operator) -> when
+    delay_told: Mapped[bool] = mapped_column(default=False, server_default=false())  # by the notice
     settled_at: Mapped[dt.datetime | None]
     settled_by: Mapped[str | None] = mapped_column(String(80))
 

@@ -31,7 +31,7 @@ def send(
     *,
     kind: str,
     ref: str,
-    again: int,
+    again: int | str,
     team: Team,
     words: Callable[[], Words],
     domain: str,

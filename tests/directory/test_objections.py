@@ -10,9 +10,11 @@ import time_machine
 from pocdir.accounts.models import User
 from pocdir.db import db, transaction
 from pocdir.directory.keys import actions as key_actions
+from pocdir.directory.keys.jobs import look_after_keys
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.marking import mark_address
 from pocdir.directory.merging import actions as merging
+from pocdir.directory.merging.jobs import apply_due
 from pocdir.directory.models import Pairing
 from pocdir.directory.office import office
 from pocdir.ledger.queries import events_of_team
@@ -23,6 +25,7 @@ from tests.directory.test_keys import bring
 from tests.mail import keys
 
 NOW = made.NOW
+DAY = key_actions.dt.timedelta(days=1)
 
 
 @pytest.fixture
@@ -119,3 +122,29 @@ def test_a_keys_end_is_told_in_the_teams_language(app):
         assert key_actions.warn(session, now=NOW, mail_domain="pocdir.example") == 1
     mail = letter("key_expiry")
     assert (mail.language, "expires" in mail.body) == ("ar", False)
+
+
+def test_where_one_steward_is_left_keys_and_merges_wait_72_hours_from_a_new_notice(app, anna):
+    ben = people.person("ben@example.org", now=NOW, site_role="steward")
+    made.team()
+    made.team("old", kind="academic", channels=[made.channel("old@cert.example")], responsibilities=[])
+    row = bring(keys.key(), "user:nobody")
+    asked_to_merge(anna)
+    with transaction() as session:
+        key_actions.approve(session, ref=row.ref, now=NOW, actor=f"user:{anna.ref}")
+        session.get_one(User, ben.id).active = False
+    later = NOW + 10 * DAY
+    for moment, done in ((later, 0), (later + 2 * DAY, 0), (later + 3 * DAY, 1)):
+        look_after_keys(moment)
+        assert apply_due(moment) == done
+    db.session.expire_all()
+    assert (people.one(TeamKey).state, people.one(Pairing).state) == ("pinned", "applied")
+    told = sorted((mail.kind, mail.to) for mail in people.every(Mail))
+    assert told == sorted(
+        2
+        * [
+            ("key_notice", "cert@cert.example"),
+            ("merge_notice", "cert@cert.example"),
+            ("merge_notice", "old@cert.example"),
+        ]
+    )

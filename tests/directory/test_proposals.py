@@ -13,6 +13,7 @@ from flask import Flask
 from pocdir.accounts.actions import create_token
 from pocdir.accounts.models import User
 from pocdir.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound, Stale
+from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.directory import actions as directory_actions
 from pocdir.directory import queries as directory
@@ -204,6 +205,37 @@ def test_a_second_steward_who_comes_later_is_asked_too(slug: str, anna: User) ->
     assert jobs.enter_due(NOW + 72 * HOUR) == 0
     assert kept(ref).due_at is None
     assert agreed(ref, ben).state == "applied"
+
+
+def leaves(steward: User) -> None:
+    with transaction() as session:
+        session.get_one(User, steward.id).active = False
+
+
+@pytest.mark.parametrize("agrees", ["before", "after"])
+def test_when_one_steward_is_left_the_72_hours_begin_by_themselves_and_every_address_is_told(
+    slug: str, anna: User, ben: User, agrees: str
+) -> None:
+    ref = proposed(slug, contact(slug), channels=[made.channel(NEW)])
+    if agrees == "before":
+        agreed(ref, anna)
+    leaves(ben)
+    later = NOW + 240 * HOUR
+    if agrees == "before":
+        assert jobs.enter_due(later) == 0
+    else:
+        assert agreed(ref, anna, now=later).state == "open", "the notice said that two decide"
+        assert kept(ref).approvals == []
+        agreed(ref, anna, revision=2, now=later + HOUR)
+    assert (kept(ref).revision, kept(ref).due_at) == (2, later + 72 * HOUR)
+    assert len(letters()) == 2
+    assert "not before" in (letters()[1].body or "")
+    told = next(it for it in events_of_team(slug) if it.type == "contact.renewed")
+    assert (told.claimed_by, told.payload["not_before"]) == ("service", isoformat(later + 72 * HOUR))
+    assert jobs.enter_due(later + 71 * HOUR) == 0
+    assert len(letters()) == 2
+    assert jobs.enter_due(later + 72 * HOUR) == 1
+    assert addresses(slug) == [NEW]
 
 
 def test_who_proposed_it_does_not_approve_it(slug: str, anna: User, ben: User) -> None:

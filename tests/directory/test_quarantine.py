@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pocdir.accounts.models import User
 from pocdir.core.errors import Conflict, Invalid, NotFound
 from pocdir.db import db, transaction
 from pocdir.directory import actions, listings, queries
@@ -163,7 +164,9 @@ def test_a_doubtful_team_waits_and_the_rest_applies(app):
     evil = made.team_json(kind="provider", channels=[made.channel("evil@other.example")])
     result = made.imported(
         made.file(
-            evil, other(website="https://other.example/"), made.team_json("fresh", name="Fresh", channels=[])
+            evil,
+            other(website="https://other.example/"),
+            made.team_json("fresh", name="Fresh", country="LI", channels=[], responsibilities=[]),
         )
     )
     assert (result.status, list(result.held)) == ("quarantined", ["cert-example"])
@@ -335,6 +338,19 @@ def test_one_steward_alone_waits_72_hours_while_the_team_is_told(app):
     for at, settled in ((made.NOW + 3 * DAY, 0), (made.NOW + 4 * DAY, 1)):
         with transaction() as session:
             assert decide.apply_due(session, now=at, mail_domain="pocdir.example") == settled
+    assert values_of() == {"evil@other.example"}
+
+
+def test_when_one_steward_is_left_the_72_hours_run_from_a_new_notice(app):
+    ref, (one, _) = national("one", "two")
+    accept(ref, actor=one)
+    with transaction() as session:
+        session.query(User).filter_by(email="two@example.org").one().active = False
+    for days, settled in ((10, 0), (12, 0), (13, 1)):
+        with transaction() as session:
+            now = made.NOW + days * DAY
+            assert decide.apply_due(session, now=now, mail_domain="pocdir.example") == settled
+        assert db.session().query(Mail).count() == 2
     assert values_of() == {"evil@other.example"}
 
 

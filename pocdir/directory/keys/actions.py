@@ -28,6 +28,7 @@ from pocdir.directory.keys.rules import (
     serves,
     warning,
 )
+from pocdir.directory.office import office
 from pocdir.directory.projection import raise_revision
 from pocdir.directory.reading import on_record
 from pocdir.directory.rows import bump_version, lock_directory
@@ -87,10 +88,27 @@ def propose(
     if own and not is_guarded(whole_team(session, team.id).kind, {KEY}):
         _pin(session, row, now, actor, claimed_by)
         return row
+    _notice(session, row, mail_domain, now)
+    return row
+
+
+def _notice(session: Session, row: TeamKey, mail_domain: str, now: dt.datetime) -> None:
     decision = _decided(session, row)
+    row.delay_told = bool(decision.needed.delay)
     if decision.needed.notice:
         letters.send_notice(session, row, decision, mail_domain=mail_domain, now=now)
-    return row
+
+
+def _begin_delay(session: Session, row: TeamKey, now: dt.datetime) -> bool:
+    """Where one steward is left of two while it waits, the notice goes out again, and the 72 hours run from now."""
+    if not queries.decision_of(row, session).begins(row.delay_told):
+        return False
+    row.uploaded_at = now
+    row.revision += 1
+    note = "one steward is left: the 72 hours begin"
+    _tell(session, "key.proposed", row, now, SERVICE, "service", note=note)
+    _notice(session, row, office().mail_domain, now)
+    return True
 
 
 def _require_usable(session: Session, key: openpgp.Key, now: dt.datetime) -> None:
@@ -107,6 +125,7 @@ def approve(session: Session, *, ref: str, now: dt.datetime, actor: str) -> Team
     """
     lock_directory(session, now=now)
     row = _proposed(session, ref)
+    _begin_delay(session, row, now)
     person = _person(session, actor)
     if person == row.proposer:
         raise Conflict("key_own", "another steward than the one who brought it has to agree")
@@ -165,8 +184,18 @@ def show_anew(session: Session, *, entries: Collection[int], mail_domain: str, n
         _tell(session, "key.proposed", row, now, SERVICE, "service", note=note)
         if stood:
             _changed(session, row, now)
-        letters.send_notice(session, row, _decided(session, row), mail_domain=mail_domain, now=now)
+        _notice(session, row, mail_domain, now)
     return len(rows)
+
+
+def begin_delays(session: Session, *, now: dt.datetime) -> int:
+    """Begin the 72 hours of what waits for two stewards while one alone is left; returns how many."""
+    chosen = select(TeamKey).where(TeamKey.state == PROPOSED, TeamKey.effective_at.is_(None))
+    begun = 0
+    for row in session.scalars(chosen.with_for_update(skip_locked=True)).all():
+        lock_directory(session, now=now)
+        begun += _begin_delay(session, row, now) or _decided(session, row).effective_at is not None
+    return begun
 
 
 def pin_due(session: Session, *, now: dt.datetime) -> int:

@@ -12,8 +12,9 @@ from pocdir.directory.keys import actions
 
 
 def look_after_keys(now: dt.datetime) -> int:
-    """Pin what nobody refused, end what has expired, tell of what will; returns how many."""
+    """Begin delays, pin what nobody refused, end what has expired, tell of what will; returns how many."""
     settings: Settings = current_app.extensions["pocdir"]
     with transaction() as session:
+        actions.begin_delays(session, now=now)
         settled = actions.pin_due(session, now=now) + actions.expire(session, now=now)
         return settled + actions.warn(session, now=now, mail_domain=settings.mail_domain)

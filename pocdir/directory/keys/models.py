@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pocdir.db import Base
@@ -39,6 +39,7 @@ class TeamKey(Base):
     effective_at: Mapped[
         dt.datetime | None
     ]  # when it is pinned if nobody refuses; None: stewards are missing
+    delay_told: Mapped[bool] = mapped_column(default=False, server_default=false())  # by the notice
     pinned_at: Mapped[dt.datetime | None]
     settled_at: Mapped[dt.datetime | None]  # refused, retired or expired
     told_days: Mapped[int | None]  # the last threshold before its end at which the team was told

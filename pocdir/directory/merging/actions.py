@@ -24,7 +24,7 @@ from pocdir.directory.proposals import actions as proposals
 from pocdir.directory.reading import entries_of
 from pocdir.directory.rows import bump_version, lock_directory
 from pocdir.directory.rules import steward
-from pocdir.directory.rules.approval import KEY, is_guarded
+from pocdir.directory.rules.approval import KEY, Decision, is_guarded
 from pocdir.directory.rules.office import Office
 from pocdir.directory.wholes import whole_teams
 from pocdir.ledger.actions import append
@@ -135,6 +135,8 @@ def apply_due(session: Session, *, office: Office, now: dt.datetime) -> int:
     lock_directory(session, now=now)
     stewards = accounts.steward_refs(session)
     waiting = queries.pairings(state=OPEN, session=session)
+    for it in waiting:
+        _begin_delay(session, it, stewards, office, now)
     due = [it for it in waiting if it.decision(stewards).is_due(now)]
     late = [it for it in waiting if it.decision(stewards).missing and now - it.row.proposed_at > LAPSES]
     for it in late:
@@ -198,6 +200,8 @@ def _agreed(
             proposed_at=now, approvals={},
         )  # fmt: skip
         session.add(row)
+    if not is_new:
+        _begin_delay(session, Said(row, part, whole), accounts.steward_refs(session), office, now)
     said_before = _who(actor) in row.approvals
     row.approvals = {_who(actor): isoformat(now)} | dict(row.approvals)
     session.flush()
@@ -207,10 +211,28 @@ def _agreed(
         return Outcome(row.ref, part.slug, whole.slug, APPLIED)
     if not said_before:
         _tell(session, "team.pairing_approved", row, part, whole, now, actor)
-    if is_new and decision.needed.notice:
-        notice.send(session, row, (part, whole), decision, office=office, now=now)
+    if is_new:
+        _notice(session, Said(row, part, whole), decision, office, now)
     until = decision.effective_at or decision.not_before
     return Outcome(row.ref, part.slug, whole.slug, "waits", decision.missing, until)
+
+
+def _notice(session: Session, it: Said, decision: Decision, office: Office, now: dt.datetime) -> None:
+    it.row.delay_told = bool(decision.needed.delay)
+    if decision.needed.notice:
+        notice.send(session, it.row, (it.part, it.whole), decision, office=office, now=now)
+
+
+def _begin_delay(
+    session: Session, it: Said, stewards: frozenset[str], office: Office, now: dt.datetime
+) -> None:
+    """Where one steward is left of two while it waits, the notice goes out again, and the 72 hours run from now."""
+    if not it.decision(stewards).begins(it.row.delay_told):
+        return
+    it.row.proposed_at = now
+    session.flush()
+    _tell(session, "team.pairing_approved", it.row, it.part, it.whole, now, "service")
+    _notice(session, it, it.decision(stewards), office, now)
 
 
 def _apply(session: Session, it: Said, office: Office, now: dt.datetime, actor: str) -> None:

@@ -27,10 +27,11 @@ def send(
     now: dt.datetime,
 ) -> None:
     """Queue it to every live mail address that anybody gives of the two."""
+    since = f"{row.proposed_at:%Y%m%dT%H%M%S}"
     for team in dict.fromkeys(teams):
         notices.send(
-            session, kind=KIND, ref=row.ref, again=team.id, team=team, domain=office.mail_domain, now=now,
-            words=lambda: letter(row.what, [it.slug for it in teams], decision),
+            session, kind=KIND, ref=row.ref, again=f"{team.id}:{since}", team=team, domain=office.mail_domain,
+            now=now, words=lambda: letter(row.what, [it.slug for it in teams], decision),
         )  # fmt: skip
 
 

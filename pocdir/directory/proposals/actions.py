@@ -126,7 +126,7 @@ def approve(
         raise Forbidden("own_proposal", "another steward agrees with what you proposed yourself")
     if proposal.revision != revision:
         raise Stale("stale", "it was changed since you read it; read it again")
-    if _renew(session, proposal, office, now):
+    if _renew(session, proposal, office, now) or _begin_delay(session, proposal, office, now):
         return proposal
     if person not in {each.person for each in proposal.approvals}:
         proposal.approvals.append(ProposalApproval(person=person, at=now))
@@ -213,6 +213,17 @@ def enter_due(session: Session, *, ref: str, office: Office, now: dt.datetime) -
         return False
     _settle_if_due(session, proposal, queries.decision_of(proposal, session), actor=SERVICE, now=now)
     return proposal.state == APPLIED
+
+
+def look_again(session: Session, *, ref: str, office: Office, now: dt.datetime) -> bool:
+    """Where one steward is left of two while it waits, the 72 hours begin; whether something has changed by it."""
+    lock_directory(session, now=now)
+    proposal = queries.proposal(ref, session=session, lock=True)
+    if proposal.state != OPEN or proposal.due_at is not None:
+        return False
+    begins = _begin_delay(session, proposal, office, now)
+    proposal.due_at = queries.decision_of(proposal, session).effective_at
+    return begins or proposal.due_at is not None
 
 
 def show_anew(session: Session, *, team_id: int, office: Office, now: dt.datetime) -> int:
@@ -302,6 +313,22 @@ def _begin_anew(session: Session, proposal: Proposal, office: Office, now: dt.da
     )
 
 
+def _begin_delay(session: Session, proposal: Proposal, office: Office, now: dt.datetime) -> bool:
+    """The notice said that two stewards decide, and one is left: it goes out again, and the 72 hours run from now."""
+    if not queries.decision_of(proposal, session).begins(proposal.delay_told):
+        return False
+    proposal.revision += 1
+    proposal.noticed_at = now
+    session.flush()
+    decision = queries.decision_of(proposal, session)
+    proposal.due_at = decision.effective_at
+    entry = directory.entry(proposal.team.slug, audiences=EVERYBODY)
+    told = _tell(session, proposal, entry, decision, office, now)
+    payload = _shown(proposal) | {"told": told, "not_before": decision.not_before.isoformat()}
+    _record(session, "contact.renewed", proposal, payload=payload, claimed_by=SERVICE, actor=SERVICE, now=now)
+    return True
+
+
 def _tell(
     session: Session,
     proposal: Proposal,
@@ -311,6 +338,7 @@ def _tell(
     now: dt.datetime,
 ) -> int:
     """The notice to every address on record, where the rule asks for one; returns to how many."""
+    proposal.delay_told = bool(decision.needed.delay)
     if not decision.needed.notice:
         return 0
     team = session.get_one(Team, proposal.team.merged_into_id or proposal.team_id)

@@ -7,7 +7,7 @@ import datetime as dt
 import structlog
 
 from pocdir.core.errors import Refusal, Unavailable
-from pocdir.db import transaction
+from pocdir.db import db, transaction
 from pocdir.directory.office import office
 from pocdir.directory.proposals import actions, queries
 
@@ -15,7 +15,13 @@ _log = structlog.get_logger("pocdir.directory")
 
 
 def enter_due(now: dt.datetime) -> int:
-    """Enter what is due, each by itself; what cannot be entered is refused with the reason. How many were."""
+    """Enter what is due, each by itself; what cannot be entered is refused with the reason. How many were.
+
+    Before that, where one steward is left of two, the 72 hours begin.
+    """
+    for ref in queries.undated(db.session()):
+        with transaction() as session:
+            actions.look_again(session, ref=ref, office=office(), now=now)
     entered = 0
     for ref in queries.due(now):
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pocdir.db import Base
@@ -34,6 +34,9 @@ class Proposal(Base):
     )  # raised when it is shown anew: who read it before is stale
     proposed_at: Mapped[dt.datetime]
     noticed_at: Mapped[dt.datetime]  # when the present changes were told; a delay runs from here
+    delay_told: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  # by the notice: the 72 hours
     due_at: Mapped[dt.datetime | None]  # everybody has approved: it takes effect then
     settled_at: Mapped[dt.datetime | None]
     settled_by: Mapped[str | None] = mapped_column(String(80))

@@ -30,6 +30,8 @@ from pocdir.directory.rules.steward import KINDS, Waiting
 from pocdir.directory.rules.steward import waiting as desk
 from pocdir.directory.wholes import whole_team, whole_teams
 
+FEW = 2  # stewards: with more of them nobody is left alone with a proposal
+
 
 def standing(entry: Entry) -> dict[Identity, Words]:
     """What is in force in an entry (as its reader may see it), by identity."""
@@ -107,6 +109,16 @@ def due(now: dt.datetime) -> list[str]:
     """The refs of proposals that everybody needed has approved and whose time has come."""
     statement = select(Proposal.ref).where(Proposal.state == OPEN, Proposal.due_at <= now)
     return list(db.session().scalars(statement.order_by(Proposal.due_at, Proposal.id)))
+
+
+def undated(session: Session) -> list[str]:
+    """The refs of guarded proposals that wait for two stewards, though one alone is left who may approve them."""
+    if len(steward_refs(session)) > FEW:
+        return []
+    statement = select(Proposal).where(Proposal.state == OPEN, Proposal.due_at.is_(None))
+    found = session.scalars(statement.order_by(Proposal.id)).all()
+    decided = ((it, decision_of(it, session)) for it in found)
+    return [it.ref for it, is_ in decided if is_.begins(it.delay_told) or is_.effective_at is not None]
 
 
 def undecided(now: dt.datetime) -> list[str]:

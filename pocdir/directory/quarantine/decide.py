@@ -115,6 +115,7 @@ def apply_due(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
     outcomes: dict[str, Outcome] = {}
     for row in rows:
         of = judged[row.ref]
+        _begin_delay(session, row, of, stewards, mail_domain, now)
         if decision_of(row, of, stewards, now).is_due(now) or of.is_worse:
             alone = of.whole not in {judged[it.ref].whole for it in due}
             fresh = of.revision == row.revision and not of.is_worse and alone
@@ -158,18 +159,39 @@ def _approved(
     """The decision with this steward's word; when it is not the last one needed, it is kept and told."""
     who = accounts.person_behind(session, actor) or OPERATOR
     is_new, is_first = who not in row.approvals, not row.approvals
+    if not is_first:
+        _begin_delay(session, row, judged, stewards, mail_domain, now)
     row.approvals = {who: isoformat(now)} | row.approvals
     decision = decision_of(row, judged, stewards, now)
     if decision.is_due(now) or not is_new:
         return decision
     row.note = note or row.note
     append_all(session, [_event("quarantine.approved", row, note, now, actor)])
-    if is_first and decision.needed.notice and judged.team is not None:
+    if is_first:
+        _notice(session, row, judged, decision, mail_domain, now)
+    session.flush()
+    return decision
+
+
+def _notice(
+    session: Session, row: Held, judged: Judged, decision: Decision, mail_domain: str, now: dt.datetime
+) -> None:
+    row.delay_told = bool(decision.needed.delay)
+    if decision.needed.notice and judged.team is not None:
         team = queries.team_by_slug(judged.whole, session)
         doubts = judged.doubts or judged.told
         notice.send(session, row, team, doubts, decision, mail_domain=mail_domain, now=now)
-    session.flush()
-    return decision
+
+
+def _begin_delay(
+    session: Session, row: Held, judged: Judged, stewards: frozenset[str], mail_domain: str, now: dt.datetime
+) -> None:
+    """Where one steward is left of two since it was accepted, the notice goes out again; the 72 hours run from now."""
+    if not decision_of(row, judged, stewards, now).begins(row.delay_told):
+        return
+    row.approvals = dict.fromkeys(row.approvals, isoformat(now))
+    append_all(session, [_event("quarantine.approved", row, "one steward is left", now, "service")])
+    _notice(session, row, judged, decision_of(row, judged, stewards, now), mail_domain, now)
 
 
 def _waiting(session: Session, refs: Sequence[str]) -> list[Held]:

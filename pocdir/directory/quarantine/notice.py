@@ -28,8 +28,9 @@ def send(
     now: dt.datetime,
 ) -> None:
     """Queue it to every mail address that anybody gives of the team, the confirmed ones among them."""
+    again = f"{row.revision or 0}:{min(row.approvals.values(), default='')}"
     notices.send(
-        session, kind=KIND, ref=row.ref, again=row.revision or 0, team=team, domain=mail_domain, now=now,
+        session, kind=KIND, ref=row.ref, again=again, team=team, domain=mail_domain, now=now,
         words=lambda: letter(team.name, row.source.name, doubts, decision),
     )  # fmt: skip
 

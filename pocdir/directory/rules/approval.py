@@ -66,6 +66,13 @@ class Decision:
     not_before: dt.datetime  # the end of the delay, known before everybody has approved
     effective_at: dt.datetime | None  # None: stewards are missing; in the future: only the delay is
 
+    def begins(self, told: bool) -> bool:
+        """Whether the delay begins now: it is asked for, and the notice (`told`) said that two stewards decide.
+
+        So it is where one steward is left while the change waits.
+        """
+        return bool(self.needed.delay) and not told
+
     def is_due(self, now: dt.datetime) -> bool:
         """Whether it may be applied now."""
         return self.effective_at is not None and self.effective_at <= now

@@ -107,6 +107,7 @@ _KEY = {
 _QUARANTINED = {"source": _required(_line), "items": _required(_many), "reasons": Name(TEXTS)}
 _DECIDED = {"item": _required(_ref), "source": _required(_line), "note": _text}
 _PROPOSAL = {"proposal": _required(_ref)}
+_TOLD = {"told": _many, "not_before": _time}
 _CHANGES = _PROPOSAL | {
     "fields": _required(_choices(*TEAM_FACTS, "channel", "responsibility")), "changes": _required(Name(OBJECTS)),
 }  # fmt: skip
@@ -285,14 +286,10 @@ VOCABULARY: Mapping[str, EventType] = {
     ),
     "quarantine.held": EventType("the import", _service, _QUARANTINED),
     "quarantine.superseded": EventType("the import", _service, _QUARANTINED),
-    "quarantine.approved": EventType("the act", ("steward",), _DECIDED),
+    "quarantine.approved": EventType("the act", ("steward", "service"), _DECIDED),
     "quarantine.accepted": EventType("the act", ("steward", "service"), _DECIDED),
     "quarantine.refused": EventType("the act", ("team", "steward"), _DECIDED),
-    "contact.proposed": EventType(
-        "the act",
-        ("team", "steward"),
-        _CHANGES | {"note": _text, "told": _many, "not_before": _time},
-    ),
+    "contact.proposed": EventType("the act", ("team", "steward"), _CHANGES | {"note": _text} | _TOLD),
     "contact.approved": EventType("the act", ("steward",), _PROPOSAL),
     "contact.refused": EventType(
         "the act", ("steward", "service"), _PROPOSAL | {"reason": _required(_text)}
@@ -303,7 +300,7 @@ VOCABULARY: Mapping[str, EventType] = {
         _PROPOSAL | {"because": _required(_choice("taken_back", "stands_already", "nobody_decided"))},
     ),
     "contact.cancelled": EventType("the act", ("team",), _PROPOSAL | {"address": _line}),
-    "contact.renewed": EventType("the entry had changed", _service, _CHANGES),
+    "contact.renewed": EventType("the entry had changed, or one steward was left", _service, _CHANGES | _TOLD),
     "contact.claim_asked": EventType("the act", _service, {"address": _required(_line)}),
     "contact.claimed": EventType(
         "the act",
