@@ -26,7 +26,7 @@ SORTS = {"name": "folded_name", "country": "country", "kind": "kind", "confirmed
 OF_TWO = ("team.merged", "team.split", "team.apart", "team.pairing_approved", "team.pairing_refused")
 OF_THE_ENTRY = (
     *OF_TWO,
-    "contact.confirmed", "contact.marked", "contact.marked_bouncing", "contact.changed",
+    "contact.confirmed", "contact.marked", "contact.marked_bouncing", "contact.changed", "contact.letter_read",
     "key.pinned", "key.refreshed", "key.retired", "key.expired",
 )  # fmt: skip
 

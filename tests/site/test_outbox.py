@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from pocdir import cli
 from pocdir.core.refs import new_ref
 from pocdir.db import db, transaction
+from pocdir.ledger.queries import events_of_team
 from pocdir.mail import queries
 from pocdir.mail.actions import claim, refuse
 from tests.accounts import made
@@ -90,10 +91,29 @@ def test_a_letter_is_taken_back_with_the_reason(steward: FlaskClient, now: dt.da
 def test_a_one_time_link_is_shown_to_nobody_but_where_a_person_has_to_send_it(
     steward: FlaskClient, now: dt.datetime, request: pytest.FixtureRequest
 ) -> None:
-    ref = queued(now, body="https://pocdir.example/claim/secret\n", confidential=True).ref
-    assert "claim/secret" in steward.get(f"/outbox/{ref}").text
+    ref = queued(now, kind="claim", body="https://pocdir.example/claim/secret\n", confidential=True).ref
+    shown = steward.get(f"/outbox/{ref}").text
+    assert "claim/secret" not in shown and "is recorded" in shown
+    assert events_of_team("cert") == []
+    assert "claim/secret" in steward.post(f"/outbox/{ref}/read").text
+    db.session.rollback()
+    (told,) = events_of_team("cert")
+    assert (told.type, told.claimed_by) == ("contact.letter_read", "steward")
+    assert told.sealed == {"letter": ref, "kind": "claim", "address": "cert@example.org"}
     request.getfixturevalue("with_relay")
     assert "claim/secret" not in steward.get(f"/outbox/{ref}").text
+    assert steward.post(f"/outbox/{ref}/read").status_code == 403
+
+
+def test_a_notice_of_a_guarded_change_is_not_kept_from_its_readers(
+    steward: FlaskClient, now: dt.datetime, request: pytest.FixtureRequest
+) -> None:
+    ref = queued(now, kind="proposal_notice", confidential=True).ref
+    assert steward.post(f"/outbox/{ref}/withdraw").status_code == 403
+    request.getfixturevalue("with_relay")
+    assert steward.post(f"/outbox/{ref}/sent").status_code == 403
+    assert "Withdraw it" not in steward.get(f"/outbox/{ref}").text
+    assert state(ref) == "queued"
 
 
 def test_a_letter_about_the_entry_is_the_services_own_although_it_has_a_reference(

@@ -12,6 +12,8 @@ ADDRESS, KEY, KIND, NATION, OTHER = WHAT = ("address", "key", "kind", "nation", 
 NATIONAL = "national"
 # Who may take the kind away from a national team would unlock its address by it.
 GUARDED = frozenset({ADDRESS, KEY, KIND, NATION})
+# The kinds of letter that tell of it: on no page is one taken back, or said to be sent where a relay sends.
+NOTICES = frozenset({"proposal_notice", "key_notice", "merge_notice", "change_notice", "address_notice"})
 DELAY = dt.timedelta(hours=72)
 NO_DELAY = dt.timedelta(0)
 

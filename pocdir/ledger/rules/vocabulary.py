@@ -301,6 +301,9 @@ VOCABULARY: Mapping[str, EventType] = {
     ),
     "contact.cancelled": EventType("the act", ("team",), _PROPOSAL | {"address": _line}),
     "contact.renewed": EventType("the entry had changed, or one steward was left", _service, _CHANGES | _TOLD),
+    "contact.letter_read": EventType(
+        "the act", ("steward",), {it: _required(_line) for it in ("letter", "kind", "address")}
+    ),
     "contact.claim_asked": EventType("the act", _service, {"address": _required(_line)}),
     "contact.claimed": EventType(
         "the act",

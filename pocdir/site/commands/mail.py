@@ -22,6 +22,7 @@ from pocdir.mail.rules.replies import SENT
 from pocdir.mail.smtp import Submission
 from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.queries import notifications
+from pocdir.site.actions import outbox as outbox_actions
 from pocdir.web.terminal import app_context, emit, json_option, plain, table
 
 OPERATOR = "operator"
@@ -138,8 +139,8 @@ def show(ref: str, as_json: bool) -> None:
     \b
     Example:  pocdir mail outbox show 019a5c1e-7d00-7a10-9f00-0242ac120002
     """
-    with app_context():
-        found = queries.mail(ref)
+    with app_context(), transaction() as session:
+        found = outbox_actions.read_letter(session, ref=ref, now=clock.now(), actor=OPERATOR)
     if as_json:
         emit(_shown(found) | {"body": found.body})
         return

@@ -10,12 +10,14 @@ from flask_babel import gettext as _
 from pocdir.accounts.guards import guard
 from pocdir.config import Settings
 from pocdir.core import clock
-from pocdir.core.errors import Conflict, Invalid
+from pocdir.core.errors import Conflict, Forbidden, Invalid
 from pocdir.db import transaction
+from pocdir.directory.rules.approval import NOTICES
 from pocdir.directory.rules.checks import LETTERS as LETTERS_WITH_LINKS
 from pocdir.mail import actions, queries
 from pocdir.mail.models import CLAIMED, SENT, STALE, UNSENT, WAITING, WITHDRAWN, Mail
 from pocdir.outreach.rules.letter import mailto_url
+from pocdir.site.actions import outbox as reading
 from pocdir.site.pages.lookup import blueprint
 
 ON_A_PAGE = 50
@@ -54,22 +56,39 @@ def outbox() -> str:
 @guard("outbox.read")
 def outbox_letter(ref: str) -> str:
     """One letter, to copy or to open in a mail program."""
-    mail = queries.mail(ref)
+    return _letter(queries.mail(ref))
+
+
+@blueprint.post("/outbox/<ref>/read")
+@guard("outbox.manage")
+def read_letter(ref: str) -> str:
+    """The same with its link for a person who sends it; that it was read is recorded."""
+    _require_ours(queries.mail(ref))
+    if _relay() is not None:
+        raise Forbidden("forbidden", "your account may not do this")
+    with transaction() as session:
+        mail = reading.read_letter(session, ref=ref, now=clock.now(), actor=g.principal.actor)
+    return _letter(mail, is_read=True)
+
+
+def _letter(mail: Mail, *, is_read: bool = False) -> str:
     relay = _relay()
     # Who holds such a link is taken for the mailbox that it was sent to.
     for_its_reader = mail.confidential or mail.kind in LETTERS_WITH_LINKS
     ours, unsent = _is_ours(mail), mail.state not in (SENT, CLAIMED, WITHDRAWN)
-    readable = mail.body is not None and ours and not (for_its_reader and relay)
+    open_ = mail.body is not None and ours and not (for_its_reader and relay)
+    readable = open_ and (is_read or not mail.confidential)
     return render_template(
         "site/outbox_letter.html",
         mail=mail,
         relay=relay,
         is_ours=ours,
         readable=readable,
+        may_read=open_ and not readable,
         mailto=_mailto(mail) if readable and unsent else None,
         may_retry=unsent and mail.state != STALE and mail.body is not None,
-        may_mark=unsent and ours,
-        may_withdraw=unsent and ours,
+        may_mark=unsent and ours and not (relay and mail.kind in NOTICES),
+        may_withdraw=unsent and ours and mail.kind not in NOTICES,
     )
 
 
@@ -88,7 +107,8 @@ def retry_letter(ref: str) -> Any:
 def letter_sent(ref: str) -> Any:
     """A person sent it with a mail program."""
     with transaction() as session:
-        _require_ours(queries.mail(ref, session))
+        mail = _require_ours(queries.mail(ref, session))
+        _refuse_notice(mail, bool(_relay()))
         actions.mark_sent_by_hand(session, ref=ref, now=clock.now(), actor=g.principal.actor)
     flash(_("Marked as sent."), "success")
     return redirect(url_for("site.outbox"))
@@ -100,7 +120,7 @@ def withdraw_letter(ref: str) -> Any:
     """Take it back before it is sent."""
     reason = request.form.get("reason", "").strip()[:300] or None
     with transaction() as session:
-        _require_ours(queries.mail(ref, session))
+        _refuse_notice(_require_ours(queries.mail(ref, session)), True)
         actions.withdraw(session, ref=ref, now=clock.now(), actor=g.principal.actor, reason=reason)
     flash(_("Withdrawn: it will not be sent."), "success")
     return redirect(url_for("site.outbox"))
@@ -111,9 +131,16 @@ def _is_ours(mail: Mail) -> bool:
     return mail.notification is None or mail.kind in LETTERS_WITH_LINKS
 
 
-def _require_ours(mail: Mail) -> None:
+def _require_ours(mail: Mail) -> Mail:
     if not _is_ours(mail):
         raise Conflict("mail_of_a_workspace", "this letter belongs to a notification; its workspace decides")
+    return mail
+
+
+def _refuse_notice(mail: Mail, where: bool) -> None:
+    """Whoever is kept from a change by a notice does not keep the notice from its readers."""
+    if where and mail.kind in NOTICES:
+        raise Forbidden("forbidden", "your account may not do this")
 
 
 def _relay() -> str | None:
