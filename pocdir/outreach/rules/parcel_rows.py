@@ -15,7 +15,7 @@ from pocdir.routing.bulk.reader import all_records
 from pocdir.routing.bulk.records import Records, Shape
 from pocdir.routing.rules.reports.columns import kind_of, known_names
 from pocdir.routing.rules.reports.layout import HEAD, Layout
-from pocdir.routing.rules.reports.recognise import recognised
+from pocdir.routing.rules.reports.recognise import DELIMITERS, recognised
 
 _KINDS = ("ip", "indicator", "domain", "url")  # of what can be seen again
 _LONE = re.compile(rb"\r(?!\n)")
@@ -32,7 +32,8 @@ def rows_of(data: bytes, *, with_assets: bool) -> tuple[set[int], Sequence[Asset
     except Invalid:  # few rows of a file without names over its columns
         layout = None
     if layout is None or not layout.delimiter:
-        return _counts(data, b",", {b"\n", b"\r"}, headers=(0, 1)), ()
+        every = (_counts(data, sign, (b"\n", b"\r"), headers=(0, 1)) for sign in DELIMITERS)
+        return set().union(*every), ()
     ends = {layout.line_end[-1:]}
     if _LONE.search(data) and b"\n" in data:
         ends = {b"\n", b"\r"}
