@@ -20,6 +20,7 @@ from pocdir.config import Settings, folder
 from pocdir.core import clock
 from pocdir.db import db, transaction
 from pocdir.directory.actions import load_seeds
+from pocdir.directory.queries import team_by_slug
 from pocdir.routing.actions import load_seed_registry
 from pocdir.site.actions.database import upgrade
 from tests.accounts import made as people
@@ -75,6 +76,7 @@ def serving(data: Path, url: str) -> Iterator[Service]:
         listed.imported(listed.file(borrowed), now=now)
         people.person(now=now, workspace="lab", role="owner")
         people.person("steward@example.org", now=now, site_role="steward")
+        people.person("desk@example.org", now=now, team_id=team_by_slug("cert-at").id)
         db.session.remove()
     server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)
     port = server.effective_port

@@ -10,14 +10,19 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from pocdir.accounts.queries import workspace_or_only
 from pocdir.core import clock
-from pocdir.db import transaction
+from pocdir.db import db, transaction
 from pocdir.directory.checks import actions
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.checks.letters import link_token, post
 from pocdir.directory.queries import team_by_slug
+from pocdir.outreach.escalation.actions import policies
+from pocdir.outreach.escalation.jobs import record_steps
 from tests.browser.conftest import Service, sign_in
+from tests.latency.made import DAY, told
 from tests.mail import keys
+from tests.outreach.policies import chosen
 
 pytestmark = pytest.mark.browser
 
@@ -124,8 +129,12 @@ def pages_of(
         yield from anybody.look(path + query)
     page.goto("/?lang=en")
     sign_in(page, service.email, service.password)
+    suggest(service)
     for path in MEMBERS:
         yield from anybody.look(path + query)
+    page.goto("/steps?lang=en")
+    page.locator("button[name=only]").first.click(timeout=5_000)
+    yield from anybody.judged("steps: what became of them")
     yield from worked_through(anybody, query)
     page.context.close()
     steward = judge()
@@ -137,6 +146,10 @@ def pages_of(
     yield from steward.look(str(page.locator("tbody th a").first.get_attribute("href")) + query)
     yield from keyed(steward, query)
     page.context.close()
+    desk = judge()
+    sign_in(desk.page, "desk@example.org", service.password)
+    yield from at_the_desk(desk, query)
+    desk.page.context.close()
     team = judge()
     yield from asked_about_the_entry(team, entry_link(service), query)
     team.page.context.close()
@@ -164,6 +177,32 @@ def asked_about_the_entry(judge: Judge, link: str, query: str) -> Iterator[str]:
         yield from judge.judged(f"entry: {action}, asked again")
     page.get_by_role("main").locator("form button").click()
     yield from judge.judged("entry: confirmed")
+
+
+def at_the_desk(judge: Judge, query: str) -> Iterator[str]:
+    """A team's own desk, and one answer to what was told to it: asked once more, then recorded."""
+    page = judge.page
+    yield from judge.look("/desk" + query)
+    yield from judge.look("/told" + query)
+    page.goto("/told?lang=en")
+    page.locator("input[name=choose]").first.check()
+    page.get_by_role("button", name="Go on").click()
+    yield from judge.judged("answers: asked again")
+    page.get_by_role("button", name="Yes, record this").click()
+    yield from judge.judged("answers: recorded")
+
+
+def suggest(service: Service) -> None:
+    """A step that is due in the lab; what is logged later follows no policy."""
+    now = clock.now()
+    with service.app.app_context():
+        lab = workspace_or_only("lab")
+        chosen(lab, now - 9 * DAY, {"wait": "P1D", "target": "national"})
+        told(lab, at=now - 5 * DAY, team="isp", assets=[{"kind": "domain", "value": "x.at", "port": None}])
+        with transaction() as session:
+            policies.choose(session, None, workspace_id=lab.id, now=now, actor="user:a")
+        record_steps(now)
+        db.session.remove()
 
 
 def keyed(judge: Judge, query: str) -> Iterator[str]:

@@ -37,7 +37,7 @@ def choose_digest(
     Raises Invalid `address_not_on_record`.
     """
     slug = queries.slug_of(team_id)
-    entry = directory.entry(slug, audiences=directory.EVERYBODY)
+    entry = directory.entry(slug, audiences=queries.ITS_OWN)
     standing = session.get(Digest, team_id, with_for_update=True)
     if hour is None and standing is None:
         return

@@ -79,7 +79,7 @@ def facts_of(typed: Mapping[str, Any]) -> dict[str, Any]:
 def desk(team_id: int) -> dict[str, Any]:
     """A team's desk: what it says of itself, and the daily mail that it has asked for."""
     slug, digest = queries.slug_of(team_id), queries.digest_of(team_id)
-    entry = directory.entry(slug, audiences=directory.EVERYBODY)
+    entry = directory.entry(slug, audiences=queries.ITS_OWN)
     said = directory.said(entry.team)
     return {name: said[name] for name in ("opt_outs", "intake", "promise")} | {
         "team": slug,

@@ -15,6 +15,7 @@ from pocdir.directory.models import Team
 from pocdir.directory.proposals.queries import team_slugs
 from pocdir.directory.queries import Entry
 from pocdir.directory.reading import entries_of
+from pocdir.directory.rules.record import audiences
 from pocdir.outreach.desk.letter import Open
 from pocdir.outreach.desk.models import Digest
 from pocdir.outreach.models import Notification
@@ -22,6 +23,7 @@ from pocdir.outreach.queries.snapshots import Snapshot, newest_told, told_after
 from pocdir.outreach.queries.told import LISTS, senders
 
 AT_ONCE = 100
+ITS_OWN = audiences(("team_contact",))  # what of its channels a team's own staff see
 
 
 def told(team_id: int, *, state: str | None, limit: int, cursor: str | None = None) -> list[Snapshot]:
@@ -66,7 +68,7 @@ def entry_of(team_id: int) -> Entry | None:
     team = db.session().get_one(Team, team_id)
     if team.merged_into_id is not None or team.retired_at is not None:
         return None
-    return directory.entry(team.slug, audiences=directory.EVERYBODY)
+    return directory.entry(team.slug, audiences=ITS_OWN)
 
 
 def anything_new(team_id: int, since: dt.datetime) -> bool:
