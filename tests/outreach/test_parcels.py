@@ -16,12 +16,16 @@ import pytest
 import time_machine
 from click.testing import CliRunner
 from flask import Flask
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from pocdir.cli import pocdir
 from pocdir.core.errors import Invalid, Refusal
+from pocdir.db import transaction
+from pocdir.incidents.models import Incident
 from pocdir.ledger.queries import events_of_notification
 from pocdir.outreach.rules import parcels as rules
+from pocdir.site.actions.retention import erase_assets
 from tests.conftest import Api
 from tests.outreach.made import teams
 
@@ -166,6 +170,24 @@ def test_parcels_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Invalid) as refusal:
         rules.parcels_of(rules.told_by(manifest()), lambda name: io.BytesIO(FILES[name]))
     assert refusal.value.code == "parcels_too_large"
+
+
+def test_rows_that_retention_has_erased_are_gone_and_go_to_nobody_any_more(
+    api: Api, now: dt.datetime
+) -> None:
+    ref = incident(api)
+    attached(api, ref)
+    one = logged(api, ref, choose=["cert-at"]).json["items"][0]
+    (told,) = api.get(f"/api/v1/notifications/{one}/parcels").json["items"]
+    with transaction() as session:
+        row = session.execute(select(Incident.id, Incident.ref).where(Incident.ref == ref)).one()
+        erase_assets(session, row, now=now)
+
+    gone = api.get(f"/api/v1/notifications/{one}/parcels/{told['ref']}")
+    assert (gone.status_code, gone.json["code"]) == (410, "parcel_erased")
+    link = urlsplit(api.get(f"/api/v1/notifications/{one}").json["recipient_page"]).path
+    assert api.client.get(f"{link}/parcels/{told['ref']}").status_code == 410
+    assert api.post(f"/api/v1/incidents/{ref}/plan").json["contacts"] == []
 
 
 def test_nobody_else_reads_them(app: Flask, api: Api, now: dt.datetime) -> None:

@@ -11,7 +11,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from pocdir.core.errors import NotFound
+from pocdir.core.errors import Gone, NotFound
 from pocdir.core.refs import is_ref
 from pocdir.db import Line, db
 from pocdir.directory.models import Team
@@ -86,7 +86,8 @@ def held_for(session: Session, incident: Incident, teams: Collection[str]) -> li
 
 def _held(incident: Incident) -> Select[Any]:
     waits = (Parcel.incident_id == incident.id, Parcel.notification_id.is_(None))
-    return select(Parcel).where(*waits).order_by(Parcel.id)
+    is_whole = Parcel.id.in_(select(ParcelPiece.parcel_id))  # retention leaves the row and erases the rest
+    return select(Parcel).where(*waits, is_whole).order_by(Parcel.id)
 
 
 def of_notifications(ids: Sequence[int]) -> dict[int, list[Parcel]]:
@@ -113,11 +114,14 @@ def handed_over(ref: str, notification: str) -> Parcel:
 
 
 def content(parcel: Parcel) -> Iterator[bytes]:
-    """Its bytes, a piece at a time."""
+    """Its bytes, a piece at a time; raises Gone `parcel_erased`."""
     statement = (
         select(ParcelPiece.data).where(ParcelPiece.parcel_id == parcel.id).order_by(ParcelPiece.number)
     )
-    return rules.unpacked(iter(db.session().scalars(statement).all()))
+    pieces = db.session().scalars(statement).all()
+    if not pieces:
+        raise Gone("parcel_erased", "these rows are erased: they were kept as long as they were needed")
+    return rules.unpacked(iter(pieces))
 
 
 def shown(parcel: Parcel | Brought) -> dict[str, Any]:
