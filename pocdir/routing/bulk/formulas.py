@@ -7,11 +7,12 @@ then is looked at too.
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 
-from pocdir.routing.bulk.records import CR, LF, NEAR, QUOTE, Records
+from pocdir.routing.bulk.records import CR, LF, NEAR, QUOTE, Records, Shape
 from pocdir.routing.rules.registry_layers import Array
 
 LONGEST = 64  # bytes of a cell that are looked at: a plain number has fewer
@@ -29,8 +30,9 @@ _SUM = re.compile(rb".[0-9.,]+[-+*/^&=<>]")
 
 def neutralised(found: Records) -> tuple[Records, int]:
     """The same records with an apostrophe in front of such cells, and how many there were."""
-    data = found.data
-    where = [at for at in _suspects(found).tolist() if _dangerous(found, at)]
+    data, suspects = found.data, _suspects(found).tolist()
+    ended = found.separator.tobytes() if suspects and found.separator is not None else None
+    where = [at for at in suspects if _dangerous(found, ended, at)]
     if not where:
         return found, 0
     parts = [data[a:b] for a, b in pairwise([0, *where, len(data)])]
@@ -52,7 +54,7 @@ def _suspects(found: Records) -> Array:
     wanted = [byte for byte in STARTS if byte in found.data]
     if found.separator is not None:
         wanted.append(LF)
-    others = [sign for sign in _others(found) if sign in found.data]
+    others = [sign for sign in _others(found) if sign in (wanted if sign in STARTS else found.data)]
     room = np.zeros(NEAR + 8, dtype=bool)
     for at in range(0, len(array) if wanted else 0, NEAR):
         before, stop = max(at - 1, 0), min(at + NEAR, len(array))  # and what stands before
@@ -100,17 +102,20 @@ def _ends(found: Records, start: int, stop: int) -> Array:
     return ends
 
 
-def _dangerous(found: Records, at: int) -> bool:
-    """Whether what begins there is a formula to the program that divides cells as the file does, or to another."""
+def _dangerous(found: Records, ended: bytes | None, at: int) -> bool:
+    """Whether what begins there is a formula to the program that divides cells as the file does, or to another.
+
+    `ended` has a one where a cell ends, if quotes matter.
+    """
     data, opens = found.data, at
     while opens and data[opens - 1] == QUOTE and at - opens < 3:
         opens -= 1
     if at - opens > 2:  # the text begins with a quote
         return False
     before = data[opens - 1] if opens else LF
-    if _ended(found, opens - 1):
-        cell = data[at : _cell_end(found, at)]
-        if _NUMBER.fullmatch(cell.rstrip(b'\r"')) and len(cell) < LONGEST:
+    if not opens or (before in found.shape if ended is None else ended[opens - 1]):
+        cell = _cell(found, ended, at)
+        if len(cell) < LONGEST and _NUMBER.fullmatch(cell.rstrip(b'\r"')):
             return before in (LF, CR) and bool(_ACTS.search(_LINE.match(data, at)[0]))  # type: ignore[index]
         return _starts(cell, STARTS + b"\n")
     if before in (LF, CR):
@@ -120,21 +125,17 @@ def _dangerous(found: Records, at: int) -> bool:
     return False
 
 
-def _ended(found: Records, at: int) -> bool:
-    """Whether a cell ends there as the file divides them."""
-    if at < 0:
-        return True
-    return found.data[at] in found.shape if found.separator is None else bool(found.separator[at])
+def _cell(found: Records, ended: bytes | None, at: int) -> bytes:
+    """The cell that begins there, or its first bytes."""
+    if ended is None:
+        return _start(found.shape).match(found.data, at)[0]  # type: ignore[index] # it matches anything
+    stop = ended.find(1, at, at + LONGEST)
+    return found.data[at : stop if stop >= 0 else at + LONGEST]
 
 
-def _cell_end(found: Records, at: int) -> int:
-    """Where the cell ends that begins there, or something behind its first bytes."""
-    shape, data = found.shape, found.data
-    if found.separator is not None:
-        part = found.separator[at : at + LONGEST]
-        return at + (int(part.argmax()) if part.any() else len(part))
-    stops = (data.find(byte, at, at + LONGEST) for byte in shape)
-    return min((stop for stop in stops if stop >= 0), default=min(at + LONGEST, len(data)))
+@cache
+def _start(shape: Shape) -> re.Pattern[bytes]:
+    return re.compile(b"[^" + re.escape(bytes(shape)) + b"]{0,%d}" % LONGEST)
 
 
 def _starts(cell: bytes, starts: bytes) -> bool:

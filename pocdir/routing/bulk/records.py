@@ -40,7 +40,8 @@ class Records:
 
     `separator` marks the bytes that end cells where quotes matter, or line ends of several kinds; None: every
     delimiter and every newline of the shape does. `lines` are those that editors count; `within` says where the
-    line ends within quotes stand. `exact`: the quotes are not as RFC 4180 has them.
+    line ends within quotes stand. `exact`: the quotes are not as RFC 4180 has them. `returns`: a CR may stand in it
+    that is part of a line end.
     """
 
     data: bytes
@@ -51,6 +52,7 @@ class Records:
     lines: int = 0
     within: Array | None = None
     exact: bool = False
+    returns: bool = True
     every: Cells | None = None  # made when somebody needs it
 
     def opens(self, column: int, rows: Array) -> Array | None:
@@ -72,7 +74,7 @@ class Records:
         array = np.frombuffer(self.data, np.uint8)
         byte = array.take(places, mode="clip")
         found: Array = (byte == self.shape.delimiter) | (byte == self.shape.newline)
-        if self.shape.newline == LF and b"\r" in self.data:
+        if self.returns:
             found |= (byte == CR) & (array.take(places + 1, mode="clip") == self.shape.newline)
         return found
 
@@ -86,7 +88,7 @@ class Records:
         start, end = (
             (opens, near) if opens is not None and near is not None else _far_cell(self, array, column, rows)
         )
-        if self.shape.newline == LF and b"\r" in self.data:
+        if self.returns:
             end = end - ((array[np.maximum(end - 1, 0)] == CR) & (end > start))
         if self.separator is not None:
             quoted = (end - start > 1) & (array[np.minimum(start, len(array) - 1)] == QUOTE)
@@ -101,10 +103,13 @@ def records(data: bytes, shape: Shape) -> Records | None:
     That is where quotes are not as RFC 4180 has them, and where a row is too long.
     """
     array = np.frombuffer(data, np.uint8)
-    newline = _newline(data, array)
+    returns = b"\r" in data
+    newline = _newline(data, array) if returns else LF
     shape = shape._replace(newline=newline or LF)
     if newline and b'"' not in data:
-        return _short(_records(data, shape, _places(array, newline), None))
+        found = _records(data, shape, _places(array, newline), None)
+        found.returns = returns and newline == LF
+        return _short(found)
     lines = line_ends(array)
     separator = lines | (array == shape.delimiter)
     if b'"' in data:
@@ -116,9 +121,7 @@ def records(data: bytes, shape: Shape) -> Records | None:
 
 
 def _newline(data: bytes, array: Array) -> int | None:
-    """The byte that ends every line; None where they end in several ways."""
-    if b"\r" not in data:
-        return LF
+    """The byte that ends every line where a CR is in the data; None where they end in several ways."""
     if b"\n" not in data:
         return CR
     before = array[np.maximum(_places(array, LF) - 1, 0)]

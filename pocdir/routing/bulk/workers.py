@@ -122,6 +122,8 @@ def _serve(
             return
         try:
             connection.send((*_laid_out(work(rooms[room][:size].tobytes()), made), None))
+        except BrokenPipeError:
+            return  # whoever started it was killed
         except Exception:
             connection.send((None, None, traceback.format_exc()))
 
