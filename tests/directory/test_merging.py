@@ -285,6 +285,10 @@ def test_a_national_team_needs_two_stewards(national):
     assert merge(actor=f"user:{two_.ref}").became == "applied"
     assert len(queries.snapshot().teams) == 1
     assert split(actor=f"user:{one.ref}", now=LATER + HOUR).became == "waits"
+    told = [it.to for it in db.session.query(Mail).filter_by(kind="merge_notice")]
+    assert sorted(told) == 2 * ["cert@cert.example"] + 2 * ["old@cert.example"], (
+        "each once for each of the two"
+    )
     assert split(actor=f"user:{two_.ref}", now=LATER + HOUR).became == "applied"
 
 

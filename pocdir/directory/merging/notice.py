@@ -26,9 +26,10 @@ def send(
     office: Office,
     now: dt.datetime,
 ) -> None:
-    """Queue it to every live mail address that anybody gives of the two."""
+    """Queue it once to every mail address of the two that is to be told: before a split they are one."""
     since = f"{row.proposed_at:%Y%m%dT%H%M%S}"
-    for team in dict.fromkeys(teams):
+    ids = {team.id for team in teams}
+    for team in (it for it in dict.fromkeys(teams) if it.merged_into_id not in ids):
         notices.send(
             session, kind=KIND, ref=row.ref, again=f"{team.id}:{since}", team=team, domain=office.mail_domain,
             now=now, words=lambda: letter(row.what, [it.slug for it in teams], decision),
