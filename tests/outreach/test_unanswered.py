@@ -104,6 +104,18 @@ def test_one_fact_about_many_rows_each_with_its_own_refusal(api: Api, world) -> 
     assert verified().faults == ()
 
 
+def test_one_answer_to_a_ticket_is_an_answer_to_all_that_the_team_keeps_under_it(api: Api, world) -> None:
+    first, second, third = world["refs"]
+    for ref in (first, second, third):  # the number of another team is another ticket
+        receipt = {"type": "reply.automatic", "payload": {"subclass": "receipt", "ticket": "INC-7"}}
+        assert api.post(f"/api/v1/notifications/{ref}/events", receipt).status_code == 201
+    answered = ["record", "ack.given", "--workspace", "lab", "--for-ticket", "INC-7"]
+    assert cli.run([*answered, "--team", "cert-at"]) == 0
+    assert listed(api) == [first]
+    assert cli.run([*answered[:-1], "INC-8", "--team", "cert-at"]) == 1
+    assert cli.run(answered) == 2
+
+
 def test_on_the_page_it_is_asked_once_more(api: Api, world) -> None:
     first, second, third = world["refs"]
     ticked = {"act": "ack.given", "choose": [first, second, world["theirs"]]}

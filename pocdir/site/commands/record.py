@@ -10,14 +10,19 @@ from pocdir.core.errors import Invalid
 from pocdir.core.times import moment
 from pocdir.db import transaction
 from pocdir.outreach.actions.bulk import record_for_many
+from pocdir.outreach.queries.tickets import with_ticket
 from pocdir.web.terminal import app_context, emit, json_option
 
 
 @click.command()
 @click.argument("type_", metavar="TYPE")
-@click.argument("refs", metavar="REF...", nargs=-1, required=True)
+@click.argument("refs", metavar="REF...", nargs=-1)
 @click.option("--note", help="Words of your own; kept with the event.")
 @click.option("--ticket", help="The team's own number.")
+@click.option(
+    "--for-ticket", metavar="NUMBER", help="All that --team keeps under this number, in place of references."
+)
+@click.option("--team", metavar="SLUG", help="With --for-ticket: whose number it is.")
 @click.option("--reason", help="Of a withdrawal: mistake, duplicate, resolved, superseded, other.")
 @click.option("--at", "at", metavar="TIME", help="When it happened, if not now: 2026-11-22T12:00:00Z.")
 @click.option("--workspace", metavar="W", help="Whose; not needed where there is one workspace.")
@@ -27,6 +32,8 @@ def record(
     refs: tuple[str, ...],
     note: str | None,
     ticket: str | None,
+    for_ticket: str | None,
+    team: str | None,
     reason: str | None,
     at: str | None,
     workspace: str | None,
@@ -43,9 +50,13 @@ def record(
         occurred_at = moment(at) if at else None
     except Invalid as error:
         raise click.UsageError(f"--at: {error.message}") from None
+    if bool(refs) == bool(for_ticket) or bool(for_ticket) != bool(team):
+        raise click.UsageError("references are needed, or --for-ticket with --team")
     given = {"note": note, "ticket": ticket, "reason": reason}
     with app_context():
         who = operator_for(workspace)
+        if for_ticket and team:
+            refs = tuple(with_ticket(who, for_ticket, team=team))
         with transaction() as session:
             done = record_for_many(
                 session,
@@ -64,4 +75,4 @@ def record(
             click.echo(f"{each.ref} refused: {each.refused['detail']} ({each.refused['code']})", err=True)
         else:
             click.echo(f"{each.ref} recorded")
-    return 1 if any(each.refused for each in done) else 0
+    return 1 if not done or any(each.refused for each in done) else 0
