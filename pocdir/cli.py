@@ -38,6 +38,7 @@ COMMANDS = {
     "directory": ("pocdir.directory.commands:directory", "Import, export and correct the directory."),
     "notify": ("pocdir.outreach.commands:notify", "Log a notification, or a spreadsheet of them."),
     "unanswered": ("pocdir.outreach.commands:unanswered", "Notifications without a recorded answer."),
+    "told": ("pocdir.outreach.desk.commands:told", "What was told to a team, as a table, JSON or CSV."),
     "record": ("pocdir.site.commands.record:record", "Record a fact about one notification or many."),
     "workspace": ("pocdir.site.commands.workspace:workspace", "Take out all that a workspace has recorded."),
     "policy": ("pocdir.outreach.escalation.commands:policy", "Policies: which next step follows when."),

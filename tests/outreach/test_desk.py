@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import time_machine
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 from pocdir.accounts.actions import create_token
 from pocdir.accounts.queries import team_id_of
+from pocdir.cli import pocdir
 from pocdir.core.cells import FORMULA
 from pocdir.db import db, transaction
 from pocdir.ledger import queries as ledger
@@ -199,3 +202,20 @@ def test_no_cell_is_a_formula(text: str, start: str) -> None:
     }  # fmt: skip
     (row,) = rules.rows([told])
     assert not [cell for cell in row if cell.startswith(FORMULA)]
+
+
+def test_the_operator_reads_the_same_on_the_command_line(
+    api: Api, client: FlaskClient, theirs: dict[str, str]
+) -> None:
+    def run(*words: str) -> Any:
+        db.session.rollback()  # a command of its own begins anew
+        return CliRunner().invoke(pocdir, ["told", "--team", *words], standalone_mode=False)
+
+    assert run("cert-at").return_value == 1
+    logged(api, subject="Hits", assets=[{"kind": "ip", "value": "203.0.113.7"}])
+    told = run("cert-at", "--state", "open", "--json")
+    assert json.loads(told.stdout) == client.get("/api/v1/told", headers=theirs).get_json()["items"][0]
+    (row,) = table(run("cert-at", "--csv").stdout)
+    assert (row["source.ip"], row["extra.sender"]) == ("203.0.113.7", "lab")
+    assert "lab" in run("cert-at").stdout
+    assert run("isp").return_value == 1
