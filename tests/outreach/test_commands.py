@@ -11,6 +11,7 @@ import time_machine
 from click.testing import CliRunner, Result
 from flask import Flask
 
+from pocdir import cli
 from pocdir.accounts.models import Workspace
 from pocdir.cli import pocdir
 from pocdir.db import changes
@@ -76,3 +77,24 @@ def test_a_long_spreadsheet_is_written_in_steps_and_no_line_is_lost(path: Path, 
     assert changes() == before + 3
     assert f"{lines} lines: {lines} new, 0 known, 0 refused" in result.stderr
     assert f"0 new, {lines} known" in notify(path, sheet, now).stderr
+
+
+def test_what_is_brought_from_elsewhere_is_refused_where_it_cannot_be(
+    app: Flask, lab: Workspace, now: dt.datetime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at, later = (moment.isoformat() for moment in (now - dt.timedelta(days=1), now + dt.timedelta(days=1)))
+    with time_machine.travel(now, tick=False):
+        assert cli.run(["incident", "open", "Hits", "--at", later]) == 1
+        assert cli.run(["incident", "open", "Hits", "--class", "weather"]) == 2
+        assert cli.run(["incident", "open", "Hits", "--at", at, "--json"]) == 0
+        opened = json.loads(capsys.readouterr().out)
+        assert opened["created_at"] == "2026-11-21T12:00:00Z"
+        for channel in ("email:reports@cert.example", "phone:+43 1 000"):
+            told = ["notify", "--team", "cert-at", "--channel", channel, "--sent-at", at, "--json"]
+            assert cli.run(told) == 0
+        mail, phone = (json.loads(line)["ref"] for line in capsys.readouterr().out.splitlines())
+        taken = ["mail", "taken", "--server", "mx.cert.example", "--at"]
+        assert cli.run([*taken, at, phone]) == 1
+        assert cli.run([*taken, later, mail]) == 1
+        assert [cli.run([*taken, at, mail]) for _ in range(2)] == [0, 0]
+        assert capsys.readouterr().out == f"{mail} is at P2\n" * 2
