@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import shutil
 import tempfile
+import weakref
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,7 @@ class World:
 
     def __init__(self, directory: Directory, entries: list[Entry] | None = None, **wishes: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pocdir-test-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         systems = wishes.pop("systems", None)
         registry = a_registry(self.folder / "registry", entries, systems) if entries else None
         self.index = Index.build(directory, registry)
