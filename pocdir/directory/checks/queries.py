@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from pocdir.db import Line, db, table_of
@@ -139,12 +139,14 @@ def grown_old(now: dt.datetime, confirm_after: dt.timedelta) -> list[Line]:
     return [users[0] for users in by_address.values() if not any(it.team_id in fresh for it in users)]
 
 
-_WHOLE = select(Check).options(joinedload(Check.team), joinedload(Check.address))
+def _whole() -> Select[tuple[Check]]:
+    """With their teams and addresses. No constant: SQLAlchemy would set up all tables for it while loading."""
+    return select(Check).options(joinedload(Check.team), joinedload(Check.address))
 
 
 def under_way(session: Session | None = None, *, team_id: int | None = None) -> Sequence[Check]:
     """Checks that are not closed, oldest first."""
-    statement = _WHOLE.where(Check.closed_at.is_(None)).order_by(Check.id)
+    statement = _whole().where(Check.closed_at.is_(None)).order_by(Check.id)
     if team_id is not None:
         statement = statement.where(Check.team_id.in_(entries_of(team_id)))
     return (session or db.session()).scalars(statement).all()
@@ -152,7 +154,7 @@ def under_way(session: Session | None = None, *, team_id: int | None = None) -> 
 
 def unsettled(session: Session | None = None) -> Sequence[Check]:
     """Checks that came to their end without an answer, and have not yet counted against the address."""
-    statement = _WHOLE.where(Check.result == rules.UNANSWERED, Check.settled_at.is_(None))
+    statement = _whole().where(Check.result == rules.UNANSWERED, Check.settled_at.is_(None))
     return (session or db.session()).scalars(statement.order_by(Check.id)).all()
 
 

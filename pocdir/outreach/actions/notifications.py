@@ -36,6 +36,7 @@ from pocdir.outreach.rules.fold import state_of
 from pocdir.outreach.rules.posting import occurred
 
 POLICY = POLICIES[0]  # the sender sets the due time
+_NOTIFICATION = insert(table_of(Notification))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ def log_notification(
         "created_at": now, "created_by": actor,
     }  # fmt: skip
     connection = session.connection()
-    inserted = connection.execute(insert(table_of(Notification)), row | columns_of(state))
+    inserted = connection.execute(_NOTIFICATION, row | columns_of(state))
     assert inserted.inserted_primary_key is not None  # noqa: S101 - one row was inserted
     keep_expectations(session, inserted.inserted_primary_key[0], state, known=())
     if asked and not told.is_step:

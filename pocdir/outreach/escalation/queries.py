@@ -28,11 +28,14 @@ from pocdir.routing.rules.index import Index
 
 _C = PolicyChoice.__table__.c
 _N = Notification.__table__.c
-_PATH = (
-    select(NotificationPath)
-    .options(joinedload(NotificationPath.policy))
-    .where(NotificationPath.notification_id == bindparam("id"))
-    .execution_options(populate_existing=True)
+_CHOSEN = (
+    select(_C.slug)
+    .where(
+        _C.workspace_id == bindparam("workspace_id"),
+        or_(_C.incident_id.is_(None), _C.incident_id == bindparam("incident_id")),
+    )
+    .order_by(_C.incident_id.is_(None), _C.id.desc())
+    .limit(1)
 )
 _PLACE = select(Team.timezone, Team.country).where(Team.id == whole_of(bindparam("team", type_=Integer)))
 # Whoever was told of the same: in its incident, by what it follows, and by what follows it.
@@ -97,14 +100,9 @@ def versions(slug: str, *, workspace_id: int | None) -> list[Policy]:
 
 def chosen(session: Session, *, workspace_id: int, incident_id: int | None) -> str | None:
     """The slug of the policy that a notification logged now follows: of its incident, else of the workspace."""
-    statement = (
-        select(_C.slug, _C.incident_id)
-        .where(_C.workspace_id == workspace_id, or_(_C.incident_id.is_(None), _C.incident_id == incident_id))
-        .order_by(_C.incident_id.is_(None), _C.id.desc())
-        .limit(1)
-    )
-    row = session.connection().execute(statement).first()
-    return row.slug if row else None
+    asked = {"workspace_id": workspace_id, "incident_id": incident_id}
+    slug: str | None = session.connection().execute(_CHOSEN, asked).scalar()
+    return slug
 
 
 def default_of(workspace_id: int) -> str | None:
@@ -135,7 +133,13 @@ def to_look_at(session: Session, *, now: dt.datetime, limit: int) -> list[Notifi
 
 def path_row(notification_id: int, session: Session | None = None) -> NotificationPath | None:
     """The policy that a notification follows, or None."""
-    return (session or db.session()).scalar(_PATH, {"id": notification_id})
+    statement = (
+        select(NotificationPath)
+        .options(joinedload(NotificationPath.policy))
+        .where(NotificationPath.notification_id == notification_id)
+        .execution_options(populate_existing=True)
+    )
+    return (session or db.session()).scalar(statement)
 
 
 def next_steps(ids: Sequence[int], at_once: int = 500) -> dict[int, dict[str, Any]]:

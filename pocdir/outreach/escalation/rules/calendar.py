@@ -9,8 +9,6 @@ from functools import lru_cache
 from threading import Lock
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import holidays
-
 NINE_TO_FIVE = (dt.time(9), dt.time(17))
 MOST_DAYS = 3_700  # a wait of 500 working hours ends long before
 _reading = Lock()  # a country's year is worked out when it is first asked for
@@ -61,6 +59,8 @@ def calendar(
 @lru_cache(maxsize=300)
 def _working_days(country: str | None) -> Callable[[dt.date], bool]:
     """Weekends and public holidays as the library `holidays` has them of this country."""
+    import holidays  # the calendars of the world: not for a start
+
     try:
         known = holidays.country_holidays(country) if country else None
     except NotImplementedError:
