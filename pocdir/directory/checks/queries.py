@@ -139,7 +139,7 @@ def grown_old(now: dt.datetime, confirm_after: dt.timedelta) -> list[Line]:
     return [users[0] for users in by_address.values() if not any(it.team_id in fresh for it in users)]
 
 
-def _whole() -> Select[tuple[Check]]:
+def _whole() -> Select[Check]:
     """With their teams and addresses. No constant: SQLAlchemy would set up all tables for it while loading."""
     return select(Check).options(joinedload(Check.team), joinedload(Check.address))
 
