@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pocdir.core.errors import Refusal, TooLarge, Unavailable
-from pocdir.routing.bulk.file import route_file
 from pocdir.routing.bulk.parcels import Bound
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import Question
@@ -144,6 +143,8 @@ def split(
 
     What was cut off before is done again from the beginning.
     """
+    from pocdir.routing.bulk.file import route_file  # processes and readers of every report: not for a start
+
     folder = upload.folder
     _forget_halves(folder)
     try:
