@@ -21,7 +21,7 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
-from pocdir.routing.uploads import actions, child, jobs, queries, rules
+from pocdir.routing.uploads import child, jobs, queries, rules
 from pocdir.web import limits
 from tests.accounts import made as people
 from tests.conftest import Api
@@ -152,7 +152,7 @@ def test_a_file_at_which_the_work_dies_twice_is_given_up(
     def dies(*_: Any, **__: Any) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(actions, "route_file", dies)
+    monkeypatch.setattr("pocdir.routing.bulk.file.route_file", dies)
     page = brought(client)
     _work(app)
 
