@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Response, g, request, url_for
@@ -16,6 +17,7 @@ from pocdir.core.times import duration
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
+from pocdir.ledger.rules.events import Event
 from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.bulk import record_for_many
@@ -101,7 +103,10 @@ def notification(ref: str) -> Any:
 def events(query: dict[str, Any], ref: str) -> Any:
     """Everything recorded about a notification, oldest recorded first."""
     as_contact = queries.poster_of(g.principal, snapshot(ref, g.principal).row) == "contact"
-    found = sorted(ledger_queries.events_of_notification(ref), key=lambda each: (each.recorded_at, each.id))
+    recorded: Iterable[Event] = ledger_queries.events_of_notification(ref)
+    if as_contact:
+        recorded = presentation.for_contact(recorded)
+    found = sorted(recorded, key=lambda each: (each.recorded_at, each.id))
     if query["cursor"] is not None:
         seen = next((i for i, each in enumerate(found) if each.id == query["cursor"]), None)
         if seen is None:

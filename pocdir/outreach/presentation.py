@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Response, current_app, url_for
@@ -91,7 +91,7 @@ def recipient_page(row: Line) -> str | None:
 def shown_event(event: Event, *, as_contact: bool = False) -> dict[str, Any]:
     """An event as interface and pages show it: plain and not erased values together.
 
-    A contact of the notified team does not read what the sender noted for its own workspace.
+    A contact of the notified team does not read what the sender noted for its own workspace, nor who acted for it.
     """
     hidden = set()
     if as_contact and event.claimed_by == "sender":
@@ -110,9 +110,14 @@ def shown_event(event: Event, *, as_contact: bool = False) -> dict[str, Any]:
         "evidence_digest": event.evidence_digest,
         "claimed_by": event.claimed_by,
         "assurance": event.assurance,
-        "actor": event.actor,
+        "actor": None if as_contact and event.claimed_by != "recipient" else event.actor,
         "log_index": event.log_index,
     }
+
+
+def for_contact(events: Iterable[Event]) -> list[Event]:
+    """Without the sender's path: whom else it turns to is not for the notified team."""
+    return [event for event in events if not event.type.startswith("escalation.")]
 
 
 def letter(snapshot: Snapshot, *, content: str | None = None, link: bool = True) -> dict[str, Any]:
@@ -218,7 +223,7 @@ def timeline(
     }
     kept = {event.id for event in corrections.counting(events)}
     told = []
-    for event in sorted(events, key=_in_time):
+    for event in sorted(for_contact(events) if as_contact else events, key=_in_time):
         about = by_ref.get(event.notification or "")
         told.append(
             shown_event(event, as_contact=as_contact)

@@ -44,11 +44,11 @@ class Parser(FlaskParser):
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    named = dict(pairs)
-    if len(named) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Invalid("body_invalid", f"{twice[:60]!r} stands there twice", where=twice[:60])
+    named: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in named:
+            raise Invalid("body_invalid", f"{name[:60]!r} stands there twice", where=name[:60])
+        named[name] = value
     return named
 
 

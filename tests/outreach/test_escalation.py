@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.models import Workspace
@@ -18,6 +18,7 @@ from pocdir.db import db, transaction
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation import queries
+from pocdir.outreach.escalation.models import Policy
 from pocdir.outreach.escalation.rules.policy import digest
 from pocdir.outreach.queries import notifications
 from pocdir.outreach.queries.projections import differences
@@ -26,6 +27,7 @@ from tests.conftest import Api
 from tests.latency.made import DAY, HOUR, Own, event, told
 from tests.outreach import made
 from tests.outreach.policies import chosen, policy, work
+from tests.outreach.test_desk import team_token
 from tests.outreach.test_pages import send
 
 WHERE = {"assets": [{"kind": "ip", "value": "203.0.113.7", "port": None}]}
@@ -322,6 +324,45 @@ def test_two_workers_at_once_write_each_step_once(app: Flask, lab: Workspace, no
         "step_due", "step_due", "step_due", "no_working_contact", "step_skipped", "exhausted",
     ]  # fmt: skip
     assert list(differences()) == []
+
+
+def test_a_path_that_cannot_be_worked_out_holds_up_nobody_elses(
+    app: Flask, lab: Workspace, now: dt.datetime
+) -> None:
+    """A policy of an older version of the service may say what is refused by now."""
+    chosen(lab, now - 30 * DAY, FAR, rest="P1D")
+    broken = told(lab, at=now - 20 * DAY, team="isp", **WHERE)
+    with transaction() as session:
+        session.execute(update(Policy).values(definition=policy(FAR, hours=["09:00", "09:01"])))
+    chosen(lab, now - 30 * DAY, FAR, rest="P1D", name="Sound")
+    sound = told(lab, at=now - 19 * DAY, team="isp", **WHERE)
+    work(app, now)
+    assert said(broken) == []
+    assert [step for step, *_ in said(sound)] == ["step_due", "exhausted"]
+
+
+@pytest.mark.parametrize(
+    "hours", [["09:00", "09:59"], ["17:00", "09:00"], ["09Z", "17:00"], ["09+05", "17+05"]]
+)
+def test_a_working_day_has_an_hour_at_least_and_no_zone(api: Api, hours: list[str]) -> None:
+    answer = api.post("/api/v1/policies", policy(FAR, hours=hours))
+    assert (answer.status_code, answer.json["code"]) == (422, "policy_invalid")
+
+
+def test_the_notified_team_does_not_read_whom_else_the_sender_turns_to(
+    app: Flask, lab: Workspace, now: dt.datetime
+) -> None:
+    chosen(lab, now - 30 * DAY, FAR, rest="P1D")
+    ref = told(lab, at=now - 20 * DAY, team="isp", **WHERE)
+    work(app, now)
+    read = (
+        app.test_client()
+        .get(f"/api/v1/notifications/{ref}/events", headers=team_token("isp", now))
+        .json["items"]
+    )
+    assert read
+    assert {each["type"].partition(".")[0] for each in read} == {"notification", "expectation"}
+    assert {each["actor"] for each in read} == {None}
 
 
 def test_a_policy_that_was_changed_afterwards_is_found(app: Flask, lab: Workspace, now: dt.datetime) -> None:

@@ -10,7 +10,7 @@ DEEP = b'{"title": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 LONG = b'{"title": ' + b"9" * 6_000 + b"}"
 
 
-@pytest.mark.parametrize("path", ["/api/v1/incidents", "/api/v1/notifications"])
+@pytest.mark.parametrize("path", ["/api/v1/incidents", "/api/v1/notifications", "/api/v1/lookup"])
 @pytest.mark.parametrize("body", [DEEP, LONG], ids=["nested too deep", "too long a number"])
 def test_a_body_that_python_cannot_read_is_refused(api: Api, path: str, body: bytes) -> None:
     refused(api, path, body)

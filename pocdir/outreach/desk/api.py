@@ -56,7 +56,7 @@ def desk() -> Any:
 
 @blueprint.route("/desk/digest", methods=["POST"])
 @guard("desk.manage")
-@blueprint.arguments(schemas.DigestForm())
+@blueprint.arguments(schemas.DigestChoice())
 @blueprint.response(200, schemas.DeskAnswer)
 def digest(given: dict[str, Any]) -> Any:
     """One mail a day at most about what stands open, at this hour of the team's own day; `hour` null: none."""

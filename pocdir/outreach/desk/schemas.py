@@ -67,6 +67,12 @@ class DigestForm(Schema):
     address = Text(max=500, load_default=None, allow_none=True)
 
 
+class DigestChoice(DigestForm):
+    """The same by API, where an hour that was left out is no wish to end it."""
+
+    hour = fields.Integer(required=True, allow_none=True, validate=validate.Range(0, 23))
+
+
 class DeskAnswer(Schema):
     """What a team says of itself, and what it has asked to get."""
 

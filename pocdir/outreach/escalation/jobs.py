@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 
+import structlog
+from sqlalchemy.orm import Session
+
+from pocdir.core.errors import Refusal
 from pocdir.db import transaction
 from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.actions import steps
+from pocdir.outreach.escalation.actions.policies import look_again_at
+from pocdir.outreach.models import Notification
 from pocdir.routing.queries import index
+from pocdir.routing.rules.index import Index
 
 BATCH = 100
+AGAIN = dt.timedelta(hours=1)
+_log = structlog.get_logger("pocdir.outreach")
 
 
 def record_steps(now: dt.datetime) -> int:
@@ -19,9 +28,21 @@ def record_steps(now: dt.datetime) -> int:
         known = index()  # before the transaction: a newer directory may have to be arranged first
         with transaction() as session:
             waiting = queries.to_look_at(session, now=now, limit=BATCH)
-            for notification in waiting:
-                written += steps.record_due(session, notification, known=known, now=now)
+            for ref, notification in [(each.ref, each) for each in waiting]:
+                written += _record(session, ref, notification, known=known, now=now)
             session.expunge_all()
         if len(waiting) < BATCH:
             break
     return written
+
+
+def _record(session: Session, ref: str, notification: Notification, *, known: Index, now: dt.datetime) -> int:
+    """One path; where it cannot be worked out it waits, and everybody else's go on."""
+    number = notification.id
+    try:
+        with session.begin_nested():
+            return steps.record_due(session, notification, known=known, now=now)
+    except (Refusal, ArithmeticError, LookupError, TypeError, ValueError):
+        _log.exception("next step failed", notification=ref)
+        look_again_at(session, [number], at=now + AGAIN)
+        return 0

@@ -26,6 +26,7 @@ from pocdir.web.paging import page
 
 blueprint = Blueprint("escalation", __name__)
 
+MOST_VERSIONS = 1_000_000  # no number beyond is looked up
 MOST_INCIDENTS = 100  # of the newest, to choose from
 ROWS = 6  # of the form; a file may have more steps
 
@@ -85,9 +86,7 @@ def _policies(typed: Form, timetable: dict[str, Any] | None = None) -> str:
 def policy(slug: str) -> str:
     """One policy with an example of its times; a team or start that cannot be read is left out."""
     workspace_id = g.principal.workspace_id
-    row = queries.policy(
-        slug, workspace_id=workspace_id, version=request.args.get("version", type=int) or None
-    )
+    row = queries.policy(slug, workspace_id=workspace_id, version=_version())
     asked = form(schemas.TimetableQuery(), utc_moments(request.args, ["start"]))
     rules = queries.rules_of(row)
     team, start = asked.data.get("team"), asked.data.get("start") or clock.now()
@@ -244,3 +243,9 @@ def _steps(ref: str, typed: Form) -> str:
         policies=[each.slug for each in queries.policies(g.principal.workspace_id)],
         form=typed,
     )
+
+
+def _version() -> int | None:
+    """The one that is asked for; none where the address names none that could be."""
+    number = request.args.get("version", type=int)
+    return number if number and 0 < number < MOST_VERSIONS else None

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, g, request
-from flask_smorest import Blueprint
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
@@ -20,7 +19,7 @@ from pocdir.routing.rules.question import answered
 from pocdir.routing.rules.resolver import Answer, answer_json, answer_text
 from pocdir.site import schemas
 from pocdir.site.queries.responsiveness import with_responsiveness
-from pocdir.web.api import documented
+from pocdir.web.api import Blueprint, documented
 
 blueprint = Blueprint(
     "lookup_api", __name__, url_prefix="/api/v1", description="From an indicator to contacts"

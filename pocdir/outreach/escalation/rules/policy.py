@@ -20,6 +20,7 @@ from pocdir.outreach.escalation.rules.calendar import Calendar
 
 CLOCKS = ("elapsed", "working")
 MOST_STEPS, MOST_REPEATS = 12, 5
+SHORTEST_DAY = 60  # minutes: else a long wait never ends
 LONGEST = {"elapsed": dt.timedelta(days=365), "working": dt.timedelta(hours=500)}
 NOTHING = dt.timedelta(0)
 
@@ -78,8 +79,9 @@ def policy(given: Mapping[str, Any]) -> Policy:
     if not 1 <= len(steps) <= MOST_STEPS:
         raise Invalid("policy_invalid", f"from 1 to {MOST_STEPS} steps are right", where="steps")
     opens, closes = (_time(text, "hours") for text in given["hours"])
-    if opens >= closes:
-        raise Invalid("policy_invalid", "the working day begins before it ends", where="hours")
+    if closes.hour * 60 + closes.minute < opens.hour * 60 + opens.minute + SHORTEST_DAY:
+        message = "the working day begins before it ends, by an hour at least"
+        raise Invalid("policy_invalid", message, where="hours")
     within = given["outcome_within"]
     if within is not None:
         duration(within)
@@ -126,9 +128,13 @@ def _wait(text: str, clock: str, where: str) -> dt.timedelta:
 
 def _time(text: str, where: str) -> dt.time:
     try:
-        return dt.time.fromisoformat(text)
+        time = dt.time.fromisoformat(text)
     except ValueError:
-        raise Invalid("policy_invalid", "a time of day such as 09:00 is needed", where=where) from None
+        time = None
+    if time is None or time.tzinfo is not None:
+        message = "a time of day such as 09:00 is needed, without a zone: it is the recipient's"
+        raise Invalid("policy_invalid", message, where=where)
+    return time
 
 
 def definition(given: Mapping[str, Any]) -> dict[str, Any]:
