@@ -130,6 +130,17 @@ def test_the_csv_has_a_row_for_each_asset_in_the_names_of_intelmq(
     assert "/desk/file?format=csv" in desk.get("/told").text
 
 
+@pytest.mark.parametrize(
+    ("digits", "column"), [(32, "malware.hash.md5"), (64, "malware.hash.sha256"), (128, "malware.hash")]
+)
+def test_a_digest_stands_in_the_column_of_its_length(
+    api: Api, client: FlaskClient, theirs: dict[str, str], digits: int, column: str
+) -> None:
+    logged(api, assets=[{"kind": "hash", "value": "a" * digits}])
+    answer = client.get("/api/v1/told", headers=theirs | {"Accept": "text/csv"})
+    assert [it[column] for it in table(answer.text)] == ["a" * digits]
+
+
 def test_nothing_of_a_stricter_incident_is_told(
     api: Api, client: FlaskClient, theirs: dict[str, str], now: dt.datetime
 ) -> None:

@@ -15,9 +15,9 @@ APART = dt.timedelta(hours=20)  # two daily mails, also where hour or zone is ch
 DIGEST_STALE = dt.timedelta(hours=20)  # what could not be sent until then is told by the next one
 COLUMNS = (
     "time.source", "source.ip", "source.fqdn", "source.url", "source.port", "malware.hash.md5", "malware.hash.sha1",
-    "malware.hash.sha256", "classification.taxonomy", "classification.type", "tlp", "event_description.text",
-    "extra.ref", "extra.kind", "extra.sender", "extra.sent_at", "extra.asked_for", "extra.response",
-    "extra.withdrawn_at",
+    "malware.hash.sha256", "malware.hash", "classification.taxonomy", "classification.type", "tlp",
+    "event_description.text", "extra.ref", "extra.kind", "extra.sender", "extra.sent_at", "extra.asked_for",
+    "extra.response", "extra.withdrawn_at",
 )  # fmt: skip
 _BY_KIND = {"ip": "source.ip", "domain": "source.fqdn", "url": "source.url"}
 _BY_LENGTH = {32: "malware.hash.md5", 40: "malware.hash.sha1", 64: "malware.hash.sha256"}
@@ -52,7 +52,7 @@ def _about(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _concerned(asset: Mapping[str, Any]) -> dict[str, Any]:
     value = str(asset["value"])
-    name = _BY_KIND.get(asset["kind"]) or _BY_LENGTH.get(len(value), "extra.value")
+    name = _BY_KIND.get(asset["kind"]) or _BY_LENGTH.get(len(value), "malware.hash")
     return {name: value, "source.port": asset.get("port")}
 
 
