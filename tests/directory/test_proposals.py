@@ -120,7 +120,7 @@ def types(slug: str) -> list[str]:
 
 
 def letters(kind: str = "proposal_notice") -> list[Mail]:
-    return [mail for mail in every(Mail) if mail.kind == kind]
+    return sorted((mail for mail in every(Mail) if mail.kind == kind), key=lambda mail: mail.id)
 
 
 def link_in(mail: Mail) -> str:
