@@ -28,17 +28,17 @@ def record_steps(now: dt.datetime) -> int:
         known = index()  # before the transaction: a newer directory may have to be arranged first
         with transaction() as session:
             waiting = queries.to_look_at(session, now=now, limit=BATCH)
-            for ref, notification in [(each.ref, each) for each in waiting]:
-                written += _record(session, ref, notification, known=known, now=now)
+            for notification in waiting:
+                written += _record(session, notification, known=known, now=now)
             session.expunge_all()
         if len(waiting) < BATCH:
             break
     return written
 
 
-def _record(session: Session, ref: str, notification: Notification, *, known: Index, now: dt.datetime) -> int:
+def _record(session: Session, notification: Notification, *, known: Index, now: dt.datetime) -> int:
     """One path; where it cannot be worked out it waits, and everybody else's go on."""
-    number = notification.id
+    number, ref = notification.id, notification.ref
     try:
         with session.begin_nested():
             return steps.record_due(session, notification, known=known, now=now)
