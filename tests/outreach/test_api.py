@@ -243,9 +243,18 @@ def test_a_contact_does_not_read_what_the_sender_noted(api: Api, app: Flask, now
     assert "told by Eve" in api.get(f"/api/v1/notifications/{ref}/events").text
 
 
-def test_a_stricter_incident_keeps_its_title_out_of_the_letter(api: Api) -> None:
+def test_a_label_below_the_incidents_is_refused_until_that_is_lowered(api: Api) -> None:
     incident = api.post("/api/v1/incidents", {"title": "VICTIM", "tlp": "TLP:RED"}).get_json()["ref"]
-    ref = logged(api, incident=incident, tlp="TLP:CLEAR")["ref"]
+    told = {"team": "cert-at", "incident": incident, "tlp": "TLP:CLEAR"}
+    refused = api.post("/api/v1/notifications", told)
+    assert (refused.status_code, refused.get_json()["code"]) == (422, "tlp_lowered")
+    assert "TLP:RED" in refused.get_json()["errors"]["tlp"][0]
+    assert logged(api, incident=incident)["tlp"] == "TLP:RED"
+    assert api.patch(f"/api/v1/incidents/{incident}", {"tlp": "TLP:GREEN"}).status_code == 200
+    ref = logged(api, incident=incident, tlp="TLP:AMBER")["ref"]
+    assert "VICTIM" in api.get(f"/api/v1/notifications/{ref}/letter").text
+    # Raised afterwards: the title stays out of what was logged under a lower label.
+    assert api.patch(f"/api/v1/incidents/{incident}", {"tlp": "TLP:RED"}).status_code == 200
     assert "VICTIM" not in api.get(f"/api/v1/notifications/{ref}/letter").text
 
 

@@ -86,7 +86,7 @@ def log_notification(
 
     `first_channel` is where it goes when the sender names no channel, worked out before the transaction. With a
     `key` the same thing is recorded once per workspace. Raises NotFound `team_unknown`, Invalid `no_channel`,
-    `sent_in_future`, `expectation_invalid`, `tlp_invalid`, `parent_invalid`.
+    `sent_in_future`, `expectation_invalid`, `tlp_invalid`, `tlp_lowered`, `parent_invalid`.
     """
     scope = f"logged:{workspace_id}" if key is not None else None
     if scope and key and (standing := event_by_key(scope, key, session)) is not None:
@@ -97,7 +97,7 @@ def log_notification(
     default = expectations.default_for(told.kind, team.acknowledgement_within)
     asked = expectations.expected(told.expect, answer_asked=told.answer_asked, default=default)
     language = told.language or language_for(team.languages)
-    label = tlp_labels.parse(told.tlp or (incident.tlp if incident else tlp_labels.AMBER))
+    label = _label(told, incident)
     ref = new_ref(now)
     about = {"notification": ref, "incident": incident.ref if incident else None, "team": team.slug}
     digest = told.body_digest or (body_digest(told.body) if told.body else None)
@@ -129,6 +129,17 @@ def log_notification(
     if asked and not told.is_step:
         begin(session, inserted.inserted_primary_key[0], row, about=about, now=now)
     return ref
+
+
+def _label(told: Told, incident: Incident | None) -> str:
+    """Never less strict than the incident's: lowering is an act of the source, recorded where it is done."""
+    if incident is None:
+        return tlp_labels.parse(told.tlp or tlp_labels.AMBER)
+    label = tlp_labels.parse(told.tlp or incident.tlp)
+    if not tlp_labels.is_at_least(label, incident.tlp):
+        message = f"its incident bears {incident.tlp}: lower that label first, which is recorded, or keep it here"
+        raise Invalid("tlp_lowered", message, where="tlp")
+    return label
 
 
 def _sent(

@@ -51,7 +51,8 @@ def notify() -> str:
     }
     if "parent" in given:
         followed = snapshot(given["parent"], g.principal).row
-        known = {"kind": "follow_up", "incident": followed.incident_ref, "tlp": followed.tlp}
+        label = tlp.strictest(followed.tlp, followed.incident_tlp or followed.tlp)
+        known = {"kind": "follow_up", "incident": followed.incident_ref, "tlp": label}
         given = {name: value for name, value in known.items() if value} | given
     return _notify(Form(values=given))
 

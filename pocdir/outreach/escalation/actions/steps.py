@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from pocdir.core import tlp
 from pocdir.core.errors import Conflict, Forbidden
 from pocdir.core.times import duration, isoformat
 from pocdir.ledger.actions import append
@@ -188,10 +189,12 @@ def take(
     if at is not None and known is not None:
         _write_down(_Record(session, notification, looked, now), known, until=at)
     own = prepared.target.team == _slug(session, notification)
+    # The incident's may have been raised since.
+    label = tlp.strictest(notification.tlp, incident.tlp) if incident else notification.tlp
     told = Told(
         team=prepared.target.team, channel=(prepared.target.kind, prepared.target.value), sent_at=at,
         kind="follow_up" if own else "referral", subject=notification.subject, body=prepared.body,
-        language=prepared.language, tlp=notification.tlp, assets=prepared.assets, is_step=True,
+        language=prepared.language, tlp=label, assets=prepared.assets, is_step=True,
     )  # fmt: skip
     ref = log_notification(
         session, told, workspace_id=notification.workspace_id, now=now, actor=actor, incident=incident,
