@@ -1,9 +1,11 @@
-"""Moments and durations as the outside writes them: RFC 3339 and ISO 8601."""
+"""Moments, durations and time zones as the outside writes them: RFC 3339, ISO 8601, IANA."""
 
 from __future__ import annotations
 
 import datetime as dt
 from functools import lru_cache
+from importlib import resources
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import isodate
 
@@ -50,3 +52,22 @@ def duration(text: str) -> dt.timedelta:
             "duration_invalid", f"{text[:40]!r} is no length of time; write P2D or PT36H (no months or years)"
         )
     return parsed
+
+
+@lru_cache(maxsize=1)
+def zone_names() -> frozenset[str]:
+    """The zones of the IANA database; not what one machine's own files are called (`localtime`, `posix/...`)."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text("ascii").split())
+
+
+def zone_of(name: str | None) -> ZoneInfo | None:
+    """The zone of this name; None without one, and for a name that is none (any more)."""
+    try:
+        return ZoneInfo(name) if name and name in zone_names() else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # this machine's files are older, or broken
+        return None
+
+
+def zone_or_utc(name: str | None) -> ZoneInfo:
+    """The zone of this name, UTC where there is none."""
+    return zone_of(name) or ZoneInfo("UTC")

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from pocdir.core.times import zone_of
 from pocdir.db import Line
 from pocdir.directory import dates, listings, queries
 from pocdir.directory.keys.pinned import pinned as pinned_keys
@@ -73,7 +73,7 @@ def team_page(
         "dates": dates.of_teams([team], viewer, reading=reading)[team.slug],
         "inner_dates": "steward" in viewer.site_roles or viewer.team_id == team.id,
         "history": _history(entry, audiences, reading),
-        "now_there": now.astimezone(ZoneInfo(team.timezone)) if team.timezone else None,
+        "now_there": now.astimezone(there) if (there := zone_of(team.timezone)) else None,
         "states": rules.ADDRESS_STATES,
         "today": now.date().isoformat(),
     }

@@ -90,6 +90,10 @@ REFUSALS = [
     (values.language, "German"),
     (values.timezone, "../../etc/passwd"),
     (values.timezone, "Mars/Base"),
+    *(
+        (values.timezone, name)
+        for name in ("localtime", "posix/Europe/Vienna", "right/UTC", "posixrules", "")
+    ),
     (values.date, "2026-02-30"),
     (values.slug, "CERT"),
     (values.slug, "cert--at"),

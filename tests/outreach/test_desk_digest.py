@@ -111,13 +111,16 @@ def test_without_a_relay_nobody_else_comes_to_read_it(app: Flask, api: Api, now:
     assert (send_digests(now + 48 * HOUR), mails()) == (0, [])
 
 
+UNKNOWN = (None, "localtime", "Mars/Base")  # stored by an older version, or gone from the database of zones
+
+
 @given(
     st.datetimes(dt.datetime(2026, 1, 1), dt.datetime(2028, 12, 31), timezones=st.just(dt.UTC)),
     st.integers(0, 23),
-    st.sampled_from([None, "Europe/Vienna", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu"]),
+    st.sampled_from([*UNKNOWN, "Europe/Vienna", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu"]),
 )
 def test_the_next_hour_is_later_and_within_a_day(now: dt.datetime, hour: int, zone: str | None) -> None:
     at = rules.next_look(now, hour, zone)
     assert now < at <= now + 26 * HOUR
-    there = at.astimezone(ZoneInfo(zone or "UTC"))
+    there = at.astimezone(ZoneInfo("UTC" if zone in UNKNOWN else zone))
     assert there.hour == hour or there.dst() != (there - HOUR).dst()  # an hour that a day has not

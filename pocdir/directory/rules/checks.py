@@ -6,8 +6,8 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
+from pocdir.core.times import zone_or_utc
 from pocdir.directory.rules.record import DEAD_STATES, Channel
 
 CONFIRMATION, PING = KINDS = ("confirmation", "ping")
@@ -69,7 +69,7 @@ def due_at(last: dt.datetime, confirm_after: dt.timedelta) -> dt.datetime:
 def slot(slug: str, start: dt.datetime, *, weeks: int, zone: str | None) -> dt.datetime:
     """A team's own moment within so many weeks of the first Monday at or after `start`: spread over weeks, working days
     and the hours of its zone (UTC where none is known), the same whenever it is asked for."""
-    there = ZoneInfo(zone or "UTC")
+    there = zone_or_utc(zone)
     number = int.from_bytes(hashlib.sha256(slug.encode()).digest()[:8], "big")
     number, week = divmod(number, weeks)
     number, weekday = divmod(number, len(WORKING))
@@ -104,7 +104,7 @@ def is_ping_time(
 
 def working_days_after(at: dt.datetime, days: int, zone: str | None) -> dt.datetime:
     """The same hour in the team's zone, so many working days (WORKING) later."""
-    moment = at.astimezone(ZoneInfo(zone or "UTC"))
+    moment = at.astimezone(zone_or_utc(zone))
     while days:
         moment += DAY
         days -= moment.weekday() in WORKING

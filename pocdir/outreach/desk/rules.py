@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pocdir.core.cells import harmless
-from pocdir.core.times import isoformat
+from pocdir.core.times import isoformat, zone_or_utc
 
 DAY = dt.timedelta(days=1)
 APART = dt.timedelta(hours=20)  # two daily mails, also where hour or zone is changed between them
@@ -64,7 +63,7 @@ def _cell(value: Any) -> str:
 
 def next_look(now: dt.datetime, hour: int, zone: str | None) -> dt.datetime:
     """The next time that it is `hour` in the team's zone (UTC where none is known), later than `now`."""
-    there = now.astimezone(ZoneInfo(zone or "UTC"))
+    there = now.astimezone(zone_or_utc(zone))
     at = there.replace(hour=hour, minute=0, second=0, microsecond=0)
     while at.astimezone(dt.UTC) <= now:
         at += DAY

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -203,10 +202,8 @@ def _details(known: Index, answers: list[dict[str, Any]], now: dt.datetime) -> d
 
 
 def _their_time(zone: str | None, now: dt.datetime) -> dt.datetime | None:
-    try:
-        return now.astimezone(ZoneInfo(zone)) if zone else None
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
+    there = times.zone_of(zone)
+    return now.astimezone(there) if there else None
 
 
 def _decisions() -> list[dict[str, Any]]:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
+
+from pocdir.core.times import zone_or_utc
 
 NINE_TO_FIVE = (dt.time(9), dt.time(17))
 MOST_DAYS = 3_700  # a wait of 500 working hours ends long before
@@ -49,11 +51,7 @@ def calendar(
     zone: str | None, country: str | None, hours: tuple[dt.time, dt.time] = NINE_TO_FIVE
 ) -> Calendar:
     """Of a team with this zone (none, or no known one: UTC) and country code (none: Monday to Friday)."""
-    try:
-        there = ZoneInfo(zone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        there = ZoneInfo("UTC")
-    return Calendar(there, hours, _working_days(country))
+    return Calendar(zone_or_utc(zone), hours, _working_days(country))
 
 
 @lru_cache(maxsize=300)
