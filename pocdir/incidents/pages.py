@@ -14,12 +14,14 @@ from werkzeug.datastructures import MultiDict
 from pocdir.accounts.guards import guard
 from pocdir.core import clock, rsit, tlp
 from pocdir.core.errors import Refusal, Stale
+from pocdir.core.refs import new_ref
 from pocdir.db import transaction
 from pocdir.incidents import actions, queries, schemas
 from pocdir.incidents.models import Incident
 from pocdir.incidents.rules.assets import AssetValue, assets_from_lines
 from pocdir.incidents.rules.record import FIELDS
-from pocdir.web.forms import Form, differing, form, utc_moments
+from pocdir.web.forms import Form, differing, form, press, utc_moments
+from pocdir.web.idempotency import once
 
 blueprint = Blueprint("incidents", __name__)
 MOMENTS = ("detected_from", "detected_to")
@@ -41,19 +43,27 @@ def open_new() -> Any:
     if typed.valid:
         try:
             with transaction() as session:
-                incident = actions.open_incident(
+                ref = once(
                     session,
-                    workspace_id=g.principal.workspace_id,
+                    scope=f"form:{g.principal.workspace_id}",
                     now=clock.now(),
-                    actor=g.principal.actor,
-                    given=typed.data,
+                    act=lambda: _open(session, typed.data, assets),
+                    body=b"",
+                    key=press(request.form),
                 )
-                actions.add_assets(session, incident, assets, now=incident.created_at)
-                ref = incident.ref
             return redirect(url_for("outreach.incident", ref=ref))
         except Refusal as refusal:
             typed.refuse(refusal)
     return _edit(None, typed), 422
+
+
+def _open(session: Session, given: Mapping[str, Any], assets: list[AssetValue]) -> str:
+    principal = g.principal
+    incident = actions.open_incident(
+        session, workspace_id=principal.workspace_id, now=clock.now(), actor=principal.actor, given=given
+    )
+    actions.add_assets(session, incident, assets, now=incident.created_at)
+    return incident.ref
 
 
 @blueprint.get("/incidents/<ref>/edit")
@@ -140,6 +150,7 @@ def _edit(incident: Incident | None, typed: Form, yours: Mapping[str, str] | Non
         "incidents/edit.html",
         incident=incident,
         form=typed,
+        once=typed.values.get("once") or new_ref(clock.now()),
         yours=yours,
         classes=rsit.CLASSES,
         labels=tlp.LABELS,

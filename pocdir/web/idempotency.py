@@ -21,15 +21,22 @@ _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.ins
 
 
 def once(
-    session: Session, *, scope: str, now: dt.datetime, act: Callable[[], str], body: bytes | None = None
+    session: Session,
+    *,
+    scope: str,
+    now: dt.datetime,
+    act: Callable[[], str],
+    body: bytes | None = None,
+    key: str | None = None,
 ) -> str:
     """The reference that `act` returns, or the one it returned for the same `Idempotency-Key` and request.
 
-    `scope` is whose key it is (a workspace, a team); `body` the digest of one that was read as a stream.
+    `scope` is whose key it is (a workspace, a team); `body` the digest of one that was read as a stream; `key` that
+    of a form (`web.forms.press`), which has no header.
     Raises Invalid `idempotency_mismatch`, or
     `idempotency_key_invalid` for a key that is empty, too long or not printable ASCII.
     """
-    key = request.headers.get("Idempotency-Key")
+    key = key or request.headers.get("Idempotency-Key")
     if key is None:
         return act()
     if not 1 <= len(key) <= 200 or not key.isascii() or not key.isprintable():

@@ -190,6 +190,16 @@ def test_a_form_without_a_revision_is_stale(browser: FlaskClient, api: Api) -> N
     assert browser.post(f"/incidents/{ref}/edit", data=typed).status_code == 409
 
 
+def test_the_button_pressed_twice_opens_one_incident(browser: FlaskClient, api: Api) -> None:
+    typed = boxes(browser.get("/incidents/new").text) | {"title": "Sinkhole", "assets": "203.0.113.70"}
+    first, again = (browser.post("/incidents/new", data=typed) for _ in range(2))
+    assert (first.status_code, first.location) == (302, again.location)
+    other = browser.post("/incidents/new", data=typed | {"title": "Another"})
+    assert other.location != first.location
+    titles = [each["title"] for each in api.get("/api/v1/incidents").json["items"]]
+    assert titles == ["Sinkhole", "Another"]
+
+
 def test_the_page_tells_what_happened(browser: FlaskClient, api: Api, clock: Any) -> None:
     ref = opened(api)
     for given in ({"closed": True}, {"closed": False}, {"tlp": "TLP:GREEN"}):
