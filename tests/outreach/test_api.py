@@ -321,6 +321,10 @@ def test_a_corrected_event_counts_no_longer_and_stays_in_the_record(api: Api) ->
     assert api.post(path, correction).status_code == 201
     assert api.get(f"/api/v1/notifications/{ref}").get_json()["state"]["response"] == "awaiting"
     assert event in [each["id"] for each in api.get(path).get_json()["items"]]
+    again = api.post(path, correction)
+    assert (again.status_code, again.get_json()["code"]) == (422, "event_final")
+    assert len([each for each in api.get(path).get_json()["items"] if each["type"] == "event.corrected"]) == 1
+    assert api.post(path, {"type": "ack.given"}).status_code == 201
 
 
 def test_the_letter_says_everything_and_ends_with_the_link(api: Api) -> None:

@@ -146,7 +146,9 @@ def test_nothing_of_a_stricter_incident_is_told(
 ) -> None:
     kind = {"class": "malicious-code", "type": "infected-system", "detected_from": "2026-11-01T00:00:00Z"}
     for label, told in (("TLP:RED", None), ("TLP:GREEN", "malicious-code")):
-        incident = api.post("/api/v1/incidents", {"title": "Ours", "tlp": "TLP:GREEN", **kind}).get_json()["ref"]
+        incident = api.post("/api/v1/incidents", {"title": "Ours", "tlp": "TLP:GREEN", **kind}).get_json()[
+            "ref"
+        ]
         logged(api, incident=incident, tlp="TLP:GREEN")
         api.patch(f"/api/v1/incidents/{incident}", {"tlp": label})
         answer = client.get("/api/v1/told", headers=theirs)

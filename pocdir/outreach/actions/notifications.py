@@ -137,7 +137,9 @@ def _label(told: Told, incident: Incident | None) -> str:
         return tlp_labels.parse(told.tlp or tlp_labels.AMBER)
     label = tlp_labels.parse(told.tlp or incident.tlp)
     if not tlp_labels.is_at_least(label, incident.tlp):
-        message = f"its incident bears {incident.tlp}: lower that label first, which is recorded, or keep it here"
+        message = (
+            f"its incident bears {incident.tlp}: lower that label first, which is recorded, or keep it here"
+        )
         raise Invalid("tlp_lowered", message, where="tlp")
     return label
 
@@ -309,10 +311,10 @@ def record_event(
         assert standing is not None  # noqa: S101 - the key that stopped us stands
         return standing
     _check_named_expectation(event, events)
+    if name := event.payload.get("event"):
+        named = next((each for each in (*events, event) if each.id == name), None)
+        corrections.check_correction(event, named, is_back=name in corrections.taken_back(events))
     events.append(event)
-    if "event" in event.payload:
-        named = next((each for each in events if each.id == event.payload["event"]), None)
-        corrections.check_correction(event, named)
     project(session, notification, events)
     return event
 

@@ -28,9 +28,7 @@ def counting(events: Iterable[Event]) -> list[Event]:
     nobody takes back another's word. A retraction that names no acknowledgement takes back all before it. Of
     several `classification.corrected` about one mail the last holds; `unrelated` and `arf` count nowhere.
     """
-    known = {event.id: event for event in events}
-    ordered = sorted(known.values(), key=lambda event: (event.occurred_at, event.id))
-    void = {named.id for event in ordered for named in _taken_back(event, known, ordered)}
+    known, ordered, void = _read(events)
     classes = {
         event.payload["event"]: event
         for event in ordered
@@ -43,6 +41,18 @@ def counting(events: Iterable[Event]) -> list[Event]:
     ]
 
 
+def taken_back(events: Iterable[Event]) -> set[str]:
+    """The ids of the events that their own claimants took back."""
+    return _read(events)[2]
+
+
+def _read(events: Iterable[Event]) -> tuple[dict[str, Event], list[Event], set[str]]:
+    """Each event by its id, all in order, and the ids of those that were taken back."""
+    known = {event.id: event for event in events}
+    ordered = sorted(known.values(), key=lambda event: (event.occurred_at, event.id))
+    return known, ordered, {named.id for event in ordered for named in _taken_back(event, known, ordered)}
+
+
 def may_take_back(correction: Event, named: Event) -> bool:
     """Whether the correction is its claimant's own to make: the same claimant, and no less assurance."""
     return (
@@ -52,8 +62,10 @@ def may_take_back(correction: Event, named: Event) -> bool:
     )
 
 
-def check_correction(correction: Event, named: Event | None) -> None:
+def check_correction(correction: Event, named: Event | None, *, is_back: bool = False) -> None:
     """For an event that names another: `named` is that one, None when this notification has no such event.
+
+    `is_back`: it was taken back before; what does not count any more is not taken back again.
 
     Raises Invalid `event_not_found` or `event_final`, Forbidden `event_not_yours`.
     """
@@ -70,6 +82,8 @@ def check_correction(correction: Event, named: Event | None) -> None:
         raise Invalid("event_final", f"{named.type} is not changed by {correction.type}", where=where)
     if correction.type != "classification.corrected" and not may_take_back(correction, named):
         raise Forbidden("event_not_yours", "only its own author takes it back", where=where)
+    if is_back:
+        raise Invalid("event_final", "it is taken back already; record the fact again instead", where=where)
 
 
 def _may_change(named: Event) -> bool:
