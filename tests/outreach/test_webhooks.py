@@ -11,6 +11,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from tests.accounts import made
 from tests.conftest import Api
 from tests.mail.relay import certificate
 from tests.outreach.made import teams
-from tests.outreach.receiver import receiving, speaking
+from tests.outreach.receiver import Receiver, receiving, speaking
 
 LOOPBACK = rules.networks("127.0.0.0/8")
 MINUTE, DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
@@ -146,6 +147,13 @@ def test_a_slow_an_endless_and_a_wrong_answer_end() -> None:
             sent_to(port)
 
 
+def test_a_name_server_that_does_not_answer_ends_with_the_time_of_all() -> None:
+    done = threading.Event()
+    with pytest.raises(sending.NotSentError, match="not found in time"):
+        sent_to(9, seconds=0.2, resolve=lambda *_, **__: done.wait(10))
+    done.set()
+
+
 def test_a_certificate_has_to_be_good(tmp_path: Path) -> None:
     context, file = certificate(tmp_path)
     with receiving(context) as one:
@@ -212,6 +220,33 @@ def test_a_fact_is_told_once_signed_and_without_what_is_sealed(api: Api, on, now
         whole = b"".join(body for _, body in one.taken)
         assert not [word for word in (b"INC-7", b"not to be told", b"/r/") if word in whole]
         assert db.session.scalars(db.select(UnreadEvent)).all() == []
+
+
+def is_told(one: Receiver) -> bool:
+    """Whether something comes within five seconds."""
+    for _ in range(500):
+        if one.taken:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_a_slow_receiver_holds_up_no_other(api: Api, on, now) -> None:
+    told_meanwhile = []
+    with receiving() as other:
+
+        def slow(connection: socket.socket) -> None:
+            told_meanwhile.append(is_told(other))
+            connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+        with speaking(slow) as port:
+            for url in (f"http://127.0.0.1:{port}/", other.url):
+                api.post("/api/v1/webhooks", {"url": url})
+            api.post("/api/v1/incidents", {"title": "first"})
+            api.post("/api/v1/incidents", {"title": "second"})
+            jobs.queue(now)
+            assert jobs.deliver(now, most=2) == 2
+    assert told_meanwhile == [True]
 
 
 def test_what_was_not_committed_is_not_told_and_nobody_elses_is(app: Flask, api: Api, on, now) -> None:

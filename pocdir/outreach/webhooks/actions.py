@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
 from sqlalchemy import Insert, delete, func, select, update
@@ -146,9 +146,11 @@ def fan_out(session: Session, *, limit: int, now: dt.datetime) -> int:
     return len(unread)
 
 
-def claim(session: Session, *, now: dt.datetime) -> Delivery | None:
-    """The next message, for this worker alone until its lease ends."""
-    delivery = queries.due(session, now=now)
+def claim(
+    session: Session, *, now: dt.datetime, busy: Collection[int] = (), full: Collection[int] = ()
+) -> Delivery | None:
+    """The next message, for this worker alone until its lease ends; none of these webhooks and workspaces."""
+    delivery = queries.due(session, now=now, busy=busy, full=full)
     if delivery is not None:
         delivery.state, delivery.lease_until = CLAIMED, now + LEASE
         delivery.attempts += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -62,8 +62,13 @@ def is_red(session: Session, event: Event) -> bool:
     return RED in (session.scalar(told), session.scalar(case))
 
 
-def due(session: Session, *, now: dt.datetime) -> Delivery | None:
-    """The message that has waited longest of those that may go now, locked."""
+def due(
+    session: Session, *, now: dt.datetime, busy: Collection[int] = (), full: Collection[int] = ()
+) -> Delivery | None:
+    """The message that has waited longest of those that may go now, locked.
+
+    None to webhooks that are `busy`, nor of workspaces of which enough are under way (`full`).
+    """
     waits = or_(
         (Delivery.state == QUEUED) & (Delivery.next_attempt_at <= now),
         (Delivery.state == CLAIMED) & (Delivery.lease_until <= now),
@@ -72,7 +77,7 @@ def due(session: Session, *, now: dt.datetime) -> Delivery | None:
     chosen = (
         select(Delivery)
         .join(Webhook, Webhook.id == Delivery.webhook_id)
-        .where(waits, listens)
+        .where(waits, listens, Webhook.id.not_in(busy), Webhook.workspace_id.not_in(full))
         .order_by(Delivery.next_attempt_at, Delivery.id)
         .limit(1)
         .with_for_update(of=Delivery, skip_locked=True)

@@ -7,13 +7,17 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from pocdir.outreach.webhooks.rules import Network, Target, may_reach
 
-SECONDS = 15.0  # from resolving to the last byte that is read
+SECONDS = 15.0  # from looking up the name to the last byte that is read
 MOST_READ = 16 * 1024  # bytes of an answer; nothing of it is kept
+MOST_LOOKUPS = 16  # of names at once, with those that nobody waits for any more
+_lookups = threading.BoundedSemaphore(MOST_LOOKUPS)
 Resolve = Callable[..., Sequence[Any]]
 
 
@@ -57,7 +61,9 @@ def post(
 
     Every address that the name has must be one that may be reached: with one that may not, nothing goes anywhere.
     """
-    addresses = _resolved(target, inside, resolve)
+    ends = time.monotonic() + seconds
+    addresses = _resolved(target, inside, resolve, seconds)
+    seconds = max(ends - time.monotonic(), 0.1)
     secure = (context or ssl.create_default_context()) if target.scheme == "https" else None
     connection = _Guarded(target, addresses, secure)
     connection.timeout = seconds
@@ -84,15 +90,37 @@ def post(
         connection.close()
 
 
-def _resolved(target: Target, inside: Sequence[Network], resolve: Resolve) -> list[str]:
-    try:
-        found = resolve(target.host, target.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise NotSentError("its name is not known") from None
-    addresses = [str(each[4][0]) for each in found]
+def _resolved(target: Target, inside: Sequence[Network], resolve: Resolve, seconds: float) -> list[str]:
+    addresses = [str(each[4][0]) for each in _looked_up(target, resolve, seconds)]
     if not addresses or not all(may_reach(address, inside) for address in addresses):
         raise NotSentError("its name leads to an address that is not public")
     return addresses
+
+
+def _looked_up(target: Target, resolve: Resolve, seconds: float) -> Sequence[Any]:
+    """What the name server says, asked in a thread of its own: nothing ends a lookup, so one that lasts is left."""
+    if not _lookups.acquire(blocking=False):
+        raise NotSentError("too many names are being looked up")
+    heard = SimpleQueue[Sequence[Any] | Exception]()
+
+    def ask() -> None:
+        try:
+            heard.put(resolve(target.host, target.port, type=socket.SOCK_STREAM))
+        except Exception as error:  # raised where it is waited for
+            heard.put(error)
+        finally:
+            _lookups.release()
+
+    threading.Thread(target=ask, name="pocdir-lookup", daemon=True).start()
+    try:
+        answer = heard.get(timeout=seconds)
+    except Empty:
+        raise NotSentError("its name was not found in time") from None
+    if isinstance(answer, OSError | UnicodeError):
+        raise NotSentError("its name is not known") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _said(error: Exception) -> str:
