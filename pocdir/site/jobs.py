@@ -41,12 +41,13 @@ def erase_due(now: dt.datetime, limits: Kept) -> int:
             erased += sum(actions.erase_assets(session, each, now=now) for each in incidents)
         if not incidents:
             break
-    while True:
-        with transaction() as session:
-            found = actions.erase_messages(session, before=now - limits.messages, limit=BATCH, now=now)
-        erased += found
-        if not found:
-            break
+    for erase in (actions.erase_cases, actions.erase_messages):
+        while True:
+            with transaction() as session:
+                found = erase(session, before=now - limits.messages, limit=BATCH, now=now)
+            erased += found
+            if not found:
+                break
     if erased:
         forget_deleted()
     return erased

@@ -21,7 +21,9 @@ from tests.conftest import Api
 from tests.outreach.made import teams
 
 ASSET, SENT, OPEN = "203.0.113.77", "203.0.113.78", "203.0.113.79"
+CASE = ("the hospital of Example", "its devices call in")
 WORDS = ("a subject of its own", "the text as it was sent", "a note for ourselves")
+CASES = {"closed": dict(zip(("title", "description"), CASE, strict=True)), "open": {"title": "stays open"}}
 DAY = dt.timedelta(days=1)
 
 
@@ -32,7 +34,7 @@ def record(app: Flask, api: Api, now: dt.datetime) -> Iterator[dict[str, str]]:
         teams(now)
         refs = {}
         for title, asset in (("closed", ASSET), ("open", OPEN)):
-            ref = refs[title] = api.post("/api/v1/incidents", {"title": title}).get_json()["ref"]
+            ref = refs[title] = api.post("/api/v1/incidents", CASES[title]).get_json()["ref"]
             api.post(f"/api/v1/incidents/{ref}/assets", {"items": [{"kind": "ip", "value": asset}]})
         seen = {"method": "scan", "window_from": "2026-11-21T12:00:00Z", "window_to": "2026-11-22T12:00:00Z"}
         seen |= {"items": [{"value": ASSET, "seen_at": "2026-11-22T00:00:00Z"}]}
@@ -83,19 +85,18 @@ def test_assets_go_90_days_after_the_incident_is_closed_and_words_after_a_year(
     assert ASSET not in text
     assert SENT not in text
     assert OPEN in text
-    assert all(words in text for words in WORDS)
+    assert all(words in text for words in (*CASE, *WORDS))
     assert erased() == [("assets", 2)]
 
     assert (
-        jobs.keep_no_longer(now + 366 * DAY) == 5
-    )  # subject, text and digest of the row, and two sealed values
+        jobs.keep_no_longer(now + 366 * DAY) == 9
+    )  # of the case two and their sealed ones; subject, text and digest of the notification, and two sealed values
     text = held(app)
-    assert not [words for words in WORDS if words in text]
-    assert "INC-7" in text
-    assert OPEN in text
-    assert erased() == [("assets", 2), ("messages", 5)]
+    assert not [words for words in (*CASE, *WORDS) if words in text]
+    assert all(kept in text for kept in ("INC-7", OPEN, "stays open"))
+    assert sorted(erased()) == [("assets", 2), ("messages", 4), ("messages", 5)]
     verdict = verified()
-    assert (verdict.faults, verdict.erased) == ((), 2)
+    assert (verdict.faults, verdict.erased) == ((), 4)
     assert figures(api, now + DAY) == before
     assert jobs.keep_no_longer(now + 368 * DAY) == 0
     with time_machine.travel(now + 364 * DAY, tick=False):
@@ -103,6 +104,8 @@ def test_assets_go_90_days_after_the_incident_is_closed_and_words_after_a_year(
         letter = api.get(f"/api/v1/notifications/{record['notification']}/letter")
     assert (shown["subject"], shown["body"], shown["assets"]) == (None, None, [])
     assert shown["state"]["response"] == "acknowledged"
+    case = api.get(f"/api/v1/incidents/{record['closed']}").get_json()
+    assert (case["title"], case["description"]) == (record["closed"], None)
     assert letter.status_code == 200
 
 
@@ -114,11 +117,12 @@ def test_a_dry_run_shows_what_would_go_and_erases_nothing(
         lines = [json.loads(line) for line in shown.stdout.splitlines()]
         assert {(line["class"], line["ref"], line["count"]) for line in lines} == {
             ("assets", record["closed"], 2),
+            ("messages", record["closed"], 4),
             ("messages", record["notification"], 3),
             ("messages", record["notification"], 2),
         }
         assert erased() == []
         assert all(words in held(app) for words in WORDS)
         done = CliRunner().invoke(pocdir, ["retention"])
-        assert "2 of assets, 5 of messages were erased" in done.stderr
+        assert "2 of assets, 9 of messages were erased" in done.stderr
         assert not [words for words in WORDS if words in held(app)]

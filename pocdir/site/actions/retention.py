@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from pocdir.db import Line
-from pocdir.incidents.models import Asset, MeasuringWindow, Sighting
+from pocdir.incidents.models import Asset, Incident, MeasuringWindow, Sighting
 from pocdir.ledger.actions import append, erase_values
 from pocdir.outreach.models import Notification, Parcel, ParcelPiece
 from pocdir.site.queries import retention as queries
@@ -34,6 +34,24 @@ def erase_assets(session: Session, incident: Line, *, now: dt.datetime, actor: s
     )
     _say(session, ASSETS, count, incident=incident.ref, now=now, actor=actor)
     return count
+
+
+def erase_cases(
+    session: Session, *, before: dt.datetime, limit: int, now: dt.datetime, actor: str = SERVICE
+) -> int:
+    """What incidents closed by then were about, in rows and in their events; returns how many values.
+
+    Its reference stands where the title stood. At most `limit` incidents; none is left as soon as it returns 0.
+    """
+    erased = 0
+    for row in queries.cases_due(session, before, limit):
+        words = [(word.event, word.name) for word in queries.case_words(session, row.ref)]
+        count = queries.case_held_by(row) + len(words)
+        session.execute(update(Incident).where(Incident.id == row.id).values(title=row.ref, description=None))
+        erase_values(session, words, reason="retention", now=now, actor=actor)
+        _say(session, MESSAGES, count, incident=row.ref, now=now, actor=actor)
+        erased += count
+    return erased
 
 
 def erase_messages(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -12,7 +13,7 @@ from pocdir.db import Line, Rows, table_of
 from pocdir.incidents.models import Asset, Incident
 from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.outreach.models import Notification, Parcel, ParcelPiece
-from pocdir.site.rules.retention import ASSETS, MESSAGE_WORDS, MESSAGES, Due, Kept, first_id_of
+from pocdir.site.rules.retention import ASSETS, CASE_WORDS, MESSAGE_WORDS, MESSAGES, Due, Kept, first_id_of
 
 _I, _A, _N, _P = (table_of(model).c for model in (Incident, Asset, Notification, Parcel))
 _E, _V = table_of(LedgerEvent).c, table_of(EventValue).c
@@ -23,6 +24,8 @@ def due(session: Session, *, now: dt.datetime, kept: Kept) -> Iterator[Due]:
     """Everything that a run at this moment would erase, by incident and notification."""
     for row in incidents_due(session, now - kept.assets):
         yield Due(ASSETS, row.ref, row.closed_at, asset_count(session, row.id))
+    for row in cases_due(session, now - kept.messages):
+        yield Due(MESSAGES, row.ref, row.closed_at, case_held_by(row) + len(case_words(session, row.ref)))
     for row in session.execute(_messages(now - kept.messages)):
         yield Due(MESSAGES, row.ref, row.created_at, held_by(row))
     words: dict[str, int] = {}
@@ -44,6 +47,24 @@ def incidents_due(session: Session, before: dt.datetime, limit: int | None = Non
     )
     chosen = select(_I.id, _I.ref, _I.closed_at).where(_I.closed_at <= before, holds).order_by(_I.id)
     return session.execute(chosen.limit(limit)).all()
+
+
+def cases_due(session: Session, before: dt.datetime, limit: int | None = None) -> Sequence[Line]:
+    """Incidents closed by then whose row or events still say what they were about: id, ref, the words, closed_at."""
+    says = or_(_I.title != _I.ref, _I.description.is_not(None), _case_words(_I.ref).exists())
+    columns = (_I.id, _I.ref, _I.title, _I.description, _I.closed_at)
+    chosen = select(*columns).where(_I.closed_at <= before, says).order_by(_I.id)
+    return session.execute(chosen.limit(limit)).all()
+
+
+def case_words(session: Session, ref: str) -> Sequence[Line]:
+    """(event, name) of the sealed words in an incident's own events."""
+    return session.execute(_case_words(ref)).all()
+
+
+def case_held_by(row: Line) -> int:
+    """How many values the row of an incident would lose."""
+    return int(row.title != row.ref) + int(row.description is not None)
 
 
 def asset_count(session: Session, incident_id: int) -> int:
@@ -89,6 +110,15 @@ def _messages(before: dt.datetime) -> Rows:
     )
     columns = (_N.id, _N.ref, _N.created_at, _N.incident_id, _N.subject, _N.body, _N.body_digest, _N.assets)
     return select(*columns).where(_N.created_at <= before, says).order_by(_N.id)
+
+
+def _case_words(ref: Any) -> Rows:
+    return (
+        select(_V.event, _V.name)
+        .join(LedgerEvent, _E.id == _V.event)
+        .where(_E.incident == ref, _E.notification.is_(None), _V.name.in_(CASE_WORDS))
+        .order_by(_V.event)
+    )
 
 
 def _words(before: dt.datetime) -> Rows:

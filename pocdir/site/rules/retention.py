@@ -9,11 +9,13 @@ ASSETS, MESSAGES = CLASSES = ("assets", "messages")
 # The sealed values of a notification's events that are words of a message or somebody's notes on it. Ticket numbers,
 # digests and who was told stay: they are what was committed to.
 MESSAGE_WORDS = ("subject", "note", "from", "message_id", "raw_date", "diagnostic")
+# Those of an incident's own events; its other sealed value is the sender's own ticket number.
+CASE_WORDS = ("title", "description")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How long: assets after their incident was closed, messages after they were recorded."""
+    """How long: assets and words of a case after it was closed, messages after they were recorded."""
 
     assets: dt.timedelta
     messages: dt.timedelta
