@@ -42,7 +42,7 @@ def incidents(query: dict[str, Any]) -> Any:
 
 @blueprint.route("/incidents", methods=["POST"])
 @guard("incident.write")
-@blueprint.arguments(schemas.IncidentSchema())
+@blueprint.arguments(schemas.IncidentOpening())
 @blueprint.response(201, schemas.IncidentAnswer)
 def open_incident(given: dict[str, Any]) -> Any:
     """Open an incident."""
@@ -51,8 +51,9 @@ def open_incident(given: dict[str, Any]) -> Any:
 
         def act() -> str:
             return actions.open_incident(
-                session, workspace_id=principal.workspace_id, now=now, actor=principal.actor, given=given
-            ).ref
+                session, workspace_id=principal.workspace_id, now=now, actor=principal.actor, given=given,
+                opened_at=given["opened_at"],
+            ).ref  # fmt: skip
 
         ref = once(session, scope=f"workspace:{principal.workspace_id}", now=now, act=act)
         incident = queries.incident(ref, workspace_id=principal.workspace_id, session=session)

@@ -37,7 +37,7 @@ def new() -> str:
 @blueprint.post("/incidents/new")
 @guard("incident.write")
 def open_new() -> Any:
-    typed = form(schemas.IncidentSchema(), _without_assets(request.form))
+    typed = form(schemas.IncidentOpening(), _without_assets(request.form))
     typed.values = {**typed.values, "assets": request.form.get("assets", "")}
     assets = _assets(typed)
     if typed.valid:
@@ -58,11 +58,12 @@ def open_new() -> Any:
 
 
 def _open(session: Session, given: Mapping[str, Any], assets: list[AssetValue]) -> str:
-    principal = g.principal
+    principal, now = g.principal, clock.now()
     incident = actions.open_incident(
-        session, workspace_id=principal.workspace_id, now=clock.now(), actor=principal.actor, given=given
-    )
-    actions.add_assets(session, incident, assets, now=incident.created_at)
+        session, workspace_id=principal.workspace_id, now=now, actor=principal.actor, given=given,
+        opened_at=given["opened_at"],
+    )  # fmt: skip
+    actions.add_assets(session, incident, assets, now=now)
     return incident.ref
 
 
@@ -175,7 +176,7 @@ def _given(typed: Form, standing: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_assets(typed: Mapping[str, str]) -> MultiDict[str, str]:
-    kept = utc_moments(typed, MOMENTS)
+    kept = utc_moments(typed, (*MOMENTS, "opened_at"))
     kept.poplist("assets")
     return kept
 

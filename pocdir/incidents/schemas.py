@@ -52,6 +52,12 @@ class IncidentSchema(Schema):
     quiet_after = QuietAfter(load_default=None, allow_none=True)
 
 
+class IncidentOpening(IncidentSchema):
+    """A case that is opened; one that was kept elsewhere until now says when it was."""
+
+    opened_at = Moment(load_default=None, allow_none=True)
+
+
 class IncidentAnswer(IncidentSchema):
     """An incident as it stands."""
 

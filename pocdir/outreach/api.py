@@ -26,6 +26,7 @@ from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import parcels, snapshots
 from pocdir.outreach.queries.plans import plan_of, routed
 from pocdir.outreach.queries.snapshots import snapshot
+from pocdir.outreach.queries.tickets import with_ticket
 from pocdir.outreach.rules.parcels import MOST_BYTES
 from pocdir.outreach.rules.posting import claim_of
 from pocdir.web.api import Blueprint, documented
@@ -152,13 +153,17 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
 def add_events(given: dict[str, Any]) -> Any:
     """Add the same fact to many notifications; each is recorded or refused by itself.
 
+    With `for_ticket` and `team`, to all that the team keeps under this number of its own.
     With an `Idempotency-Key` a row that was recorded before names the event that stands.
     """
     principal, now = g.principal, clock.now()
+    refs, number, team = (given.pop(name) for name in ("notifications", "for_ticket", "team"))
+    if number:
+        refs = with_ticket(principal, number, team=team)
     with transaction() as session:
         done = record_for_many(
             session,
-            given.pop("notifications"),
+            refs,
             principal,
             **given,
             now=now,

@@ -158,16 +158,25 @@ class EventSchema(Schema):
 
 
 class ManyFacts(EventSchema):
-    """The same fact about many notifications."""
+    """The same fact about many notifications: those named, or all that a team keeps under a number of its own."""
 
     class Meta:
         exclude = ("evidence_digest",)
 
     notifications = fields.List(
         Text(max=60),
-        required=True,
+        load_default=list,
         validate=validate.Length(1, MOST, error="1 to {max} references are right"),
     )
+    for_ticket = Text(min=1, max=200, load_default=None)
+    team = Text(min=1, max=100, load_default=None)
+
+    @ma.validates_schema
+    def _which(self, data: dict[str, Any], **more: Any) -> None:
+        if bool(data["notifications"]) == bool(data["for_ticket"]):
+            raise ma.ValidationError("References are needed, or for_ticket.", "notifications")
+        if bool(data["for_ticket"]) != bool(data["team"]):
+            raise ma.ValidationError("It goes with for_ticket: whose number it is.", "team")
 
 
 class RefusedRow(Schema):

@@ -63,6 +63,10 @@ def test_opening_one_is_an_event_with_its_words_sealed(api: Api, now: dt.datetim
         "people_at_risk": False,
     }
     assert event.sealed == {"title": "Sinkhole hits", "description": "Devices call in."}
+    (brought,) = events(opened(api, opened_at="2026-03-02T08:00:00Z"))
+    assert (brought.occurred_at.month, brought.recorded_at) == (3, now)
+    tomorrow = BODY | {"opened_at": (now + dt.timedelta(days=1)).isoformat()}
+    assert api.post("/api/v1/incidents", tomorrow).json["code"] == "event_in_future"
 
 
 def test_each_change_is_an_event_and_the_record_verifies(api: Api, clock: Any) -> None:

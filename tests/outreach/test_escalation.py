@@ -14,6 +14,7 @@ from sqlalchemy import text, update
 
 from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.models import Workspace
+from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
@@ -250,7 +251,9 @@ def test_no_step_falls_due_in_a_pause_or_before_an_embargo_ends(
     event(lab, paused, "expectation.paused", at=lapse + 1.5 * DAY)
     event(lab, paused, "expectation.resumed", at=lapse + 11.5 * DAY)
     choice = {"policy": slug, "notification": held, "not_before": (now + DAY).isoformat()}
-    assert api.post("/api/v1/policy-choices", choice).status_code == 201
+    assert api.post("/api/v1/policy-choices", choice | {"at": lapse.isoformat()}).status_code == 201
+    recorded = api.get(f"/api/v1/notifications/{held}/events").json["items"]
+    assert (recorded[-1]["type"], recorded[-1]["occurred_at"]) == ("escalation.set", isoformat(lapse))
     work(app, now)
     assert said(paused) == [
         ("step_due", 1, lapse + DAY), ("step_due", 2, lapse + 12 * DAY), ("exhausted", 2, lapse + 14 * DAY),
@@ -260,7 +263,8 @@ def test_no_step_falls_due_in_a_pause_or_before_an_embargo_ends(
     assert (refused.status_code, refused.json["code"]) == (409, "embargo")
     work(app, now + 2 * DAY)
     assert said(held)[0] == ("step_due", 1, now + DAY)
-    for wrong in ({"not_before": choice["not_before"]}, {"policy": "none-such"}):
+    early = {"notification": held, "at": (now - 31 * DAY).isoformat()}
+    for wrong in ({"not_before": choice["not_before"]}, {"policy": "none-such"}, {"at": early["at"]}, early):
         assert api.post("/api/v1/policy-choices", {"policy": slug} | wrong).status_code in (404, 422)
     event(lab, held, "notification.withdrawn", at=now + 2 * DAY)
     assert api.post("/api/v1/policy-choices", choice).json["code"] == "withdrawn_already"

@@ -46,7 +46,8 @@ def text(client: FlaskClient, path: str) -> str:
 
 def test_a_policy_is_written_tried_and_kept(browser: FlaskClient) -> None:
     typed = {"name": "By hand", "rest": "P2D", "steps.0.target": "national", "steps.0.wait": "P1D",
-             "steps.0.clock": "working", "steps.0.content": "full", "steps.1.target": "", "steps.1.wait": "P2D",
+             "steps.0.clock": "working", "steps.0.content": "full", "steps.0.repeat": "2",
+             "hours.0": "08:00", "hours.1": "12:00", "steps.1.target": "", "steps.1.wait": "P2D",
              "example_team": "cert-at", "example_start": "2026-11-20T12:00"}  # fmt: skip
     tried = send(browser, "/policies", action="try", **typed)
     assert tried.status_code == 200, tried.text
@@ -54,12 +55,14 @@ def test_a_policy_is_written_tried_and_kept(browser: FlaskClient) -> None:
     assert "There is no policy yet" in text(browser, "/policies")
     kept = send(browser, "/policies", action="keep", **typed)
     assert (kept.status_code, kept.location) == (302, "/policies/by-hand")
-    assert "the national team" in text(browser, kept.location)
+    shown = text(browser, kept.location)
+    assert (shown.count("the national team"), "08:00–12:00" in shown) == (3, True)
     assert send(browser, "/policies/default", "/policies", policy="by-hand").status_code == 302
     assert "of the workspace" in text(browser, "/policies")
     for wrong, word in (
         ({"name": ""}, "Nothing was saved"),
         ({"example_team": "nobody"}, "Nothing was saved"),
+        ({"hours.1": "08:30"}, "by an hour at least"),
     ):
         refused = send(browser, "/policies", action="try", **(typed | wrong))
         assert (refused.status_code, word in refused.text) == (422, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,9 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
+from pocdir import cli
 from pocdir.accounts.models import Workspace
+from pocdir.db import db
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.latency.made import DAY, told
@@ -40,7 +43,7 @@ def taken(ref: str) -> int:
 
 
 def test_what_is_due_is_listed_and_taken_one_by_one_or_many_at_once(
-    app: Flask, api: Api, lab: Workspace, now: dt.datetime
+    app: Flask, api: Api, lab: Workspace, now: dt.datetime, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chosen(lab, now - 9 * DAY, FAR, FAR)
     refs = [told(lab, at=now - (3.5 + n) * DAY, team="isp", subject=f"Hits {n}", **WHERE) for n in range(4)]
@@ -62,6 +65,14 @@ def test_what_is_due_is_listed_and_taken_one_by_one_or_many_at_once(
     assert [taken(ref) for ref in refs] == [1, 1, 0, 0]
     skipped = {"action": "skip", "note": "by phone", "steps": [{"ref": refs[2], "level": 1}]}
     assert api.post("/api/v1/steps", skipped).get_json()["items"][0]["refused"] is None
+    db.session.rollback()  # what a command reads is of now
+    due = ["policy", "due", "--workspace", "lab"]
+    assert cli.run([*due, "--json"]) == 0
+    suggested = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [it["level"] for it in suggested if it["ref"] in refs[2:]] == [2, 1]
+    assert cli.run([*due, "--take", f"{refs[3]}:1", "--take", f"{refs[2]}:1"]) == 1
+    assert (taken(refs[3]), "step_not_open" in capsys.readouterr().err) == (1, True)
+    assert cli.run([*due, "--take", refs[3]]) == 2
     assert send(researcher, "/steps", action="take").status_code == 422
 
 

@@ -110,6 +110,16 @@ def test_one_answer_to_a_ticket_is_an_answer_to_all_that_the_team_keeps_under_it
         receipt = {"type": "reply.automatic", "payload": {"subclass": "receipt", "ticket": "INC-7"}}
         assert api.post(f"/api/v1/notifications/{ref}/events", receipt).status_code == 201
     answered = ["record", "ack.given", "--workspace", "lab", "--for-ticket", "INC-7"]
+    said = {"type": "response.accepted", "for_ticket": "INC-7", "team": "cert-at"}
+    done = api.post("/api/v1/events", said).get_json()["items"]
+    assert [(each["ref"], each["refused"]) for each in done] == [(second, None), (third, None)]
+    for wrong, where in (
+        ({"notifications": [first]}, "notifications"),
+        ({"for_ticket": None}, "notifications"),
+    ):
+        assert where in api.post("/api/v1/events", said | wrong).get_json()["errors"]
+    del said["team"]
+    assert "team" in api.post("/api/v1/events", said).get_json()["errors"]
     assert cli.run([*answered, "--team", "cert-at"]) == 0
     assert listed(api) == [first]
     assert cli.run([*answered[:-1], "INC-8", "--team", "cert-at"]) == 1

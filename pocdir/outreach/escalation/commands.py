@@ -12,19 +12,21 @@ import click
 import yaml
 from marshmallow import ValidationError
 
-from pocdir.accounts.guards import operator_for
+from pocdir.accounts.guards import Principal, operator_for
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.core.times import isoformat, moment
 from pocdir.db import db, transaction
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
-from pocdir.outreach.escalation.deciding import choose_policy, decide, path_shown
+from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_many, path_shown
 from pocdir.routing.queries import index
+from pocdir.routing.rules.index import Index
 from pocdir.web.errors import flat_messages, in_words
 from pocdir.web.terminal import app_context, emit, json_option, table
 
 LARGEST = 100_000  # bytes of a file
+MOST_LISTED = 10_000
 workspace_option = click.option("--workspace", help="Whose; not needed where there is one workspace.")
 version_option = click.option("--version", type=int, help="Which version; the newest unless one is named.")
 
@@ -149,6 +151,7 @@ def timetable(
 @click.option("--incident", help="Reference of the incident; for the whole workspace without it.")
 @click.option("--notification", help="Reference of a notification that is logged already.")
 @click.option("--not-before", help="With --notification: no step before 2026-11-22T12:00:00Z.")
+@click.option("--at", metavar="TIME", help="With --notification: when it came to follow it, if not now.")
 @workspace_option
 @json_option
 def choose(
@@ -156,6 +159,7 @@ def choose(
     incident: str | None,
     notification: str | None,
     not_before: str | None,
+    at: str | None,
     workspace: str | None,
     as_json: bool,
 ) -> None:
@@ -166,7 +170,7 @@ def choose(
     """
     given = {
         "policy": slug, "incident": incident, "notification": notification,
-        "not_before": moment(not_before) if not_before else None,
+        "not_before": moment(not_before) if not_before else None, "at": _when(at),
     }  # fmt: skip
     with app_context():
         who = operator_for(workspace)
@@ -230,6 +234,68 @@ def steps(
         for each in shown["steps"]
     ]
     table(("step", shown["state"], "due", "target", "content"), rows)
+
+
+@policy.command()
+@click.option("--take", multiple=True, metavar="REF:STEP", help="Log its message; repeat for more.")
+@click.option("--skip", multiple=True, metavar="REF:STEP", help="Leave it out; needs --note.")
+@click.option("--note", help="Why.")
+@workspace_option
+@json_option
+def due(
+    take: tuple[str, ...], skip: tuple[str, ...], note: str | None, workspace: str | None, as_json: bool
+) -> int:
+    """The suggested steps of all notifications; or decide on some, each done or refused by itself.
+
+    \b
+    Example:  pocdir policy due --take 019ab3d0-...:1 --take 019ab3d1-...:2
+    """
+    if take and skip:
+        raise click.UsageError("either --take or --skip")
+    chosen = [_chosen(each) for each in take or skip]
+    with app_context():
+        who, known, now = operator_for(workspace), index(), clock.now()
+        if not chosen:
+            return _list_due(who, known, now, as_json=as_json)
+        given = {"action": "take" if take else "skip", "note": note}
+        with transaction() as session:
+            done = decide_many(session, who, chosen, given, known=known, now=now)
+    for each in done:
+        if as_json:
+            emit(each.as_dict())
+        elif each.refused:
+            said = f"{each.ref} step {each.level} refused: {each.refused['detail']} ({each.refused['code']})"
+            click.echo(said, err=True)
+        else:
+            click.echo(
+                f"{each.ref} step {each.level} {f'logged {each.notification}' if take else 'left out'}"
+            )
+    return 1 if any(each.refused for each in done) else 0
+
+
+def _list_due(who: Principal, known: Index, now: dt.datetime, *, as_json: bool) -> int:
+    found = queries.suggested(who.workspace_id or 0, now=now, limit=MOST_LISTED)
+    shown = presentation.suggested(found, known, now, db.session())
+    if as_json:
+        for each in shown:
+            emit(schemas.SuggestedStep().dump(each))
+    else:
+        table(
+            ("step", "due", "team", "to", "decides"),
+            [
+                (f"{each['ref']}:{each['level']}", isoformat(each["due_at"]), each["team"],
+                 each["to"]["team"] if each["to"] else "nobody is known", "an owner" if each["approval"] else "")
+                for each in shown
+            ],
+        )  # fmt: skip
+    return 0 if shown else 1
+
+
+def _chosen(text: str) -> tuple[str, int]:
+    ref, _colon, level = text.partition(":")
+    if not (level.isascii() and level.isdigit() and len(level) < 4):
+        raise click.UsageError(f"{text[:60]!r}: a reference, a colon and the number of the step are right")
+    return ref, int(level)
 
 
 def _when(at: str | None) -> dt.datetime | None:

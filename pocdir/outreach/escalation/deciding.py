@@ -42,11 +42,14 @@ def choose_policy(
         found = own(session, principal, str(given["notification"]))
         policy = queries.policy(slug, workspace_id=workspace_id, session=session) if slug else None
         policies.follow(
-            session, found, policy, now=now, actor=principal.actor, not_before=given["not_before"]
-        )
+            session, found, policy, now=now, actor=principal.actor, not_before=given["not_before"],
+            at=given.get("at"),
+        )  # fmt: skip
         return chosen | {"notification": found.ref}
     if given["not_before"] is not None:
         raise Invalid("embargo_alone", "an embargo is of one notification", where="not_before")
+    if given.get("at") is not None:
+        raise Invalid("choice_dated", "a choice for what is logged from now on is made now", where="at")
     incident = None
     if given["incident"] is not None:
         incident = incident_queries.incident(

@@ -108,6 +108,7 @@ class PolicyChoiceSchema(Schema):
     incident = fields.UUID(load_default=None, allow_none=True)
     notification = fields.UUID(load_default=None, allow_none=True)
     not_before = Moment(load_default=None, allow_none=True)
+    at = Moment(load_default=None, allow_none=True)  # when a notification came to follow it, if not now
 
 
 class PolicyChosen(Schema):

@@ -21,6 +21,7 @@ from pocdir.outreach.escalation.models import NotificationPath, Policy, PolicyCh
 from pocdir.outreach.escalation.rules import policy as rules
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import teams_by_id
+from pocdir.outreach.rules.posting import occurred
 
 BATCH = 400  # rows named in a statement
 # What is sent in the course of a path, or tests an address, walks no path of its own.
@@ -89,12 +90,16 @@ def follow(
     now: dt.datetime,
     actor: str,
     not_before: dt.datetime | None = None,
+    at: dt.datetime | None = None,
 ) -> None:
     """Let a notification follow this version from now on (None: no policy), with no step before `not_before`.
 
-    Raises Conflict `answered_already`, `withdrawn`: then there is no next step.
+    `at` is when it came to, where that was before it is recorded here. Raises Conflict `answered_already`,
+    `withdrawn`: then there is no next step; Invalid `event_before_sending`, `event_in_future`.
     """
     _require_open(notification)
+    if at is not None:
+        occurred(at, "exact", sent_at=notification.sent_at)
     standing = queries.path_row(notification.id, session)
     if policy is None and standing is None:
         return
@@ -104,7 +109,7 @@ def follow(
         "incident": notification.incident.ref if notification.incident else None,
         "team": team.slug,
     }
-    _record(session, policy, about=about, not_before=not_before, now=now, actor=actor)
+    _record(session, policy, about=about, not_before=not_before, now=now, actor=actor, at=at)
     if standing is not None:
         session.delete(standing)
         session.flush()
@@ -161,6 +166,7 @@ def _record(
     not_before: dt.datetime | None,
     now: dt.datetime,
     actor: str,
+    at: dt.datetime | None = None,
 ) -> None:
     payload = {
         "policy": policy.ref if policy else None,
@@ -169,7 +175,7 @@ def _record(
         "state": None if policy else "withdrawn",
     }
     append(
-        session, type="escalation.set", now=now, actor=actor, claimed_by="sender", assurance="S",
+        session, type="escalation.set", occurred_at=at, now=now, actor=actor, claimed_by="sender", assurance="S",
         payload=payload, **about,
     )  # fmt: skip
 
