@@ -14,7 +14,7 @@ from pocdir.db import transaction
 from pocdir.directory import actions, dates, listings, queries, schemas
 from pocdir.directory.formats import records
 from pocdir.directory.proposals.actions import must_be_proposed
-from pocdir.directory.proposals.queries import wanted
+from pocdir.directory.proposals.queries import is_second, wanted
 from pocdir.directory.queries import Entry
 from pocdir.directory.reading import NOW, Reading
 from pocdir.directory.rules import record as rules
@@ -62,6 +62,11 @@ def create_team(given: dict[str, Any]) -> Any:
     with transaction() as session:
 
         def act() -> str:
+            if any(is_second(session, row) for row in record.responsibilities):
+                raise Conflict(
+                    "approval_needed",
+                    "who answers for this code has confirmed its entry: enter the team without it, then propose it",
+                )
             return actions.create_team(session, record=record, evidence=None, now=now, actor=actor)
 
         slug = once(session, scope=actor, now=now, act=act)

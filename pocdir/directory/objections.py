@@ -17,6 +17,7 @@ from pocdir.directory.models import Address, Held, Pairing, Team
 from pocdir.directory.proposals.actions import RECIPIENT
 from pocdir.directory.proposals.rules import check_token, claimed_by_token, link_unknown
 from pocdir.directory.quarantine import decide
+from pocdir.directory.rules.held import name_in
 from pocdir.directory.rules.office import Office
 
 KEY, PAIRING, HELD = "key", "pairing", "held"
@@ -74,7 +75,8 @@ def _found(session: Session, ref: str) -> Objection | None:
         two = [session.get_one(Team, number) for number in (row.team_id, row.other_id)]
         return Objection(PAIRING, ref, two[1].name, [it.name for it in two], row.state == merging.OPEN)
     held = session.scalar(select(Held).where(Held.ref == ref))
-    team = session.scalar(select(Team).where(Team.slug == held.team)) if held is not None else None
-    if held is None or team is None:
+    if held is None or held.team is None:
         return None
-    return Objection(HELD, ref, team.name, [held.source.name], held.state == "held")
+    team = session.scalar(select(Team).where(Team.slug == held.team))
+    name = team.name if team is not None else name_in(held.changes, held.team)
+    return Objection(HELD, ref, name, [held.source.name], held.state == "held")

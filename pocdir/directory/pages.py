@@ -19,6 +19,7 @@ from pocdir.directory.entry_form import check_facts, edit_page, refuse, rows_of,
 from pocdir.directory.formats import records
 from pocdir.directory.office import office
 from pocdir.directory.proposals.actions import must_be_proposed, propose
+from pocdir.directory.proposals.new_team import enter_team
 from pocdir.directory.proposals.queries import wanted
 from pocdir.directory.proposals.rules import STEWARD
 from pocdir.directory.queries import Entry
@@ -112,15 +113,26 @@ def create_team() -> Any:
         try:
             record = records.team_record(raw)
             with transaction() as session:
-                slug = actions.create_team(
+                slug, waits = enter_team(
                     session,
                     record=record,
                     evidence=typed.data["evidence"],
-                    now=clock.now(),
                     actor=g.principal.actor,
+                    person=g.principal.user_ref,
+                    office=office(),
+                    now=clock.now(),
                 )
+                ref = waits.ref if waits else None
             flash(_("The team is in the directory."), "success")
-            return redirect(url_for("site.team", slug=slug))
+            if ref is None:
+                return redirect(url_for("site.team", slug=slug))
+            flash(
+                _(
+                    "For which code it answers is proposed: a team that has confirmed its entry answers for it."
+                ),
+                "warning",
+            )
+            return redirect(url_for("proposals.proposal", ref=ref))
         except Refusal as refusal:
             refuse(typed, refusal)
     return edit_page(None, typed, 0, 0), 422
@@ -183,7 +195,13 @@ def _entered(entry: Entry, *, evidence: str, revision: int, **said: Any) -> Any:
             session, slug=slug, wanted=asked, by=STEWARD, actor=actor, person=person, note=evidence,
             office=office(), now=now,
         )  # fmt: skip
-    flash(_("Proposed: a national point of contact’s address or key is nobody’s to change alone."), "success")
+    flash(
+        _(
+            "Proposed: a national point of contact’s address or key, and who answers for its code, are nobody’s to"
+            " change alone."
+        ),
+        "success",
+    )
     return redirect(url_for("proposals.proposal", ref=kept.ref))
 
 

@@ -110,7 +110,14 @@ def test_nobody_unconfirmed_answers_for_the_code_of_a_team_that_has_confirmed(ap
     )
     assert [it.slug for it in queries.snapshot().teams] == ["cert-example"]
     assert comes("LI", "third", source="more").status == "applied"
-    assert accept(held()[0].row.ref)[0].became == "accepted"
+    ref = held()[0].row.ref
+    assert (accept(ref)[0].became, accept(ref)[0].missing) == ("waits", 0), "one steward, and 72 hours"
+    (mail,) = db.session().query(Mail)
+    assert mail.to == "cert@cert.example" and "says of Second second, an entry beside yours" in mail.body
+    assert "Another team is to answer for AT" in mail.subject
+    db.session.rollback()
+    with transaction() as session:
+        assert decide.apply_due(session, now=made.NOW + 4 * DAY, mail_domain="pocdir.example") == 1
     assert [it.slug for it in queries.snapshot().teams] == ["cert-example", "second", "third"]
 
 
@@ -315,6 +322,8 @@ def test_whatever_imports_hold_the_first_confirmed_address_of_a_national_team_st
         for source, origin, kind, channels in history:
             says(*channels, source=source, origin=origin, kind=kind)
             team = team_of()
-            public = [it for it in team.channels if it.audience == "public" and it.purpose == "incident"]
+            seen = [it for it in team.channels if it.audience == "public"]
+            # Where a team names none for incidents, its general ones are tried.
+            public = [it for it in seen if it.purpose == "incident"] or seen
             assert (team.kind, public[0].value) == ("national", "cert@cert.example")
         db.session.remove()

@@ -110,7 +110,7 @@ def test_a_change_of_a_national_team_is_asked_once_more(steward):
     made.imported(made.file(made.team_json(), other()))
     made.imported(made.file(made.team_json(name="C\u0415RT"), other()))
     path = import_page()
-    assert "It is a national team" in post(steward, path, what="accept", **one()).text
+    assert "Reports about a country" in post(steward, path, what="accept", **one()).text
     post(steward, path, what="accept", sure="true", **one())
     assert held() == []
 

@@ -51,7 +51,7 @@ def failed(now: dt.datetime, **given: object) -> str:
 def test_without_a_relay_the_page_shows_the_letter_and_a_person_sends_it(
     steward: FlaskClient, now: dt.datetime
 ) -> None:
-    ref = queued(now, body="Dear <b>colleagues</b>\n").ref
+    ref = queued(now, kind="digest", body="Dear <b>colleagues</b>\n").ref
     listed = steward.get("/outbox").text
     assert "No mail relay is set up" in listed
     assert f"/outbox/{ref}" in listed
@@ -122,9 +122,12 @@ def test_a_letter_about_the_entry_is_the_services_own_although_it_has_a_referenc
     ref = queued(now, kind="ping", notification=new_ref(now), body="https://pocdir.example/r/entry/x\n").ref
     assert "Please confirm your entry" in steward.get("/outbox").text
     shown = steward.get(f"/outbox/{ref}").text
-    assert "/r/entry/x" in shown
+    assert "/r/entry/x" not in shown and "mailto:" not in shown and "is recorded" in shown
     assert "It belongs to a notification" not in shown
-    assert "mailto:cert@example.org" in shown
+    shown = steward.post(f"/outbox/{ref}/read").text
+    assert "/r/entry/x" in shown and "mailto:cert@example.org" in shown
+    db.session.rollback()
+    assert [told.type for told in events_of_team("cert")] == ["contact.letter_read"]
     request.getfixturevalue("with_relay")
     assert "/r/entry/x" not in steward.get(f"/outbox/{ref}").text
     assert steward.post(f"/outbox/{ref}/sent").status_code == 302

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -33,7 +34,6 @@ from pocdir.directory.proposals.rules import (
     Words,
     check_token,
     claimed_by_token,
-    concerned,
     is_own_words,
     items,
     items_of,
@@ -98,7 +98,10 @@ def must_be_proposed(
 ) -> bool:
     """Whether a steward may not enter this alone, by the approval rule as it stands for the whole team."""
     changes = items(queries.standing(entry), wanted)
-    return whole_team(session, entry.team.id).must_be_proposed(concerned(changes)) if changes else False
+    if not changes:
+        return False
+    what = queries.touched(session, entry.team.id, changes)
+    return whole_team(session, entry.team.id).must_be_proposed(what)
 
 
 def approve(
@@ -248,7 +251,8 @@ def _open(session: Session, ref: str, now: dt.datetime) -> Proposal:
 
 def _refuse_too_many(session: Session, team: Team, changes: Sequence[Item]) -> None:
     waiting, whole = queries.open_of(team.id, session), whole_team(session, team.id)
-    guarded, what = [it for it in waiting if queries.is_four_eyes(it, whole)], concerned(changes)
+    guarded = [it for it in waiting if queries.is_four_eyes(it, whole, session)]
+    what = queries.touched(session, team.id, changes)
     if len(waiting) >= MOST_OPEN or (is_guarded(whole.kind_for(what), what) and len(guarded) >= MOST_GUARDED):
         raise Conflict(
             "proposals_open", "other proposals wait for this team; withdraw one or let it be settled"
@@ -337,13 +341,14 @@ def _tell(
     office: Office,
     now: dt.datetime,
 ) -> int:
-    """The notice to every address on record, where the rule asks for one; returns to how many."""
+    """The notice to every address on record, where the rule asks for one (where another team answers for the same
+    code, to its addresses too); returns to how many."""
     proposal.delay_told = bool(decision.needed.delay)
     if not decision.needed.notice:
         return 0
     team = session.get_one(Team, proposal.team.merged_into_id or proposal.team_id)
 
-    def words() -> notices.Words:
+    def words(code: str | None) -> notices.Words:
         return letter.notice(
             team=entry.team.name,
             url=f"{office.url}/teams/{team.slug}",
@@ -351,12 +356,16 @@ def _tell(
             by_team=proposal.by == TEAM,
             needed=decision.needed,
             not_before=decision.not_before,
+            beside=code,
             _=_,
         )
 
-    return notices.send(
-        session, kind="proposal_notice", ref=proposal.ref, again=proposal.revision, team=team, words=words,
-        domain=office.mail_domain, now=now,
+    return sum(
+        notices.send(
+            session, kind="proposal_notice", ref=proposal.ref, again=proposal.revision, team=each,
+            words=partial(words, code), domain=office.mail_domain, now=now,
+        )
+        for each, code in [(team, None), *queries.others_told(session, proposal)]
     )  # fmt: skip
 
 

@@ -20,9 +20,10 @@ def notice(
     by_team: bool,
     needed: Approval,
     not_before: dt.datetime,
+    beside: str | None = None,
     _: Translate = str,
 ) -> Words:
-    """What would change, and when; `_` is a gettext function."""
+    """What would change, and when; `_` is a gettext function. `beside`: the code for which its reader answers too."""
     who = (
         _("Somebody who is known to us as the team's own contact has proposed it.")
         if by_team
@@ -34,14 +35,25 @@ def notice(
         else _("It takes effect not before %(time)s UTC, and after a steward's approval where one is needed.")
         % {"time": not_before.strftime("%Y-%m-%d %H:%M")}
     )
+    subject, first = (
+        (
+            _("A change of your entry was proposed"),
+            _("a change of the entry of %(team)s in this directory of points of contact was proposed:"),
+        )
+        if beside is None
+        else (_("Another team is to answer for %(code)s"), second(_))
+    )
     paragraphs = (
-        _("a change of the entry of %(team)s in this directory of points of contact was proposed:")
-        % {"team": team}
-        + f"\n{url}",
+        first % {"team": team, "code": beside} + f"\n{url}",
         "\n".join(f"- {line(each, _)}" for each in changes),
         f"{who} {when}",
     )
-    return Words(_("A change of your entry was proposed"), paragraphs)
+    return Words(subject % {"code": beside}, paragraphs)
+
+
+def second(_: Translate = str) -> str:
+    """What a team hears first where another one is to answer for the same code (`team`, `code`)."""
+    return _("in this directory of points of contact %(team)s is to answer for %(code)s beside your team:")
 
 
 def line(change: Mapping[str, Any], _: Translate = str) -> str:

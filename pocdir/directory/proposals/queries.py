@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from pocdir.accounts.queries import steward_refs
 from pocdir.core.errors import NotFound
 from pocdir.db import db
 from pocdir.directory import queries
+from pocdir.directory.answering import firm_answers
 from pocdir.directory.formats.records import (
     CHANNEL_WORDS,
     RESPONSIBILITY_WORDS,
@@ -22,10 +24,20 @@ from pocdir.directory.formats.records import (
 )
 from pocdir.directory.models import Address, Team
 from pocdir.directory.proposals.models import Proposal
-from pocdir.directory.proposals.rules import OPEN, Identity, Words, concerned, items_of
+from pocdir.directory.proposals.rules import (
+    OPEN,
+    Identity,
+    Item,
+    Words,
+    beside,
+    codes,
+    concerned,
+    ends,
+    items_of,
+)
 from pocdir.directory.queries import Entry
 from pocdir.directory.reading import entries_of
-from pocdir.directory.rules.approval import Decision, Whole, decide, is_guarded
+from pocdir.directory.rules.approval import CODE, Decision, Whole, decide, is_guarded
 from pocdir.directory.rules.steward import KINDS, Waiting
 from pocdir.directory.rules.steward import waiting as desk
 from pocdir.directory.wholes import whole_team, whole_teams
@@ -139,7 +151,7 @@ def waiting(now: dt.datetime) -> list[Waiting]:
     wholes = whole_teams(db.session(), {it.team_id for it in found})
     return [
         desk(
-            "proposal_national" if is_four_eyes(it, wholes[it.team_id]) else "proposal",
+            "proposal_national" if is_four_eyes(it, wholes[it.team_id], db.session()) else "proposal",
             slug=it.team.slug,
             since=it.proposed_at,
             where=f"/proposals/{it.ref}",
@@ -150,7 +162,7 @@ def waiting(now: dt.datetime) -> list[Waiting]:
 
 def decision_of(proposal: Proposal, session: Session) -> Decision:
     """What is missing until it takes effect, by the rule as it stands for the whole team."""
-    what = concerned(items_of(proposal.changes))
+    what = touched(session, proposal.team_id, items_of(proposal.changes))
     return decide(
         team_kind=whole_team(session, proposal.team_id).kind_for(what),
         what=what,
@@ -161,9 +173,39 @@ def decision_of(proposal: Proposal, session: Session) -> Decision:
     )
 
 
-def is_four_eyes(proposal: Proposal, whole: Whole) -> bool:
+def touched(session: Session, team_id: int, changes: Sequence[Item]) -> frozenset[str]:
+    """What of the entry these items change, in the words of the approval rule, as the directory stands."""
+    slug, firm = _firm(session, team_id, changes)
+    concerns = beside(changes, slug, firm) or ends(changes, slug, firm)
+    return concerned(changes) | ({CODE} if concerns else frozenset())
+
+
+def is_second(session: Session, row: ResponsibilityRecord) -> bool:
+    """Whether a team that is not here yet would answer by it beside one that has confirmed its entry."""
+    item = Item(identity(row), None, {})
+    return bool(beside([item], "", firm_answers(session.connection(), codes([item]))))
+
+
+def others_told(session: Session, proposal: Proposal) -> list[tuple[Team, str]]:
+    """The teams beside which it would make this one answer for a code, each with the code."""
+    changes = items_of(proposal.changes)
+    found = beside(changes, *_firm(session, proposal.team_id, changes))
+    teams = session.scalars(select(Team).where(Team.slug.in_(found)).order_by(Team.slug)).all()
+    return [(team, found[team.slug]) for team in teams]
+
+
+def _firm(
+    session: Session, team_id: int, changes: Sequence[Item]
+) -> tuple[str, Mapping[str, AbstractSet[str]]]:
+    """The team's slug, as a whole, and who is firm for the codes that the items name."""
+    team = session.get_one(Team, team_id)
+    slug = session.get_one(Team, team.merged_into_id).slug if team.merged_into_id else team.slug
+    return slug, firm_answers(session.connection(), codes(changes))
+
+
+def is_four_eyes(proposal: Proposal, whole: Whole, session: Session) -> bool:
     """Whether it touches what is guarded of this team."""
-    what = concerned(items_of(proposal.changes))
+    what = touched(session, proposal.team_id, items_of(proposal.changes))
     return is_guarded(whole.kind_for(what), what)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from pocdir.core import tokens
 from pocdir.core.canonical import canonical_json
 from pocdir.core.errors import Gone, NotFound
 from pocdir.directory.rules import approval
+from pocdir.directory.rules.doubts import NATIONAL_ROLES
 
 OPEN, APPLIED, REFUSED, WITHDRAWN, CANCELLED, SUPERSEDED, LAPSED = STATES = (
     "open",  # waits for stewards, or for its time
@@ -100,6 +102,32 @@ def _concerned(item: Item) -> frozenset[str]:
     address = {approval.ADDRESS} if changed & {"preference", "audience"} else set()
     key = {approval.KEY} if "openpgp_fingerprint" in changed else set()
     return frozenset(address | key or {approval.OTHER})
+
+
+def codes(changes: Iterable[Item]) -> frozenset[str]:
+    """The country codes for which somebody would answer as holder or national team, otherwise, or no longer."""
+    return frozenset(item.of[2] for item in changes if _is_of_a_code(item))
+
+
+def beside(changes: Iterable[Item], slug: str, firm: Mapping[str, AbstractSet[str]]) -> dict[str, str]:
+    """The codes, by the teams that are `firm` there (by code), for which the team `slug` would answer beside them."""
+    given = {item.of[2] for item in changes if _is_of_a_code(item) and item.after is not None}
+    return {
+        other: code
+        for code in sorted(given)
+        if slug not in firm.get(code, ())
+        for other in firm.get(code, ())
+    }
+
+
+def ends(changes: Iterable[Item], slug: str, firm: Mapping[str, AbstractSet[str]]) -> bool:
+    """Whether the team `slug` is firm itself and would answer for a code otherwise, or no longer."""
+    touched = {item.of[2] for item in changes if _is_of_a_code(item) and item.before is not None}
+    return any(slug in firm.get(code, ()) for code in touched)
+
+
+def _is_of_a_code(item: Item) -> bool:
+    return item.of[:2] == ("responsibility", "country") and item.of[3] in NATIONAL_ROLES
 
 
 def is_own_words(changes: Iterable[Item]) -> bool:

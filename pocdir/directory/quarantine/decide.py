@@ -1,4 +1,4 @@
-"""A steward accepts or refuses what waits; for what a national team confirmed, two of them, or one and 72 hours."""
+"""A steward accepts or refuses what waits; for what is guarded (approval.py) two of them, or one and 72 hours."""
 
 from __future__ import annotations
 
@@ -177,10 +177,15 @@ def _notice(
     session: Session, row: Held, judged: Judged, decision: Decision, mail_domain: str, now: dt.datetime
 ) -> None:
     row.delay_told = bool(decision.needed.delay)
-    if decision.needed.notice and judged.team is not None:
-        team = queries.team_by_slug(judged.whole, session)
-        doubts = judged.doubts or judged.told
-        notice.send(session, row, team, doubts, decision, mail_domain=mail_domain, now=now)
+    if not decision.needed.notice:
+        return
+    told = [(judged.whole, judged.doubts or judged.told, False)] if judged.team is not None else []
+    told += [(slug, [doubt], True) for doubt in judged.seconds for slug in doubt.values["others"].split(", ")]
+    for slug, doubts, beside in told:
+        team = queries.team_by_slug(slug, session)
+        notice.send(
+            session, row, team, doubts, decision, beside=beside, mail_domain=mail_domain, now=now
+        )  # fmt: skip
 
 
 def _begin_delay(

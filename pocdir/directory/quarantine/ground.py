@@ -10,10 +10,11 @@ from sqlalchemy import Connection, and_, func, not_, select
 from sqlalchemy.orm import Session
 
 from pocdir.db import Line, table_of
+from pocdir.directory.answering import answering
 from pocdir.directory.keys.pinned import pinned as pinned_keys
-from pocdir.directory.models import Address, Channel, Responsibility, Team
+from pocdir.directory.models import Address, Channel, Team
 from pocdir.directory.rules.approval import NATIONAL
-from pocdir.directory.rules.doubts import NAMES, NATIONAL_ROLES, ONE_TEAMS, Known, Standing, countries
+from pocdir.directory.rules.doubts import NAMES, ONE_TEAMS, Known, Standing, countries
 from pocdir.directory.rules.in_force import Entry, Value, in_force_of
 from pocdir.directory.rules.record import Diff, Statement
 from pocdir.directory.said import Said, said_of_teams
@@ -22,7 +23,7 @@ BATCH = 500
 MANY = 20 * BATCH  # teams: from here on all are read at once
 NEW = 1 << 62  # the row of what is not there yet: of what is said alike it comes last
 _TEAM = table_of(Team)
-_T, _A, _C, _R = (table_of(model).c for model in (Team, Address, Channel, Responsibility))
+_T, _A, _C = (table_of(model).c for model in (Team, Address, Channel))
 
 
 class Teller(NamedTuple):
@@ -161,18 +162,8 @@ class Ground:
         wanted = sorted({code for change in changes for _, code in countries(change)})
         codes: dict[str, set[str]] = {}
         answers: set[tuple[str, str]] = set()
-        if not wanted:
-            return codes, answers
-        of = _TEAM.alias("whole")
-        chosen = (
-            select(of.c.id, of.c.slug, of.c.confirmed_at, _R.value)
-            .join(_TEAM, _R.team_id == _T.id)
-            .join(of, of.c.id == func.coalesce(_T.merged_into_id, _T.id))
-            .where(_R.key == "country", _R.value.in_(wanted), _R.role.in_(NATIONAL_ROLES))
-            .where(_R.withdrawn.is_(False), of.c.retired_at.is_(None))
-        )
-        for row in self.connection.execute(chosen):
-            if row.confirmed_at is not None or row.id in self.confirmed:
+        for row in answering(self.connection, wanted):
+            if row.firm:
                 codes.setdefault(row.value, set()).add(row.slug)
             if teller.origin != "manual":
                 answers.add((row.slug, row.value))

@@ -39,6 +39,11 @@ class Judged(NamedTuple):
         return self.team.revision if self.team is not None else None
 
     @property
+    def seconds(self) -> list[Doubt]:
+        """By what a team would answer for a code beside others, of the doubts that stand now."""
+        return [doubt for doubt in self.doubts if doubt.code == "second"]
+
+    @property
     def is_worse(self) -> bool:
         """Whether something is doubtful that nobody was told."""
         return any(doubt not in self.told for doubt in self.doubts)

@@ -70,14 +70,14 @@ def quarantined(ref: str) -> str:
 @blueprint.post("/directory/quarantine/<ref>")
 @guard("quarantine.decide")
 def decide_quarantined(ref: str) -> Any:
-    """Accept or refuse one row or all; asked once more for all, and where a national team would change."""
+    """Accept or refuse one row or all; asked once more for all, and for what is guarded."""
     typed = form(DecisionForm(), request.form)
     if not typed.valid:
         where, words = next(iter(typed.errors.items()))
         raise Invalid("form_invalid", words[0], where=where, errors=typed.errors)
     said = typed.data
     accepts = said["what"] == "accept"
-    if not said["sure"] and (said["item"] is None or (accepts and waiting.item(said["item"]).is_national)):
+    if not said["sure"] and (said["item"] is None or (accepts and waiting.item(said["item"]).is_guarded)):
         return _asked(ref, said)
     with transaction() as session:
         refs = [said["item"]] if said["item"] else waiting.refs_of(ref, changes=accepts)
@@ -93,14 +93,13 @@ def decide_quarantined(ref: str) -> Any:
 
 
 def _asked(ref: str, said: dict[str, Any]) -> str:
-    """The question before all of an import, or a change of a national team."""
+    """The question before all of an import, or before what is guarded."""
     note, accepts = waiting.import_of(ref), said["what"] == "accept"
     if said["item"]:
         it = waiting.item(said["item"])
         title = _("Accept this change of %(team)s?", team=it.row.name or it.row.team)
         text = _(
-            "It is a national team: reports about its country go where the entry says. Accept it only when you know it"
-            " from the team itself."
+            "Reports about a country would go where this says. Accept it only when you know it from the team itself."
         )
     else:
         number = len(waiting.refs_of(ref, changes=accepts))

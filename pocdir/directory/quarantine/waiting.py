@@ -14,7 +14,7 @@ from pocdir.directory.models import Held, Import, Source, Team
 from pocdir.directory.quarantine.decide import decision_of
 from pocdir.directory.quarantine.judged import Judged, judge
 from pocdir.directory.rules import held
-from pocdir.directory.rules.approval import NATIONAL, Decision
+from pocdir.directory.rules.approval import CODE, NATIONAL, Decision
 from pocdir.directory.rules.doubts import Doubt
 from pocdir.directory.rules.record import Diff
 
@@ -51,6 +51,11 @@ class Item(NamedTuple):
     @property
     def is_national(self) -> bool:
         return self.judged.kind == NATIONAL
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it is asked about once more: a national team, or who answers for the code of one."""
+        return self.is_national or CODE in self.judged.touched
 
     def decision(self, stewards: frozenset[str], now: dt.datetime) -> Decision:
         """What is missing until it takes effect."""

@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-# What of an entry changes; `nation`: it becomes national.
-ADDRESS, KEY, KIND, NATION, OTHER = WHAT = ("address", "key", "kind", "nation", "other")
+# What of an entry changes; `nation`: it becomes national; `code`: it would answer for a code beside a team that has
+# confirmed its entry and answers for it, or such a team would answer otherwise than it does.
+ADDRESS, KEY, KIND, NATION, CODE, OTHER = WHAT = ("address", "key", "kind", "nation", "code", "other")
 NATIONAL = "national"
 # Who may take the kind away from a national team would unlock its address by it.
-GUARDED = frozenset({ADDRESS, KEY, KIND, NATION})
+GUARDED = frozenset({ADDRESS, KEY, KIND, NATION, CODE})
 # The kinds of letter that tell of it: on no page is one taken back, or said to be sent where a relay sends.
 NOTICES = frozenset({"proposal_notice", "key_notice", "merge_notice", "change_notice", "address_notice"})
 DELAY = dt.timedelta(hours=72)
@@ -44,9 +45,9 @@ class Whole:
         """Whether one steward may not enter a change of `what` alone.
 
         Of a lead that no team has answered for, a steward corrects the address alone: four eyes protect what stands
-        firm. The kind, which keeps the rest, nobody takes away alone.
+        firm. The kind, which keeps the rest, nobody takes away alone, nor who answers for a code of a confirmed team.
         """
-        firm = self.answered or self.keyed or KIND in what
+        firm = self.answered or self.keyed or not {KIND, CODE}.isdisjoint(what)
         return firm and is_guarded(self.kind_for(what), what)
 
 
@@ -83,9 +84,10 @@ class Decision:
 def is_guarded(team_kind: str, what: Collection[str]) -> bool:
     """Whether four eyes are asked for: the address or key of a national point of contact, or its being one.
 
-    `team_kind` is that of the whole team (Whole.kind, Whole.kind_for).
+    `team_kind` is that of the whole team (Whole.kind, Whole.kind_for). Who answers for a code is guarded whatever kind
+    comes: it is the national point of contact there that reports would pass by.
     """
-    return team_kind == NATIONAL and not GUARDED.isdisjoint(what)
+    return CODE in what or (team_kind == NATIONAL and not GUARDED.isdisjoint(what))
 
 
 def needed(

@@ -48,6 +48,7 @@ TOUCHES = {
     "purpose": approval.ADDRESS,
     "key": approval.KEY,
     "kind": approval.KIND,
+    "second": approval.CODE,
 }
 
 # Told of a file as a whole, when it is read: what stands later does not change them.
@@ -172,7 +173,7 @@ def _seconds(change: Diff, standing: Standing) -> Iterator[Doubt]:
     for slug, code in sorted(set(countries(change))):
         team, others = standing.whole(slug), standing.codes.get(code, frozenset())
         if others and team not in others and (team, code) not in standing.answers:
-            yield Doubt("second", slug, {"value": code, "others": ", ".join(sorted(others)[:5])})
+            yield Doubt("second", slug, {"value": code, "others": ", ".join(sorted(others))})
 
 
 def _names(change: Diff, standing: Standing) -> Iterator[Doubt]:

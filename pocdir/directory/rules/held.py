@@ -67,6 +67,12 @@ def read(rows: Sequence[Any]) -> Diff:
     return Diff(*parts)
 
 
+def name_in(rows: Sequence[Any], team: str) -> str:
+    """The name that these rows give an entry; its slug where they give none."""
+    said = (now[0].get("value") for key, _, now in rows if key == ["fact", team, "name"] and now)
+    return str(next(said, None) or team)
+
+
 def digest(rows: Sequence[Any]) -> str:
     """By it the same change of the same source is known again, whatever date the source bears."""
     words = [[key, _undated(then), _undated(now)] for key, then, now in rows]

@@ -13,7 +13,7 @@ from pocdir.core import clock
 from pocdir.core.errors import Conflict, Forbidden, Invalid
 from pocdir.db import transaction
 from pocdir.directory.rules.approval import NOTICES
-from pocdir.directory.rules.checks import LETTERS as LETTERS_WITH_LINKS
+from pocdir.directory.rules.checks import LETTERS
 from pocdir.mail import actions, queries
 from pocdir.mail.models import CLAIMED, SENT, STALE, UNSENT, WAITING, WITHDRAWN, Mail
 from pocdir.outreach.rules.letter import mailto_url
@@ -74,10 +74,10 @@ def read_letter(ref: str) -> str:
 def _letter(mail: Mail, *, is_read: bool = False) -> str:
     relay = _relay()
     # Who holds such a link is taken for the mailbox that it was sent to.
-    for_its_reader = mail.confidential or mail.kind in LETTERS_WITH_LINKS
+    for_its_reader = reading.is_for_its_reader(mail)
     ours, unsent = _is_ours(mail), mail.state not in (SENT, CLAIMED, WITHDRAWN)
     open_ = mail.body is not None and ours and not (for_its_reader and relay)
-    readable = open_ and (is_read or not mail.confidential)
+    readable = open_ and (is_read or not for_its_reader)
     return render_template(
         "site/outbox_letter.html",
         mail=mail,
@@ -128,7 +128,7 @@ def withdraw_letter(ref: str) -> Any:
 
 def _is_ours(mail: Mail) -> bool:
     """Whether the service writes it for itself: a check of an entry goes under its reference too."""
-    return mail.notification is None or mail.kind in LETTERS_WITH_LINKS
+    return mail.notification is None or mail.kind in LETTERS
 
 
 def _require_ours(mail: Mail) -> Mail:

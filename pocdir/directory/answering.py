@@ -1,0 +1,50 @@
+"""Who answers for a code as its holder or national team, and has said itself that its entry is right."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection, func, or_, select
+
+from pocdir.db import Line, table_of
+from pocdir.directory.models import Address, Channel, Responsibility, Team
+from pocdir.directory.rules.doubts import NATIONAL_ROLES
+
+_TEAM = table_of(Team)
+_T, _A, _C, _R = (table_of(model).c for model in (Team, Address, Channel, Responsibility))
+
+
+def answering(connection: Connection, codes: Collection[str]) -> list[Line]:
+    """Each team (as a whole: `id`, `slug`) that answers for one of these codes (`value`), and whether it is `firm`.
+
+    Firm is a team of which an entry, or an address in use, was confirmed.
+    """
+    if not codes:
+        return []
+    whole, part = _TEAM.alias("whole"), _TEAM.alias("part")
+    entry = func.coalesce(part.c.merged_into_id, part.c.id)
+    spoken = select(part.c.id).where(entry == whole.c.id, part.c.confirmed_at.is_not(None)).exists()
+    proven = (
+        select(_C.id)
+        .join(part, _C.team_id == part.c.id)
+        .join(table_of(Address), _C.address_id == _A.id)
+        .where(entry == whole.c.id, _A.confirmed_at.is_not(None), _C.withdrawn.is_(False))
+    ).exists()
+    chosen = (
+        select(whole.c.id, whole.c.slug, _R.value, or_(spoken, proven).label("firm"))
+        .join(_TEAM, _R.team_id == _T.id)
+        .join(whole, whole.c.id == func.coalesce(_T.merged_into_id, _T.id))
+        .where(_R.key == "country", _R.value.in_(sorted(codes)), _R.role.in_(NATIONAL_ROLES))
+        .where(_R.withdrawn.is_(False), whole.c.retired_at.is_(None))
+        .order_by(whole.c.slug)
+    )
+    return list(connection.execute(chosen))
+
+
+def firm_answers(connection: Connection, codes: Collection[str]) -> dict[str, set[str]]:
+    """By code: the slugs of the teams that answer for it and are firm."""
+    found: dict[str, set[str]] = {}
+    for row in answering(connection, codes):
+        if row.firm:
+            found.setdefault(row.value, set()).add(row.slug)
+    return found
