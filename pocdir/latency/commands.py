@@ -11,7 +11,7 @@ from pocdir.latency import queries, rules
 from pocdir.latency.rules import Group
 from pocdir.latency.schemas import BY
 from pocdir.ledger.rules.vocabulary import SENT_LEVELS
-from pocdir.web.terminal import app_context, emit, json_option, table
+from pocdir.web.terminal import app_context, emit, json_option, table, workspace_option
 
 DAY = 86_400
 
@@ -21,7 +21,7 @@ DAY = 86_400
 @click.option("--level", type=click.Choice(queries.LEVELS), default="acknowledgement", show_default=True)
 @click.option("--sent-level", type=click.Choice(SENT_LEVELS), default="P0", show_default=True)
 @click.option("--team", help="Only notifications to this team.")
-@click.option("--workspace", help="Whose notifications; not needed where there is one workspace.")
+@workspace_option
 @json_option
 def latency(
     by: str | None, level: str, sent_level: str, team: str | None, workspace: str | None, as_json: bool

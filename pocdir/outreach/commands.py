@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from marshmallow import ValidationError
 
 from pocdir.accounts.guards import Principal, operator_for
 from pocdir.accounts.queries import team_id_of
 from pocdir.core import clock, tlp
 from pocdir.core.errors import Conflict, Invalid
-from pocdir.core.times import duration, isoformat, moment
+from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
@@ -30,12 +28,19 @@ from pocdir.outreach.rules.delimited import LARGEST
 from pocdir.outreach.rules.letter import one_line
 from pocdir.outreach.rules.parcels import Brought
 from pocdir.outreach.rules.spreadsheet import Refused, Spreadsheet, read_spreadsheet
-from pocdir.web.errors import flat_messages, in_words
-from pocdir.web.terminal import app_context, emit, json_option, table
+from pocdir.web.terminal import (
+    DURATION,
+    MOMENT,
+    app_context,
+    emit,
+    json_option,
+    loaded,
+    read_input,
+    table,
+    workspace_option,
+)
 
 AT_ONCE = 200  # lines of a spreadsheet in one transaction
-
-workspace_option = click.option("--workspace", help="Whose; not needed where there is one workspace.")
 
 
 @click.command()
@@ -43,7 +48,7 @@ workspace_option = click.option("--workspace", help="Whose; not needed where the
 @click.option("--incident", help="Reference of the incident.")
 @click.option("--channel", help="How: KIND:VALUE, such as phone:+43... or other:conference.")
 @click.option("--kind", type=click.Choice(NOTIFICATION_KINDS), default="report", show_default=True)
-@click.option("--sent-at", help="When, if not now: 2026-11-22T12:00:00Z.")
+@click.option("--sent-at", type=MOMENT, help="When, if not now: 2026-11-22T12:00:00Z.")
 @click.option("--subject", help="What it was about.")
 @click.option("--tlp", type=click.Choice(tlp.LABELS), help="Default: the incident's, else TLP:AMBER.")
 @click.option("--language", help="Of the letter; default: the first of the team's that we write.")
@@ -131,7 +136,7 @@ def tell_contacts(
     words = {
         "choose": list(to) or [slug for slug, each in contacts.items() if each["parcels"]],
         "kind": given["kind"],
-        "sent_at": moment(given["sent_at"]) if given["sent_at"] else None,
+        "sent_at": given["sent_at"],
         "answer_asked": "false" if given["for_information"] else "true",
         "people_at_risk": bool(to),
         "within": None,
@@ -199,7 +204,7 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
         "incident": given["incident"],
         "channel": {"kind": kind, "value": value} if kind else None,
         "kind": given["kind"],
-        "sent_at": given["sent_at"],
+        "sent_at": given["sent_at"] and isoformat(given["sent_at"]),
         "subject": given["subject"],
         "tlp": given["tlp"],
         "language": given["language"],
@@ -211,22 +216,18 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
         ]
         or None,
     }
-    try:
-        loaded = schemas.NotificationSchema().load(body)
-    except ValidationError as error:
-        raise click.UsageError(in_words(flat_messages(error.messages))) from None
-    now = clock.now()
-    found = plans.routed(loaded, workspace_id=who.workspace_id, on=now.date())
+    words, now = loaded(schemas.NotificationSchema(), body), clock.now()
+    found = plans.routed(words, workspace_id=who.workspace_id, on=now.date())
     with transaction() as session:
         ref = actions.log_as_given(
-            session, loaded, routed=found, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
+            session, words, routed=found, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
         )
         return presentation.shown(snapshots.snapshot(ref, who, session))
 
 
 def _import(who: Principal, path: Path, day_first: bool | None, dry_run: bool, as_json: bool) -> int:
     now = clock.now()
-    sheet = read_spreadsheet(_read(path), now=now, day_first=day_first)
+    sheet = read_spreadsheet(read_input(path, most=LARGEST), now=now, day_first=day_first)
     lines = matched(sheet, workspace_id=who.workspace_id or 0, now=now)
     results = []
     for start in range(0, len(lines), AT_ONCE):
@@ -281,29 +282,19 @@ def _columns(sheet: Spreadsheet) -> str:
     return one_line(said)
 
 
-def _read(path: Path) -> bytes:
-    if str(path) == "-":
-        return sys.stdin.buffer.read(LARGEST + 1)
-    try:
-        with path.open("rb") as file:
-            return file.read(LARGEST + 1)
-    except OSError as error:
-        raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
-
-
 @click.command()
-@click.option("--older-than", help="Sent at least so long ago: P14D.")
+@click.option("--older-than", type=DURATION, help="Sent at least so long ago: P14D.")
 @click.option("--team", help="Only to this team (slug).")
 @click.option("--incident", metavar="REF", help="Only of this incident.")
-@click.option("--due-before", metavar="TIME", help="Asked for by then: 2026-11-22T12:00:00Z.")
+@click.option("--due-before", type=MOMENT, help="Asked for by then: 2026-11-22T12:00:00Z.")
 @click.option("--state", type=click.Choice(schemas.STATES), default="unrecorded", show_default=True)
 @workspace_option
 @json_option
 def unanswered(
-    older_than: str | None,
+    older_than: dt.timedelta | None,
     team: str | None,
     incident: str | None,
-    due_before: str | None,
+    due_before: dt.datetime | None,
     state: str,
     workspace: str | None,
     as_json: bool,
@@ -314,11 +305,6 @@ def unanswered(
     Example:  pocdir unanswered --older-than P14D
     """
     with app_context():
-        try:
-            age = duration(older_than) if older_than else None
-            due = moment(due_before) if due_before else None
-        except Invalid as error:
-            raise click.UsageError(error.message) from None
         if team is not None:
             team_id_of(db.session(), team)
         now = clock.now()
@@ -327,10 +313,10 @@ def unanswered(
             now=now,
             state=state,
             limit=100_000,
-            older_than=age,
+            older_than=older_than,
             team=team,
             incident=incident,
-            due_before=due,
+            due_before=due_before,
         )
         shown = [presentation.shown(each) for each in found]
         db.session.remove()

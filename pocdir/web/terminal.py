@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
 
 import click
 from flask import Flask, current_app, has_app_context
 
 from pocdir import config, db
 from pocdir.config import Settings
-from pocdir.core.errors import Conflict
+from pocdir.core.errors import Conflict, Invalid
+from pocdir.core.times import duration, moment
 
+if TYPE_CHECKING:
+    from marshmallow import Schema
+
+Value = TypeVar("Value")
+
+
+class _Written(click.ParamType, Generic[Value]):
+    """What an option says, as a value; what is none is wrong usage, under the option's name."""
+
+    def __init__(self, name: str, read: Callable[[str], Value]) -> None:
+        self.name, self.read = name, read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Value:
+        try:
+            return self.read(value)
+        except Invalid as error:
+            self.fail(error.message, param, ctx)
+
+
+MOMENT: click.ParamType = _Written[dt.datetime]("time", moment)
+DURATION: click.ParamType = _Written[dt.timedelta]("duration", duration)
 json_option = click.option("--json", "as_json", is_flag=True, help="One compact JSON object a line.")
+workspace_option = click.option(
+    "--workspace", metavar="W", help="Whose; not needed where there is one workspace."
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +95,59 @@ def database_context() -> Iterator[Flask]:
     db.init_app(app, settings.database_url)
     with app.app_context():
         yield app
+
+
+@contextmanager
+def wrong_usage() -> Iterator[None]:
+    """A refusal of what the options say becomes a UsageError, under the option's own name."""
+    try:
+        yield
+    except Invalid as error:
+        raise _wrong(error.errors or {"": [error.message]}) from None
+
+
+def loaded(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options say, read by a schema; raises UsageError that names each as it is written."""
+    from marshmallow import ValidationError  # with what it takes along too much for `pocdir lookup`
+
+    from pocdir.web.errors import flat_messages
+
+    try:
+        return dict(schema.load(given))
+    except ValidationError as error:
+        raise _wrong(flat_messages(error.messages)) from None
+
+
+def _wrong(errors: Mapping[str, Sequence[str]]) -> click.UsageError:
+    """`{"expect.0.within": ["..."]}` as `--expect.0.within: ...`."""
+    written = {}
+    for param in click.get_current_context().command.params:
+        shown = param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
+        for name in (param.name or "", *param.opts):
+            written[name.lstrip("-").replace("-", "_")] = shown
+    words = []
+    for where, said in errors.items():
+        first, dot, rest = where.partition(".")
+        named = f"{written.get(first, first)}{dot}{rest}"
+        words.append(f"{named}: {' '.join(said)}" if named else " ".join(said))
+    return click.UsageError("; ".join(words))
+
+
+@contextmanager
+def open_input(path: Path) -> Iterator[BinaryIO]:
+    """A file, or standard input for `-`; raises UsageError when it cannot be opened."""
+    try:
+        opened = nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb")
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
+    with opened as file:
+        yield file
+
+
+def read_input(path: Path, *, most: int) -> bytes:
+    """At most one byte more than may be (whoever reads them refuses so many); raises as open_input() does."""
+    with open_input(path) as file:
+        return file.read(most + 1)
 
 
 def emit(value: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from pocdir.core.errors import Invalid
 
 ASSET_KINDS = ("ip", "domain", "url", "hash")
 MOST_ASSETS = 100_000
+MOST_BYTES = 64 * 1024**2  # of a CSV of them, with its other columns
 COLUMNS = {
     "ip": ("ip", "source.ip", "src_ip", "address"),
     "domain": ("fqdn", "source.fqdn", "domain", "hostname", "host"),
@@ -87,6 +88,8 @@ def assets_from_csv(data: bytes) -> list[AssetValue]:
 
 
 def _rows(data: bytes) -> list[list[str]]:
+    if len(data) > MOST_BYTES:
+        raise Invalid("csv_invalid", f"more than {MOST_BYTES // 1024**2} MB; split the file")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from marshmallow import ValidationError
 from pocdir.accounts.guards import Principal, operator_for
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
-from pocdir.core.times import isoformat, moment
+from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
@@ -23,11 +22,10 @@ from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_ma
 from pocdir.routing.queries import index
 from pocdir.routing.rules.index import Index
 from pocdir.web.errors import flat_messages, in_words
-from pocdir.web.terminal import app_context, emit, json_option, table
+from pocdir.web.terminal import MOMENT, app_context, emit, json_option, read_input, table, workspace_option
 
 LARGEST = 100_000  # bytes of a file
 MOST_LISTED = 10_000
-workspace_option = click.option("--workspace", help="Whose; not needed where there is one workspace.")
 version_option = click.option("--version", type=int, help="Which version; the newest unless one is named.")
 
 
@@ -114,14 +112,21 @@ def show(slug: str, version: int | None, workspace: str | None, as_json: bool) -
 @policy.command()
 @click.argument("slug")
 @click.option(
-    "--start", help="For which an answer was asked for: 2026-11-22T12:00:00Z; now unless it is named."
+    "--start",
+    type=MOMENT,
+    help="For which an answer was asked for: 2026-11-22T12:00:00Z; now unless it is named.",
 )
 @click.option("--team", help="Slug of the team whose working hours and holidays count; UTC without one.")
 @version_option
 @workspace_option
 @json_option
 def timetable(
-    slug: str, start: str | None, team: str | None, version: int | None, workspace: str | None, as_json: bool
+    slug: str,
+    start: dt.datetime | None,
+    team: str | None,
+    version: int | None,
+    workspace: str | None,
+    as_json: bool,
 ) -> None:
     """When each step falls due if nothing is recorded until then.
 
@@ -133,7 +138,7 @@ def timetable(
         row = queries.policy(slug, workspace_id=who.workspace_id, version=version)
         rules = queries.rules_of(row)
         there = presentation.place(index(), team, rules)
-        found = presentation.timetable(rules, moment(start) if start else clock.now(), there)
+        found = presentation.timetable(rules, start or clock.now(), there)
         about = {"policy": row.slug, "version": row.version}
     if as_json:
         emit(schemas.TimetableAnswer().dump(found | about))
@@ -150,16 +155,16 @@ def timetable(
 @click.argument("slug", required=False)
 @click.option("--incident", help="Reference of the incident; for the whole workspace without it.")
 @click.option("--notification", help="Reference of a notification that is logged already.")
-@click.option("--not-before", help="With --notification: no step before 2026-11-22T12:00:00Z.")
-@click.option("--at", metavar="TIME", help="With --notification: when it came to follow it, if not now.")
+@click.option("--not-before", type=MOMENT, help="With --notification: no step before 2026-11-22T12:00:00Z.")
+@click.option("--at", type=MOMENT, help="With --notification: when it came to follow it, if not now.")
 @workspace_option
 @json_option
 def choose(
     slug: str | None,
     incident: str | None,
     notification: str | None,
-    not_before: str | None,
-    at: str | None,
+    not_before: dt.datetime | None,
+    at: dt.datetime | None,
     workspace: str | None,
     as_json: bool,
 ) -> None:
@@ -170,7 +175,7 @@ def choose(
     """
     given = {
         "policy": slug, "incident": incident, "notification": notification,
-        "not_before": moment(not_before) if not_before else None, "at": _when(at),
+        "not_before": not_before, "at": at,
     }  # fmt: skip
     with app_context():
         who = operator_for(workspace)
@@ -189,7 +194,7 @@ def choose(
 @click.option("--pause", is_flag=True, help="Let the clock stand still.")
 @click.option("--resume", is_flag=True, help="Let it go on.")
 @click.option("--note", help="Why.")
-@click.option("--at", metavar="TIME", help="When it was done, if not now: 2026-11-22T12:00:00Z.")
+@click.option("--at", type=MOMENT, help="When it was done, if not now: 2026-11-22T12:00:00Z.")
 @click.option("--people-at-risk", is_flag=True, help="With --take: it is known that the incident says so.")
 @workspace_option
 @json_option
@@ -200,7 +205,7 @@ def steps(
     pause: bool,
     resume: bool,
     note: str | None,
-    at: str | None,
+    at: dt.datetime | None,
     people_at_risk: bool,
     workspace: str | None,
     as_json: bool,
@@ -216,7 +221,7 @@ def steps(
         raise click.UsageError("one of --take, --skip, --pause and --resume")
     given = {
         "action": next(iter(actions_asked), None), "level": take if skip is None else skip, "body": None,
-        "note": note, "people_at_risk": people_at_risk, "at": _when(at),
+        "note": note, "people_at_risk": people_at_risk, "at": at,
     }  # fmt: skip
     with app_context():
         who, known, now, led_to = operator_for(workspace), index(), clock.now(), None
@@ -236,14 +241,28 @@ def steps(
     table(("step", shown["state"], "due", "target", "content"), rows)
 
 
+def _chosen(text: str) -> tuple[str, int]:
+    """A step of a notification; raises BadParameter, which click gives the option's name."""
+    ref, _colon, level = text.partition(":")
+    if not (level.isascii() and level.isdigit() and len(level) < 4):
+        raise click.BadParameter(f"{text[:60]!r}: a reference, a colon and the number of the step are right")
+    return ref, int(level)
+
+
 @policy.command()
-@click.option("--take", multiple=True, metavar="REF:STEP", help="Log its message; repeat for more.")
-@click.option("--skip", multiple=True, metavar="REF:STEP", help="Leave it out; needs --note.")
+@click.option(
+    "--take", type=_chosen, multiple=True, metavar="REF:STEP", help="Log its message; repeat for more."
+)
+@click.option("--skip", type=_chosen, multiple=True, metavar="REF:STEP", help="Leave it out; needs --note.")
 @click.option("--note", help="Why.")
 @workspace_option
 @json_option
 def due(
-    take: tuple[str, ...], skip: tuple[str, ...], note: str | None, workspace: str | None, as_json: bool
+    take: tuple[tuple[str, int], ...],
+    skip: tuple[tuple[str, int], ...],
+    note: str | None,
+    workspace: str | None,
+    as_json: bool,
 ) -> int:
     """The suggested steps of all notifications; or decide on some, each done or refused by itself.
 
@@ -252,7 +271,7 @@ def due(
     """
     if take and skip:
         raise click.UsageError("either --take or --skip")
-    chosen = [_chosen(each) for each in take or skip]
+    chosen = list(take or skip)
     with app_context():
         who, known, now = operator_for(workspace), index(), clock.now()
         if not chosen:
@@ -291,26 +310,9 @@ def _list_due(who: Principal, known: Index, now: dt.datetime, *, as_json: bool) 
     return 0 if shown else 1
 
 
-def _chosen(text: str) -> tuple[str, int]:
-    ref, _colon, level = text.partition(":")
-    if not (level.isascii() and level.isdigit() and len(level) < 4):
-        raise click.UsageError(f"{text[:60]!r}: a reference, a colon and the number of the step are right")
-    return ref, int(level)
-
-
-def _when(at: str | None) -> dt.datetime | None:
-    try:
-        return moment(at) if at else None
-    except Invalid as error:
-        raise click.UsageError(f"--at: {error.message}") from None
-
-
 def _read(file: Path) -> dict[str, Any]:
     """A policy from a file; raises Invalid `policy_invalid` with its first fault."""
-    try:
-        data = sys.stdin.buffer.read(LARGEST + 1) if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise Invalid("policy_invalid", f"{file}: {error.strerror}", where="file") from None
+    data = read_input(file, most=LARGEST)
     if len(data) > LARGEST:
         raise Invalid("policy_invalid", "the file is larger than a policy is", where="file")
     try:

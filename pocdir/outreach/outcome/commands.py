@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from contextlib import nullcontext
+import datetime as dt
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import click
-from marshmallow import ValidationError
 
 from pocdir.accounts.guards import Principal, operator_for
 from pocdir.core import clock, tlp
-from pocdir.core.errors import Invalid
-from pocdir.core.times import isoformat, moment
+from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.incidents import actions as incident_actions
 from pocdir.incidents import queries as incident_queries
-from pocdir.incidents.rules.assets import assets_from_csv
+from pocdir.incidents.rules.assets import MOST_BYTES, assets_from_csv
 from pocdir.incidents.rules.quiet import QUIET_AFTER
-from pocdir.incidents.rules.sightings import Read, Window, quiet_seconds, read, rows_of_csv, window
-from pocdir.incidents.schemas import IncidentSchema
+from pocdir.incidents.rules.sightings import Read, Window, read, rows_of_csv, window
+from pocdir.incidents.schemas import IncidentChange, IncidentSchema
 from pocdir.incidents.sightings import queries
 from pocdir.ledger.rules.vocabulary import METHODS
-from pocdir.outreach.commands import workspace_option
 from pocdir.outreach.outcome.actions import bring_sightings
 from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.rules.measured import OUTCOMES, STATES
-from pocdir.web.errors import flat_messages, in_words
-from pocdir.web.terminal import app_context, emit, json_option, plain, table
+from pocdir.web.terminal import (
+    MOMENT,
+    app_context,
+    emit,
+    json_option,
+    loaded,
+    open_input,
+    plain,
+    read_input,
+    table,
+    workspace_option,
+)
 
 
 @click.group()
@@ -52,26 +58,23 @@ def incident() -> None:
 @click.option("--source-ref", help="Your own reference.")
 @click.option("--people-at-risk", is_flag=True, help="Nobody is told before a person has said yes.")
 @click.option("--quiet-after", help="Measured time without a sighting: PT24H, P3D.")
-@click.option("--at", metavar="TIME", help="When it was opened, if not now.")
+@click.option("--at", type=MOMENT, help="When it was opened, if not now.")
 @workspace_option
 @json_option
-def open_(at: str | None, workspace: str | None, as_json: bool, **given: Any) -> None:
+def open_(at: dt.datetime | None, workspace: str | None, as_json: bool, **given: Any) -> None:
     """Open an incident: a case of your own.
 
     \b
     Example:  pocdir incident open "Sinkhole hits" --class malicious-code --type infected-system
     """
     said = {name.rstrip("_"): value for name, value in given.items() if value is not None}
-    try:
-        loaded = IncidentSchema().load(said)
-    except ValidationError as error:
-        raise click.UsageError(in_words(flat_messages(error.messages))) from None
+    words = loaded(IncidentSchema(), said)
     with app_context():
         who = operator_for(workspace)
         with transaction() as session:
             case = incident_actions.open_incident(
-                session, workspace_id=who.workspace_id or 0, now=clock.now(), actor=who.actor, given=loaded,
-                opened_at=_moment("--at", at) if at else None,
+                session, workspace_id=who.workspace_id or 0, now=clock.now(), actor=who.actor, given=words,
+                opened_at=at,
             )  # fmt: skip
             shown = {"ref": case.ref, "title": case.title, "created_at": isoformat(case.created_at)}
     if as_json:
@@ -92,11 +95,8 @@ def add_assets(ref: str, file: Path, control: bool, workspace: str | None, as_js
     \b
     Example:  pocdir incident assets 019ab3... devices.csv
     """
-    try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise click.UsageError(f"cannot read {file}: {error.strerror}") from None
-    brought = [dataclasses.replace(each, control=control) for each in assets_from_csv(data)]
+    given = assets_from_csv(read_input(file, most=MOST_BYTES))
+    brought = [dataclasses.replace(each, control=control) for each in given]
     with app_context():
         who = operator_for(workspace)
         with transaction() as session:
@@ -143,8 +143,10 @@ def list_incidents(workspace: str | None, as_json: bool) -> int:
 @click.argument("ref")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--method", type=click.Choice(METHODS), required=True, help="How it was measured.")
-@click.option("--from", "begin", required=True, help="When measuring began: 2026-11-16T00:00:00Z.")
-@click.option("--to", "end", required=True, help="When it ended.")
+@click.option(
+    "--from", "begin", type=MOMENT, required=True, help="When measuring began: 2026-11-16T00:00:00Z."
+)
+@click.option("--to", "end", type=MOMENT, required=True, help="When it ended.")
 @click.option("--dry-run", is_flag=True, help="Read the file and say what would be kept.")
 @workspace_option
 @json_option
@@ -152,8 +154,8 @@ def sightings(
     ref: str,
     file: Path,
     method: str,
-    begin: str,
-    end: str,
+    begin: dt.datetime,
+    end: dt.datetime,
     dry_run: bool,
     workspace: str | None,
     as_json: bool,
@@ -168,7 +170,7 @@ def sightings(
     """
     with app_context():
         who, now = operator_for(workspace), clock.now()
-        measured = window(method, _moment("--from", begin), _moment("--to", end), now=now)
+        measured = window(method, begin, end, now=now)
         found = _read(file, measured, who, ref)
         shown = _counted(found, None)
         if not found.refused and not dry_run:
@@ -185,12 +187,8 @@ def sightings(
 def _read(path: Path, measured: Window, who: Principal, ref: str) -> Read:
     case = incident_queries.incident(ref, workspace_id=who.workspace_id)
     known = queries.asset_ids(case)
-    try:
-        opened = nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb")
-    except OSError as error:
-        raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
-    with opened as file:
-        return read(rows_of_csv(cast(BinaryIO, file)), measured, known)
+    with open_input(path) as file:
+        return read(rows_of_csv(file), measured, known)
 
 
 def _counted(found: Read, kept: str | None) -> dict[str, Any]:
@@ -260,27 +258,15 @@ def change(ref: str, quiet_after: str, workspace: str | None, as_json: bool) -> 
     \b
     Example:  pocdir incident change 019ab3... --quiet-after P3D
     """
+    given = loaded(IncidentChange(), {"quiet_after": quiet_after})
     with app_context():
         who = operator_for(workspace)
-        try:
-            quiet_seconds(quiet_after)
-        except Invalid as error:
-            raise click.UsageError(f"--quiet-after: {error.message}") from None
         with transaction() as session:
             case = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session, lock=True)
-            incident_actions.change_incident(
-                session, case, now=clock.now(), actor=who.actor, given={"quiet_after": quiet_after.strip()}
-            )
+            incident_actions.change_incident(session, case, now=clock.now(), actor=who.actor, given=given)
             shown = {"ref": case.ref, "quiet_after": case.quiet_after or QUIET_AFTER}
     if as_json:
         emit(shown)
     else:
         click.echo(f"quiet after {shown['quiet_after']} of measured time")
     return 0
-
-
-def _moment(option: str, text: str) -> Any:
-    try:
-        return moment(text)
-    except Invalid as error:
-        raise click.UsageError(f"{option}: {error.message}") from None

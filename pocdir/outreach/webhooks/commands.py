@@ -11,9 +11,7 @@ from pocdir.db import transaction
 from pocdir.outreach.webhooks import actions, queries
 from pocdir.outreach.webhooks.presentation import message, shown
 from pocdir.outreach.webhooks.schemas import DeliveryAnswer, WebhookAnswer
-from pocdir.web.terminal import app_context, emit, json_option, table
-
-_whose = click.option("--workspace", metavar="W", help="Whose; not needed where there is one workspace.")
+from pocdir.web.terminal import app_context, emit, json_option, table, workspace_option
 
 
 @click.group()
@@ -24,7 +22,7 @@ def webhook() -> None:
 @webhook.command("add")
 @click.argument("url")
 @click.option("--type", "types", metavar="TYPE", multiple=True, help="Only these events; repeat for more.")
-@_whose
+@workspace_option
 @json_option
 def add(url: str, types: tuple[str, ...], workspace: str | None, as_json: bool) -> None:
     """Make one and print its secret, which is shown once.
@@ -54,7 +52,7 @@ def add(url: str, types: tuple[str, ...], workspace: str | None, as_json: bool) 
 
 
 @webhook.command("list")
-@_whose
+@workspace_option
 @json_option
 def list_webhooks(workspace: str | None, as_json: bool) -> None:
     """List the webhooks of a workspace, also those that are switched off.
@@ -74,7 +72,7 @@ def list_webhooks(workspace: str | None, as_json: bool) -> None:
 
 @webhook.command("deliveries")
 @click.argument("ref")
-@_whose
+@workspace_option
 @json_option
 def deliveries(ref: str, workspace: str | None, as_json: bool) -> None:
     """List its newest messages and what became of them.
@@ -96,7 +94,7 @@ def deliveries(ref: str, workspace: str | None, as_json: bool) -> None:
 @webhook.command("change")
 @click.argument("act", type=click.Choice(("enable", "disable", "secret", "test", "retry", "remove")))
 @click.argument("ref")
-@_whose
+@workspace_option
 def change(act: str, ref: str, workspace: str | None) -> None:
     """Switch one on or off, renew its secret, send a test, send again what was given up, or remove it.
 

@@ -11,40 +11,17 @@ import click
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.routing.queries import index_as_of, question
+from pocdir.site.commands.narrowing import narrowing_options
 from pocdir.site.queries.lookup import looked_up, not_looked_up
-from pocdir.web.terminal import database_context, emit, json_option, plain
+from pocdir.web.terminal import database_context, emit, json_option, plain, wrong_usage
 
 
 @click.command()
 @click.argument("indicators", metavar="INDICATOR...", nargs=-1, required=True)
-@click.option("--sector", help="The sector concerned, such as energy: its team comes first.")
-@click.option(
-    "--kind-of-report", metavar="CLASS/TYPE", help="Of the incident taxonomy; it changes the order."
-)
-@click.option("--exclude-team", metavar="SLUG", multiple=True, help="Not to this team; may be repeated.")
-@click.option("--exclude-country", metavar="CC", multiple=True, help="Not to this country; may be repeated.")
-@click.option(
-    "--exclude-host",
-    metavar="KIND",
-    multiple=True,
-    help="Not to whom this kind of body hosts: police, intelligence, military, ...; may be repeated.",
-)
-@click.option(
-    "--purpose", help="Which of their addresses: incident, vulnerability, sample, emergency, general."
-)
+@narrowing_options
 @click.option("--as-of", metavar="DAY", help="As the directory stood at the end of that day.")
 @json_option
-def lookup(
-    indicators: tuple[str, ...],
-    sector: str | None,
-    kind_of_report: str | None,
-    exclude_team: tuple[str, ...],
-    exclude_country: tuple[str, ...],
-    exclude_host: tuple[str, ...],
-    purpose: str | None,
-    as_of: str | None,
-    as_json: bool,
-) -> int:
+def lookup(indicators: tuple[str, ...], as_of: str | None, as_json: bool, **narrowed: Any) -> int:
     """Whom do I tell? Contacts for addresses, networks, names, countries; `-` reads them from standard input.
 
     Exit 0 when each has a contact (or cannot have one: private space), 1 when one has none, 2 when one is no
@@ -55,20 +32,9 @@ def lookup(
     """
     worst = 0
     with database_context():
-        try:
+        with wrong_usage():
             known, on = index_as_of(as_of, now=clock.now())
-            asked = question(
-                known,
-                on=on,
-                sector=sector,
-                kind_of_report=kind_of_report,
-                exclude_team=exclude_team,
-                exclude_country=exclude_country,
-                exclude_host=exclude_host,
-                purpose=purpose,
-            )
-        except Invalid as error:
-            raise click.UsageError(str(error)) from None
+            asked = question(known, on=on, **narrowed)
         for text in _lines(indicators):
             try:
                 answer = looked_up(known, text, asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from pocdir.core import clock
 from pocdir.core.errors import Conflict, Invalid, Unavailable
 from pocdir.core.mailboxes import parse_mailbox
 from pocdir.core.refs import new_ref
-from pocdir.core.times import isoformat, moment
+from pocdir.core.times import isoformat
 from pocdir.db import transaction
 from pocdir.mail import actions, queries
 from pocdir.mail.models import STATES, Mail
@@ -23,7 +24,7 @@ from pocdir.mail.smtp import Submission
 from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.queries import notifications
 from pocdir.site.actions import outbox as outbox_actions
-from pocdir.web.terminal import app_context, emit, json_option, plain, table
+from pocdir.web.terminal import MOMENT, app_context, emit, json_option, plain, table, workspace_option
 
 OPERATOR = "operator"
 
@@ -71,20 +72,18 @@ def test(address: str) -> None:
 
 @mail.command()
 @click.argument("notification")
-@click.option("--at", required=True, metavar="TIME", help="When: 2026-11-22T12:00:00Z.")
+@click.option("--at", type=MOMENT, required=True, help="When: 2026-11-22T12:00:00Z.")
 @click.option("--server", required=True, metavar="HOST", help="The recipient's mail server.")
 @click.option("--message-id", help="Of the letter.")
-@click.option("--workspace", metavar="W", help="Whose notification; not needed where there is one workspace.")
-def taken(notification: str, at: str, server: str, message_id: str | None, workspace: str | None) -> None:
+@workspace_option
+def taken(
+    notification: str, at: dt.datetime, server: str, message_id: str | None, workspace: str | None
+) -> None:
     """Record from your own relay's log that the recipient's mail server took the letter (its 250).
 
     \b
     Example:  pocdir mail taken 019ab3f0-... --at 2026-11-22T12:00:05Z --server mx.example.org
     """
-    try:
-        occurred_at = moment(at)
-    except Invalid as error:
-        raise click.UsageError(f"--at: {error.message}") from None
     payload = {"hop": "recipient_mx", "kind": "email", "remote_mta": server, "message_id": message_id}
     with app_context():
         who = operator_for(workspace)
@@ -93,9 +92,9 @@ def taken(notification: str, at: str, server: str, message_id: str | None, works
             if told.channel_kind != "email":
                 raise Invalid("no_letter", "it went over another channel than mail", where="notification")
             record_event(
-                session, told, type="message.submitted", payload=payload, occurred_at=occurred_at,
+                session, told, type="message.submitted", payload=payload, occurred_at=at,
                 now=clock.now(), actor=who.actor, claimed_by="service", assurance="A0",
-                scope=f"taken:{told.ref}", key=f"{server}:{isoformat(occurred_at)}",
+                scope=f"taken:{told.ref}", key=f"{server}:{isoformat(at)}",
             )  # fmt: skip
             level = told.sent_level
     click.echo(f"{notification} is at {level}")

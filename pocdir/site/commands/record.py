@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import click
 
 from pocdir.accounts.guards import operator_for
 from pocdir.core import clock
-from pocdir.core.errors import Invalid
-from pocdir.core.times import moment
 from pocdir.db import transaction
 from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.queries.tickets import with_ticket
-from pocdir.web.terminal import app_context, emit, json_option
+from pocdir.web.terminal import MOMENT, app_context, emit, json_option, workspace_option
 
 
 @click.command()
@@ -24,8 +24,8 @@ from pocdir.web.terminal import app_context, emit, json_option
 )
 @click.option("--team", metavar="SLUG", help="With --for-ticket: whose number it is.")
 @click.option("--reason", help="Of a withdrawal: mistake, duplicate, resolved, superseded, other.")
-@click.option("--at", "at", metavar="TIME", help="When it happened, if not now: 2026-11-22T12:00:00Z.")
-@click.option("--workspace", metavar="W", help="Whose; not needed where there is one workspace.")
+@click.option("--at", type=MOMENT, help="When it happened, if not now: 2026-11-22T12:00:00Z.")
+@workspace_option
 @json_option
 def record(
     type_: str,
@@ -35,7 +35,7 @@ def record(
     for_ticket: str | None,
     team: str | None,
     reason: str | None,
-    at: str | None,
+    at: dt.datetime | None,
     workspace: str | None,
     as_json: bool,
 ) -> int:
@@ -46,10 +46,6 @@ def record(
     \b
     Example:  pocdir record ack.given 019ab3f0-0000-7000-8000-000000000000 --ticket INC-7
     """
-    try:
-        occurred_at = moment(at) if at else None
-    except Invalid as error:
-        raise click.UsageError(f"--at: {error.message}") from None
     if bool(refs) == bool(for_ticket) or bool(for_ticket) != bool(team):
         raise click.UsageError("references are needed, or --for-ticket with --team")
     given = {"note": note, "ticket": ticket, "reason": reason}
@@ -66,7 +62,7 @@ def record(
                 payload={name: value for name, value in given.items() if value is not None},
                 now=clock.now(),
                 actor=who.actor,
-                occurred_at=occurred_at,
+                occurred_at=at,
             )
     for each in done:
         if as_json:

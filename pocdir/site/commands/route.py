@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from pocdir.core import clock
-from pocdir.core.errors import Invalid
 from pocdir.routing.bulk.file import route_file
 from pocdir.routing.queries import index, question
-from pocdir.web.terminal import database_context, emit, json_option, table
+from pocdir.site.commands.narrowing import narrowing_options
+from pocdir.web.terminal import database_context, emit, json_option, table, wrong_usage
 
 NAMES = {
     "rows": "rows",
@@ -32,21 +32,7 @@ NAMES = {
 )
 @click.option("--summary", is_flag=True, help="Count only; no folder is made.")
 @click.option("--raw", is_flag=True, help="Leave cells that a spreadsheet takes for formulas as they are.")
-@click.option("--sector", help="The sector concerned, such as energy: its team comes first.")
-@click.option(
-    "--kind-of-report", metavar="CLASS/TYPE", help="Of the incident taxonomy; it changes the order."
-)
-@click.option("--exclude-team", metavar="SLUG", multiple=True, help="Not to this team; may be repeated.")
-@click.option("--exclude-country", metavar="CC", multiple=True, help="Not to this country; may be repeated.")
-@click.option(
-    "--exclude-host",
-    metavar="KIND",
-    multiple=True,
-    help="Not to whom this kind of body hosts: police, intelligence, military, ...; may be repeated.",
-)
-@click.option(
-    "--purpose", help="Which of their addresses: incident, vulnerability, sample, emergency, general."
-)
+@narrowing_options
 @json_option
 def route(file: str, out: Path | None, summary: bool, raw: bool, as_json: bool, **narrowed: Any) -> None:
     """Split a file into parcels: a CSV for each contact, one of the rows that go to nobody, and a manifest.
@@ -60,10 +46,8 @@ def route(file: str, out: Path | None, summary: bool, raw: bool, as_json: bool, 
         raise click.UsageError("give --out DIR for the parcels, or --summary to count only")
     with database_context() as app:
         known, now = index(), clock.now()
-        try:
+        with wrong_usage():
             asked = question(known, on=now.date(), **narrowed)
-        except Invalid as error:
-            raise click.UsageError(str(error)) from None
         progress = _progress()
         manifest = route_file(
             sys.stdin.buffer if file == "-" else Path(file),

@@ -12,7 +12,7 @@ import click
 from pocdir.accounts.guards import operator_for
 from pocdir.site.queries.export import write_export
 from pocdir.site.rules.export import FORMATS
-from pocdir.web.terminal import app_context, emit, json_option
+from pocdir.web.terminal import app_context, emit, json_option, workspace_option
 
 
 @click.group()
@@ -22,12 +22,12 @@ def workspace() -> None:
 
 @workspace.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--workspace", "slug", metavar="W", help="Whose record; may be left out where there is one.")
+@workspace_option
 @click.option(
     "--format", "form", type=click.Choice(tuple(FORMATS)), help="Default: csv for FILE.zip, else json."
 )
 @json_option
-def export(file: Path, slug: str | None, form: str | None, as_json: bool) -> None:
+def export(file: Path, workspace: str | None, form: str | None, as_json: bool) -> None:
     """Write all that a workspace has recorded to FILE (`-`: standard output): one JSON document, or a ZIP of tables.
 
     The same bytes as long as nothing changes. No token, password or link is in it.
@@ -37,7 +37,7 @@ def export(file: Path, slug: str | None, form: str | None, as_json: bool) -> Non
     """
     form = form or ("csv" if file.suffix.lower() == ".zip" else "json")
     with app_context():
-        who = operator_for(slug)
+        who = operator_for(workspace)
         if str(file) == "-":
             write_export(sys.stdout.buffer, workspace_id=who.workspace_id or 0, form=form)
             return
