@@ -57,6 +57,12 @@ class Notification(Base):
         Index("ix_notifications_workspace_id", "workspace_id", "id"),
         Index("ix_notifications_team_id", "team_id", "id"),
         Index("ix_notifications_incident_id", "incident_id"),
+        Index(
+            "ix_notifications_parent_id",
+            "parent_id",
+            sqlite_where=text("parent_id IS NOT NULL"),
+            postgresql_where=text("parent_id IS NOT NULL"),
+        ),
     )
 
 

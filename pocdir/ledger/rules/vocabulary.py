@@ -154,6 +154,12 @@ def _pairing(refused: bool = False) -> EventType:
     return EventType("the act", _keepers if refused else ("steward", "service"), names)
 
 
+_THREAD = {
+    "notification": _required(_ref),
+    "answer": _required(_ref),
+    "in_substance": _flag,
+    "may_be_automatic": _flag,
+}
 _DIGEST = {"digest": _required(_choice("on", "off")), "hour": _count(0, 23), "address": _line}
 _RENAMED = {"workspace": _required(_ref), "old_name": _required(_line), "new_name": _required(_line)}
 _sender, _service, _keepers = ("sender",), ("service",), ("team", "steward", "service")
@@ -173,19 +179,16 @@ VOCABULARY: Mapping[str, EventType] = {
         "the act", _sender, {"rows": _required(_many), "name": _line, "digest": _digest}
     ),
     "notification.withdrawn": EventType(
-        "the act",
-        _sender,
+        "the act", _sender,
         {"reason": _choice("mistake", "duplicate", "resolved", "superseded", "other"), "note": _text},
     ),
     "message.queued": EventType("our queue took it", _service, _MESSAGE),
     "message.submitted": EventType(
-        "the 250 of the server named by `hop`",
-        _service,
+        "the 250 of the server named by `hop`", _service,
         _MESSAGE | {"hop": _choice("relay", "recipient_mx"), "remote_mta": _line},
     ),
     "message.stale": EventType(
-        "it was given up unsent",
-        _service,
+        "it was given up unsent", _service,
         _MESSAGE | {"reason": _choice("expired", "refused", "withdrawn", "other")},
     ),
     "message.copied": EventType("the date of the sender's own mail, copied to us", _service, _MAIL),
@@ -215,6 +218,7 @@ VOCABULARY: Mapping[str, EventType] = {
     "response.passed_on": _answer(count=_many, to=_line),
     "response.contested": _answer(),
     "outcome.remediation_claimed": _answer(count=_many),
+    "thread.answered": EventType("when the other notification of the thread was answered", _service, _THREAD),
     "outcome.remediation_observed": _measured(),
     "outcome.relapsed": _measured(),
     "expectation.set": EventType(
@@ -324,13 +328,10 @@ VOCABULARY: Mapping[str, EventType] = {
     "incident.closed": EventType("the act", _sender, _REVISION),
     "incident.reopened": EventType("the act", _sender, _REVISION),
     "event.corrected": EventType(
-        "the act",
-        ("sender", "recipient"),
-        {"event": _required(_ref), "why": _required(_text)},
+        "the act", ("sender", "recipient", "service"), {"event": _required(_ref), "why": _required(_text)},
     ),
     "classification.corrected": EventType(
-        "the act",
-        ("sender",),
+        "the act", ("sender",),
         {
             "event": _required(_ref), "class": _required(_choice(*MAIL_CLASSES)),
             "subclass": _choice(*AUTOMATIC), "why": _text,

@@ -26,14 +26,17 @@ from pocdir.ledger.rules.vocabulary import POLICIES
 from pocdir.outreach.actions.parcels import hand_over
 from pocdir.outreach.actions.parents import check_parent, parent_of
 from pocdir.outreach.actions.projection import columns_of, keep_expectations, project
+from pocdir.outreach.actions.threads import keep_thread
 from pocdir.outreach.escalation.actions.policies import begin
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.notifications import FOLLOW_UP
 from pocdir.outreach.queries.plans import Routed
 from pocdir.outreach.rules import corrections, expectations
 from pocdir.outreach.rules.expectations import Expected
 from pocdir.outreach.rules.fold import state_of
 from pocdir.outreach.rules.posting import occurred
+from pocdir.outreach.rules.thread import SPEAKING
 
 POLICY = POLICIES[0]  # the sender sets the due time
 _NOTIFICATION = insert(table_of(Notification))
@@ -128,7 +131,14 @@ def log_notification(
     keep_expectations(session, inserted.inserted_primary_key[0], state, known=())
     if asked and not told.is_step:
         begin(session, inserted.inserted_primary_key[0], row, about=about, now=now)
+    _join_thread(session, told.kind, parent, now=now)
     return ref
+
+
+def _join_thread(session: Session, kind: str, parent: Notification | None, *, now: dt.datetime) -> None:
+    """What was answered after it was sent answers a follow-up that is written down late."""
+    if parent is not None and kind == FOLLOW_UP:
+        keep_thread(session, parent, now=now)
 
 
 def _label(told: Told, incident: Incident | None) -> str:
@@ -316,6 +326,8 @@ def record_event(
         corrections.check_correction(event, named, is_back=name in corrections.taken_back(events))
     events.append(event)
     project(session, notification, events)
+    if event.type in SPEAKING:
+        keep_thread(session, notification, now=now)
     return event
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from pocdir.accounts.models import Workspace
@@ -19,6 +19,7 @@ from pocdir.directory.reading import entries_of, whole, whole_of
 from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 
+FOLLOW_UP = "follow_up"
 NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
 
 _T, _A, _N, _E, _I = (model.__table__.c for model in (Team, Address, Notification, Expectation, Incident))
@@ -100,6 +101,26 @@ def notification_to_change(ref: str, session: Session) -> Notification | None:
         .execution_options(populate_existing=True)
     )
     return found
+
+
+def thread_of(notification: Notification, session: Session) -> list[Notification]:
+    """It, what it follows up, and every follow-up of these: locked, oldest recorded first."""
+    known = {notification.id}
+    while True:
+        linked = select(Notification.id, Notification.parent_id).where(
+            Notification.kind == FOLLOW_UP, Notification.parent_id.is_not(None),
+            or_(Notification.id.in_(known), Notification.parent_id.in_(known)),
+        )  # fmt: skip
+        found = {number for row in session.execute(linked) for number in row} | known
+        if found == known:
+            break
+        known = found
+    if len(known) == 1:
+        return [notification]
+    members = _WHOLE.where(Notification.id.in_(known)).order_by(Notification.id)
+    return list(
+        session.scalars(members.with_for_update(of=Notification).execution_options(populate_existing=True))
+    )
 
 
 def notification_for_recipient(ref: str, session: Session | None = None) -> Notification | None:

@@ -88,6 +88,8 @@ def check_correction(correction: Event, named: Event | None, *, is_back: bool = 
 
 def _may_change(named: Event) -> bool:
     """Only what somebody outside has said; what the service and its clock wrote stays."""
+    if named.type == "thread.answered":  # drawn from somebody's word, and goes with it
+        return True
     return bool(POSTED_BY.get(named.type)) and named.type not in _FINAL
 
 

@@ -31,7 +31,8 @@ _ANSWERS = {
     "response.passed_on": "passed_on",
     "response.contested": "contested",
 }
-_ACKNOWLEDGING = frozenset({"ack.given", "reply.human", *_ANSWERS})
+# The last is the service's word that a person has answered in the same thread: it proves no sending.
+ACKNOWLEDGING = frozenset({"ack.given", "reply.human", *_ANSWERS, "thread.answered"})
 _REMEDIED = ("outcome.remediation_claimed", "outcome.remediation_observed")
 _ARRIVED = {"delivery.relayed": "relayed", "delivery.expanded": "relayed", "delivery.delivered": "delivered"}
 _UNDER_WAY = {
@@ -139,7 +140,7 @@ def state_of(events: Iterable[Event]) -> State:
     expectations = tuple(
         _expectation(event, order, withdrawn_at) for event in order if event.type == "expectation.set"
     )
-    acknowledgements = tuple(_marks(event for event in order if event.type in _ACKNOWLEDGING))
+    acknowledgements = tuple(_marks(event for event in order if event.type in ACKNOWLEDGING))
     return State(
         transport=_transport(order),
         response=_response(order),
@@ -171,7 +172,7 @@ def _response(order: Sequence[Event]) -> str:
     answers = [_ANSWERS[event.type] for event in order if event.type in _ANSWERS]
     if answers:
         return answers[-1]
-    if any(event.type in _ACKNOWLEDGING for event in order):
+    if any(event.type in ACKNOWLEDGING for event in order):
         return "acknowledged"
     return "receipt" if any(map(_is_receipt, order)) else "awaiting"
 
@@ -193,7 +194,7 @@ def _sent_level(event: Event) -> int:
     if event.claimed_by not in ("service", "remote_mta", "recipient"):
         return 0
     by_recipient = event.claimed_by == "recipient" and event.assurance in _BY_BEARER
-    if event.type in _ACKNOWLEDGING and by_recipient and not _may_be_automatic(event):
+    if event.type in ACKNOWLEDGING and by_recipient and not _may_be_automatic(event):
         return 4
     if event.type.startswith(("delivery.", "disposition.", "reply.")):
         return 3
@@ -203,7 +204,7 @@ def _sent_level(event: Event) -> int:
 
 
 def _firsts(order: Sequence[Event], acknowledgements: Sequence[First]) -> Firsts:
-    answers = _marks(event for event in order if event.type in _ANSWERS)
+    answers = _marks(event for event in order if event.type in _ANSWERS or event.payload.get("in_substance"))
     claims = _marks(event for event in order if event.type == "outcome.remediation_claimed")
     receipts = _marks(event for event in order if _is_receipt(event))
     return Firsts(
@@ -228,7 +229,7 @@ def _handed_over(order: Sequence[Event], acknowledgements: Sequence[First]) -> F
     for low, types in ((2, by_recipient), (1, ("message.submitted", "message.copied"))):
         for event in in_time:
             if event.type in types and _sent_level(event) >= low:
-                return _mark(event)
+                return marked(event)
     return _first(order, "notification.logged")
 
 
@@ -325,18 +326,18 @@ def _stopped_by_answer(start: Event, order: Sequence[Event]) -> dt.datetime | No
     of = start.payload["of"]
     if of == "acknowledgement":
         # At any time: after an acknowledgement nothing asks for one again.
-        return next((event.occurred_at for event in order if event.type in _ACKNOWLEDGING), None)
+        return next((event.occurred_at for event in order if event.type in ACKNOWLEDGING), None)
     stopping: Callable[[Event], bool] = {
-        "answer": _is_answer,
+        "answer": is_answer,
         "remediation": lambda event: event.type in _REMEDIED,
     }.get(of, lambda event: False)
     after = (event for event in order if event.occurred_at >= start.occurred_at)
     return next((event.occurred_at for event in after if stopping(event)), None)
 
 
-def _is_answer(event: Event) -> bool:
+def is_answer(event: Event) -> bool:
     """In substance, or elsewhere as the recipient says; that it was received answers no question."""
-    return event.type in _ANSWERS or bool(event.payload.get("already"))
+    return event.type in _ANSWERS or bool(event.payload.get("already") or event.payload.get("in_substance"))
 
 
 def _is_receipt(event: Event) -> bool:
@@ -362,14 +363,15 @@ def _is_backdated(event: Event) -> bool:
     return by_recipient_alone and event.recorded_at - event.occurred_at > CLOCK_SKEW
 
 
-def _mark(event: Event) -> First:
+def marked(event: Event) -> First:
+    """When it counts as given, and what it is worth."""
     at = event.recorded_at if _is_backdated(event) else event.occurred_at
     return First(at, event.id, event.assurance, _may_be_automatic(event), is_undated(event))
 
 
 def _marks(events: Iterable[Event]) -> list[First]:
     """The earliest first; of two known by the same moment the one that has a time."""
-    return sorted(map(_mark, events), key=lambda mark: (mark.at, mark.is_bounded))
+    return sorted(map(marked, events), key=lambda mark: (mark.at, mark.is_bounded))
 
 
 def _first(order: Sequence[Event], type_: str) -> First | None:

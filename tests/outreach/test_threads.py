@@ -1,0 +1,124 @@
+"""A person's answer to a follow-up answers the report that it follows, and the other way round."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from itertools import count
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pocdir.ledger.rules.events import Event
+from pocdir.outreach.queries.projections import differences
+from pocdir.outreach.rules.fold import state_of
+from pocdir.outreach.rules.thread import ANSWERED, WHY, settle, words
+from pocdir.site.queries.ledger import verified
+from tests.conftest import Api
+from tests.outreach import made
+
+DAY = dt.timedelta(days=1)
+START = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
+
+
+@pytest.fixture(autouse=True)
+def clock(app: Flask, now: dt.datetime) -> Any:
+    with time_machine.travel(now, tick=False) as moved:
+        made.teams(now - 30 * DAY)
+        yield moved
+
+
+def logged(api: Api, sent_at: dt.datetime, **more: Any) -> str:
+    body = {"team": "cert-at", "sent_at": sent_at.isoformat(), **more}
+    return str(api.post("/api/v1/notifications", body).get_json()["ref"])
+
+
+def said(api: Api, ref: str, type_: str, at: dt.datetime, **payload: Any) -> str:
+    fact = {"type": type_, "occurred_at": at.isoformat(), "payload": payload}
+    answer = api.post(f"/api/v1/notifications/{ref}/events", fact)
+    assert answer.status_code == 201, answer.text
+    return str(answer.get_json()["id"])
+
+
+def state(api: Api, ref: str) -> tuple[str, str, str]:
+    found = api.get(f"/api/v1/notifications/{ref}").get_json()
+    return found["state"]["response"], found["state"]["clock"], found["sent_level"]
+
+
+def test_an_answer_to_a_follow_up_answers_what_it_follows_until_it_is_taken_back(
+    app: Flask, api: Api, now: dt.datetime
+) -> None:
+    asks = {"expect": [{"of": "answer", "within": "P20D"}]}
+    report = logged(api, now - 9 * DAY, **asks)
+    follow_up = {"kind": "follow_up", "parent": report, **asks}
+    first, second = logged(api, now - 5 * DAY, **follow_up), logged(api, now - 4 * DAY, **follow_up)
+    last = logged(api, now - DAY, **follow_up | {"parent": second})
+    sample = logged(api, now - 4 * DAY, kind="sample_request", parent=report)
+    other = logged(api, now - 4 * DAY, **asks)
+    page = api.get(f"/api/v1/notifications/{second}").get_json()["recipient_page"].partition("/r/")[2]
+    app.test_client().post(f"/r/{page}", data={"action": "received", "confirmed": "yes"})
+    # What the recipient said to one of them proves the sending of no other.
+    assert state(api, second) == ("acknowledged", "running", "P4")
+    assert {state(api, ref) for ref in (report, first, last)} == {("acknowledged", "running", "P0")}
+    assert {state(api, ref)[0] for ref in (sample, other)} == {"awaiting"}
+
+    word = said(api, first, "response.declined", now - 3 * DAY, reason="mandate")
+    assert state(api, first)[:2] == ("declined", "stopped")
+    assert state(api, report)[:2] == state(api, second)[:2] == ("acknowledged", "stopped")
+    assert state(api, last)[1] == "running"  # asked after that
+    late = logged(api, now - 4 * DAY, **follow_up)  # written down late
+    assert state(api, late)[:2] == ("acknowledged", "stopped")
+    events = api.get(f"/api/v1/notifications/{report}/events").get_json()["items"]
+    (known,) = [it for it in events if it["type"] == ANSWERED and it["payload"]["answer"] == word]
+    assert (known["claimed_by"], known["payload"]["notification"], known["assurance"]) == (
+        "service",
+        first,
+        "S",
+    )
+    wrong = {"type": "event.corrected", "payload": {"event": known["id"], "why": "not here"}}
+    assert api.post(f"/api/v1/notifications/{report}/events", wrong).json["code"] == "event_not_yours"
+    said(api, first, "event.corrected", now, event=word, why="another team's mail")
+    assert state(api, report)[:2] == state(api, second)[:2] == ("acknowledged", "running")
+    assert (list(differences()), verified().faults) == ([], ())
+
+
+ACTS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.booleans()), min_size=1, max_size=8)
+
+
+@given(ACTS, st.randoms())
+def test_whatever_is_recorded_first_each_member_has_what_the_others_were_told(
+    acts: list[tuple[str, int, bool]], chance: Any
+) -> None:
+    sent = {"a": START, "b": START + 3 * DAY, "c": START + 6 * DAY}
+    answers = [(n, ref, max(START + day * DAY, sent[ref]), back) for n, (ref, day, back) in enumerate(acts)]
+    chance.shuffle(answers)
+    thread: dict[str, list[Event]] = {ref: [] for ref in sent}
+    numbers = count(1000)
+
+    def add(ref: str, type_: str, at: dt.datetime, number: int, **payload: Any) -> None:
+        by = "service" if type_ == ANSWERED or payload.get("why") == WHY else "sender"
+        about = {"recorded_at": START + 20 * DAY, "actor": "x", "claimed_by": by, "assurance": "S"}
+        name = str(uuid.UUID(int=number))
+        thread[ref].append(
+            Event(id=name, type=type_, occurred_at=at, notification=ref, payload=payload, **about)
+        )
+        keep = {each: words(each, events) for each, events in thread.items()}
+        for each, events in thread.items():
+            fresh, gone = settle(each, sent[each], events, keep)
+            for word in fresh:
+                add(each, ANSWERED, word.mark.at, next(numbers), **word.payload)
+            for event in gone:
+                add(each, "event.corrected", START + 20 * DAY, next(numbers), event=event.id, why=WHY)
+
+    for n, ref, at, back in answers:
+        add(ref, "ack.given", at, n)
+        if back:
+            add(ref, "event.corrected", START + 20 * DAY, 100 + n, event=str(uuid.UUID(int=n)), why="no")
+    for ref, events in thread.items():
+        chance.shuffle(events)
+        wanted = sorted(at for _n, to, at, back in answers if not back and (to == ref or at >= sent[ref]))
+        assert [mark.at for mark in state_of(events).acknowledgements] == wanted
