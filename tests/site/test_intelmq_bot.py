@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
+DONE = "installed"
 ADDRESS, NAME = "203.0.113.10", "www.example.co.uk"
 # Run by the other Python: events from standard input through the bot, what it makes of them to standard output.
 PROGRAM = """
@@ -40,8 +42,15 @@ EVENT = {
 
 @pytest.fixture(scope="session")
 def intelmq(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with IntelMQ installed, and nothing of ours."""
-    place = tmp_path_factory.mktemp("intelmq")
+    """A Python with IntelMQ installed, and nothing of ours: made once, also where several processes run the tests."""
+    root = tmp_path_factory.getbasetemp()
+    place = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "intelmq"
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return place / "bin" / "python" if (place / DONE).exists() else _installed(place)
+
+
+def _installed(place: Path) -> Path:
     python = place / "bin" / "python"
     with_pip = sys.executable if find_spec("pip") else Path(sys.base_prefix, "bin", "python3")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True, timeout=60)
@@ -50,6 +59,7 @@ def intelmq(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run([*pip, *wanted], capture_output=True, text=True, timeout=600, check=False)
     if done.returncode:
         pytest.skip(f"IntelMQ cannot be installed here: {done.stderr[-300:]}")
+    (place / DONE).touch()
     return python
 
 
@@ -88,9 +98,6 @@ def processed(
 
 
 @pytest.mark.usefixtures("cases")
-@pytest.mark.parametrize(
-    "app", ["sqlite"], indirect=True
-)  # which database it is makes no difference to a bot
 def test_the_bot_fills_in_whom_to_tell(intelmq: Path, url: str, token: str, tmp_path: Path) -> None:
     by_address, by_name, both, nobody, *refused = processed(
         intelmq,
