@@ -172,7 +172,7 @@ def test_parcels_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal.value.code == "parcels_too_large"
 
 
-def test_rows_that_retention_has_erased_are_gone_and_go_to_nobody_any_more(
+def test_rows_that_retention_has_erased_are_gone_until_the_same_ones_are_brought_again(
     api: Api, now: dt.datetime
 ) -> None:
     ref = incident(api)
@@ -188,6 +188,12 @@ def test_rows_that_retention_has_erased_are_gone_and_go_to_nobody_any_more(
     link = urlsplit(api.get(f"/api/v1/notifications/{one}").json["recipient_page"]).path
     assert api.client.get(f"{link}/parcels/{told['ref']}").status_code == 410
     assert api.post(f"/api/v1/incidents/{ref}/plan").json["contacts"] == []
+
+    assert attached(api, ref).json["added"] == 2, "the same bytes may be brought again"
+    assert api.client.get(f"{link}/parcels/{told['ref']}").data == AT
+    waiting = api.post(f"/api/v1/incidents/{ref}/plan").json["contacts"]
+    assert [it["team"]["slug"] for it in waiting if it["parcels"]] == ["isp"], "nobody is handed one twice"
+    assert attached(api, ref).json["added"] == 0
 
 
 def test_nobody_else_reads_them(app: Flask, api: Api, now: dt.datetime) -> None:

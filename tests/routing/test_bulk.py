@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pocdir.core.errors import Conflict, Invalid, Unavailable
+from pocdir.outreach.rules.parcels import parcels_of, told_by
 from pocdir.routing.bulk import reader, route, workers
 from tests.routing.bulk import World
 from tests.routing.directories import Entry, directory, national, prefix, row, team
@@ -319,3 +320,25 @@ def test_processes_end_when_the_one_that_started_them_is_killed() -> None:
 
     assert done.returncode == -signal.SIGKILL
     assert len(done.stdout.split()) == 2  # the pipe is read to its end only when both have ended
+
+
+WITHOUT_NAMES = (
+    "6.0.0.1\n6.0.0.2\n",
+    "x;6.0.0.9;\n#5;2a10::1;a\r#6;2a10::2;b\r\n",
+    '"sep=,"\t#a\t6.0.0.1\r\n#b\t"two\r\nlines"\t2a10::1\r\n#b\tone\t2a10::1\r\n',
+    "\ufeffsep=|\r\nx|6.0.0.1\r\n#x|2a10::1",
+    "ip,6.0.0.1\ndomain,user@example.org\ndomain,AS3333\n",
+)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_what_routing_made_of_a_file_without_names_over_its_columns_is_kept(
+    tmp_path: Path, raw: bool
+) -> None:
+    teams = team("isp", prefix("6.0.0.0/8")), team("six", prefix("2a10::/32")), team("as", row("asn", "3333"))
+    world = World(directory(*teams, team("owner", row("domain", "example.org"))))
+    for number, text in enumerate(WITHOUT_NAMES):
+        out = tmp_path / str(number)
+        made = told_by(world.route(text.encode(), out, raw=raw))
+        assert made
+        assert len(parcels_of(made, lambda name, out=out: (out / name).open("rb"))) == len(made)

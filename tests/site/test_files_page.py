@@ -220,7 +220,7 @@ def test_so_many_wait_and_no_more(client: FlaskClient, cases: Path) -> None:
 @pytest.mark.parametrize(
     "rows", [b"203.0.113.70,plain\n" * 100_000, b"1,\n" * 60_000], ids=["packed", "reasons"]
 )
-def test_of_a_strangers_file_not_more_comes_than_it_may_and_a_members_is_split(
+def test_of_a_file_not_more_comes_than_may_and_a_members_may_be_larger(
     app: Flask,
     client: FlaskClient,
     cases: Path,
@@ -240,6 +240,11 @@ def test_of_a_strangers_file_not_more_comes_than_it_may_and_a_members_is_split(
     strangers = next(each for each in queries.uploads(cases) if each.asked.workspace is None)
     assert queries.size(strangers.folder) < 20_000
     assert not list(strangers.folder.glob(".*"))
+
+    monkeypatch.setattr(rules, "MADE_TIMES", 0)
+    refused = brought(anna, data)
+    _work(app)
+    assert "larger than 0 MB" in read(anna.get(refused))
 
 
 @pytest.mark.usefixtures("nobody_works")

@@ -39,26 +39,35 @@ def keep(
 ) -> int:
     """Keep parcels with the incident, and their addresses as its assets; what it has already is left alone.
 
-    Returns how many are new. Raises Conflict `incident_closed`, Invalid `parcels_too_many`, `assets_too_many`.
+    Returns how many are new, or were erased and are here again, byte for byte. Raises Conflict `incident_closed`,
+    Invalid `parcels_too_many`, `assets_too_many`.
     """
     if incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first")
-    kept = select(Parcel.team, Parcel.sha256, Parcel.notification_id).where(Parcel.incident_id == incident.id)
-    standing = session.execute(kept).all()
-    there = {(row.team, row.sha256) for row in standing}
+    there = queries.standing(incident, session)
     fresh = [each for each in brought if (each.team, each.sha256) not in there]
-    if fresh and len(fresh) + sum(row.notification_id is None for row in standing) > rules.MOST_PARCELS:
+    waiting = sum(row.notification_id is None for row in there.values())
+    if fresh and len(fresh) + waiting > rules.MOST_PARCELS:
         raise rules.too_many()
-    _write(session, incident, fresh, now=now, actor=actor)
-    if assets := dict.fromkeys(it for each in fresh for it in each.assets):
+    again = {
+        row.id: each for each in brought if (row := there.get((each.team, each.sha256))) and row.is_erased
+    }
+    kept = again | _write(session, incident, fresh, now=now, actor=actor)
+    pieces = [
+        {"parcel_id": parcel, "number": number, "data": data}
+        for parcel, each in kept.items()
+        for number, data in enumerate(each.pieces)
+    ]
+    execute_many(session.connection(), insert(table_of(ParcelPiece)), pieces)
+    if assets := dict.fromkeys(it for each in kept.values() for it in each.assets):
         add_assets(session, incident, list(assets), now=now)
-    return len(fresh)
+    return len(kept)
 
 
 def _write(
     session: Session, incident: Incident, fresh: Sequence[Brought], *, now: dt.datetime, actor: str
-) -> None:
-    """Three statements, however many there are: others wait to write meanwhile."""
+) -> dict[int, Brought]:
+    """Their rows, by id, in two statements, however many there are: others wait to write meanwhile."""
     refs, connection = new_refs(now, len(fresh)), session.connection()
     rows = [
         {
@@ -74,12 +83,7 @@ def _write(
             select(Parcel.ref, Parcel.id).where(Parcel.incident_id == incident.id, Parcel.created_at == now)
         )
     }
-    pieces = [
-        {"parcel_id": ids[ref], "number": number, "data": data}
-        for ref, each in zip(refs, fresh, strict=True)
-        for number, data in enumerate(each.pieces)
-    ]
-    execute_many(connection, insert(table_of(ParcelPiece)), pieces)
+    return {ids[ref]: each for ref, each in zip(refs, fresh, strict=True)}
 
 
 def hand_over(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Gone, NotFound
@@ -63,11 +63,22 @@ def _brought(opened: rules.Opened) -> list[Brought]:
     return rules.parcels_of(told, opened)
 
 
+def standing(incident: Incident, session: Session | None = None) -> dict[tuple[str, str], Line]:
+    """(id, team, sha256, notification_id, is_erased) of all ever kept with the incident, by team and SHA-256."""
+    is_erased = ~exists(ParcelPiece.parcel_id).where(ParcelPiece.parcel_id == Parcel.id)
+    columns = (Parcel.id, Parcel.team, Parcel.sha256, Parcel.notification_id, is_erased.label("is_erased"))
+    rows = (session or db.session()).execute(select(*columns).where(Parcel.incident_id == incident.id))
+    return {(row.team, row.sha256): row for row in rows}
+
+
 def new_of(incident: Incident, brought: Sequence[Brought]) -> list[Brought]:
-    """Those that the incident has not had yet."""
-    kept = select(Parcel.team, Parcel.sha256).where(Parcel.incident_id == incident.id)
-    standing = {(team, digest) for team, digest in db.session().execute(kept)} if brought else set()
-    return [each for each in brought if (each.team, each.sha256) not in standing]
+    """Those that will wait with the incident and do not yet: new ones, and what waited when it was erased."""
+    there = standing(incident) if brought else {}
+
+    def is_new(row: Line | None) -> bool:
+        return row is None or (row.is_erased and row.notification_id is None)
+
+    return [each for each in brought if is_new(there.get((each.team, each.sha256)))]
 
 
 def held(incident: Incident) -> list[Parcel]:

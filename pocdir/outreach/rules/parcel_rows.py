@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 import numpy as np
@@ -12,52 +12,53 @@ import numpy as np
 from pocdir.core.errors import Invalid
 from pocdir.incidents.rules.assets import AssetValue, asset, guessed_asset
 from pocdir.routing.bulk.reader import all_records
-from pocdir.routing.bulk.records import Records, Shape
+from pocdir.routing.bulk.records import LF, Records, Shape
 from pocdir.routing.rules.reports.columns import kind_of, known_names
 from pocdir.routing.rules.reports.layout import HEAD, Layout
 from pocdir.routing.rules.reports.recognise import DELIMITERS, recognised
 
 _KINDS = ("ip", "indicator", "domain", "url")  # of what can be seen again
-_LONE = re.compile(rb"\r(?!\n)")
+_BEFORE = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:sep=[^\r\n\"](?:\r\n|\n|\r))?", re.IGNORECASE
+)  # as routing copies it
 
 
-def rows_of(data: bytes, *, with_assets: bool) -> tuple[set[int], Sequence[AssetValue]]:
-    """How many rows a parcel has, and, if they are asked for, the addresses and names in it, each once.
+def rows_of(data: bytes) -> tuple[set[int], Iterable[AssetValue]]:
+    """How many rows a parcel has, and the addresses and names in it, looked for as they are taken.
 
-    Of most there is one number. A parcel does not say how the file was divided: where its line ends are mixed, or
-    nobody can tell whether its first line is a header, any number that routing may have counted is among them.
+    Of most there is one number. A parcel does not say how the file was divided: where nobody can tell by what, or
+    whether its first line is a header, any number that routing may have counted is among them.
     """
+    start = _BEFORE.match(data).end()  # type: ignore[union-attr] # it matches anything
     try:
         layout = recognised(data[:HEAD], size=len(data))
     except Invalid:  # few rows of a file without names over its columns
         layout = None
     if layout is None or not layout.delimiter:
-        every = (_counts(data, sign, (b"\n", b"\r"), headers=(0, 1)) for sign in DELIMITERS)
-        return set().union(*every), ()
-    ends = {layout.line_end[-1:]}
-    if _LONE.search(data) and b"\n" in data:
-        ends = {b"\n", b"\r"}
-    found = _counts(data[layout.header_from :], layout.delimiter, ends, headers=_headers(layout))
-    if not with_assets:
-        return found, ()
-    blocks = _records(data[layout.data_from :], layout.delimiter, layout.line_end[-1:])
-    return found, tuple(dict.fromkeys(_assets(blocks, layout)))
+        signs = DELIMITERS if b'"' in data else DELIMITERS[:1]
+        lines = {_count(_records(data[start:], sign)) for sign in signs}
+        return lines | {number - 1 for number in lines}, ()
+    # No parcel has a comment above its first row: what reads as one is a row of a file without a header.
+    headed = layout.header is not None and layout.header_from == start
+    number = _count(_records(data[start:], layout.delimiter))
+    found = {number - header for header in (_headers(layout) if headed else (0,))}
+    return found, _assets(_records(data[layout.data_from if headed else start :], layout.delimiter), layout)
 
 
 def _headers(layout: Layout) -> tuple[int, ...]:
     """How many lines of it are headers, or may be."""
-    if layout.header is None:
-        return (0,)
-    return (1,) if known_names(layout.header) and not any(map(kind_of, layout.header)) else (0, 1)
+    header = layout.header or ()
+    return (
+        (1,) if known_names(header) and not any(kind_of(cell) or "@" in cell for cell in header) else (0, 1)
+    )
 
 
-def _counts(data: bytes, delimiter: bytes, ends: Iterable[bytes], *, headers: Sequence[int]) -> set[int]:
-    lines = [sum(len(block.start) for block in _records(data, delimiter, end)) for end in ends]
-    return {number - header for number in lines for header in headers}
+def _count(blocks: Iterable[Records]) -> int:
+    return sum(len(block.start) for block in blocks)
 
 
-def _records(data: bytes, delimiter: bytes, end: bytes) -> list[Records]:
-    return list(all_records(io.BytesIO(data), Shape(delimiter[0], end[0])))
+def _records(data: bytes, delimiter: bytes) -> Iterator[Records]:
+    return all_records(io.BytesIO(data), Shape(delimiter[0], LF))
 
 
 def _assets(blocks: Iterable[Records], layout: Layout) -> Iterator[AssetValue]:

@@ -85,14 +85,14 @@ def parcels_of(told: Sequence[Told], opened: Opened) -> list[Brought]:
             raise Invalid("parcels_too_large", f"{weight}; split the file before")
         if hashlib.sha256(data).hexdigest() != each.sha256:
             raise invalid("this is not what was made by routing any more", each.name)
-        counts, assets = rows_of(data, with_assets=with_assets)
+        counts, assets = rows_of(data)
         if each.rows not in counts:
             raise invalid(f"it has {max(counts)} rows, and the manifest says {each.rows}", each.name)
         found.append(
             Brought(
                 team=each.team, basis=each.basis, name=each.name, rows=each.rows, sha256=each.sha256, size=len(data),
                 pieces=[zlib.compress(data[at : at + PIECE], 6) for at in range(0, len(data), PIECE)],
-                assets=assets,
+                assets=tuple(dict.fromkeys(assets)) if with_assets else (),
             )
         )  # fmt: skip
     return found

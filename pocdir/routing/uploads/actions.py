@@ -117,16 +117,14 @@ def full() -> Unavailable:
     return Unavailable("uploads_full", message, retry_after=3600)
 
 
-def bound_of(upload: Upload, *, data: Path, strangers: int) -> Bound | None:
+def bound_of(upload: Upload, *, data: Path, megabytes: int, strangers: int) -> Bound:
     """How much may come of it: the parcels lie here twice, as they are and packed."""
-    if upload.asked.workspace is not None:
-        return None
-    most, room = rules.STRANGERS_MADE_MB * MEGABYTE, (strangers - queries.strangers(data)) // 2
-    if room < most:
+    known = upload.asked.workspace is not None
+    most = rules.most_made(megabytes, known=known)
+    if not known and (room := (strangers - queries.strangers(data)) // 2) < most:
         return Bound(room, full())
-    message = (
-        f"what comes of it is larger than {most // MEGABYTE} MB; split it before, or come with an account"
-    )
+    instead = "split it before" if known else "split it before, or come with an account"
+    message = f"what comes of it is larger than {most // MEGABYTE} MB; {instead}"
     return Bound(most, TooLarge("route_too_large", message))
 
 
@@ -136,12 +134,14 @@ def split(
     index: Index,
     asked: Question,
     data: Path,
+    megabytes: int,
     strangers: int,
     progress: Progress,
 ) -> None:
     """Route the file, pack the parcels, delete the file; a refusal stands in the folder in their place.
 
-    What was cut off before is done again from the beginning.
+    How much may come of it follows from how many `megabytes` a file may have here, and how many bytes are there for
+    `strangers`. What was cut off before is done again from the beginning.
     """
     from pocdir.routing.bulk.file import route_file  # processes and readers of every report: not for a start
 
@@ -158,7 +158,7 @@ def split(
             out=upload.result,
             raw=upload.asked.raw,
             progress=_told(folder, progress),
-            bound=bound_of(upload, data=data, strangers=strangers),
+            bound=bound_of(upload, data=data, megabytes=megabytes, strangers=strangers),
             name="",
         )
         pack(upload.result, folder / PACKED)

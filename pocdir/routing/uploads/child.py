@@ -91,6 +91,7 @@ def do(upload: Upload, settings: Settings, progress: Progress) -> None:
             index=known,
             asked=asked,
             data=settings.data,
+            megabytes=settings.upload_mb,
             strangers=settings.strangers_mb * MEGABYTE,
             progress=progress,
         )
@@ -123,6 +124,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "POCDIR_SECRET_KEY": settings.secret_key,
         "POCDIR_REGISTRY_COUNTRY": settings.registry_country,
         "POCDIR_STRANGERS_MB": str(settings.strangers_mb),
+        "POCDIR_UPLOAD_MB": str(settings.upload_mb),
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 MEGABYTE = 1024 * 1024
 STRANGERS_MB = 16  # without an account
 STRANGERS_MADE_MB = 256  # of all that comes of one such file: packed ones swell, and rows get reasons
+MADE_TIMES = 20  # so much more than the largest file may come of one that somebody with an account brings
 KEPT_FOR = dt.timedelta(hours=24)
 MOST_WAITING = 20
 MOST_TRIES = 2  # a file at which the work dies twice is not tried again
@@ -66,6 +67,11 @@ def folder_of(token: str) -> str:
 def most_bytes(megabytes: int, *, known: bool) -> int:
     """How large a file may be: as the operator says, for a stranger at most STRANGERS_MB."""
     return (megabytes if known else min(megabytes, STRANGERS_MB)) * MEGABYTE
+
+
+def most_made(megabytes: int, *, known: bool) -> int:
+    """How many bytes may come of a file, in an installation that takes files of so many megabytes."""
+    return (MADE_TIMES * megabytes if known else STRANGERS_MADE_MB) * MEGABYTE
 
 
 def shown_name(name: str | None) -> str:
