@@ -1,4 +1,4 @@
-"""The rules of the house that import contracts cannot say."""
+"""The rules of the house: the import contracts, and what they cannot say."""
 
 from __future__ import annotations
 
@@ -65,6 +65,14 @@ def test_the_packages_are_the_folders() -> None:
     assert listed == sorted(listed)
     without = [named(path.parent) for path in FILES if not (path.parent / "__init__.py").exists()]
     assert not without
+
+
+def test_imports_go_one_way() -> None:
+    program = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_rules_work_where_no_framework_is_installed() -> None:
