@@ -68,7 +68,7 @@ def test_the_packages_are_the_folders() -> None:
 
 
 def test_imports_go_one_way() -> None:
-    program = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
+    program = "import importlinter.cli as it, sys; sys.exit(it.lint_imports(no_cache=True, no_logo=True))"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -31,7 +31,7 @@ from pocdir.outreach.rules.parcels import MOST_BYTES
 from pocdir.outreach.rules.posting import claim_of
 from pocdir.web.api import Blueprint, documented
 from pocdir.web.files import takes_files
-from pocdir.web.idempotency import once
+from pocdir.web.idempotency import once, row_key
 from pocdir.web.paging import page
 from pocdir.web.schemas import PageQuery
 
@@ -168,7 +168,7 @@ def add_events(given: dict[str, Any]) -> Any:
             **given,
             now=now,
             actor=principal.actor,
-            once=request.headers.get("Idempotency-Key", "")[:100],
+            once=row_key(),
         )
     return {"items": [each.as_dict() for each in done]}
 
@@ -247,7 +247,6 @@ def log_plan(given: dict[str, Any], ref: str) -> Any:
     principal, now = g.principal, clock.now()
     incident = incident_queries.incident(ref, workspace_id=principal.workspace_id)
     planned = plan_of(incident, on=now.date())
-    once_only = request.headers.get("Idempotency-Key", "")[:36]
     with transaction() as session:
         incident = incident_queries.incident(ref, workspace_id=principal.workspace_id, session=session)
         logged = actions.log_chosen(
@@ -258,7 +257,7 @@ def log_plan(given: dict[str, Any], ref: str) -> Any:
             workspace_id=principal.workspace_id,
             now=now,
             actor=principal.actor,
-            once=once_only,
+            once=row_key(),
         )
     return {"items": logged}, {"Location": url_for("outreach_api.notifications", incident=ref)}
 

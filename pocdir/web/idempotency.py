@@ -17,7 +17,29 @@ from pocdir.db import table_of
 from pocdir.web.models import IdempotencyKey
 
 KEPT = dt.timedelta(days=30)
+ROW_KEY = 36  # characters; as many as a digest has
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def key_given() -> str | None:
+    """The request's `Idempotency-Key`, if it has one.
+
+    Raises Invalid `idempotency_key_invalid` for one that is empty, too long or not printable ASCII.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and (not 1 <= len(key) <= 200 or not key.isascii() or not key.isprintable()):
+        raise Invalid("idempotency_key_invalid", "Idempotency-Key: 1 to 200 printable characters are right")
+    return key
+
+
+def row_key() -> str:
+    """What the keys of the single rows of one request begin with: key_given(), in place of a long one its digest.
+
+    For what is recorded row by row. There `once` would be too little: a repeat records the rows that were refused the
+    first time, and gives those that stand. Empty without a key.
+    """
+    key = key_given() or ""
+    return key if len(key) <= ROW_KEY else digest(_secret(), "idempotency", key.encode())
 
 
 def once(
@@ -32,18 +54,14 @@ def once(
     """The reference that `act` returns, or the one it returned for the same `Idempotency-Key` and request.
 
     `scope` is whose key it is (a workspace, a team); `body` the digest of one that was read as a stream; `key` that
-    of a form (`web.forms.press`), which has no header.
-    Raises Invalid `idempotency_mismatch`, or
-    `idempotency_key_invalid` for a key that is empty, too long or not printable ASCII.
+    of a form (`web.forms.press`), which has no header. Raises Invalid `idempotency_mismatch`, and as key_given().
     """
-    key = key or request.headers.get("Idempotency-Key")
+    key = key or key_given()
     if key is None:
         return act()
-    if not 1 <= len(key) <= 200 or not key.isascii() or not key.isprintable():
-        raise Invalid("idempotency_key_invalid", "Idempotency-Key: 1 to 200 printable characters are right")
     asked = (request.method.encode(), request.path.encode(), request.query_string)
     whole = b"\0".join((*asked, request.get_data() if body is None else body))
-    fingerprint = digest(current_app.config["SECRET_KEY"].encode(), "idempotency", whole)
+    fingerprint = digest(_secret(), "idempotency", whole)
     table, connection = table_of(IdempotencyKey), session.connection()
     row = {"scope": scope, "key": key, "digest": fingerprint, "resource": "", "created_at": now}
     # The key first: who comes second with it waits for the first to end, and then reads what became of it.
@@ -63,3 +81,7 @@ def forget_old_keys(session: Session, *, now: dt.datetime) -> int:
     """Drop keys older than 30 days; returns how many."""
     table = table_of(IdempotencyKey)
     return session.connection().execute(delete(table).where(table.c.created_at < now - KEPT)).rowcount
+
+
+def _secret() -> bytes:
+    return str(current_app.config["SECRET_KEY"]).encode()

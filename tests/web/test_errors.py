@@ -10,7 +10,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import create_engine
 
 from pocdir.accounts.guards import SIGN_IN
+from pocdir.core.errors import Invalid
 from pocdir.db import db
+from pocdir.web.idempotency import row_key
 from tests.conftest import Api
 
 AWAY = "sqlite:////proc/nowhere/pocdir.db"
@@ -65,3 +67,19 @@ def test_a_path_with_two_slashes_is_not_there_rather_than_elsewhere(client: Flas
 def test_an_empty_path_is_the_first_page_rather_than_a_redirect_to_any_host(app: Flask) -> None:
     answer = app.test_client().get("http://evil.example")
     assert answer.status_code == 200
+
+
+def test_keys_of_single_rows_differ_where_the_requests_keys_do(app: Flask) -> None:
+    """However late: a long one is not cut."""
+    begins = []
+    for key in ("k", "k" * 36, "k" * 37, "k" * 199 + "a", "k" * 199 + "b"):
+        with app.test_request_context(headers={"Idempotency-Key": key}):
+            begins.append(row_key())
+    assert len(set(begins)) == 5
+    assert max(map(len, begins)) == 36
+    for key in ("", "k" * 201, "\u00fc"):
+        with (
+            app.test_request_context(headers={"Idempotency-Key": key}),
+            pytest.raises(Invalid, match="1 to 200"),
+        ):
+            row_key()
