@@ -18,7 +18,7 @@ from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
 from pocdir.ledger.rules.events import Event
-from pocdir.outreach import presentation, schemas
+from pocdir.outreach import campaigns, presentation, schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.actions.parcels import keep
@@ -260,6 +260,21 @@ def log_plan(given: dict[str, Any], ref: str) -> Any:
             once=row_key(),
         )
     return {"items": logged}, {"Location": url_for("outreach_api.notifications", incident=ref)}
+
+
+@blueprint.route("/incidents/<ref>/letters", methods=["POST"])
+@guard("notification.log")
+@blueprint.arguments(schemas.PlanChosen())
+@blueprint.response(200, schemas.CampaignLetters)
+def preview_letters(given: dict[str, Any], ref: str) -> Any:
+    """The letters that logging the chosen contacts would make, refused for the same. Nothing is logged."""
+    principal, now = g.principal, clock.now()
+    incident = incident_queries.incident(ref, workspace_id=principal.workspace_id)
+    planned = plan_of(incident, on=now.date())
+    with transaction() as session:
+        incident = incident_queries.incident(ref, workspace_id=principal.workspace_id, session=session)
+        shown = campaigns.letters(session, incident, given, plan=planned, principal=principal, now=now)
+    return {"items": shown, "chosen": len(set(given["choose"]))}
 
 
 @blueprint.route("/notifications/<ref>/parcels")

@@ -318,6 +318,26 @@ class PlanLogged(Schema):
     items = fields.List(fields.String(), required=True)
 
 
+class CampaignLetter(Schema):
+    """The letter to one chosen contact as it would be, without its reference and the recipient's link."""
+
+    team = fields.String(required=True)
+    name = fields.String(required=True)
+    language = fields.String(required=True)
+    answer_asked = fields.Boolean(required=True)
+    due = Moment(required=True, allow_none=True)
+    to = fields.String(required=True)
+    subject = fields.String(required=True)
+    body = fields.String(required=True)
+
+
+class CampaignLetters(Schema):
+    """The letters of the contacts chosen, in their order, at most a hundred; `chosen`: how many there are."""
+
+    items = fields.List(fields.Nested(CampaignLetter), required=True)
+    chosen = fields.Integer(required=True)
+
+
 class ParcelAnswer(Schema):
     """A contact's rows of a file that was split."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
+from pocdir import cli
 from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.models import Workspace
 from pocdir.core import clock as time
@@ -139,6 +141,43 @@ def test_a_chosen_copy_is_told_for_information_unless_asked_too(
     assert send(browser, path + "/plan", action="log", **typed).status_code == 302
     logged = api.get("/api/v1/notifications").get_json()["items"]
     assert {it["team"]: it["state"]["clock"] for it in logged} == clocks
+
+
+def test_each_letter_is_read_before_any_is_logged_by_page_program_and_command(
+    api: Api, browser: FlaskClient, foreign: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = opened(browser, assets="198.51.100.7\n203.0.113.70")
+    ref, before = path.rpartition("/")[2], event_count()
+    chosen = {"choose": ["carrier", "cert-at"], "message": "Please look.", "within": "P7D"}
+    page = send(browser, path + "/plan", action="preview", **chosen)
+    assert (page.status_code, page.text.count("Please look.") - 1, ticked(page.text)) == (
+        200, 2, ["carrier", "cert-at"],
+    )  # fmt: skip
+    answered = api.post(f"/api/v1/incidents/{ref}/letters", chosen).get_json()
+    first, second = answered["items"]
+    assert (answered["chosen"], first["team"], first["to"]) == (2, "carrier", "abuse@carrier.example")
+    assert "198.51.100.7" in first["body"] and "/r/" not in first["body"]
+    assert (first["due"], second["due"]) == ("2026-11-29T12:00:00Z", None)  # a copy is for information
+    assert api.post(f"/api/v1/incidents/{ref}/letters", {"choose": ["nobody"]}).json["code"] == "not_in_plan"
+    assert foreign.post(f"/api/v1/incidents/{ref}/letters", chosen).status_code == 404
+
+    db.session.rollback()
+    command = ["incident", "plan", ref, "--workspace", "lab", "--json"]
+    assert cli.run(command) == 0
+    listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(it["team"]["slug"], it["told"]) for it in listed] == [
+        ("carrier", None), ("isp", None), ("cert-at", None),
+    ]  # fmt: skip
+    words = ["--to", "carrier", "--message", "Please look.", "--within", "P7D"]
+    assert cli.run([*command, *words, "--letters"]) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    assert event_count() == before
+    assert cli.run([*command, *words, "--log"]) == 0
+    logged = json.loads(capsys.readouterr().out)
+    letter = api.get(f"/api/v1/notifications/{logged['notification']}/letter").get_json()
+    assert letter["body"].startswith(first["body"].partition("00000000")[0])
+    assert (cli.run([*command, "--log"]), capsys.readouterr().out.count('"isp"')) == (0, 1)
+    assert [cli.run([*command, *more]) for more in (["--log"], ["--log", "--letters"])] == [1, 2]
 
 
 def test_one_page_logs_a_contact_once_however_often_its_button_is_pressed(

@@ -21,6 +21,7 @@ from pocdir.incidents.rules.sightings import Read, Window, read, rows_of_csv, wi
 from pocdir.incidents.schemas import IncidentChange, IncidentSchema
 from pocdir.incidents.sightings import queries
 from pocdir.ledger.rules.vocabulary import METHODS
+from pocdir.outreach.campaign_commands import plan
 from pocdir.outreach.outcome.actions import bring_sightings
 from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.rules.measured import OUTCOMES, STATES
@@ -45,6 +46,9 @@ def incident() -> None:
     \b
     Example:  pocdir incident outcome 019ab3...
     """
+
+
+incident.add_command(plan)
 
 
 @incident.command("open")

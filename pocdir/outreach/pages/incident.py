@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from flask import flash, g, redirect, render_template, request, url_for
 from flask_babel import ngettext
+from sqlalchemy.orm import Session
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
@@ -15,8 +17,9 @@ from pocdir.core.errors import Refusal
 from pocdir.core.refs import new_ref
 from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
+from pocdir.incidents.models import Incident
 from pocdir.ledger import queries as ledger_queries
-from pocdir.outreach import presentation, schemas
+from pocdir.outreach import campaigns, presentation, schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.outcome import presentation as measuring
 from pocdir.outreach.outcome.queries import outcome
@@ -72,59 +75,60 @@ def plan(ref: str) -> str:
 @blueprint.post("/incidents/<ref>/plan")
 @guard("notification.log")
 def log_plan(ref: str) -> Any:
-    """Log one notification for each chosen contact, each with its own parcel: all of them, or none."""
+    """Show the letters of the chosen contacts, or log a notification for each of them: all, or none."""
     typed = form(schemas.PlanForm(), utc_moments(request.form, ["sent_at"]))
     typed.values = {**typed.values, "choose": request.form.getlist("choose")}
     if not typed.valid:
         return _plan(ref, typed), 422
     now, principal = clock.now(), g.principal
+    shown: list[dict[str, Any]] = []
+    logged: list[str] = []
     try:
         found = incident_queries.incident(ref, workspace_id=principal.workspace_id)
         planned = plans.plan_of(found, on=now.date())
         with transaction() as session:
             incident = incident_queries.incident(ref, workspace_id=principal.workspace_id, session=session)
-            logged = actions.log_chosen(
-                session,
-                incident,
-                typed.data,
-                plan=planned,
-                workspace_id=principal.workspace_id,
-                now=now,
-                actor=principal.actor,
-                once=request.form.get("once", "")[:36],
-            )
+            if request.form.get("action") == "preview":
+                shown = campaigns.letters(
+                    session, incident, typed.data, plan=planned, principal=principal, now=now
+                )
+            else:
+                logged = _log(session, incident, typed.data, planned, now)
     except Refusal as refusal:
         if refusal.where is None:
             raise
         typed.refuse(refusal)
         return _plan(ref, typed), 422
+    if shown:
+        return _plan(ref, typed, shown)
     flash(ngettext("%(num)s notification logged.", "%(num)s notifications logged.", len(logged)), "success")
     return redirect(url_for("outreach.incident", ref=ref))
 
 
-def _plan(ref: str, typed: Form | None) -> str:
+def _log(
+    session: Session, incident: Incident, given: dict[str, Any], planned: dict[str, Any], now: dt.datetime
+) -> list[str]:
+    return actions.log_chosen(
+        session, incident, given, plan=planned, workspace_id=g.principal.workspace_id, now=now,
+        actor=g.principal.actor, once=request.form.get("once", "")[:36],
+    )  # fmt: skip
+
+
+def _plan(ref: str, typed: Form | None, letters: Sequence[Mapping[str, Any]] = ()) -> str:
     incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
-    shown = plans.plan_of(incident, on=clock.now().date())
-    told = {each.row.team_slug: each.row for each in of_incidents([incident.id]) if not each.row.withdrawn_at}
+    shown = campaigns.planned(incident, on=clock.now().date())
+    by_team = {each["team"]: each for each in letters}
     for contact in shown["contacts"]:
-        contact["told"] = told.get(contact["team"]["slug"])
+        contact["letter"] = by_team.get(contact["team"]["slug"])
     once = (typed and typed.values.get("once")) or new_ref(clock.now())
     if typed is None:
-        typed = Form(values={"choose": _suggested(shown)})
+        typed = Form(values={"choose": campaigns.suggested(shown)})
     elif incident.people_at_risk and "people_at_risk" not in typed.values:  # chosen before that was known
         typed.values = {**typed.values, "choose": []}
     return render_template(
-        "outreach/plan.html", incident=incident, plan=shown, form=typed, action="log", once=once
-    )
-
-
-def _suggested(plan: dict[str, Any]) -> list[str]:
-    """Those to write to: nobody where people may be at risk, nor who was told, takes no reports, or gets a copy."""
-    return [
-        it["team"]["slug"]
-        for it in plan["contacts"]
-        if it["role"] == "to" and not it["held"] and not it["told"] and "report" not in it["declines"]
-    ]
+        "outreach/plan.html", incident=incident, plan=shown, form=typed, action="log", once=once,
+        letters=len(by_team),
+    )  # fmt: skip
 
 
 @blueprint.get("/incidents")

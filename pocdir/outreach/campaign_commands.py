@@ -1,0 +1,108 @@
+"""`pocdir incident plan`: whom an incident's assets concern, their letters, and logging them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import click
+
+from pocdir.accounts.guards import operator_for
+from pocdir.core import clock
+from pocdir.core.errors import Conflict, Invalid
+from pocdir.core.times import isoformat
+from pocdir.db import transaction
+from pocdir.incidents import queries as incident_queries
+from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
+from pocdir.outreach import campaigns, schemas
+from pocdir.outreach.actions.notifications import log_chosen
+from pocdir.web.terminal import MOMENT, app_context, emit, json_option, loaded, table, workspace_option
+
+
+@click.command()
+@click.argument("ref")
+@click.option("--to", multiple=True, metavar="SLUG", help="Only this contact; repeat for more.")
+@click.option("--letters", is_flag=True, help="Show the letter to each, as it would be.")
+@click.option("--log", "is_logged", is_flag=True, help="Log a notification for each: all, or none.")
+@click.option("--kind", type=click.Choice(NOTIFICATION_KINDS), default="report", show_default=True)
+@click.option("--message", help="What you write to all of them.")
+@click.option("--within", help="Within which time a reply is asked for: P2D.")
+@click.option("--sent-at", type=MOMENT, help="When, if not now: 2026-11-22T12:00:00Z.")
+@click.option("--for-information", is_flag=True, help="No answer is asked for.")
+@workspace_option
+@json_option
+def plan(
+    ref: str,
+    to: tuple[str, ...],
+    letters: bool,
+    is_logged: bool,
+    sent_at: dt.datetime | None,
+    for_information: bool,
+    workspace: str | None,
+    as_json: bool,
+    **words: Any,
+) -> int:
+    """Whom an incident's assets concern: a preview, one parcel for each contact; nothing is logged without --log.
+
+    \b
+    Example:  pocdir incident plan 019ab3... --letters
+    """
+    if letters and is_logged:
+        raise click.UsageError("either --letters or --log")
+    now = clock.now()
+    with app_context():
+        who = operator_for(workspace)
+        incident = incident_queries.incident(ref, workspace_id=who.workspace_id)
+        found = campaigns.planned(incident, on=now.date())
+        if not letters and not is_logged:
+            return _preview(found, to, as_json=as_json)
+        if incident.people_at_risk and not to:
+            message = "people may be at risk: say yes to each contact by --to"
+            raise Conflict("people_at_risk", message, where="to")
+        said = {name: value for name, value in words.items() if value is not None}
+        said |= {"choose": list(to) or campaigns.suggested(found), "people_at_risk": bool(to)}
+        if not said["choose"]:
+            raise Invalid("not_in_plan", "nobody is left to tell of those to write to", where="to")
+        chosen = loaded(schemas.PlanChosen(), said | {"answer_asked": "false" if for_information else "true"})
+        chosen |= {"sent_at": sent_at}
+        with transaction() as session:
+            incident = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session)
+            about: dict[str, Any] = {"plan": found, "now": now}
+            if letters:
+                done = campaigns.letters(session, incident, chosen, principal=who, **about)
+            else:
+                refs = log_chosen(
+                    session, incident, chosen, workspace_id=who.workspace_id or 0, actor=who.actor, **about
+                )
+                slugs = dict.fromkeys(chosen["choose"])
+                done = [{"team": s, "notification": one} for s, one in zip(slugs, refs, strict=True)]
+    _say(done, as_json=as_json)
+    return 0
+
+
+def _preview(found: dict[str, Any], to: tuple[str, ...], *, as_json: bool) -> int:
+    shown = [each for each in found["contacts"] if not to or each["team"]["slug"] in to]
+    if as_json:
+        for each in shown:
+            told = each["told"].ref if each["told"] else None
+            emit(schemas.PlanContact().dump(each) | {"told": told})
+    else:
+        rows = [
+            (it["team"]["slug"], it["role"], (it["channel"] or {}).get("value") or "no address known",
+             len(it["assets"]), isoformat(it["told"].sent_at) if it["told"] else "")
+            for it in shown
+        ]  # fmt: skip
+        table(("team", "role", "channel", "assets", "told"), rows)
+        if found["unrouted"]:
+            click.echo(f"{len(found['unrouted'])} assets without a contact", err=True)
+    return 0 if shown else 1
+
+
+def _say(done: list[dict[str, Any]], *, as_json: bool) -> None:
+    for each in done:
+        if as_json:
+            emit(schemas.CampaignLetter().dump(each) if "body" in each else each)
+        elif "body" in each:
+            click.echo(f"To: {each['to']}\nSubject: {each['subject']}\n\n{each['body']}\n")
+        else:
+            click.echo(f"logged {each['notification']} to {each['team']}")

@@ -1,0 +1,73 @@
+"""A campaign: the notifications of a plan's chosen contacts, each letter seen before anything is logged."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from pocdir.accounts.guards import Principal
+from pocdir.incidents.models import Incident
+from pocdir.outreach import presentation
+from pocdir.outreach.actions.notifications import log_chosen
+from pocdir.outreach.queries.plans import plan_of
+from pocdir.outreach.queries.snapshots import of_incidents, snapshot
+
+MOST_LETTERS = 100  # shown at once: while they are written nobody else can write
+NOT_YET = "00000000-…"  # in place of the reference, which is given when it is logged
+
+
+def planned(incident: Incident, *, on: dt.date) -> dict[str, Any]:
+    """The plan of an incident, with the notification that each contact got already (`told`)."""
+    plan = plan_of(incident, on=on)
+    told = {each.row.team_slug: each.row for each in of_incidents([incident.id]) if not each.row.withdrawn_at}
+    for contact in plan["contacts"]:
+        contact["told"] = told.get(contact["team"]["slug"])
+    return plan
+
+
+def suggested(plan: Mapping[str, Any]) -> list[str]:
+    """Those to write to: nobody where people may be at risk, nor who was told, takes no reports, or gets a copy."""
+    return [
+        it["team"]["slug"]
+        for it in plan["contacts"]
+        if it["role"] == "to" and not it["held"] and not it["told"] and "report" not in it["declines"]
+    ]
+
+
+def letters(
+    session: Session,
+    incident: Incident,
+    chosen: Mapping[str, Any],
+    *,
+    plan: Mapping[str, Any],
+    principal: Principal,
+    now: dt.datetime,
+) -> list[dict[str, Any]]:
+    """What log_chosen would log, each with its letter, the first MOST_LETTERS of it; nothing of it stays.
+
+    All of it is done and undone, so that it is refused for the same and reads the same, but for reference and link.
+    """
+    some = {**chosen, "choose": list(dict.fromkeys(chosen["choose"]))[:MOST_LETTERS]}
+    done = session.begin_nested()
+    try:
+        logged = log_chosen(
+            session, incident, some, plan=plan, workspace_id=principal.workspace_id or 0, now=now,
+            actor=principal.actor,
+        )  # fmt: skip
+        session.flush()
+        return [_letter(ref, principal, session) for ref in logged]
+    finally:
+        done.rollback()
+
+
+def _letter(ref: str, principal: Principal, session: Session) -> dict[str, Any]:
+    found = snapshot(ref, principal, session)
+    row, words = found.row, presentation.letter(found, link=False)
+    return {
+        "team": row.team_slug, "name": row.team_name, "language": row.language, "answer_asked": row.answer_asked,
+        "due": row.due, "to": words["to"], "subject": words["subject"].replace(ref, NOT_YET),
+        "body": words["body"].replace(ref, NOT_YET),
+    }  # fmt: skip
