@@ -20,7 +20,7 @@ from pocdir.web import limits
 from tests.accounts.made import browser, person
 from tests.conftest import NOW
 from tests.directory import made
-from tests.directory.test_proposals import NEW, addresses, contact, letters, link_in, proposed
+from tests.directory.test_proposals import NEW, addresses, contact, leaves, letters, link_in, proposed
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +107,18 @@ def test_a_page_that_is_older_than_the_proposal_approves_nothing(app: Flask, slu
     assert "Nothing was approved" in answer.text
     assert "other.example" in answer.text
     assert steward.post(f"/proposals/{ref}/approve", data={"revision": "1"}).status_code == 412
+
+
+def test_who_is_left_alone_to_approve_reads_that_the_72_hours_begin(
+    app: Flask, slug: str, anna: User
+) -> None:
+    ben = person("ben@example.org", now=NOW, site_role="steward")
+    ref = proposed(slug, contact(slug), channels=[made.channel(NEW)])
+    leaves(ben)
+    path, steward = f"/proposals/{ref}/approve", browser(app, anna, now=NOW)
+    answer = steward.post(path, data={"revision": "1"}, follow_redirects=True)
+    assert "the 72 hours begin now" in answer.text and "changed meanwhile" not in answer.text
+    assert "You have approved it" in steward.post(path, data={"revision": "2"}, follow_redirects=True).text
 
 
 def test_a_stewards_own_edit_of_a_claimed_national_address_becomes_a_proposal(

@@ -100,6 +100,7 @@ def approve(given: dict[str, Any], ref: str) -> Any:
     principal = g.principal
     revision = _revision(given["revision"])
     with transaction() as session:
+        was = queries.proposal(ref, session=session).changes
         kept = actions.approve(
             session,
             ref=ref,
@@ -110,6 +111,10 @@ def approve(given: dict[str, Any], ref: str) -> Any:
             now=clock.now(),
         )
     if kept.revision != revision:
+        if kept.changes == was:
+            raise Stale(
+                "stale", "one steward alone is left: the 72 hours begin now; read it again, and approve it"
+            )
         raise Stale("stale", "the entry was changed meanwhile; the proposal is shown anew")
     return answered(queries.proposal(ref))
 

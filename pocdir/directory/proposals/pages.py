@@ -101,6 +101,7 @@ def approve(ref: str) -> Any:
     principal, read = g.principal, request.form.get("revision", "")
     revision = int(read) if read.isascii() and read.isdigit() and len(read) < 9 else 0
     with transaction() as session:
+        was = queries.proposal(ref, session=session).changes
         kept = actions.approve(
             session,
             ref=ref,
@@ -110,7 +111,13 @@ def approve(ref: str) -> Any:
             office=office(),
             now=clock.now(),
         )
-    if kept.revision != revision:
+    if kept.revision != revision and kept.changes == was:
+        words = _(
+            "Nothing was approved yet: only you are left to approve it, so every address on record was told, and the 72"
+            " hours begin now. Approve it here."
+        )
+        flash(words, "warning")
+    elif kept.revision != revision:
         flash(
             _("Nothing was approved: the entry was changed meanwhile. This is the proposal now."), "warning"
         )
