@@ -252,6 +252,27 @@ def test_a_letter_that_does_not_leave_counts_for_nothing(asking):
     assert state() == "unverified"
 
 
+@pytest.mark.parametrize(
+    ("said", "result", "becomes"),
+    [
+        ("RCPT: 550 5.1.1 <cert@cert.example>: no such user", "undeliverable", "bouncing"),
+        ("RCPT: 550 5.7.1 relaying denied to host 5.1.1", "unsent", "unverified"),
+    ],
+)
+def test_a_letter_that_comes_back_for_good_takes_its_address_out_of_use(app, said, result, becomes):
+    made.imported(made.file(made.team_json()))
+    with transaction() as session:
+        actions.ask(session, slug="cert-example", kind="confirmation", post=post(), now=NOW)
+        mail = outbox.claim(session, now=NOW, lease=DAY)
+        outbox.refuse(session, ref=mail.ref, attempt=1, reason=said, now=NOW)
+    work(NOW)
+    assert (the_check().result, state()) == (result, becomes)
+    if becomes == "bouncing":
+        assert said in db.session.scalars(select(Address.evidence)).one()
+        (told,) = events_of_team("cert-example", types=["contact.marked_bouncing"])
+        assert told.claimed_by == "service"
+
+
 def test_who_bounces_is_asked_at_the_next_address(asking):
     made.imported(
         made.file(made.team_json(channels=[made.channel(), made.channel("b@cert.example", preference=2)]))

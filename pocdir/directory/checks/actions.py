@@ -32,7 +32,8 @@ from pocdir.ledger.queries import event_by_key
 from pocdir.ledger.rules.events import Event
 from pocdir.mail import actions as outbox
 from pocdir.mail import queries as letters
-from pocdir.mail.models import SENT, Mail
+from pocdir.mail.models import FAILED, SENT, Mail
+from pocdir.mail.rules.replies import is_bounce
 
 SERVICE, TEAM = "service", "recipient"  # who acts: the worker, or whoever holds a letter's link
 PERSON = 3  # of the ladder: a person answers; 4 a person who knows, 5 one who can resolve
@@ -93,8 +94,11 @@ def note_sent(session: Session, mail: Mail, *, now: dt.datetime) -> None:
     if check is None:
         return
     if mail.state != SENT:
-        if mail.kind in rules.KINDS and check.closed_at is None:
-            _close(check, rules.UNSENT, now)
+        bounced = mail.state == FAILED and is_bounce(mail.last_error or "")
+        if bounced:
+            _move(session, check.address, states.BOUNCED, f"mail came back: {mail.last_error}", now)
+        if (bounced or mail.kind in rules.KINDS) and check.closed_at is None:
+            _close(check, rules.UNDELIVERABLE if bounced else rules.UNSENT, now)
         return
     at, reminder = mail.sent_at or now, mail.kind not in rules.KINDS
     payload = {"kind": "email", "recipient": mail.to, "message_id": mail.message_id}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import socket
 import ssl
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from pocdir.mail.rules.headers import one_line
 
 SENT, REFUSED, DEFERRED, UNREACHABLE = "sent", "refused", "deferred", "unreachable"
 LONGEST = 300  # characters of what a server said
+_NO_MAILBOX = re.compile(r"(?:RCPT|DATA): 5\d\d[ -]5\.(?:1\.(?:1|2|3|6|10)|2\.1)(?!\d)")
 _OURS = frozenset({530, 534, 535, 538})  # about our signing in (RFC 4954), wherever it is said
 
 
@@ -34,6 +36,12 @@ def outcome(step: str, code: int, text: str, relay: Relay) -> Outcome:
     if 500 <= code < 600:
         return Outcome(REFUSED, reason)
     return Outcome(DEFERRED, reason, pause=400 <= code < 500)
+
+
+def is_bounce(reason: str) -> bool:
+    """Whether a letter was refused because its mailbox or domain is none (RFC 3463: 5.1.1, 5.1.2, 5.1.3, 5.1.6,
+    5.1.10, 5.2.1), as `outcome` told it; a refusal for any other reason says nothing of the address."""
+    return _NO_MAILBOX.match(reason) is not None
 
 
 def said(code: int, text: str, relay: Relay) -> str:
