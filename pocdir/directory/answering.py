@@ -15,7 +15,8 @@ _T, _A, _C, _R = (table_of(model).c for model in (Team, Address, Channel, Respon
 
 
 def answering(connection: Connection, codes: Collection[str]) -> list[Line]:
-    """Each team (as a whole: `id`, `slug`) that answers for one of these codes (`value`), and whether it is `firm`.
+    """Each team (as a whole: `slug`) that answers for one of these codes (`value`), by whose word (`source_id`,
+    `origin`), and whether it is `firm`.
 
     Firm is a team of which an entry, or an address in use, was confirmed.
     """
@@ -31,7 +32,7 @@ def answering(connection: Connection, codes: Collection[str]) -> list[Line]:
         .where(entry == whole.c.id, _A.confirmed_at.is_not(None), _C.withdrawn.is_(False))
     ).exists()
     chosen = (
-        select(whole.c.id, whole.c.slug, _R.value, or_(spoken, proven).label("firm"))
+        select(whole.c.slug, _R.value, _R.source_id, _R.origin, or_(spoken, proven).label("firm"))
         .join(_TEAM, _R.team_id == _T.id)
         .join(whole, whole.c.id == func.coalesce(_T.merged_into_id, _T.id))
         .where(_R.key == "country", _R.value.in_(sorted(codes)), _R.role.in_(NATIONAL_ROLES))

@@ -13,6 +13,7 @@ from pocdir.core.errors import Conflict, Invalid
 from pocdir.db import transaction
 from pocdir.directory import actions, dates, listings, queries, schemas
 from pocdir.directory.formats import records
+from pocdir.directory.presentation import channels_for
 from pocdir.directory.proposals.actions import must_be_proposed
 from pocdir.directory.proposals.queries import is_second, wanted
 from pocdir.directory.queries import Entry
@@ -121,7 +122,7 @@ def change_team(given: dict[str, Any], slug: str) -> Any:
 def channels(query: dict[str, Any], slug: str) -> Any:
     """The ways to reach a team, in the order to be tried."""
     audiences, reading = rules.audiences(g.principal.roles), _reading(query["as_of"])
-    return {"items": _entry(slug, audiences, reading).channels, "next": None}
+    return {"items": channels_for(_entry(slug, audiences, reading), g.principal), "next": None}
 
 
 @blueprint.route("/teams/<slug>/history")
@@ -139,7 +140,7 @@ def history(query: dict[str, Any], slug: str) -> Any:
 
 def shown(entry: Entry, told: dict[str, Any]) -> dict[str, Any]:
     """The values of a team's answer; `told` are its three dates."""
-    rows = {"channels": entry.channels, "responsibilities": entry.responsibilities}
+    rows = {"channels": channels_for(entry, g.principal), "responsibilities": entry.responsibilities}
     return {**entry.team._mapping, **queries.said(entry.team), **rows, "dates": told}
 
 

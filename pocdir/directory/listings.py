@@ -167,9 +167,9 @@ def history(slug: str, *, after: str | None, limit: int) -> list[Event]:
     return ledger.events_of_team(queries.slugs_of(slug), types=OF_THE_ENTRY, after=after or "", limit=limit)
 
 
-def latest(slug: str, limit: int = 20) -> list[Event]:
-    """The last changes of a team's own entry, newest first."""
-    return ledger.events_of_team(queries.slugs_of(slug), types=OF_THE_ENTRY, limit=limit)
+def latest(slug: str, limit: int = 20, before: str | None = None) -> list[Event]:
+    """The last changes of a team's own entry (before an event), newest first."""
+    return ledger.events_of_team(queries.slugs_of(slug), types=OF_THE_ENTRY, before=before, limit=limit)
 
 
 def happened(

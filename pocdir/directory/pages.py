@@ -29,6 +29,7 @@ from pocdir.web.forms import Form, form
 
 blueprint = Blueprint("directory", __name__)
 ON_A_PAGE = 50
+EVENTS_ON_A_PAGE = 50
 ANSWERED_WITHIN = dt.timedelta(days=180)
 MOST_PAGES = 10_000
 
@@ -61,6 +62,23 @@ def teams() -> str:
         page=_page(found, number),
         as_of=reading.at,
         today=clock.now().date().isoformat(),
+    )
+
+
+@blueprint.get("/teams/<slug>/history")
+@guard("directory.read")
+def history(slug: str) -> str:
+    """Everything that was changed in a team's entry, the newest first."""
+    audiences, before = rules.audiences(g.principal.roles), _word("before")[:36] or None
+    entry = queries.entry(slug, audiences=audiences)
+    events = listings.latest(entry.team.slug, EVENTS_ON_A_PAGE + 1, before)
+    shown, more = events[:EVENTS_ON_A_PAGE], len(events) > EVENTS_ON_A_PAGE
+    return render_template(
+        "directory/history.html",
+        team=entry.team._mapping,
+        history=listings.happened(shown, entry, audiences),
+        newer=before is not None,
+        older=shown[-1].id if more else None,
     )
 
 

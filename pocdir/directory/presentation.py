@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from pocdir.core.times import zone_of
@@ -36,7 +36,7 @@ def team_page(
 ) -> dict[str, Any]:
     """The values of templates/directory/team.html."""
     team = entry.team
-    urls, known = queries.source_urls(), viewer.kind != "anonymous"
+    urls = queries.source_urls()
     said = queries.tellers(team.id, reading=reading)
     told = _told(queries.facts_of(team.slug, reading=reading), team.confirmed_at)
     pinned = pinned_keys([team.id]).get(team.id, {}) if reading.at is None else {}
@@ -53,13 +53,13 @@ def team_page(
         "channels": [
             {
                 **asdict(channel),
-                "evidence": channel.state_evidence if known else None,
+                "evidence": channel.state_evidence,
                 "pinned": pinned.get(channel.value) if channel.kind == "email" else None,
                 "url": urls.get(channel.source),
                 "confirmed": channel.state == "verified",
                 "others": _others(said, channel, (channel.kind, channel.value, channel.purpose), audiences),
             }
-            for channel in entry.channels
+            for channel in channels_for(entry, viewer)
         ],
         "responsibilities": [
             {
@@ -71,12 +71,30 @@ def team_page(
             for row in entry.responsibilities
         ],
         "dates": dates.of_teams([team], viewer, reading=reading)[team.slug],
-        "inner_dates": "steward" in viewer.site_roles or viewer.team_id == team.id,
+        "inner_dates": _is_inner(entry, viewer),
         "history": _history(entry, audiences, reading),
         "now_there": now.astimezone(there) if (there := zone_of(team.timezone)) else None,
         "states": rules.ADDRESS_STATES,
         "today": now.date().isoformat(),
     }
+
+
+def channels_for(entry: Entry, viewer: Any) -> list[rules.Channel]:
+    """The channels as somebody reads them: evidence of a state is for whoever is known here, and how far an address
+    was seen to reach for the team itself and stewards."""
+    known, inner = viewer.kind != "anonymous", _is_inner(entry, viewer)
+    return [
+        replace(
+            it,
+            state_evidence=it.state_evidence if known else None,
+            reachability=it.reachability if inner else None,
+        )
+        for it in entry.channels
+    ]
+
+
+def _is_inner(entry: Entry, viewer: Any) -> bool:
+    return "steward" in viewer.roles or viewer.team_id == entry.team.id
 
 
 def _is_confirmed(entry: Entry) -> bool:

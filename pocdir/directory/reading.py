@@ -106,7 +106,7 @@ def reading(at: dt.datetime | None) -> Reading:
             whole(team), address.kind, address.value, channel.purpose, channel.preference, address.state,
             address.state_since, address.evidence, channel.openpgp_fingerprint, channel.audience,
             channel.origin, source.name, channel.as_of, channel.confidence, channel.since, channel.hours,
-            source.kind.label("class"), channel.withdrawn, channel.team_id.label("part"),
+            address.reachability, source.kind.label("class"), channel.withdrawn, channel.team_id.label("part"),
         )
         .join(tables.teams, channel.team_id == team.id)
         .join(tables.addresses, channel.address_id == address.id)

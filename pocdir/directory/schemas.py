@@ -80,6 +80,8 @@ class TeamChannelAnswer(TeamChannel):
     openpgp_pinned = fields.Boolean()
     state = fields.String()
     state_since = fields.String(allow_none=True)
+    state_evidence = fields.String(allow_none=True)
+    reachability = fields.Integer(allow_none=True)
     origin = fields.String()
     source = fields.String()
     as_of = fields.String()

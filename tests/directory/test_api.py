@@ -82,6 +82,8 @@ def test_a_team_says_who_says_what(anybody, two):
             "audience": "public",
             "state": "unverified",
             "state_since": None,
+            "state_evidence": None,
+            "reachability": None,
             "origin": "imported",
             "source": "list",
             "as_of": "2026-06-17",

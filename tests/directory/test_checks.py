@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from pocdir.accounts.actions import create_token
 from pocdir.core.errors import NotFound, Stale
 from pocdir.db import db, transaction
 from pocdir.directory import actions as directory
@@ -24,6 +25,7 @@ from pocdir.ledger.queries import events_of_notification, events_of_team
 from pocdir.mail import actions as outbox
 from pocdir.mail.models import Mail
 from pocdir.site.queries.ledger import verdict
+from tests.conftest import Api
 from tests.directory import made
 
 NOW, DAY = made.NOW, dt.timedelta(days=1)
@@ -360,6 +362,26 @@ def test_a_person_who_answers_a_test_shows_how_far_it_reaches(testing):
     assert shown == {"confirmed": None, "reachable": NOW + DAY, "outcome": None}
     assert [it.type for it in events_of_notification(check.ref)] == ["ping.sent", "ack.given"]
     assert verdict().faults == ()
+
+
+def test_how_far_an_address_was_seen_to_reach_is_for_the_team_and_stewards(app, lab):
+    made.imported(made.file(made.team_json()))
+    check = asked("ping")
+    with transaction() as session:
+        actions.answer_test(session, session.get_one(Check, check.id), level=4, now=NOW)
+    told = {}
+    for who, scopes in (("lab", ()), ("steward", ["directory.edit"])):
+        with transaction() as session:
+            token = create_token(session, workspace_id=lab.id, scopes=scopes, now=NOW, actor="operator")[1]
+        told[who] = Api(app, token).get("/api/v1/teams/cert-example/channels").json["items"][0]
+    told["anybody"] = Api(app, None).get("/api/v1/teams/cert-example").json["channels"][0]
+    assert {who: it["reachability"] for who, it in told.items()} == {
+        "lab": None,
+        "steward": 4,
+        "anybody": None,
+    }
+    assert "answered a test" in told["lab"]["state_evidence"]
+    assert told["anybody"]["state_evidence"] is None
 
 
 def test_an_answered_test_counts_as_a_word_about_the_entry(asking):

@@ -10,8 +10,9 @@ import pytest
 import time_machine
 
 from pocdir.db import transaction
-from pocdir.directory import listings, queries
+from pocdir.directory import actions, listings, pages, queries
 from pocdir.directory.checks.actions import confirm
+from pocdir.directory.formats import records
 from tests.accounts import made as people
 from tests.directory import made
 
@@ -165,6 +166,24 @@ def test_a_retired_entry_says_so_and_offers_nothing_that_is_refused(steward, res
         assert "No source names this team any more, since" in page
         assert "ours to find" not in page
         assert "Log a notification" not in page
+
+
+def test_everything_that_was_changed_is_read_page_by_page(client, monkeypatch):
+    monkeypatch.setattr(pages, "EVENTS_ON_A_PAGE", 2)
+    made.team()
+    for n, audience in enumerate(["public", "public", "stewards"]):
+        desk = records.channel(made.channel(f"desk{n}@cert.example", audience=audience))
+        with transaction() as session:
+            actions.edit_team(session, slug="cert-example", channels=[desk], now=LATER, actor="user:x")
+    assert "/teams/cert-example/history" in client.get("/teams/cert-example").text
+    path, seen = "/teams/cert-example/history", ""
+    for _ in range(2):
+        page = client.get(path).text
+        seen += page
+        older = re.search(r'rel="next" href="([^"]+)"', page)
+        path = unescape(older[1]) if older else path
+    assert older is None and "Newest" in page
+    assert "cert@cert.example" in seen and "desk1@cert.example" in seen and "desk2@" not in seen
 
 
 def test_an_unknown_team_is_not_found(client):

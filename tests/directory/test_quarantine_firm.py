@@ -121,6 +121,23 @@ def test_nobody_unconfirmed_answers_for_the_code_of_a_team_that_has_confirmed(ap
     assert [it.slug for it in queries.snapshot().teams] == ["cert-example", "second", "third"]
 
 
+def test_no_list_ends_for_which_code_a_confirmed_team_answers(app):
+    firm()
+    ended = [made.responsibility(valid_to="2026-01-01")]
+    for more in ({"responsibilities": []}, {"responsibilities": ended}):
+        found = says(made.channel(preference=2), source="list", **more)
+        assert found.reasons == ("cert-example: it would no longer answer for AT as it does",)
+    assert says(origin="manual", responsibilities=ended).status == "quarantined", (
+        "over the other source's word"
+    )
+    refs = [it.row.ref for it in held() if it.row.source == "list"]
+    assert [it.became for it in accept(*refs)] == ["waits"], "two stewards, or 72 hours"
+    assert [row.value for row in team_of().responsibilities] == ["AT"]
+    assert says(source="third").status == "applied"
+    gone = says(made.channel(preference=2), source="list", responsibilities=[])
+    assert gone.status == "applied", "another source says it too"
+
+
 def test_a_code_for_which_nobody_confirmed_and_who_answers_already_are_no_matter(app):
     made.imported(
         made.file(made.team_json(), made.team_json("b", name="B", channels=[made.channel("b@b.example")]))

@@ -14,7 +14,8 @@ from pocdir.directory.answering import answering
 from pocdir.directory.keys.pinned import pinned as pinned_keys
 from pocdir.directory.models import Address, Channel, Team
 from pocdir.directory.rules.approval import NATIONAL
-from pocdir.directory.rules.doubts import NAMES, ONE_TEAMS, Known, Standing, countries
+from pocdir.directory.rules.doubts import NAMES, ONE_TEAMS, Known, Standing
+from pocdir.directory.rules.doubts import codes as codes_of
 from pocdir.directory.rules.in_force import Entry, Value, in_force_of
 from pocdir.directory.rules.record import Diff, Statement
 from pocdir.directory.said import Said, said_of_teams
@@ -114,7 +115,7 @@ class Ground:
         touched = self.teams(list(families))
         known = self.everybody if names else touched
         held = self._holders(changes.values(), teller if beside else None)
-        codes, answers = self._answering(changes.values(), teller)
+        codes, answers, kept = self._answering(changes.values(), teller)
         return Standing(
             teams={slug: Known(row.name, row.country, row.short_name) for slug, row in known.items()},
             wholes=self.wholes,
@@ -123,6 +124,7 @@ class Ground:
             national=self.national.keys(),
             codes=codes,
             answers=answers,
+            kept=kept,
             entries=self._entries(changes, {slug: families[slug] for slug in touched}, touched, teller),
         )
 
@@ -154,20 +156,24 @@ class Ground:
 
     def _answering(
         self, changes: Iterable[Diff], teller: Teller
-    ) -> tuple[dict[str, set[str]], set[tuple[str, str]]]:
-        """For the codes that come in: the teams that answer and have confirmed something, and all (team, code).
+    ) -> tuple[dict[str, set[str]], set[tuple[str, str]], set[tuple[str, str]]]:
+        """For the codes that are spoken of: the teams that answer and have confirmed something, all (team, code), and
+        those (team, code) that stand without the teller's word.
 
         An imported word adds nothing to who answers already; one by hand comes before every imported one.
         """
-        wanted = sorted({code for change in changes for _, code in countries(change)})
+        wanted = {code for change in changes for code in codes_of(change)}
         codes: dict[str, set[str]] = {}
         answers: set[tuple[str, str]] = set()
+        kept: set[tuple[str, str]] = set()
         for row in answering(self.connection, wanted):
             if row.firm:
                 codes.setdefault(row.value, set()).add(row.slug)
             if teller.origin != "manual":
                 answers.add((row.slug, row.value))
-        return codes, answers
+            if (row.source_id, row.origin) != (teller.id, teller.origin):
+                kept.add((row.slug, row.value))
+        return codes, answers, kept
 
     def _holders(self, changes: Iterable[Diff], teller: Teller | None) -> list[Line]:
         """Which teams have the addresses that come in by another's word than the teller's, and which are confirmed."""

@@ -32,6 +32,7 @@ WORDS: Mapping[str, Phrase] = {
         "%(value)s is an address of the national team %(others)s; where both are one team, accept it and merge them"
     ),
     "second": Phrase("it would answer for %(value)s beside %(others)s, which has confirmed its entry"),
+    "ends": Phrase("it would no longer answer for %(value)s as it does"),
     "mixed": Phrase("the word %(value)s mixes letters of two scripts: %(letters)s"),
     "unseen": Phrase("the name %(value)s holds a sign that nobody sees: %(sign)s"),
     "looks": Phrase("the name %(value)s looks like that of %(others)s"),
@@ -49,6 +50,7 @@ TOUCHES = {
     "key": approval.KEY,
     "kind": approval.KIND,
     "second": approval.CODE,
+    "ends": approval.CODE,
 }
 
 # Told of a file as a whole, when it is read: what stands later does not change them.
@@ -93,6 +95,7 @@ class Standing:
     national: AbstractSet[str] = frozenset()  # of one entry at least
     codes: Mapping[str, AbstractSet[str]] = field(default_factory=dict)  # the teams that answer, confirmed
     answers: AbstractSet[tuple[str, str]] = frozenset()  # (team, code): it answers by another's word already
+    kept: AbstractSet[tuple[str, str]] = frozenset()  # (team, code): it answers by the word of another source
     entries: Sequence[Entry] = ()  # of the teams that have confirmed something: before the change, and after
 
     def whole(self, slug: str) -> str:
@@ -124,6 +127,7 @@ def doubts_of_change(change: Diff, after: Iterable[Key], standing: Standing) -> 
         *(Doubt(code, entry.slug, values) for entry in standing.entries for code, values in losses(entry)),
         *_claims(change, after, standing),
         *_seconds(change, standing),
+        *_ends(change, standing),
         *_names(change, standing),
     ]
 
@@ -164,7 +168,7 @@ def _claims(change: Diff, after: Iterable[Key], standing: Standing) -> Iterator[
 def countries(change: Diff) -> Iterator[tuple[str, str]]:
     """(entry, code) of each code for which it would say that a team answers as its national one."""
     for key in change.added:
-        if key[0] == "responsibility" and key[2] == "country" and key[4] in NATIONAL_ROLES:
+        if _is_of_a_code(key):
             yield key[1], key[3]
 
 
@@ -174,6 +178,35 @@ def _seconds(change: Diff, standing: Standing) -> Iterator[Doubt]:
         team, others = standing.whole(slug), standing.codes.get(code, frozenset())
         if others and team not in others and (team, code) not in standing.answers:
             yield Doubt("second", slug, {"value": code, "others": ", ".join(sorted(others))})
+
+
+def codes(change: Diff) -> frozenset[str]:
+    """The codes of which the change says who answers as holder or national team, otherwise, or no longer."""
+    return frozenset(
+        key[3]
+        for rows in (change.added, change.changed, change.removed)
+        for key in rows
+        if _is_of_a_code(key)
+    )
+
+
+def _is_of_a_code(key: Key) -> bool:
+    return key[0] == "responsibility" and key[2] == "country" and key[4] in NATIONAL_ROLES
+
+
+def _ends(change: Diff, standing: Standing) -> Iterator[Doubt]:
+    """A team that has confirmed answers for its code as long as any source says so, without another end."""
+    bounded = {key for key, now in change.added.items() if _bounds(now) != (None, None)}
+    bounded |= {key for key, (then, now) in change.changed.items() if _bounds(now) != _bounds(then)}
+    for key in sorted(filter(_is_of_a_code, {*bounded, *change.removed})):
+        _, slug, _, code, _ = key
+        goes = key in bounded or (standing.whole(slug), code) not in standing.kept
+        if goes and standing.whole(slug) in standing.codes.get(code, ()):
+            yield Doubt("ends", slug, {"value": code})
+
+
+def _bounds(said: Statement) -> tuple[Any, Any]:
+    return said.values.get("valid_from"), said.values.get("valid_to")
 
 
 def _names(change: Diff, standing: Standing) -> Iterator[Doubt]:

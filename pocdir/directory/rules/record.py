@@ -71,6 +71,7 @@ class Channel:
     confidence: str = "medium"
     since: str | None = None  # ISO date on which we first recorded these words of this source
     hours: str | None = None  # in the team's zone: Mo-Fr 08:00-16:30
+    reachability: int | None = None  # how far it was seen to reach: 1 receives .. 5 can resolve
     openpgp_pinned: bool = (
         False  # the fingerprint is of a key that stands here, checked; else a source says it
     )
