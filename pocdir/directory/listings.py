@@ -23,6 +23,7 @@ from pocdir.ledger import queries as ledger
 from pocdir.ledger.rules.events import Event
 
 SORTS = {"name": "folded_name", "country": "country", "kind": "kind", "confirmed": "confirmed_at"}
+STATUSES = ("answered", "contact", "known_no_address", "none_known")  # of a code
 OF_TWO = ("team.merged", "team.split", "team.apart", "team.pairing_approved", "team.pairing_refused")
 OF_THE_ENTRY = (
     *OF_TWO,

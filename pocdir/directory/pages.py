@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from marshmallow import ValidationError
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
@@ -25,6 +26,7 @@ from pocdir.directory.proposals.rules import STEWARD
 from pocdir.directory.queries import Entry
 from pocdir.directory.reading import Reading
 from pocdir.directory.rules import record as rules
+from pocdir.web import filters
 from pocdir.web.forms import Form, form
 
 blueprint = Blueprint("directory", __name__)
@@ -38,15 +40,16 @@ MOST_PAGES = 10_000
 @guard("directory.read")
 def teams() -> str:
     """Browse and search; every choice is in the address."""
-    asked = {name: _word(name) for name in ("q", "country", "kind", "state", "sort")}
-    country = alpha2(asked["country"]) or ""
-    kind = asked["kind"] if asked["kind"] in rules.TEAM_KINDS else ""
+    asked = {name: _word(name) for name in ("q", "country", "sort")}
+    country, kind = alpha2(asked["country"]) or "", filters.chosen("kind", rules.TEAM_KINDS)
+    if asked["country"] and not country:
+        raise ValidationError({"country": [_("A country code is right, such as AT.")]})
     number, reading = _page_number(), _reading()
     found = listings.teams_page(
         q=asked["q"],
         country=country,
         kind=kind,
-        state=asked["state"] if asked["state"] in rules.ADDRESS_STATES else None,
+        state=filters.chosen("state", rules.ADDRESS_STATES) or None,
         lead=request.args.get("lead") == "1",
         sort=asked["sort"],
         offset=(number - 1) * ON_A_PAGE,
@@ -94,7 +97,7 @@ def coverage() -> str:
         "answered": sum(row["answered_at"] is not None for row in rows),
         "as_of": max((row["as_of"] or "" for row in rows), default=""),
     }
-    status, sort = _word("status"), _word("sort")
+    status, sort = filters.chosen("status", listings.STATUSES), _word("sort")
     orders: dict[str, Callable[[dict[str, Any]], str]] = {
         "name": lambda row: name_of(row["code"]),
         "status": lambda row: row["status"],

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from flask import current_app
 from sqlalchemy import func, select
 
+from pocdir.accounts.queries import team_id_of
 from pocdir.core.codes import name_of
 from pocdir.db import Line, db
 from pocdir.directory.models import Team
@@ -108,8 +109,10 @@ def cases(
     Sent at `since` or later and before `until`; `team`, or `teams`: only notifications to these slugs. What
     was sent, when, how and whether an answer was asked for is read from the ledger, never from the
     notification's row. What could not be delivered is followed until it bounced: from then on nobody could
-    answer it, and that is the directory's doing. It is counted, apart.
+    answer it, and that is the directory's doing. It is counted, apart. Raises NotFound `team_unknown`.
     """
+    if team is not None:
+        team_id_of(db.session(), team)
     wanted = teams if team is None else (team,)
     rows = _notifications(viewer, wanted)
     known, closed = _known(viewer, now, wanted), _closed(viewer, now)

@@ -74,10 +74,25 @@ def test_anybody_browses_and_searches(client):
 
 
 @pytest.mark.parametrize(
-    "query", ["page=0", "page=99999999999", "page=x", "sort=x", "kind=x", "q=%00%25", "country=ZZ"]
+    "query", ["page=0", "page=99999999999", "page=x", "sort=x", "kind=", "q=%00%25", "country="]
 )
 def test_strange_questions_are_answered_all_the_same(client, query):
     assert client.get(f"/teams?{query}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "right"),
+    [
+        ("/teams?country=ZZ", "AT"),
+        ("/teams?kind=x", "national"),
+        ("/teams?state=x", "bouncing"),
+        ("/coverage?status=x", "answered"),
+    ],
+)
+def test_a_filter_that_is_none_is_refused_with_what_is_right(client, address, right):
+    refused = client.get(address)
+    assert refused.status_code == 422
+    assert right in refused.text.partition('class="reasons"')[2]
 
 
 def test_many_teams_come_in_pages(client):

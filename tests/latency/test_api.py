@@ -119,8 +119,14 @@ def test_what_it_cannot_mean_is_refused(api: Api, query: dict[str, str]) -> None
     assert (response.status_code, response.get_json()["code"]) == (422, "invalid")
 
 
+def test_a_team_that_is_none_has_no_zeros(api: Api, year: None) -> None:
+    for path in ("/api/v1/latency", "/api/v1/latency/curve"):
+        refused = api.get(path, team="zz")
+        assert (refused.status_code, refused.get_json()["code"]) == (404, "team_unknown")
+
+
 def test_a_team_nobody_told_has_no_figure(api: Api, year: None) -> None:
-    assert api.get("/api/v1/latency", team="nobody", by="team").get_json()["groups"] == []
+    assert api.get("/api/v1/latency", team="mute", by="team").get_json()["groups"] == []
 
 
 def test_another_workspace_sees_nothing(app: Flask, year: None, now: dt.datetime) -> None:

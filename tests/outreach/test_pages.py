@@ -291,11 +291,18 @@ def test_still_open_lists_what_was_asked_for_and_not_recorded(
     assert "Nothing is waiting" in browser.get("/unanswered").text
     clock.move_to(now + 3 * DAY)
     record_lapses(now + 3 * DAY)
-    for query in ("", "?team=cert-at", "?sort=-team", "?older_than=nonsense", "?page=-1", "?page=x"):
+    for query in ("", "?team=cert-at", "?sort=-team", "?page=-1", "?page=x"):
         page = browser.get("/unanswered" + query)
         assert page.status_code == 200
         assert "CERT.at" in page.text
     assert "Nothing here with this filter" in browser.get("/unanswered?older_than=P7D").text
+    wrong = ("/unanswered?older_than=soon", "/unanswered?due_ago=x", "/unanswered?state=x", "/incidents?state=x",
+             "/unanswered?incident=x", "/told?state=x")  # fmt: skip
+    for address in wrong:
+        page = browser.get(address)
+        assert page.status_code == 422
+        assert f'<li><code dir="ltr">{address.split("?")[1].split("=")[0]}</code>' in page.text
+    assert "There is no team &#39;zz&#39;." in browser.get("/unanswered?team=zz").text
 
 
 def test_still_open_is_sorted_and_paged_where_it_is_kept(

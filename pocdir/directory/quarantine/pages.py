@@ -18,6 +18,7 @@ from pocdir.directory import difference
 from pocdir.directory.quarantine import decide, waiting
 from pocdir.directory.quarantine.decide import Outcome
 from pocdir.directory.quarantine.waiting import Item
+from pocdir.web import filters
 from pocdir.web.forms import form
 from pocdir.web.schemas import Schema, Text
 
@@ -40,7 +41,7 @@ class DecisionForm(Schema):
 @guard("quarantine.read")
 def quarantine() -> str:
     """Imports of which something waits, or those that are decided."""
-    waits, number = request.args.get("state") != "decided", _page_number()
+    waits, number = filters.chosen("state", ("waiting", "decided")) != "decided", _page_number()
     first = (number - 1) * IMPORTS_ON_A_PAGE
     rows, total = waiting.imports(waiting=waits, offset=first, limit=IMPORTS_ON_A_PAGE)
     return render_template(

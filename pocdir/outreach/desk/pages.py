@@ -25,6 +25,7 @@ from pocdir.outreach.pages.recipient import filled_in
 from pocdir.outreach.queries.snapshots import addressed
 from pocdir.outreach.rules.bulk import MOST
 from pocdir.outreach.rules.recipient import ACTIONS
+from pocdir.web import filters
 from pocdir.web.files import sent
 from pocdir.web.forms import Form, form
 
@@ -39,8 +40,7 @@ _item = schemas.ToldAnswer()
 @guard("desk.read")
 def told_file() -> Response:
     """All of one of the lists (or all) as a file: written whole before its first byte is sent."""
-    shape, state = request.args.get("format", "csv"), request.args.get("state")
-    shape, state = shape if shape in FILES else "csv", state if state in schemas.STATES else None
+    shape, state = filters.chosen("format", FILES, "csv"), filters.chosen("state", schemas.STATES) or None
     told = presentation.in_parts(queries.all_told(g.principal.team_id, state=state))
     file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - closed with the answer
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)

@@ -26,6 +26,7 @@ from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import plans
 from pocdir.outreach.queries.snapshots import of_incidents
+from pocdir.web import filters
 from pocdir.web.forms import Form, form, utc_moments
 from pocdir.web.paging import numbered
 
@@ -135,7 +136,7 @@ def _plan(ref: str, typed: Form | None, letters: Sequence[Mapping[str, Any]] = (
 @guard("incident.read")
 def incidents() -> str:
     """The workspace's incidents with what became of them."""
-    state = request.args.get("state", "")
+    state = filters.chosen("state", ("open", "closed"))
     rows = incident_queries.newest_incidents(
         workspace_id=g.principal.workspace_id, is_open={"open": True, "closed": False}.get(state)
     )

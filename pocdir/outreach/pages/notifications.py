@@ -27,6 +27,7 @@ from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
 from pocdir.outreach.rules.posting import POSTED_BY, claim_of
 from pocdir.routing.queries import index
+from pocdir.web import filters
 from pocdir.web.forms import Form, form, press, utc_moments
 from pocdir.web.i18n import LANGUAGES
 
@@ -216,8 +217,7 @@ def _poster(found: Snapshot) -> str:
 def _notification(found: Snapshot, typed: Form) -> str:
     poster = _poster(found)
     events = ledger_queries.events_of_notification(found.row.ref)
-    content = request.args.get("content")
-    content = content if content in CONTENTS else None
+    content = filters.chosen("content", CONTENTS) or None
     return render_template(
         "outreach/notification.html",
         notification=presentation.described(found),

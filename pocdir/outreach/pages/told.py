@@ -21,6 +21,7 @@ from pocdir.outreach.queries import told as lists
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.rules.posting import claim_of
 from pocdir.outreach.rules.recipient import action
+from pocdir.web import filters
 from pocdir.web.forms import Form
 
 PAGE = 50
@@ -30,8 +31,7 @@ PAGE = 50
 @guard("notification.read")
 def told() -> str:
     """One of the lists; nothing where the reader answers for no team."""
-    team_id, state = g.principal.team_id, request.args.get("state", "")
-    state = state if state in lists.LISTS else "open"
+    team_id, state = g.principal.team_id, filters.chosen("state", lists.LISTS, "open")
     counts = lists.counts(team_id) if team_id else dict.fromkeys(lists.LISTS, 0)
     at = min(max(0, request.args.get("page", 0, type=int)), counts[state] // PAGE)
     found = lists.told(team_id, state, offset=at * PAGE, limit=PAGE) if team_id else []

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from flask import Response, current_app, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
+from pocdir.accounts.queries import team_id_of
 from pocdir.config import Settings
 from pocdir.core import clock, tlp
 from pocdir.core.errors import Invalid
-from pocdir.core.refs import is_ref
-from pocdir.core.times import duration
-from pocdir.db import transaction
+from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.queries import events_of_notifications
 from pocdir.outreach import presentation
@@ -25,6 +23,7 @@ from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.feed import feed_of, feed_reader
 from pocdir.outreach.rules import feed as feeds
 from pocdir.outreach.rules.bulk import ACTS, MOST
+from pocdir.web import filters
 from pocdir.web.forms import Form
 
 PAGE = 100
@@ -34,15 +33,15 @@ MOST_PAGES = 100_000
 @blueprint.get("/unanswered")
 @guard("notification.read")
 def unanswered() -> Any:
-    """The working list; a filter that cannot be read is left out rather than refused."""
+    """The working list; a filter that cannot be read is refused, not left out."""
     now, principal = clock.now(), g.principal
     if principal.workspace_id is None:
         return redirect(url_for("outreach.told"))
-    state = request.args.get("state", "")
-    state = state if state in queries.WAITING else "unrecorded"
-    team, incident = request.args.get("team", ""), request.args.get("incident", "")
-    incident = incident if is_ref(incident) else ""
-    (older_than, age), (due_ago, due) = _length("older_than"), _length("due_ago")
+    state = filters.chosen("state", queries.WAITING, "unrecorded")
+    team, incident = request.args.get("team", "")[:100], filters.reference("incident")
+    if team:
+        team_id_of(db.session(), team)
+    (older_than, age), (due_ago, due) = filters.length("older_than"), filters.length("due_ago")
     sort = request.args.get("sort", "due")
     at = min(max(0, request.args.get("page", 0, type=int)), MOST_PAGES)
     start = at * PAGE
@@ -82,14 +81,6 @@ def unanswered() -> Any:
         counts=queries.counts(principal),
         contested=presentation.contests(events_of_notifications([it["ref"] for it in rows])),
     )
-
-
-def _length(name: str) -> tuple[str, dt.timedelta | None]:
-    said = request.args.get(name, "")
-    try:
-        return said, duration(said) if said else None
-    except Invalid:
-        return "", None
 
 
 def _feed_link() -> str | None:

@@ -19,6 +19,7 @@ from pocdir.mail.models import CLAIMED, SENT, STALE, UNSENT, WAITING, WITHDRAWN,
 from pocdir.outreach.rules.letter import mailto_url
 from pocdir.site.actions import outbox as reading
 from pocdir.site.pages.lookup import blueprint
+from pocdir.web import filters
 
 ON_A_PAGE = 50
 MOST_PAGES = 10_000
@@ -29,8 +30,7 @@ LISTS = {"waiting": WAITING, "unsent": UNSENT, "sent": (SENT,), "withdrawn": (WI
 @guard("outbox.read")
 def outbox() -> str:
     """One of four lists, the newest first."""
-    chosen = request.args.get("state", "")
-    chosen = chosen if chosen in LISTS else "waiting"
+    chosen = filters.chosen("state", LISTS, "waiting")
     number = _page_number()
     first = (number - 1) * ON_A_PAGE
     mails, total = queries.listed(states=LISTS[chosen], offset=first, limit=ON_A_PAGE)
