@@ -12,7 +12,7 @@ from pocdir.core import tlp
 from pocdir.core.errors import Invalid
 from pocdir.directory.rules import record as rules
 from pocdir.ledger.rules.vocabulary import VIA
-from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
+from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Schema, Text, page_of
 
 T = TypeVar("T")
 MOST_VALUE = 500
@@ -58,7 +58,7 @@ def _words(choices: tuple[str, ...]) -> fields.List:
 
 
 def _flag() -> fields.Boolean:
-    return fields.Boolean(truthy={True}, falsy={False}, allow_none=True)
+    return Flag(allow_none=True)
 
 
 class TeamChannel(Schema):

@@ -14,7 +14,7 @@ from pocdir.incidents import actions, queries, schemas
 from pocdir.incidents.models import Asset, Incident
 from pocdir.incidents.rules.assets import AssetValue, asset, assets_from_csv
 from pocdir.incidents.rules.record import FIELDS
-from pocdir.web.api import Blueprint
+from pocdir.web.api import Blueprint, json_body
 from pocdir.web.etags import require_match, tagged
 from pocdir.web.idempotency import once
 from pocdir.web.paging import page
@@ -119,10 +119,7 @@ def given_assets() -> list[AssetValue]:
     """The assets of the request's body, by its content type; raises Invalid."""
     if request.mimetype in ("text/csv", "application/csv"):
         return assets_from_csv(request.get_data())
-    try:
-        body = request.get_json(silent=True) if request.is_json else None
-    except RecursionError:  # nested too deep
-        body = None
+    body = json_body()
     if body is None:
         raise Invalid("body_invalid", 'JSON {"items": [...]} or text/csv is right')
     items = schemas.AssetsSchema().load(body)["items"]

@@ -12,7 +12,7 @@ from pocdir.core.errors import Invalid
 from pocdir.incidents.rules.assets import ASSET_KINDS
 from pocdir.incidents.rules.quiet import QUIET_AFTER
 from pocdir.incidents.rules.sightings import quiet_seconds
-from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
+from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Schema, Text, page_of
 
 
 class QuietAfter(Duration):
@@ -48,7 +48,7 @@ class IncidentSchema(Schema):
     detected_from = Moment(load_default=None, allow_none=True)
     detected_to = Moment(load_default=None, allow_none=True)
     source_ref = Text(max=200, load_default=None, allow_none=True)
-    people_at_risk = fields.Boolean(load_default=False)
+    people_at_risk = Flag(load_default=False)
     quiet_after = QuietAfter(load_default=None, allow_none=True)
 
 
@@ -70,7 +70,7 @@ class IncidentAnswer(IncidentSchema):
 class IncidentChange(IncidentSchema):
     """What to change; `closed` closes or reopens the case."""
 
-    closed = fields.Boolean()
+    closed = Flag()
 
     def __init__(self, **more: Any) -> None:
         super().__init__(**(more | {"partial": True}))
@@ -99,7 +99,7 @@ class AssetSchema(Schema):
     kind = fields.String(required=True, validate=validate.OneOf(ASSET_KINDS))
     value = Text(min=1, max=2000, required=True)
     port = fields.Integer(load_default=None, allow_none=True, strict=True, validate=validate.Range(1, 65535))
-    control = fields.Boolean(load_default=False)
+    control = Flag(load_default=False)
 
 
 class AssetsSchema(Schema):

@@ -10,6 +10,7 @@ from marshmallow import fields, validate
 
 from pocdir.core import tlp
 from pocdir.core.errors import Invalid
+from pocdir.directory.formats.values import CHANNEL_VALUES
 from pocdir.incidents.rules.assets import asset, assets_from_lines, guessed_asset
 from pocdir.incidents.schemas import AssetSchema
 from pocdir.ledger.rules.events import PRECISIONS
@@ -17,7 +18,7 @@ from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS, EXPECTED, NOTIFICATION
 from pocdir.outreach.rules.bulk import MOST
 from pocdir.outreach.rules.expectations import ASKED_BY_KIND
 from pocdir.outreach.rules.letter import CONTENTS
-from pocdir.web.schemas import Duration, Moment, PageQuery, Schema, Text, page_of
+from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Schema, Text, page_of
 
 MOST_PARCEL = 10_000
 STATES = ("unrecorded", "running", "paused", "undeliverable")  # lists of what is still open
@@ -38,6 +39,16 @@ class ChannelSchema(Schema):
 
     kind = fields.String(required=True, validate=validate.OneOf((*CHANNEL_KINDS, "other")))
     value = Text(min=1, max=500, required=True)
+
+    @ma.post_load
+    def as_its_kind_is_written(self, data: dict[str, Any], **_more: Any) -> dict[str, Any]:
+        """What is no address of its kind was a way of another kind: `other`."""
+        check = CHANNEL_VALUES.get(data["kind"])
+        try:
+            return data if check is None else data | {"value": check(data["value"])}
+        except Invalid as refusal:
+            said = f"{refusal.message}; else the kind is other"
+            raise ma.ValidationError(said, "value") from None
 
 
 class ExpectSchema(Schema):
@@ -69,7 +80,7 @@ class NotificationSchema(Schema):
     channel = fields.Nested(ChannelSchema, load_default=None, allow_none=True)
     kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
     sent_at = Moment(load_default=None, allow_none=True)
-    send = fields.Boolean(load_default=False)
+    send = Flag(load_default=False)
     subject = Text(max=300, load_default=None, allow_none=True)
     body = Text(max=100_000, lines=True, load_default=None, allow_none=True)
     body_digest = Digest()
@@ -81,7 +92,7 @@ class NotificationSchema(Schema):
         AssetItem(), load_default=None, allow_none=True, validate=validate.Length(max=MOST_PARCEL)
     )
     parent = fields.UUID(load_default=None, allow_none=True)
-    answer_asked = fields.Boolean(load_default=True)
+    answer_asked = Flag(load_default=True)
     expect = fields.List(
         fields.Nested(ExpectSchema), load_default=None, allow_none=True, validate=validate.Length(max=4)
     )
@@ -295,7 +306,7 @@ class PlanForm(Schema):
     kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
     sent_at = Moment(load_default=None)
     answer_asked = fields.String(load_default="true", validate=validate.OneOf(("true", "all", "false")))
-    people_at_risk = fields.Boolean()
+    people_at_risk = Flag()
     within = Duration(load_default=None)
     message = Text(max=100_000, lines=True, load_default=None)
 
@@ -307,7 +318,7 @@ class PlanChosen(Schema):
     kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
     sent_at = Moment(load_default=None, allow_none=True)
     answer_asked = fields.String(load_default="true", validate=validate.OneOf(("true", "all", "false")))
-    people_at_risk = fields.Boolean(load_default=False)
+    people_at_risk = Flag(load_default=False)
     within = Duration(load_default=None, allow_none=True)
     message = Text(max=100_000, lines=True, load_default=None, allow_none=True)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import marshmallow as ma
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Flask
+from flask import Flask, request
 from flask_smorest import Api
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
@@ -40,7 +40,23 @@ class Parser(FlaskParser):
     def _raw_load_json(self, req: Any) -> Any:
         if not req.is_json:
             return ma.missing
-        return json.loads(req.get_data(cache=True), object_pairs_hook=_named_once)
+        return _read(req.get_data(cache=True))
+
+
+def json_body() -> Any:
+    """The body of a door that takes other kinds too; None where it is no JSON. Raises Invalid `body_invalid`."""
+    try:
+        return _read(request.get_data(cache=True)) if request.is_json else None
+    except (RecursionError, ValueError):
+        return None
+
+
+def _read(data: bytes) -> Any:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Invalid("body_invalid", "the body is not UTF-8, as JSON is") from None
+    return json.loads(text, object_pairs_hook=_named_once)
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

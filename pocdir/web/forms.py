@@ -83,7 +83,21 @@ def nested(schema: Schema, typed: MultiDict[str, str]) -> dict[str, Any]:
     for name, kind in schema.fields.items():
         if isinstance(kind, ma_fields.Boolean) and not kind.dump_only:
             tree.setdefault(name, False)
-    return {name: _lists(value) for name, value in tree.items()}
+    read = {name: _lists(value) for name, value in tree.items()}
+    tick(schema, read)
+    return read
+
+
+def tick(schema: Schema, read: Any) -> None:
+    """Where everything is a word: what a schema takes as true or false alone becomes that, in place."""
+    for name, kind in schema.fields.items() if isinstance(read, dict) else ():
+        value = read.get(name)
+        inner = kind.inner if isinstance(kind, ma_fields.List) else kind
+        if isinstance(kind, ma_fields.Boolean) and isinstance(value, str):
+            read[name] = True if value in kind.truthy else False if value in kind.falsy else value
+        elif isinstance(inner, ma_fields.Nested):
+            for each in value if isinstance(value, list) else [value]:
+                tick(inner.schema, each)
 
 
 def _steps(name: str) -> list[str]:

@@ -59,6 +59,15 @@ class Text(fields.String):
         return text
 
 
+class Flag(fields.Boolean):
+    """true or false as JSON has them; no word and no number that stands for one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class Moment(fields.Field[dt.datetime]):
     """RFC 3339 with a zone, in years that a computer's calendar holds."""
 

@@ -258,8 +258,24 @@ def test_a_label_below_the_incidents_is_refused_until_that_is_lowered(api: Api) 
     assert "VICTIM" not in api.get(f"/api/v1/notifications/{ref}/letter").text
 
 
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [
+        ({"channel": {"kind": "email", "value": "notamail"}}, "channel.value"),
+        ({"channel": {"kind": "phone", "value": "call us"}}, "channel.value"),
+        ({"channel": {"kind": "form", "value": "javascript:x"}}, "channel.value"),
+        ({"answer_asked": "yes"}, "answer_asked"),
+        ({"answer_asked": 1}, "answer_asked"),
+        ({"send": "false"}, "send"),
+    ],
+)
+def test_an_address_is_of_its_kind_and_yes_is_true(api: Api, given: dict[str, Any], where: str) -> None:
+    refused = api.post("/api/v1/notifications", {"team": "cert-at"} | given)
+    assert (refused.status_code, list(refused.get_json()["errors"])) == (422, [where])
+
+
 def test_an_address_that_is_none_leaves_a_letter_to_copy(api: Api) -> None:
-    ref = logged(api, channel={"kind": "email", "value": "Jo <jo at home>"})["ref"]
+    ref = logged(api, channel={"kind": "other", "value": "Jo <jo at home>"})["ref"]
     letter = api.get(f"/api/v1/notifications/{ref}/letter")
     assert (letter.status_code, letter.get_json()["mailto"]) == (200, None)
 

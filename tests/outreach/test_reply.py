@@ -85,7 +85,11 @@ def test_not_for_us_leads_to_a_referral_and_to_a_correction_that_a_steward_decid
     path = urlsplit(told["recipient_page"]).path
     asked = app.test_client().post(path, data={"action": "not_ours"}).text
     assert 'name="correct" value="prefix 203.0.113.0/24"' in asked
-    wrong = {"ask": "CERT.at", "correct": ["prefix 203.0.113.0/24", "prefix 198.51.100.0/24"]}
+    foreign = {"action": "not_ours", "confirmed": "yes", "correct": ["prefix 203.0.113.0/24", "prefix zz"]}
+    refused = app.test_client().post(path, data=foreign)
+    assert refused.status_code == 422
+    assert '<p class="err">The entry does not say this any more. Choose again.</p>' in refused.text
+    wrong = {"ask": "CERT.at", "correct": ["prefix 203.0.113.0/24"]}
     assert "The stewards of the directory are asked" in say(app, told, "not_ours", **wrong)
     assert "The stewards of the directory are asked" not in say(app, told, "not_ours", **wrong)
     [kept] = proposals(team_id=None, is_open=True, limit=9)

@@ -165,6 +165,9 @@ def test_a_sector_team_comes_first_in_its_country_only(client: FlaskClient) -> N
     assert slugs(ask(client, "AT", sector="energy")) == ["energy-cert", "cert-at"]
     assert slugs(ask(client, "AT")) == ["cert-at"]
     assert slugs(ask(client, "DE", sector="energy")) == ["cert-de"]
+    names = "the directory knows these sectors alone: energy"
+    told = [ask(client, "DE", sector=sector)["notes"] for sector in ("fishery", "energy")]
+    assert [names in notes for notes in told] == [True, False]
 
 
 @pytest.mark.usefixtures("cases")

@@ -107,7 +107,10 @@ def test_a_sector_that_nobody_answers_for_is_said(client: FlaskClient) -> None:
 
 def test_what_is_no_json_is_refused(client: FlaskClient) -> None:
     assert client.post(PATH, data=b"{", content_type="application/json").status_code in (400, 422)
-    assert client.post(PATH, data=b"q=AT", content_type="text/plain").status_code in (415, 422)
+    assert client.post(PATH, data=b"q=AT", content_type="text/plain").status_code == 415
+    for body in (b"\xff\xfe", '{"q": ["München"]}'.encode("latin-1"), '{"q": ["AT"]}'.encode("utf-16")):
+        refused = client.post(PATH, data=body, content_type="application/json")
+        assert (refused.status_code, refused.json["detail"]) == (422, "the body is not UTF-8, as JSON is")
 
 
 @pytest.mark.parametrize(

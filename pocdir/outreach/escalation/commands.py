@@ -22,6 +22,7 @@ from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_ma
 from pocdir.routing.queries import index
 from pocdir.routing.rules.index import Index
 from pocdir.web.errors import flat_messages, in_words
+from pocdir.web.forms import tick
 from pocdir.web.terminal import MOMENT, app_context, emit, json_option, read_input, table, workspace_option
 
 LARGEST = 100_000  # bytes of a file
@@ -318,7 +319,9 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         text = data.decode()
         given = json.loads(text) if text.lstrip().startswith("{") else _Words(text).get_single_data()
-        loaded: dict[str, Any] = schemas.PolicySchema().load(_said(given))
+        said, schema = _said(given), schemas.PolicySchema()
+        tick(schema, said)  # also in JSON, where a word was written
+        loaded: dict[str, Any] = schema.load(said)
     except ValidationError as error:
         raise Invalid("policy_invalid", in_words(flat_messages(error.messages)), where="file") from None
     except (ValueError, yaml.YAMLError, RecursionError):

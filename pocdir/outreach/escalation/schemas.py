@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 from pocdir.ledger.rules.vocabulary import CONTENTS, TARGETS
 from pocdir.outreach.escalation.rules.policy import CLOCKS, MOST_REPEATS, MOST_STEPS
 from pocdir.outreach.schemas import RefusedRow
-from pocdir.web.schemas import Duration, Moment, Schema, Text, page_of
+from pocdir.web.schemas import Duration, Flag, Moment, Schema, Text, page_of
 
 ACTIONS = ("take", "skip", "pause", "resume")
 MOST_AT_ONCE = 100
@@ -23,7 +23,7 @@ class StepSchema(Schema):
     clock = fields.String(load_default="elapsed", validate=validate.OneOf(CLOCKS))
     target = fields.String(required=True, validate=validate.OneOf(TARGETS))
     content = fields.String(load_default="summary", validate=validate.OneOf(CONTENTS))
-    approval = fields.Boolean(load_default=False)
+    approval = Flag(load_default=False)
     repeat = fields.Integer(load_default=0, validate=validate.Range(0, MOST_REPEATS))
 
 
@@ -146,7 +146,7 @@ class StepForm(Schema):
     level = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, 100))
     body = Text(max=100_000, lines=True, load_default=None, allow_none=True)
     note = Text(max=2_000, lines=True, load_default=None, allow_none=True)
-    people_at_risk = fields.Boolean(load_default=False)
+    people_at_risk = Flag(load_default=False)
 
 
 class StepAct(StepForm):

@@ -24,7 +24,7 @@ from pocdir.incidents.sightings import queries
 from pocdir.outreach.outcome import schemas
 from pocdir.outreach.outcome.actions import bring_sightings
 from pocdir.outreach.outcome.queries import outcome
-from pocdir.web.api import Blueprint
+from pocdir.web.api import Blueprint, json_body
 from pocdir.web.files import brought, sent, takes_files
 from pocdir.web.idempotency import once
 from pocdir.web.paging import page
@@ -88,10 +88,7 @@ def _given(incident: Incident, now: dt.datetime) -> tuple[Window, Read, bytes | 
             digest = _copied(stream, cast(BinaryIO, file))
             rows = rows_of_csv(cast(BinaryIO, file))
             return measured, read(rows, measured, queries.asset_ids(incident)), digest
-    try:
-        body = request.get_json(silent=True) if request.is_json else None
-    except RecursionError:  # nested too deep
-        body = None
+    body = json_body()
     if body is None:
         raise Invalid(
             "body_invalid", 'JSON {"method", "window_from", "window_to", "items"} or text/csv is right'

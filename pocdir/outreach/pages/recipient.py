@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import current_app, render_template, request
+from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
@@ -57,6 +58,13 @@ def answer_as_recipient(token: str) -> Any:
     about["bases"] = [(f"{it.key} {it.value}", {"key": it.key, "value": it.value}) for it in bases]
     if request.form.get("confirmed") != "yes":
         return _confirm(about, choice, asks, named, typed)
+    if choice == "not_ours" and not {*request.form.getlist("correct")} <= {
+        value for value, _of in about["bases"]
+    }:
+        typed.errors = {
+            "correct" if bases else "form": [_("The entry does not say this any more. Choose again.")]
+        }
+        return _confirm(about, choice, asks, named, typed), 422
     known = {each.id for each in events_of_notification(row.ref)}
     try:
         with transaction() as session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from pocdir.web.schemas import Moment, Schema, Text
+from pocdir.web.schemas import Flag, Moment, Schema, Text
 
 
 class NewWebhook(Schema):
@@ -17,7 +17,7 @@ class NewWebhook(Schema):
 class WebhookChange(Schema):
     """Switch it on or off."""
 
-    enabled = fields.Boolean(required=True)
+    enabled = Flag(required=True)
 
 
 class WebhookAnswer(Schema):

@@ -276,8 +276,17 @@ def _countries(
                     "no team is known for the sector %(sector)s in %(codes)s", sector=sector, codes=without
                 )
             )
+        _say_which_sectors(sector, index, found)
     found.add(index.everywhere, GLOBAL)
     found.countries = codes
+
+
+def _say_which_sectors(sector: str, index: Index, found: Found) -> None:
+    """Of a sector that stands nowhere in the directory: it may be a slip."""
+    known = {key.rpartition("/")[2] for key in index.sectors}
+    if known and sector_key(sector) not in known:
+        names = ", ".join(sorted(known))
+        found.notes.append(Phrase("the directory knows these sectors alone: %(sectors)s", sectors=names))
 
 
 def _distinct(values: list[Value | None]) -> tuple[Value, ...]:
