@@ -42,6 +42,7 @@ from pocdir.site.actions.start import prepare, require_current, require_possible
 from pocdir.web import logs
 from pocdir.web.terminal import app_context
 
+# None needs another before it: each looks at the database anew. The webhooks' come last and tell of this round too.
 JOBS: tuple[Callable[..., int], ...] = (
     outreach_jobs.record_lapses,
     escalation_jobs.record_steps,
@@ -78,7 +79,7 @@ def up() -> None:
     """
     listener = bound(config.look())
     with app_context(before=require_possible, serving=True) as app:
-        stop, settings = stopping(), on(app, listener)
+        stop, settings = stopping(), with_real_port(app, listener)
         for line in prepare(settings, now=clock.now()):
             click.echo(line)
         with only_worker(settings) as alone:
@@ -99,7 +100,7 @@ def serve() -> None:
         require_current()
         listener = bound(app.extensions["pocdir"])
         stop = stopping()
-        on(app, listener)
+        with_real_port(app, listener)
         run(app, stop, listener=listener, worker=False)
 
 
@@ -116,7 +117,7 @@ def work(once: bool) -> None:
         logs.init(app.extensions["pocdir"].log_level)
         stop = stopping()
         if once:
-            if not (go_round(app) & post(app) & tell(app)):
+            if not all([go_round(app), post(app), tell(app)]):  # each, whatever became of the one before
                 raise click.exceptions.Exit(1)
             return
         with only_worker(app.extensions["pocdir"]) as alone:
@@ -134,15 +135,7 @@ def run(
     last_words: str | None = None,
 ) -> None:
     """Serve on the listener (if any), work (if asked), until SIGTERM or SIGINT."""
-    threads = []
-    if listener is not None:
-        threads.append(threading.Thread(target=_refresh_until, args=(app, stop), name="index", daemon=True))
-    if worker:
-        threads.append(threading.Thread(target=_work_until, args=(app, stop), name="worker", daemon=True))
-        threads.append(threading.Thread(target=_post_until, args=(app, stop), name="post", daemon=True))
-        threads.append(threading.Thread(target=_tell_until, args=(app, stop), name="webhooks", daemon=True))
-    elif listener is not None:
-        threads.append(threading.Thread(target=_save_until, args=(app, stop), name="uses", daemon=True))
+    threads = list(_threads(app, stop, serves=listener is not None, works=worker))
     try:
         for thread in threads:
             thread.start()
@@ -157,6 +150,30 @@ def run(
         if listener is not None:
             _save_uses(app)
         signal.setitimer(signal.ITIMER_REAL, 0)  # else it goes off while Python takes itself apart
+
+
+def _threads(app: Flask, stop: threading.Event, *, serves: bool, works: bool) -> Iterator[threading.Thread]:
+    settings: Settings = app.extensions["pocdir"]
+
+    def again(name: str, work: Callable[[], object], every: float = settings.tick) -> threading.Thread:
+        return threading.Thread(target=_until, args=(stop, work, every), name=name, daemon=True)
+
+    if serves:  # other processes change the directory too: lookups see it within seconds
+        yield again("index", _refreshing(app), REFRESH_SECONDS)
+    if works:
+        yield again("worker", lambda: go_round(app))
+        if settings.relay:  # in a thread of its own: a relay that takes its time holds up no clock
+            yield again("post", lambda: post(app, stop))
+        if settings.webhooks != OFF:  # nor does another program's server
+            yield again("webhooks", lambda: tell(app, stop))
+    elif serves:  # the worker is another process: what this one alone remembers, it writes down itself
+        yield again("uses", lambda: _save_uses(app))
+
+
+def _until(stop: threading.Event, work: Callable[[], object], every: float) -> None:
+    while not stop.is_set():
+        work()
+        stop.wait(every)
 
 
 def stopping() -> threading.Event:
@@ -189,7 +206,7 @@ def bound(settings: Settings) -> socket.socket:
     return listener
 
 
-def on(app: Flask, listener: socket.socket) -> Settings:
+def with_real_port(app: Flask, listener: socket.socket) -> Settings:
     """The settings with the real port, where 0 was asked for."""
     settings: Settings = app.extensions["pocdir"]
     settings = app.extensions["pocdir"] = dataclasses.replace(settings, port=listener.getsockname()[1])
@@ -269,56 +286,30 @@ def _do(job: Callable[..., int]) -> bool:
     return True
 
 
-def _work_until(app: Flask, stop: threading.Event) -> None:
-    settings: Settings = app.extensions["pocdir"]
-    while not stop.is_set():
-        go_round(app)
-        stop.wait(settings.tick)
-
-
-def _post_until(app: Flask, stop: threading.Event) -> None:
-    """Mail goes in a thread of its own: a relay that takes its time holds up no clock."""
-    settings: Settings = app.extensions["pocdir"]
-    while settings.relay and not stop.is_set():
-        post(app, stop)
-        stop.wait(settings.tick)
-
-
-def _tell_until(app: Flask, stop: threading.Event) -> None:
-    """Nor does another program's server that takes its time."""
-    settings: Settings = app.extensions["pocdir"]
-    while settings.webhooks != OFF and not stop.is_set():
-        tell(app, stop)
-        stop.wait(settings.tick)
-
-
-def _save_until(app: Flask, stop: threading.Event) -> None:
-    """Where the worker is another process: what this one alone remembers, it writes down itself."""
-    settings: Settings = app.extensions["pocdir"]
-    while not stop.wait(settings.tick):
-        _save_uses(app)
-
-
 def _save_uses(app: Flask) -> None:
     with app.app_context():
         _do(accounts_jobs.save_token_uses)
 
 
-def _refresh_until(app: Flask, stop: threading.Event) -> None:
-    """Other processes change the directory too: lookups see it within seconds."""
+def _refreshing(app: Flask) -> Callable[[], None]:
     said = ""
-    while not stop.is_set():
+
+    def look() -> None:
+        nonlocal said
         with app.app_context():
             try:
                 refresh(app)
                 said = ""
-            except Exception as error:  # lookups go on from the index that stands
+            except (
+                Exception
+            ) as error:  # lookups go on from the index that stands; the log says each reason once
                 if repr(error) != said:
                     _log.exception("index not refreshed")
                 said = repr(error)
             finally:
                 db.session.remove()
-        stop.wait(REFRESH_SECONDS)
+
+    return look
 
 
 @contextlib.contextmanager

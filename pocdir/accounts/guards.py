@@ -201,10 +201,11 @@ def _count(action: str, principal: Principal, now: dt.datetime) -> None:
     if action in BY_LINK:
         _glance(GUESSES, asked.remote_addr, now)
         limits.spend(LINKS, asked.path, now)
-    elif asked.method in UNCHANGING or action in ASKING or principal.kind == "anonymous":
-        if principal.kind == "anonymous":
-            _glance(READS if asked.method in UNCHANGING else QUESTIONS, asked.remote_addr, now)
-    else:
+    elif principal.kind == "anonymous":
+        _glance(READS if asked.method in UNCHANGING else QUESTIONS, asked.remote_addr, now)
+    elif (
+        asked.method not in UNCHANGING and action not in ASKING
+    ):  # who has signed in reads as much as they like
         limits.spend(WRITES, principal.actor, now)
 
 

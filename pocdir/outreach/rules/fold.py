@@ -159,7 +159,7 @@ def _transport(order: Sequence[Event]) -> str:
     arrived = {_ARRIVED[event.type] for event in order if event.type in _ARRIVED}
     failed = [event for event in order if event.type == "delivery.failed"]
     if arrived:
-        return "mixed" if failed else min(arrived)  # delivered before relayed
+        return "mixed" if failed else "delivered" if "delivered" in arrived else "relayed"
     under_way = [event for event in order if event.type in _UNDER_WAY]
     latest = max(map(_attempt, under_way), default=0)
     if failed and max(map(_attempt, failed)) >= latest:
