@@ -9,9 +9,11 @@ from sqlalchemy import bindparam, delete, insert, update
 from sqlalchemy.orm import Session
 
 from pocdir.db import execute_many, table_of
+from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation.actions.policies import look_again
 from pocdir.outreach.models import Expectation, Notification
+from pocdir.outreach.queries.notifications import notification_to_change
 from pocdir.outreach.rules.expectations import ExpectationState
 from pocdir.outreach.rules.fold import State, state_of
 
@@ -37,6 +39,13 @@ def project(session: Session, notification: Notification, events: Sequence[Event
     session.expire(notification, ["expectations"])
     look_again(session, notification, at=max(event.recorded_at for event in events))
     return state
+
+
+def rebuild(session: Session, ref: str) -> None:
+    """Make a notification's state and expectations anew from its events; nothing is recorded, as no fact is new."""
+    row = notification_to_change(ref, session)
+    if row is not None:
+        project(session, row, events_of_notification(ref, session))
 
 
 def project_many(session: Session, states: Mapping[int, State]) -> None:

@@ -24,12 +24,29 @@ _LOGGED = {
     "kind": "kind", "channel_kind": "channel", "channel_value": "recipient", "answer_asked": "answer_asked",
     "language": "language", "subject": "subject",
 }  # fmt: skip
+EXPECTATIONS = "expectations"
 OF_MESSAGES = ("subject", "body_digest")
 _KEPT = ("id", "of", "within", "level", "due_at", "state", "lapsed_at", "stopped_at")
 
 
 def differences(batch: int = 500) -> Iterator[str]:
     """One line for each notification whose row or expectations differ from the fold of its events."""
+    for ref, fields in unlike(batch):
+        said = f"differs from its events in {', '.join(fields)}" if fields else "no event speaks of it"
+        yield f"notification {ref}: {said}"
+    for gone in db.session.scalars(_WITHOUT_ROW):
+        yield f"notification {gone}: events speak of it, its row is gone"
+    yield from unlike_events()
+
+
+def to_rebuild() -> Iterator[str]:
+    """References of the notifications whose state is another than their events say."""
+    states = {*_FOLDED, EXPECTATIONS}
+    return (ref for ref, fields in unlike() if states & set(fields))
+
+
+def unlike(batch: int = 500) -> Iterator[tuple[str, list[str]]]:
+    """(reference, names of what differs) of each notification that is not as its events say; none: it has no event."""
     last = 0
     while rows := _notifications(last, batch):
         last = rows[-1].id
@@ -38,15 +55,12 @@ def differences(batch: int = 500) -> Iterator[str]:
         salts = _salts([row.ref for row in rows])
         for row in rows:
             if not events[row.ref]:
-                yield f"notification {row.ref}: no event speaks of it"
+                yield row.ref, []
                 continue
             fields = _differing(row, kept.get(row.id, []), state_of(events[row.ref]))
             fields += _unlike_logged(row, events[row.ref], salts)
             if fields:
-                yield f"notification {row.ref}: differs from its events in {', '.join(fields)}"
-    for ref in db.session.scalars(_WITHOUT_ROW):
-        yield f"notification {ref}: events speak of it, its row is gone"
-    yield from unlike_events()
+                yield row.ref, fields
 
 
 _WITHOUT_ROW = (
@@ -83,7 +97,7 @@ def _differing(row: Row[Any], kept: Sequence[Row[Any]], state: State) -> list[st
     fields = [name for name in _FOLDED if getattr(row, name) != getattr(state, name)]
     stands = sorted(tuple(getattr(each, name) for name in _KEPT) for each in kept)
     folded = sorted(tuple(getattr(each, name) for name in _KEPT) for each in state.expectations)
-    return fields if stands == folded else [*fields, "expectations"]
+    return fields if stands == folded else [*fields, EXPECTATIONS]
 
 
 def _unlike_logged(row: Row[Any], events: Sequence[Event], salts: Mapping[str, bytes]) -> list[str]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import click
 
+from pocdir.db import snapshot, transaction
+from pocdir.outreach.actions import projection
+from pocdir.outreach.queries import projections
 from pocdir.site.queries.ledger import exported, verified
 from pocdir.web.terminal import app_context, emit, json_option
 
 SHOWN = 20
+AT_ONCE = 100  # states in one transaction: others write between two of them
 
 
 @click.group()
@@ -20,18 +24,22 @@ def ledger() -> None:
 
 
 @ledger.command("verify")
+@click.option("--rebuild", is_flag=True, help="First make states anew that differ from their events.")
 @json_option
-def verify(as_json: bool) -> None:
+def verify(rebuild: bool, as_json: bool) -> None:
     """Recompute every stored event, its values, the triggers and all states; exit 1 when anything differs.
 
     \b
     Example:  pocdir ledger verify
     """
     with app_context():
+        done = _rebuild() if rebuild else 0
         verdict = verified()
     if as_json:
-        emit(verdict.as_dict())
+        emit(verdict.as_dict() | ({"rebuilt": done} if rebuild else {}))
     else:
+        if rebuild:
+            click.echo(f"{done} states made anew")
         for fault in verdict.faults[:SHOWN]:
             click.echo(fault)
         if len(verdict.faults) > SHOWN:
@@ -40,6 +48,16 @@ def verify(as_json: bool) -> None:
         click.echo(f"{verdict.events} events, {verdict.erased} values erased, head {verdict.head}: {state}")
     if verdict.faults:
         raise click.exceptions.Exit(1)
+
+
+def _rebuild() -> int:
+    with snapshot():
+        refs = list(projections.to_rebuild())
+    for start in range(0, len(refs), AT_ONCE):
+        with transaction() as session:
+            for ref in refs[start : start + AT_ONCE]:
+                projection.rebuild(session, ref)
+    return len(refs)
 
 
 @ledger.command("export")
