@@ -12,6 +12,8 @@ from pocdir.db import Line, Rows, db
 from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.ledger.rules.events import EVIDENCE, GUARDED, Event
 
+BATCH = 400  # keys in a statement
+
 _E = LedgerEvent.__table__.c
 _V = EventValue.__table__.c
 _COLUMNS = (
@@ -98,6 +100,16 @@ def event_by_key(scope: str, key: str, session: Session | None = None) -> Event 
     """The event that stands under this idempotency key, or None."""
     statement = select(*_COLUMNS).where(_E.scope == scope, _E.idempotency_key == key)
     return next(iter(_events(statement, session)), None)
+
+
+def notifications_by_key(scope: str, keys: Sequence[str], session: Session) -> dict[str, str]:
+    """The notifications whose events stand under these idempotency keys, by key."""
+    found: dict[str, str] = {}
+    for start in range(0, len(keys), BATCH):
+        asked = (_E.scope == scope, _E.idempotency_key.in_(keys[start : start + BATCH]))
+        rows = session.execute(select(_E.idempotency_key, _E.notification).where(*asked))
+        found |= {row.idempotency_key: row.notification for row in rows}
+    return found
 
 
 def event_count() -> int:

@@ -21,6 +21,7 @@ from pocdir.ledger.rules.events import Event
 from pocdir.outreach import campaigns, presentation, schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.bulk import record_for_many
+from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.actions.parcels import keep
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import parcels, snapshots
@@ -249,7 +250,7 @@ def log_plan(given: dict[str, Any], ref: str) -> Any:
     planned = plan_of(incident, on=now.date())
     with transaction() as session:
         incident = incident_queries.incident(ref, workspace_id=principal.workspace_id, session=session)
-        logged = actions.log_chosen(
+        logged = log_chosen(
             session,
             incident,
             given,

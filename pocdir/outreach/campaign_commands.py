@@ -15,7 +15,7 @@ from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.outreach import campaigns, schemas
-from pocdir.outreach.actions.notifications import log_chosen
+from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.web.terminal import MOMENT, app_context, emit, json_option, loaded, table, workspace_option
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from pocdir.accounts.guards import Principal
 from pocdir.incidents.models import Incident
 from pocdir.outreach import presentation
-from pocdir.outreach.actions.notifications import log_chosen
+from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.queries.plans import plan_of
 from pocdir.outreach.queries.snapshots import of_incidents, snapshot
 

@@ -20,6 +20,7 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.actions.parcels import keep
 from pocdir.outreach.actions.spreadsheet import Result, expected, import_spreadsheet, tally
 from pocdir.outreach.queries import parcels, plans, snapshots
@@ -150,7 +151,7 @@ def tell_contacts(
     with contextlib.suppress(_DryRunEnds), transaction() as session:
         incident = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session, lock=True)
         keep(session, incident, brought, now=now, actor=who.actor)
-        logged = actions.log_chosen(
+        logged = log_chosen(
             session,
             incident,
             words,

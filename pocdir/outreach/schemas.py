@@ -22,6 +22,7 @@ from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Schema, Text, 
 
 MOST_PARCEL = 10_000
 STATES = ("unrecorded", "running", "paused", "undeliverable")  # lists of what is still open
+MOST_CHOSEN = 5_000  # contacts in one transaction: others wait to write meanwhile
 NOBODY_CHOSEN = "Choose at least one contact."
 DIGEST = re.compile(r"(sha256:)?[0-9a-fA-F]{64}\Z")
 
@@ -300,7 +301,7 @@ class PlanForm(Schema):
     choose = fields.List(
         Text(max=100),
         required=True,
-        validate=validate.Length(min=1, error=NOBODY_CHOSEN),
+        validate=[validate.Length(min=1, error=NOBODY_CHOSEN), validate.Length(max=MOST_CHOSEN)],
         error_messages={"required": NOBODY_CHOSEN},
     )
     kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
@@ -314,7 +315,7 @@ class PlanForm(Schema):
 class PlanChosen(Schema):
     """Which contacts of a plan are logged as told; people_at_risk: it is known that the incident says so."""
 
-    choose = fields.List(Text(max=100), required=True, validate=validate.Length(min=1, max=10_000))
+    choose = fields.List(Text(max=100), required=True, validate=validate.Length(min=1, max=MOST_CHOSEN))
     kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
     sent_at = Moment(load_default=None, allow_none=True)
     answer_asked = fields.String(load_default="true", validate=validate.OneOf(("true", "all", "false")))

@@ -8,19 +8,26 @@ import json
 import random
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import time_machine
+from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import event, func, select
+from werkzeug.test import TestResponse
 
+from pocdir.accounts.models import Workspace
 from pocdir.db import db
 from pocdir.incidents.models import Asset
+from pocdir.ledger.queries import events_of_notification
 from pocdir.outreach.models import Parcel, ParcelPiece
 from pocdir.outreach.rules import parcels as rules
+from pocdir.site.commands.ledger import ledger
 from tests.conftest import Api
 from tests.outreach.made import teams
+from tests.outreach.policies import chosen
 from tests.outreach.test_parcels import AT, FILES, ISP, archive, attached, incident, manifest
 
 HEADER = b"ip,note\r\n"
@@ -125,21 +132,45 @@ def test_so_many_parcels_and_no_more(api: Api, monkeypatch: pytest.MonkeyPatch) 
     assert kept() == [1, 1, 1]
 
 
-def test_parcels_are_written_in_few_statements_however_many(app: Flask, api: Api) -> None:
-    first, second, said = incident(api), incident(api), list[str]()
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Those that SQLAlchemy runs meanwhile; what goes to the driver at once for many rows is none of them."""
+    said = list[str]()
 
     def note(*arguments: Any) -> None:
         said.append(arguments[2])
 
     event.listen(db.engine, "before_cursor_execute", note)
     try:
-        attached(api, first, archive({"isp.csv": ISP}))
-        one = len(said)
-        attached(api, second)
+        yield said
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
+
+
+def test_parcels_and_who_is_told_are_written_in_few_statements_however_many(
+    api: Api, lab: Workspace, now: dt.datetime
+) -> None:
+    chosen(lab, now, {})
+    first, second = incident(api), incident(api)
+    api.post(f"/api/v1/incidents/{first}/plan")  # makes the index
+    with statements() as for_one:
+        attached(api, first, archive({"isp.csv": ISP}))
+        assert once(api, first, ["isp"]).status_code == 201
+    with statements() as for_two:
+        attached(api, second)
+        told = once(api, second, ["isp", "cert-at"])
     assert kept()[0] == 3
-    assert len(said) - one == one
+    assert len(for_two) == len(for_one)
+    asked = ["escalation.set", "expectation.set", "notification.logged", "parcel.attached"]
+    for ref in told.json["items"]:
+        assert sorted(each.type for each in events_of_notification(ref)) == asked
+    assert CliRunner().invoke(ledger, ["verify"]).exit_code == 0
+    assert once(api, second, ["isp", "cert-at"]).json == told.json, "although their parcels wait no more"
+
+
+def once(api: Api, ref: str, slugs: list[str]) -> TestResponse:
+    path, key = f"/api/v1/incidents/{ref}/notifications", {"Idempotency-Key": "a"}
+    return api.post(path, {"choose": slugs}, **key)
 
 
 def test_a_mutated_archive_is_refused_or_whole(api: Api, app: Flask) -> None:

@@ -21,7 +21,7 @@ from pocdir.core.errors import Conflict
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.actions import change_incident
-from pocdir.outreach.actions.notifications import log_chosen
+from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.queries.plans import plan_of
 from pocdir.routing import queries as routing
 from tests.accounts import made as people

@@ -25,7 +25,7 @@ from pocdir.ledger.rules.events import CLOCK_SKEW, Event
 from pocdir.ledger.rules.vocabulary import POLICIES
 from pocdir.outreach.actions.parcels import hand_over
 from pocdir.outreach.actions.parents import check_parent, parent_of
-from pocdir.outreach.actions.projection import columns_of, keep_expectations, project
+from pocdir.outreach.actions.projection import add_expectations, columns_of, project
 from pocdir.outreach.actions.threads import keep_thread
 from pocdir.outreach.escalation.actions.policies import begin
 from pocdir.outreach.models import Notification
@@ -91,11 +91,54 @@ def log_notification(
     `key` the same thing is recorded once per workspace. Raises NotFound `team_unknown`, Invalid `no_channel`,
     `sent_in_future`, `expectation_invalid`, `tlp_invalid`, `tlp_lowered`, `parent_invalid`.
     """
-    scope = f"logged:{workspace_id}" if key is not None else None
+    scope = scope_of(workspace_id) if key is not None else None
     if scope and key and (standing := event_by_key(scope, key, session)) is not None:
         return standing.notification or ""
     team = queries.team_for_notification(session, told.team, workspace_id=workspace_id)
     check_parent(told.kind, parent, workspace_id=workspace_id, team_id=team.id)
+    made = worked_out(
+        told, team, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent, key=key,
+        first_channel=first_channel,
+    )  # fmt: skip
+    events = append_all(session, made.events, scope=scope)
+    if not events:  # somebody else logged the same thing meanwhile
+        standing = event_by_key(scope or "", key or "", session)
+        return standing.notification or "" if standing else ""
+    state = state_of(events)
+    inserted = session.connection().execute(_NOTIFICATION, made.row | columns_of(state)).inserted_primary_key
+    assert inserted is not None  # noqa: S101 - one row was inserted
+    add_expectations(session, {inserted[0]: state})
+    if len(events) > 1 and not told.is_step:
+        begin(session, {inserted[0]: events[0]}, made.row, now=now)
+    _join_thread(session, told.kind, parent, now=now)
+    return events[0].notification or ""
+
+
+def scope_of(workspace_id: int) -> str:
+    """Where a workspace's keys for what it logs stand."""
+    return f"logged:{workspace_id}"
+
+
+class WorkedOut(NamedTuple):
+    """A notification before anything of it is written: its row without the state, and its events."""
+
+    row: dict[str, Any]
+    events: list[Event]  # notification.logged, and what is asked for
+
+
+def worked_out(
+    told: Told,
+    team: Line,
+    *,
+    workspace_id: int,
+    now: dt.datetime,
+    actor: str,
+    incident: Incident | None = None,
+    parent: Notification | None = None,
+    key: str | None = None,
+    first_channel: tuple[str, str] | None = None,
+) -> WorkedOut:
+    """What log_notification writes; `team` as queries.team_for_notification gives it. Raises its Invalid."""
     (kind, value), sent_at = _sent(told, first_channel, team.slug, now)
     default = expectations.default_for(told.kind, team.acknowledgement_within)
     asked = expectations.expected(told.expect, answer_asked=told.answer_asked, default=default)
@@ -111,12 +154,6 @@ def log_notification(
         id=new_ref(now), type="notification.logged", occurred_at=sent_at, precision=told.precision, recorded_at=now,
         actor=actor, claimed_by="sender", assurance="S", payload=payload, idempotency_key=key, **about,
     )  # fmt: skip
-    expects = [_expected(each, start=sent_at, now=now, actor=actor, about=about) for each in asked]
-    events = append_all(session, [logged, *expects], scope=scope)
-    if not events:  # somebody else logged the same thing meanwhile
-        standing = event_by_key(scope or "", key or "", session)
-        return standing.notification or "" if standing else ""
-    state = state_of(events)
     row = {
         "ref": ref, "workspace_id": workspace_id, "incident_id": incident.id if incident else None,
         "team_id": team.id, "parent_id": parent.id if parent else None, "channel_kind": kind,
@@ -125,14 +162,8 @@ def log_notification(
         "tlp": label, "assets": [dict(asset) for asset in told.assets], "answer_asked": told.answer_asked,
         "created_at": now, "created_by": actor,
     }  # fmt: skip
-    connection = session.connection()
-    inserted = connection.execute(_NOTIFICATION, row | columns_of(state))
-    assert inserted.inserted_primary_key is not None  # noqa: S101 - one row was inserted
-    keep_expectations(session, inserted.inserted_primary_key[0], state, known=())
-    if asked and not told.is_step:
-        begin(session, inserted.inserted_primary_key[0], row, about=about, now=now)
-    _join_thread(session, told.kind, parent, now=now)
-    return ref
+    expects = [_expected(each, start=sent_at, now=now, actor=actor, about=about) for each in asked]
+    return WorkedOut(row, [logged, *expects])
 
 
 def _join_thread(session: Session, kind: str, parent: Notification | None, *, now: dt.datetime) -> None:
@@ -224,58 +255,6 @@ def log_as_given(
     if incident is not None and given["assets"] is None:
         hand_over(session, incident, dict.fromkeys(routed.slugs, ref), now=now, actor=actor)
     return ref
-
-
-def log_chosen(
-    session: Session,
-    incident: Incident,
-    chosen: Mapping[str, Any],
-    *,
-    plan: Mapping[str, Any],
-    workspace_id: int,
-    now: dt.datetime,
-    actor: str,
-    once: str = "",
-) -> list[str]:
-    """Record one notification for each chosen contact of the incident's plan, each with its own parcel.
-
-    `chosen` as PlanForm loads it; `plan` as plan_of made it before the transaction; from the same page (`once`)
-    no contact is logged twice. Raises Conflict
-    `incident_closed`, `people_at_risk` (when the choice was made without knowing it), Invalid `not_in_plan`.
-    """
-    if incident.closed_at is not None:
-        raise Conflict("incident_closed", "the incident is closed; reopen it first", where="choose")
-    if incident.people_at_risk and not chosen["people_at_risk"]:
-        message = "people may be at risk, as the incident says by now; say yes to each contact again"
-        raise Conflict("people_at_risk", message, where="choose")
-    parcels = {contact["team"]["slug"]: contact for contact in plan["contacts"]}
-    asked_of = {"true": ("to",), "all": ("to", "cc"), "false": ()}[chosen["answer_asked"]]
-    logged, taken = [], dict[str, str]()
-    for slug in dict.fromkeys(chosen["choose"]):
-        if slug not in parcels:
-            raise Invalid(
-                "not_in_plan", f"{slug[:60]} is not in the plan any more; look again", where="choose"
-            )
-        asked = parcels[slug]["role"] in asked_of
-        within = chosen["within"]
-        expect = expectations.main_of(chosen["kind"], within) if asked and within else None
-        told = Told(
-            team=slug, channel=_way(parcels[slug]), kind=chosen["kind"], sent_at=chosen["sent_at"],
-            body=chosen["message"], subject=incident.title, assets=parcels[slug]["assets"],
-            answer_asked=asked, expect=expect,
-        )  # fmt: skip
-        ref = log_notification(
-            session, told, workspace_id=workspace_id, now=now, actor=actor, incident=incident,
-            key=f"{once}:{slug}" if once else None,
-        )  # fmt: skip
-        taken |= {each["team"]: ref for each in parcels[slug]["parcels"]}
-        logged.append(ref)
-    hand_over(session, incident, taken, now=now, actor=actor)
-    return logged
-
-
-def _way(contact: Mapping[str, Any]) -> tuple[str, str]:
-    return contact["channel"]["kind"], contact["channel"]["value"]
 
 
 def body_digest(body: str) -> str:

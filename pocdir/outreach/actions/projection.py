@@ -18,6 +18,7 @@ from pocdir.outreach.rules.expectations import ExpectationState
 from pocdir.outreach.rules.fold import State, state_of
 
 _N, _E = table_of(Notification), table_of(Expectation)
+_INSERTED = insert(_E)
 _COLUMNS = ("sent_level", "transport", "response", "outcome", "clock", "due", "withdrawn_at")
 _KEPT = ("of", "within", "level", "due_at", "state", "lapsed_at", "stopped_at")
 _NEW = {
@@ -35,7 +36,7 @@ def project(session: Session, notification: Notification, events: Sequence[Event
         setattr(notification, name, value)
     session.flush()
     known = [each.id for each in notification.expectations]
-    keep_expectations(session, notification.id, state, known=known)
+    _keep_expectations(session, notification.id, state, known=known)
     session.expire(notification, ["expectations"])
     look_again(session, notification, at=max(event.recorded_at for event in events))
     return state
@@ -62,7 +63,17 @@ def columns_of(state: State) -> dict[str, Any]:
     return {name: getattr(state, name) for name in _COLUMNS}
 
 
-def keep_expectations(session: Session, notification_id: int, state: State, *, known: Sequence[str]) -> None:
+def add_expectations(session: Session, states: Mapping[int, State]) -> None:
+    """The rows of what new notifications expect, by notification."""
+    rows = [
+        {"id": each.id, "notification_id": notification_id, **_columns(each)}
+        for notification_id, state in states.items()
+        for each in state.expectations
+    ]
+    execute_many(session.connection(), _INSERTED, rows)
+
+
+def _keep_expectations(session: Session, notification_id: int, state: State, *, known: Sequence[str]) -> None:
     """Bring the rows of a notification's expectations in line; `known` are those that have one."""
     connection = session.connection()
     rows = [

@@ -20,7 +20,7 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Incident
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import campaigns, presentation, schemas
-from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.outcome import presentation as measuring
 from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.pages.blueprint import blueprint
@@ -109,7 +109,7 @@ def log_plan(ref: str) -> Any:
 def _log(
     session: Session, incident: Incident, given: dict[str, Any], planned: dict[str, Any], now: dt.datetime
 ) -> list[str]:
-    return actions.log_chosen(
+    return log_chosen(
         session, incident, given, plan=planned, workspace_id=g.principal.workspace_id, now=now,
         actor=g.principal.actor, once=request.form.get("once", "")[:36],
     )  # fmt: skip

@@ -20,6 +20,7 @@ from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 
 FOLLOW_UP = "follow_up"
+BATCH = 400  # named in a statement
 NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
 
 _T, _A, _N, _E, _I = (model.__table__.c for model in (Team, Address, Notification, Expectation, Incident))
@@ -27,11 +28,12 @@ _RUNNING = _E.state == literal_column("'running'")  # as the index of what is ru
 _W = Workspace.__table__.c
 _WITHIN = select(_W.acknowledgement_within).where(_W.id == bindparam("workspace_id")).scalar_subquery()
 _PART = Team.__table__.alias("part").c
-_TEAM = select(
+_TOLD = select(
     _T.id, _T.slug, _T.name, _T.languages, _T.profile, _WITHIN.label("acknowledgement_within")
-).where(
-    _T.id == select(whole(_PART)).where(_PART.slug == bindparam("slug")).scalar_subquery(),
-    _T.retired_at.is_(None),
+).where(_T.retired_at.is_(None))
+_TEAM = _TOLD.where(_T.id == select(whole(_PART)).where(_PART.slug == bindparam("slug")).scalar_subquery())
+_TEAMS = _TOLD.add_columns(_PART.slug.label("asked")).where(
+    _T.id == whole(_PART), _PART.slug.in_(bindparam("slugs", expanding=True))
 )
 _ADDRESS = select(_A.version).where(_A.kind == bindparam("kind"), _A.value == bindparam("value"))
 # What a person may still have to do something about; each state has its count and its list.
@@ -63,6 +65,27 @@ def team_for_notification(session: Session, slug: str, *, workspace_id: int) -> 
     found = session.connection().execute(_TEAM, {"slug": slug, "workspace_id": workspace_id}).first()
     if found is None:
         raise NotFound("team_unknown", f"no team has the slug {slug[:60]!r}", where="team")
+    return found
+
+
+def teams_for_notification(session: Session, slugs: Sequence[str], *, workspace_id: int) -> dict[str, Line]:
+    """The same for many, by the slug that was asked for."""
+    found: dict[str, Line] = {}
+    for start in range(0, len(slugs), BATCH):
+        asked = {"slugs": slugs[start : start + BATCH], "workspace_id": workspace_id}
+        found |= {row.asked: row for row in session.connection().execute(_TEAMS, asked)}
+    for slug in slugs:
+        if slug not in found:
+            raise NotFound("team_unknown", f"no team has the slug {slug[:60]!r}", where="team")
+    return found
+
+
+def ids_of(refs: Sequence[str], session: Session) -> dict[str, int]:
+    """The rows of notifications, by reference."""
+    found: dict[str, int] = {}
+    for start in range(0, len(refs), BATCH):
+        rows = session.execute(select(_N.ref, _N.id).where(_N.ref.in_(refs[start : start + BATCH])))
+        found |= {row.ref: row.id for row in rows}
     return found
 
 

@@ -13,9 +13,10 @@ from pocdir.accounts.models import Workspace
 from pocdir.core.errors import Conflict
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
-from pocdir.db import table_of
+from pocdir.db import execute_many, table_of
 from pocdir.incidents.models import Incident
-from pocdir.ledger.actions import append
+from pocdir.ledger.actions import append_all
+from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.models import NotificationPath, Policy, PolicyChoice
 from pocdir.outreach.escalation.rules import policy as rules
@@ -27,6 +28,7 @@ BATCH = 400  # rows named in a statement
 # What is sent in the course of a path, or tests an address, walks no path of its own.
 WALKING = ("report", "sample_request", "referral")
 _P = table_of(NotificationPath)
+_ABOUT = ("notification", "incident", "team")
 
 
 def add(
@@ -109,32 +111,29 @@ def follow(
         "incident": notification.incident.ref if notification.incident else None,
         "team": team.slug,
     }
-    _record(session, policy, about=about, not_before=not_before, now=now, actor=actor, at=at)
+    _record(session, policy, about=[about], not_before=not_before, now=now, actor=actor, at=at)
     if standing is not None:
         session.delete(standing)
         session.flush()
     if policy is not None:
-        _walk(session, notification.id, policy, not_before=not_before, now=now)
+        _walk(session, [notification.id], policy, not_before=not_before, now=now)
 
 
-def begin(
-    session: Session,
-    notification_id: int,
-    row: Mapping[str, Any],
-    *,
-    about: Mapping[str, Any],
-    now: dt.datetime,
-) -> None:
-    """Let a notification that was just logged follow what its incident or workspace has chosen, if anything."""
-    if row["kind"] not in WALKING:
+def begin(session: Session, begun: Mapping[int, Event], row: Mapping[str, Any], *, now: dt.datetime) -> None:
+    """Let notifications that were just logged follow what their incident or workspace has chosen, if anything.
+
+    By id, with the event of each; `row` is that of any of them: of one kind, workspace and incident.
+    """
+    if row["kind"] not in WALKING or not begun:
         return
     workspace_id = row["workspace_id"]
     slug = queries.chosen(session, workspace_id=workspace_id, incident_id=row["incident_id"])
     if slug is None:
         return
     policy = queries.policy(slug, workspace_id=workspace_id, session=session)
+    about = [{name: getattr(each, name) for name in _ABOUT} for each in begun.values()]
     _record(session, policy, about=about, not_before=None, now=now, actor=row["created_by"])
-    _walk(session, notification_id, policy, not_before=None, now=now)
+    _walk(session, list(begun), policy, not_before=None, now=now)
 
 
 def look_again(session: Session, notification: Notification, *, at: dt.datetime) -> None:
@@ -162,7 +161,7 @@ def _record(
     session: Session,
     policy: Policy | None,
     *,
-    about: Mapping[str, Any],
+    about: Sequence[Mapping[str, Any]],
     not_before: dt.datetime | None,
     now: dt.datetime,
     actor: str,
@@ -174,22 +173,29 @@ def _record(
         "not_before": isoformat(not_before) if not_before else None,
         "state": None if policy else "withdrawn",
     }
-    append(
-        session, type="escalation.set", occurred_at=at, now=now, actor=actor, claimed_by="sender", assurance="S",
-        payload=payload, **about,
-    )  # fmt: skip
+    events = [
+        Event(
+            id=new_ref(now), type="escalation.set", occurred_at=at or now, recorded_at=now, actor=actor,
+            claimed_by="sender", assurance="S", payload=payload, **each,
+        )
+        for each in about
+    ]  # fmt: skip
+    append_all(session, events)
 
 
 def _walk(
     session: Session,
-    notification_id: int,
+    ids: Sequence[int],
     policy: Policy,
     *,
     not_before: dt.datetime | None,
     now: dt.datetime,
 ) -> None:
-    row = {
-        "notification_id": notification_id, "policy_id": policy.id, "not_before": not_before, "look_at": now,
-        "state": "ahead", "level": None, "due_at": None,
-    }  # fmt: skip
-    session.connection().execute(insert(_P), row)
+    rows = [
+        {
+            "notification_id": each, "policy_id": policy.id, "not_before": not_before, "look_at": now,
+            "state": "ahead", "level": None, "due_at": None,
+        }
+        for each in ids
+    ]  # fmt: skip
+    execute_many(session.connection(), insert(_P), rows)
