@@ -186,8 +186,10 @@ def test_a_retired_entry_says_so_and_offers_nothing_that_is_refused(steward, res
 def test_everything_that_was_changed_is_read_page_by_page(client, monkeypatch):
     monkeypatch.setattr(pages, "EVENTS_ON_A_PAGE", 2)
     made.team()
-    for n, audience in enumerate(["public", "public", "stewards"]):
-        desk = records.channel(made.channel(f"desk{n}@cert.example", audience=audience))
+    for n, audience, preference in ((1, "public", 1), (1, "public", 7), (2, "stewards", 1)):
+        desk = records.channel(
+            made.channel(f"desk{n}@cert.example", audience=audience, preference=preference)
+        )
         with transaction() as session:
             actions.edit_team(session, slug="cert-example", channels=[desk], now=LATER, actor="user:x")
     assert "/teams/cert-example/history" in client.get("/teams/cert-example").text
@@ -199,6 +201,7 @@ def test_everything_that_was_changed_is_read_page_by_page(client, monkeypatch):
         path = unescape(older[1]) if older else path
     assert older is None and "Newest" in page
     assert "cert@cert.example" in seen and "desk1@cert.example" in seen and "desk2@" not in seen
+    assert re.search(r"Preference</span>\s*<bdi dir=\"ltr\">1</bdi> → <bdi dir=\"ltr\">7</bdi>", seen)
 
 
 def test_an_unknown_team_is_not_found(client):

@@ -196,9 +196,12 @@ def _is_of_a_code(key: Key) -> bool:
 
 def _ends(change: Diff, standing: Standing) -> Iterator[Doubt]:
     """A team that has confirmed answers for its code as long as any source says so, without another end."""
-    bounded = {key for key, now in change.added.items() if _bounds(now) != (None, None)}
-    bounded |= {key for key, (then, now) in change.changed.items() if _bounds(now) != _bounds(then)}
-    for key in sorted(filter(_is_of_a_code, {*bounded, *change.removed})):
+    added, changed, removed = (
+        [key for key in rows if _is_of_a_code(key)] for rows in (change.added, change.changed, change.removed)
+    )
+    bounded = {key for key in added if _bounds(change.added[key]) != (None, None)}
+    bounded |= {key for key in changed if len({_bounds(it) for it in change.changed[key]}) > 1}
+    for key in sorted({*bounded, *removed}):
         _, slug, _, code, _ = key
         goes = key in bounded or (standing.whole(slug), code) not in standing.kept
         if goes and standing.whole(slug) in standing.codes.get(code, ()):
