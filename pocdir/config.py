@@ -50,6 +50,7 @@ class Settings:
     keep_messages: float = 365 * 86400.0  # seconds
     webhooks: str = "off"
     webhook_networks: str = ""
+    heartbeat_url: str = ""
     demo: bool = False
 
     @property
@@ -236,6 +237,13 @@ def _http_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _heartbeat_url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
+        raise ValueError("an address such as https://monitor.example.org/pocdir is right")
+    return text
+
+
 def _smtp_url(text: str) -> str:
     relay = parse_relay(text)
     if relay.ca is not None:
@@ -295,5 +303,6 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "keep_messages": _seconds,
     "webhooks": _one_of("off", "https", "http"),
     "webhook_networks": _networks,
+    "heartbeat_url": _heartbeat_url,
     "demo": lambda text: _one_of("0", "1")(text) == "1",
 }

@@ -33,6 +33,7 @@ from pocdir.mail import jobs as mail_jobs
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.outreach.desk import jobs as desk_jobs
 from pocdir.outreach.escalation import jobs as escalation_jobs
+from pocdir.outreach.webhooks import heartbeat
 from pocdir.outreach.webhooks import jobs as webhook_jobs
 from pocdir.outreach.webhooks.rules import OFF
 from pocdir.routing.queries import refresh
@@ -166,6 +167,8 @@ def _threads(app: Flask, stop: threading.Event, *, serves: bool, works: bool) ->
             yield again("post", lambda: post(app, stop))
         if settings.webhooks != OFF:  # nor does another program's server
             yield again("webhooks", lambda: tell(app, stop))
+        if settings.heartbeat_url:
+            yield again("heartbeat", lambda: say_alive(app), heartbeat.EVERY)
     elif serves:  # the worker is another process: what this one alone remembers, it writes down itself
         yield again("uses", lambda: _save_uses(app))
 
@@ -273,6 +276,12 @@ def tell(app: Flask, stop: threading.Event | None = None) -> bool:
 
     with app.app_context():
         return _do(deliver)
+
+
+def say_alive(app: Flask) -> bool:
+    """Tell the operator's monitor that the clock works."""
+    with app.app_context():
+        return _do(heartbeat.beat)
 
 
 def _do(job: Callable[..., int]) -> bool:

@@ -27,7 +27,8 @@ from pocdir.db import db, transaction
 from pocdir.ledger.actions import append
 from pocdir.ledger.models import UnreadEvent
 from pocdir.mail.models import Mail
-from pocdir.outreach.webhooks import jobs, rules, sending
+from pocdir.outreach import jobs as outreach
+from pocdir.outreach.webhooks import heartbeat, jobs, rules, sending
 from pocdir.outreach.webhooks.models import Webhook
 from tests.accounts import made
 from tests.conftest import Api
@@ -336,3 +337,26 @@ def test_switched_off_by_the_operator_nothing_is_made(api: Api) -> None:
     assert (refused.status_code, refused.get_json()["code"]) == (403, "webhooks_off")
     assert cli.run(["webhook", "add", "https://hooks.example.org/", "--workspace", "lab"]) == 1
     assert queries.find_workspace(db.session(), "lab") is not None
+
+
+def test_a_monitor_hears_of_the_worker_while_it_goes_round_and_nothing_is_past_due(
+    app: Flask, api: Api, now: dt.datetime
+) -> None:
+    with time_machine.travel(now, tick=False) as moved, receiving() as monitor:
+        teams(now)
+        settings = app.extensions["pocdir"]
+        assert heartbeat.beat(now) == 0  # no address was named
+        app.extensions["pocdir"] = dataclasses.replace(settings, heartbeat_url=monitor.url)
+        assert heartbeat.beat(now) == 0  # the worker has never gone round
+        outreach.beat(now)
+        assert (heartbeat.beat(now), [body for _headers, body in monitor.taken]) == (1, [b"{}"])
+        api.post("/api/v1/notifications", {"team": "cert-at"})
+        moved.shift(3 * DAY)
+        assert heartbeat.beat(now + 3 * DAY) == 0
+        outreach.beat(now + 3 * DAY)
+        assert heartbeat.beat(now + 3 * DAY) == 0  # it goes round and has written nothing down
+        outreach.record_lapses(now + 3 * DAY)
+        assert heartbeat.beat(now + 3 * DAY) == 1
+        monitor.status = 500
+        assert heartbeat.beat(now + 3 * DAY) == 0
+    assert heartbeat.beat(now + 3 * DAY) == 0  # nobody listens any more

@@ -217,6 +217,12 @@ def last_tick() -> dt.datetime | None:
     return db.session.scalar(select(WorkerTick.last_tick).where(WorkerTick.id == 1))
 
 
+def is_past_due(by: dt.datetime) -> bool:
+    """Whether something fell due before then and its event is not written."""
+    late = select(_E.id).where(_RUNNING, _E.due_at < by).limit(1)
+    return db.session.scalar(late) is not None
+
+
 def seen_by(viewer: Viewer) -> ColumnElement[bool]:
     """The notifications that are the viewer's."""
     if viewer.workspace_id is None:
