@@ -32,7 +32,7 @@ from sqlalchemy import (
     Update,
     event,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -68,7 +68,7 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
 
 
-JsonValue = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+JsonValue = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
 
 class Base(DeclarativeBase):
@@ -83,6 +83,14 @@ Rows = Select[*tuple[Any, ...]]  # a statement that gives such rows
 def table_of(model: type[Base]) -> Table:
     """The model's table, for statements that go past the unit of work."""
     return cast(Table, model.__table__)
+
+
+def inserts_once(table: Table, *key: str) -> dict[str, Insert]:
+    """By dialect an INSERT that leaves alone what stands already under `key` (without one: under any)."""
+    return {
+        "sqlite": sqlite.insert(table).on_conflict_do_nothing(index_elements=key or None),
+        "postgresql": postgresql.insert(table).on_conflict_do_nothing(index_elements=key or None),
+    }
 
 
 class OneDatabase(FlaskSession):

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from pocdir.core import rsit, tlp
 from pocdir.core.errors import Conflict, Invalid, Stale
 from pocdir.core.refs import new_ref
-from pocdir.db import execute_many, table_of
+from pocdir.db import execute_many, inserts_once, table_of
 from pocdir.incidents.models import Asset, Incident
 from pocdir.incidents.rules import record
 from pocdir.incidents.rules.assets import MOST_ASSETS, AssetValue
@@ -21,10 +20,7 @@ from pocdir.incidents.rules.record import FIELDS
 from pocdir.ledger.actions import append
 from pocdir.ledger.queries import events_of_incident
 
-_ADD = {
-    "sqlite": sqlite.insert(table_of(Asset)).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table_of(Asset)).on_conflict_do_nothing(),
-}
+_ADD = inserts_once(table_of(Asset))
 
 
 def open_incident(

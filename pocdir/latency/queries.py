@@ -11,6 +11,7 @@ from flask import current_app
 from sqlalchemy import func, select
 
 from pocdir.accounts.queries import team_id_of
+from pocdir.core.batches import batches
 from pocdir.core.codes import name_of
 from pocdir.db import Line, db
 from pocdir.directory.models import Team
@@ -42,7 +43,6 @@ LEVELS = (  # by their names in Firsts
 ASKED_FOR = ("receipt", "acknowledgement", "answer")
 REMEDIATION = ("remediation_claimed", "remediation_observed")
 NEVER_HAPPENED = ("mistake", "duplicate")
-BATCH = 500
 MOST_FOLDS = 20_000  # kept in memory, some 3 kB each
 _FOLDS = "pocdir.latency_folds"
 
@@ -284,8 +284,7 @@ def _events(refs: Sequence[str], now: dt.datetime) -> dict[str, list[Event]]:
         _E.assurance, _E.payload,
     )  # fmt: skip
     found: dict[str, list[Event]] = {}
-    for start in range(0, len(refs), BATCH):
-        batch = refs[start : start + BATCH]
+    for batch in batches(refs):
         statement = select(*columns).where(_E.notification.in_(batch), _E.recorded_at <= now)
         for row in db.session.execute(statement):
             event = Event(**row._mapping, actor="")

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, String, bindparam, delete, exists, insert, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from pocdir.core.batches import batches
 from pocdir.core.canonical import canonical_json
 from pocdir.core.errors import Invalid
 from pocdir.core.refs import new_ref
-from pocdir.db import execute_many, table_of
+from pocdir.db import execute_many, inserts_once, table_of
 from pocdir.ledger.models import EventReader, EventValue, LedgerEvent, UnreadEvent
 from pocdir.ledger.rules.events import (
     CLOCK_SKEW,
@@ -28,17 +28,14 @@ from pocdir.ledger.rules.events import (
 from pocdir.ledger.rules.payload import DIGEST
 from pocdir.ledger.rules.vocabulary import check_event, event_type
 
-BATCH = 400  # pairs in a statement: SQLite takes no more than a thousand values in some builds
+PAIRS = 400  # in a statement
 _EVENTS = insert(table_of(LedgerEvent))
 _VALUES = insert(table_of(EventValue))
 # Nothing while nobody reads on: asked in the same statement, as a question of its own costs a third of an append.
 _UNREAD = insert(table_of(UnreadEvent)).from_select(
     ["event"], select(bindparam("event", type_=String)).where(exists(select(EventReader.name)))
 )
-_EACH_ONCE = {
-    "sqlite": sqlite.insert(table_of(LedgerEvent)).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table_of(LedgerEvent)).on_conflict_do_nothing(),
-}
+_EACH_ONCE = inserts_once(table_of(LedgerEvent))
 _ONCE = {name: statement.returning(LedgerEvent.id) for name, statement in _EACH_ONCE.items()}
 
 
@@ -109,8 +106,7 @@ def append_each(session: Session, events: Sequence[Event], *, scope: str) -> lis
     connection = session.connection()
     execute_many(connection, _EACH_ONCE[connection.dialect.name], rows)
     new: set[str] = set()
-    for start in range(0, len(rows), BATCH):
-        ids = [row["id"] for row in rows[start : start + BATCH]]
+    for ids in batches([row["id"] for row in rows]):
         new.update(connection.scalars(select(LedgerEvent.id).where(LedgerEvent.id.in_(ids))))
     execute_many(connection, _VALUES, [value for value in values if value["event"] in new])
     as_kept = [event for event in as_kept if event.id in new]
@@ -153,9 +149,9 @@ def erase_values(
     Events, leaves and proofs stand as before: only what was committed to can no longer be shown. `reason` is one of
     the vocabulary's. Returns how many values.
     """
-    for start in range(0, len(values), BATCH):
-        names = tuple_(EventValue.event, EventValue.name)
-        session.execute(delete(EventValue).where(names.in_(values[start : start + BATCH])))
+    names = tuple_(EventValue.event, EventValue.name)
+    for some in batches(values, PAIRS):
+        session.execute(delete(EventValue).where(names.in_(some)))
     redacted = [
         Event(
             id=new_ref(now),

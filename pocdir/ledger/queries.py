@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 
+from pocdir.core.batches import batches
 from pocdir.db import Line, Rows, db
 from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.ledger.rules.events import EVIDENCE, GUARDED, Event
@@ -44,7 +45,7 @@ def events_of_notifications(
 ) -> dict[str, list[Event]]:
     """The same for many notifications at once, by reference; without `sealed` only what no erasure takes away."""
     found: dict[str, list[Event]] = {ref: [] for ref in refs}
-    for batch in _batches(refs):
+    for batch in batches(refs):
         statement = select(*_COLUMNS).where(_E.notification.in_(batch)).order_by(*_ORDER)
         for event in _events(statement, session, sealed=sealed):
             found[event.notification or ""].append(event)
@@ -60,7 +61,7 @@ def events_of_incident(ref: str, session: Session | None = None) -> list[Event]:
 def events_of_incidents(refs: Sequence[str], session: Session | None = None) -> dict[str, list[Event]]:
     """The same for many incidents at once, by reference."""
     found: dict[str, list[Event]] = {ref: [] for ref in refs}
-    for batch in _batches(refs):
+    for batch in batches(refs):
         own = _E.incident.in_(batch) & _E.notification.is_(None)
         for event in _events(select(*_COLUMNS).where(own).order_by(*_ORDER), session):
             found[event.incident or ""].append(event)
@@ -163,7 +164,7 @@ def values_of(
     """Salt and value by event and name, of those not erased."""
     found: dict[str, dict[str, tuple[bytes, Any]]] = {}
     connection = (session or db.session()).connection()
-    for batch in _batches(list(events)):
+    for batch in batches(list(events)):
         for row in connection.execute(
             select(_V.event, _V.name, _V.salt, _V.value).where(_V.event.in_(batch))
         ):
@@ -182,8 +183,3 @@ def _event(row: Line, sealed: dict[str, dict[str, Any]]) -> Event:
     values = dict(sealed.get(row.id, {}))
     evidence = values.pop(EVIDENCE, row.evidence_digest)  # as it was sent, until it is erased
     return Event(**{**row._mapping, "evidence_digest": evidence}, sealed=values)
-
-
-def _batches(items: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

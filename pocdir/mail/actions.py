@@ -15,7 +15,7 @@ from pocdir.core import tlp as labels
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.mailboxes import domain_of, parse_mailbox
 from pocdir.core.refs import new_ref
-from pocdir.db import table_of
+from pocdir.db import inserts_once, table_of
 from pocdir.mail import queries
 from pocdir.mail.models import (
     CLAIMED,
@@ -35,6 +35,7 @@ BODY_KEPT = dt.timedelta(days=365)
 SERVICE = "service"
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_ONCE = inserts_once(table_of(Mail), "key")
 LONGEST_ERROR = 500
 
 
@@ -107,7 +108,7 @@ def enqueue(
 def _put_once(session: Session, row: dict[str, Any]) -> Queued:
     """The letter of this row, or the one that stands under its key already."""
     connection, table = session.connection(), table_of(Mail)
-    insert = _INSERT[connection.dialect.name](table).on_conflict_do_nothing(index_elements=["key"])
+    insert = _ONCE[connection.dialect.name]
     if connection.execute(insert.returning(table.c.ref), row).first() is not None:
         return Queued(row["ref"], row["message_id"], True)
     chosen = select(table.c.ref, table.c.message_id).where(table.c.key == row["key"])

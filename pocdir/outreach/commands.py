@@ -13,6 +13,7 @@ import click
 from pocdir.accounts.guards import Principal, operator_for
 from pocdir.accounts.queries import team_id_of
 from pocdir.core import clock, tlp
+from pocdir.core.batches import batches
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
@@ -231,8 +232,7 @@ def _import(who: Principal, path: Path, day_first: bool | None, dry_run: bool, a
     sheet = read_spreadsheet(read_input(path, most=LARGEST), now=now, day_first=day_first)
     lines = matched(sheet, workspace_id=who.workspace_id or 0, now=now)
     results = []
-    for start in range(0, len(lines), AT_ONCE):
-        batch = lines[start : start + AT_ONCE]
+    for batch in batches(lines, AT_ONCE):
         done = expected(batch) if dry_run else _write(batch, who, now)
         for each in done:
             if as_json:

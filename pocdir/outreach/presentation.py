@@ -48,7 +48,7 @@ def shown(snapshot: Snapshot) -> dict[str, Any]:
         "channel": {"kind": row.channel_kind, "value": row.channel_value},
         "kind": row.kind,
         "sent_at": row.sent_at,
-        "send": False,
+        "send": False,  # as the schema says
         "subject": row.subject,
         "body": row.body,
         "body_digest": row.body_digest,

@@ -81,7 +81,7 @@ class NotificationSchema(Schema):
     channel = fields.Nested(ChannelSchema, load_default=None, allow_none=True)
     kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
     sent_at = Moment(load_default=None, allow_none=True)
-    send = Flag(load_default=False)
+    send = Flag(load_default=False)  # for the day when pocdir sends: until then true is refused, not dropped
     subject = Text(max=300, load_default=None, allow_none=True)
     body = Text(max=100_000, lines=True, load_default=None, allow_none=True)
     body_digest = Digest()

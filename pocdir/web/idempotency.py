@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any
 
 from flask import current_app, request
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Invalid
 from pocdir.core.tokens import digest
-from pocdir.db import table_of
+from pocdir.db import inserts_once, table_of
 from pocdir.web.models import IdempotencyKey
 
 KEPT = dt.timedelta(days=30)
 ROW_KEY = 36  # characters; as many as a digest has
-_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_ONCE = inserts_once(table_of(IdempotencyKey))
 
 
 def key_given() -> str | None:
@@ -65,7 +63,7 @@ def once(
     table, connection = table_of(IdempotencyKey), session.connection()
     row = {"scope": scope, "key": key, "digest": fingerprint, "resource": "", "created_at": now}
     # The key first: who comes second with it waits for the first to end, and then reads what became of it.
-    insert = _INSERT[connection.dialect.name](table).on_conflict_do_nothing().returning(table.c.key)
+    insert = _ONCE[connection.dialect.name].returning(table.c.key)
     this = (table.c.scope == scope) & (table.c.key == key)
     if connection.execute(insert, row).first() is not None:
         resource = act()

@@ -68,11 +68,6 @@ _AS_GIVEN = (
 )  # fmt: skip
 
 
-class _Own(NamedTuple):
-    workspace_id: int
-    team_id: None = None
-
-
 def log_notification(
     session: Session,
     told: Told,
@@ -229,7 +224,7 @@ def log_as_given(
         raise Invalid(
             "send_unavailable", "this service does not send yet; send it yourself and log it", where="send"
         )
-    own = _Own(workspace_id)
+    own = queries.Own(workspace_id)
     incident = (
         incident_queries.incident(str(given["incident"]), workspace_id=workspace_id, session=session)
         if given["incident"]

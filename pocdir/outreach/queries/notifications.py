@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, or_, select
 from sqlalchemy.orm import Session, joinedload
@@ -55,6 +55,13 @@ class Viewer(Protocol):
     def workspace_id(self) -> int | None: ...
     @property
     def team_id(self) -> int | None: ...
+
+
+class Own(NamedTuple):
+    """The workspace whose notifications these are, where nobody is signed in."""
+
+    workspace_id: int
+    team_id: None = None
 
 
 def team_for_notification(session: Session, slug: str, *, workspace_id: int) -> Line:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 
+from pocdir.core.batches import batches
 from pocdir.core.codes import alpha2, code_by_name
 from pocdir.core.text import fold
 from pocdir.db import db
@@ -19,8 +20,6 @@ from pocdir.ledger.rules.events import Event
 from pocdir.outreach.rules.brought import Fact, facts_of, row_key, still_new
 from pocdir.outreach.rules.spreadsheet import Refused, Row, Spreadsheet
 from pocdir.routing.queries import index
-
-BATCH = 500
 
 _E, _A = LedgerEvent.__table__.c, Address.__table__.c
 
@@ -115,7 +114,7 @@ def _team(row: Row, by_address: dict[str, list[tuple[str, str | None]]]) -> tupl
 def _teams_by_address(contacts: Iterable[str]) -> dict[str, list[tuple[str, str | None]]]:
     """By address in small letters: (slug, country) of the live teams that use it, best source first."""
     found: dict[str, list[tuple[str, str | None]]] = {}
-    for batch in _batches(sorted(contacts)):
+    for batch in batches(sorted(contacts)):
         statement = (
             select(_A.value, Team.slug, Team.country)
             .join(Channel, Channel.address_id == _A.id)
@@ -133,13 +132,9 @@ def _teams_by_address(contacts: Iterable[str]) -> dict[str, list[tuple[str, str 
 def _known(workspace_id: int, keys: Iterable[str]) -> dict[str, str]:
     """By key of a row or fact that was brought before, the notification's reference."""
     found: dict[str, str] = {}
-    for batch in _batches(sorted(set(keys))):
+    for batch in batches(sorted(set(keys))):
         statement = select(_E.idempotency_key, _E.notification).where(
             _E.scope == key_scope(workspace_id), _E.idempotency_key.in_(batch)
         )
         found.update({key: ref for key, ref in db.session.execute(statement) if ref is not None})
     return found
-
-
-def _batches(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (values[start : start + BATCH] for start in range(0, len(values), BATCH))

@@ -6,14 +6,13 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 
 import structlog
-from sqlalchemy import Insert, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.models import Membership, User
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.refs import new_ref
-from pocdir.db import execute_many, table_of
+from pocdir.db import execute_many, inserts_once, table_of
 from pocdir.ledger.models import EventReader, UnreadEvent
 from pocdir.ledger.queries import event_by_id
 from pocdir.ledger.rules.vocabulary import VOCABULARY
@@ -23,10 +22,7 @@ from pocdir.outreach.webhooks.models import CLAIMED, DEAD, QUEUED, SENT, Deliver
 
 READER = "webhooks"
 LEASE = dt.timedelta(minutes=5)
-_ONCE: dict[str, Insert] = {
-    "sqlite": sqlite.insert(table_of(Delivery)).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table_of(Delivery)).on_conflict_do_nothing(),
-}
+_ONCE = inserts_once(table_of(Delivery))
 _log = structlog.get_logger("pocdir.webhooks")
 
 

@@ -99,7 +99,7 @@ class Desk:
     reach: Mapping[str, Reach]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Candidate:
     """One responsibility of one team, reached in one way (`place` of order.PLACES)."""
 
@@ -137,7 +137,7 @@ class Pieces:
         return bisect_right(self.starts, first) == bisect_right(self.starts, last)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Index:
     """What resolve() reads: the candidates by each key that an indicator may have."""
 
@@ -181,24 +181,24 @@ class Index:
         spans = found["prefix"]
         regions, sectors = found["country"], found["country+sector"]
         return cls(
-            directory.version,
-            registry,
-            MappingProxyType(_names(directory)),
-            MappingProxyType(desks),
-            _by_value(map(_by_name, desks.values())),
-            MappingProxyType({family: _pieces(spans, family) for family in (4, 6)}),
-            _by_value(found["domain"]),
-            _by_value(_own(desks, own.own)),
-            MappingProxyType({name: _listed(several) for name, several in own.shared.items()}),
-            MappingProxyType({int(asn): teams for asn, teams in _by_value(found["asn"]).items()}),
-            _by_value(regions),
-            _by_value(_by_tld(regions)),
-            _by_value(sectors + found["sector"]),
-            _by_value(_by_tld(sectors)),
-            tuple(found["global"]),
-            _by_value(row for row in regions if row.national),
-            MappingProxyType({slug: into for slug, (into, _) in directory.merged.items()}),
-            tuple(desk for _, desk in sorted(desks.items()) if desk.team.kind == "coordinator"),
+            directory_version=directory.version,
+            registry=registry,
+            names=MappingProxyType(_names(directory)),
+            desks=MappingProxyType(desks),
+            teams=_by_value(map(_by_name, desks.values())),
+            pieces=MappingProxyType({family: _pieces(spans, family) for family in (4, 6)}),
+            domains=_by_value(found["domain"]),
+            own_domains=_by_value(_own(desks, own.own)),
+            shared_domains=MappingProxyType({name: _listed(several) for name, several in own.shared.items()}),
+            systems=MappingProxyType({int(asn): teams for asn, teams in _by_value(found["asn"]).items()}),
+            countries=_by_value(regions),
+            tlds=_by_value(_by_tld(regions)),
+            sectors=_by_value(sectors + found["sector"]),
+            tld_sectors=_by_value(_by_tld(sectors)),
+            everywhere=tuple(found["global"]),
+            nationals=_by_value(row for row in regions if row.national),
+            merged=MappingProxyType({slug: into for slug, (into, _) in directory.merged.items()}),
+            coordinators=tuple(desk for _, desk in sorted(desks.items()) if desk.team.kind == "coordinator"),
         )
 
     def desk(self, slug: str) -> Desk | None:
@@ -285,17 +285,18 @@ def _candidate(desk: Desk, row: Responsibility, number: int) -> Candidate:
     span = parse_span(row.value) if row.key == "prefix" else None
     size = span.last - span.first + 1 if span else 0
     return Candidate(
-        desk,
-        Basis(row.key, row.value, row.origin, row.source, row.as_of),
-        _place(desk.team, row),
-        -row.value.count(".") if row.key == "domain" else size,
-        span,
-        row.role,
-        (ROLE_ORDER.index(row.role), ORIGIN_ORDER.index(row.origin)),
-        (row.rank, desk.team.slug, number),
-        row.key == "country" and (row.role in ("national", "holder") or desk.team.kind == "national"),
-        row.valid_from or "",
-        row.valid_to or "9999",
+        desk=desk,
+        basis=Basis(row.key, row.value, row.origin, row.source, row.as_of),
+        place=_place(desk.team, row),
+        size=-row.value.count(".") if row.key == "domain" else size,
+        span=span,
+        role=row.role,
+        before_state=(ROLE_ORDER.index(row.role), ORIGIN_ORDER.index(row.origin)),
+        after_state=(row.rank, desk.team.slug, number),
+        national=row.key == "country"
+        and (row.role in ("national", "holder") or desk.team.kind == "national"),
+        valid_from=row.valid_from or "",
+        valid_to=row.valid_to or "9999",
     )
 
 
@@ -305,7 +306,10 @@ def _by_name(desk: Desk) -> Candidate:
     said_by = (channel.origin, channel.source, channel.as_of) if channel else ("imported", "", "")
     slug = desk.team.slug
     basis = Basis("team", slug, *said_by)
-    return Candidate(desk, basis, "team", 0, None, "holder", (0, 0), (0, slug, 0), False, "", "9999")
+    return Candidate(
+        desk=desk, basis=basis, place="team", size=0, span=None, role="holder", before_state=(0, 0),
+        after_state=(0, slug, 0), national=False, valid_from="", valid_to="9999",
+    )  # fmt: skip
 
 
 def _listed(teams: Iterable[Team]) -> str:

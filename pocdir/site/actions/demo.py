@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
-from typing import NamedTuple
 
 from flask import Flask
 from sqlalchemy.orm import Session
@@ -36,13 +35,6 @@ from pocdir.site.rules.demo_lists import FIRST_LIST, LIST, SECOND_LIST
 
 WORKSPACE = "Demonstration"
 LATE = dt.timedelta(seconds=3)  # the worker's, after something fell due
-
-
-class Own(NamedTuple):
-    """The workspace whose notifications these are."""
-
-    workspace_id: int
-    team_id: None = None
 
 
 @contextmanager
@@ -140,7 +132,7 @@ def _record(
         incident=incident,
         parent=parent,
     )
-    kept = queries.notification(ref, Own(workspace_id), session)
+    kept = queries.notification(ref, queries.Own(workspace_id), session)
     steps: list[tuple[dt.datetime, Fact | Watch | None]] = [(fact.at, fact) for fact in notice.facts]
     steps += [(each.end, each) for each in notice.watched]
     steps += [(each.due_at + LATE, None) for each in kept.expectations if each.due_at + LATE <= until]

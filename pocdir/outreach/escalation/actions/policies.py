@@ -10,6 +10,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.models import Workspace
+from pocdir.core.batches import batches
 from pocdir.core.errors import Conflict
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
@@ -24,7 +25,6 @@ from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import teams_by_id
 from pocdir.outreach.rules.posting import occurred
 
-BATCH = 400  # rows named in a statement
 # What is sent in the course of a path, or tests an address, walks no path of its own.
 WALKING = ("report", "sample_request", "referral")
 _P = table_of(NotificationPath)
@@ -145,9 +145,8 @@ def look_again(session: Session, notification: Notification, *, at: dt.datetime)
 def look_again_at(session: Session, ids: Sequence[int], *, at: dt.datetime) -> None:
     """The same for many notifications, by row."""
     connection = session.connection()
-    for start in range(0, len(ids), BATCH):
-        chosen = _P.c.notification_id.in_(ids[start : start + BATCH])
-        connection.execute(update(_P).where(chosen).values(look_at=at))
+    for some in batches(ids):
+        connection.execute(update(_P).where(_P.c.notification_id.in_(some)).values(look_at=at))
 
 
 def _require_open(notification: Notification) -> None:
