@@ -15,7 +15,7 @@ from pocdir import cli
 from pocdir.accounts.models import Workspace
 from pocdir.cli import pocdir
 from pocdir.db import changes
-from pocdir.outreach.commands import AT_ONCE
+from pocdir.outreach.commands.notify import AT_ONCE
 from tests.outreach import made
 
 SHEET = "Email;Date;Answered;Colour\r\nreports@cert.example;03/04/2026;yes;red\r\n"

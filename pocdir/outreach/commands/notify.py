@@ -1,4 +1,4 @@
-"""`pocdir notify` and `pocdir unanswered`: outreach from the command line."""
+"""`pocdir notify`: one notification, a folder of parcels, or an old spreadsheet."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import Any
 import click
 
 from pocdir.accounts.guards import Principal, operator_for
-from pocdir.accounts.queries import team_id_of
 from pocdir.core import clock, tlp
 from pocdir.core.batches import batches
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.times import isoformat
-from pocdir.db import db, transaction
+from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.outreach import presentation, schemas
@@ -31,7 +30,6 @@ from pocdir.outreach.rules.letter import one_line
 from pocdir.outreach.rules.parcels import Brought
 from pocdir.outreach.rules.spreadsheet import Refused, Spreadsheet, read_spreadsheet
 from pocdir.web.terminal import (
-    DURATION,
     MOMENT,
     app_context,
     emit,
@@ -281,63 +279,3 @@ def _columns(sheet: Spreadsheet) -> str:
     if sheet.day_first is not None:
         said += f"; dates such as 03/04/2026 have the {'day' if sheet.day_first else 'month'} first"
     return one_line(said)
-
-
-@click.command()
-@click.option("--older-than", type=DURATION, help="Sent at least so long ago: P14D.")
-@click.option("--team", help="Only to this team (slug).")
-@click.option("--incident", metavar="REF", help="Only of this incident.")
-@click.option("--due-before", type=MOMENT, help="Asked for by then: 2026-11-22T12:00:00Z.")
-@click.option("--state", type=click.Choice(schemas.STATES), default="unrecorded", show_default=True)
-@workspace_option
-@json_option
-def unanswered(
-    older_than: dt.timedelta | None,
-    team: str | None,
-    incident: str | None,
-    due_before: dt.datetime | None,
-    state: str,
-    workspace: str | None,
-    as_json: bool,
-) -> int:
-    """Notifications whose answer was asked for by a time, and no answer is recorded here.
-
-    \b
-    Example:  pocdir unanswered --older-than P14D
-    """
-    with app_context():
-        if team is not None:
-            team_id_of(db.session(), team)
-        now = clock.now()
-        found = snapshots.waiting(
-            operator_for(workspace),
-            now=now,
-            state=state,
-            limit=100_000,
-            older_than=older_than,
-            team=team,
-            incident=incident,
-            due_before=due_before,
-        )
-        shown = [presentation.shown(each) for each in found]
-        db.session.remove()
-    if as_json:
-        for each in shown:
-            emit(schemas.NotificationAnswer().dump(each))
-    else:
-        table(
-            ("reference", "team", "channel", "sent", "days", "level", "subject"),
-            [
-                (
-                    each["ref"],
-                    each["team"],
-                    each["channel"]["value"],
-                    isoformat(each["sent_at"]),
-                    (now - each["sent_at"]).days,
-                    each["sent_level"],
-                    each["subject"],
-                )
-                for each in shown
-            ],
-        )
-    return 0 if shown else 1
