@@ -150,6 +150,17 @@ def _keep_an_owner(session: Session, member: Membership) -> None:
         raise Conflict("last_owner", "a workspace keeps one owner; make somebody else an owner first")
 
 
+def leave_in_order(session: Session, *, user_id: int) -> None:
+    """Whoever goes leaves nobody behind without an owner; raises Conflict `last_owner`."""
+    mine = select(Membership).where(Membership.user_id == user_id)
+    for member in session.scalars(mine):
+        shared = select(Membership.user_id).where(
+            Membership.workspace_id == member.workspace_id, Membership.user_id != user_id
+        )
+        if session.scalar(shared.limit(1)) is not None:
+            _keep_an_owner(session, member)
+
+
 def set_site_role(session: Session, *, user: User, role: str, actor: str) -> None:
     """Give the person a role for the whole service; nothing happens where they have it."""
     if role not in rules.SITE_ROLES:

@@ -32,6 +32,12 @@ class NewPassword(Schema):
             raise ValidationError("The two are not the same.", "again")
 
 
+class Erasure(Schema):
+    """The present password: whoever found an open browser erases nobody."""
+
+    present = _password()
+
+
 class ChangedPassword(NewPassword):
     present = _password()
 

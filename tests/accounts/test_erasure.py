@@ -19,6 +19,7 @@ from pocdir.mail.models import Mail
 from pocdir.site.queries.ledger import verified
 from tests.accounts import made
 from tests.accounts.test_commands import run
+from tests.accounts.test_pages import post
 
 ANNA = "anna@example.org"
 
@@ -83,3 +84,27 @@ def test_an_erased_person_is_nowhere_and_the_record_still_verifies(app: Flask, a
     assert (code, "there is no account" in said) == (1, True)
     run(capsys, "user", "create", "ben@example.org", "--workspace", "lab")
     assert made.one(Membership).role == "owner"
+
+
+def test_a_person_erases_the_own_account_with_its_password_and_leaves_nobody_without_an_owner(
+    app: Flask, anna, now
+) -> None:
+    with time_machine.travel(now, tick=False):
+        ben = made.person("ben@example.org", now=now, workspace="lab")
+        browser = made.browser(app, anna, now=now)
+        assert "/account/erase" in browser.get("/account").text
+        assert post(browser, "/account/erase", present="wrong").status_code == 422
+        refused = post(browser, "/account/erase", present=made.PASSWORD)
+        assert (refused.status_code, "make somebody else an owner first" in refused.text) == (409, True)
+        with transaction() as session:
+            lab = queries.workspace_by_slug(session, "lab")
+            actions.set_member_role(
+                session, workspace_id=lab.id, user_ref=ben.ref, role="owner", actor="operator"
+            )
+        assert ANNA in everything()
+        assert post(browser, "/account/erase", present=made.PASSWORD).status_code == 302
+        assert ANNA not in everything()
+        assert browser.get("/account").status_code == 302
+        assert verified().faults == ()
+        bens = made.browser(app, ben, now=now)
+        assert post(bens, "/account/erase", present=made.PASSWORD).status_code == 302  # he was alone
