@@ -128,7 +128,7 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
     """Add a fact: what the sender knows, or what the notified team's contact says."""
     principal, now = g.principal, clock.now()
     with transaction() as session:
-        notification = queries.notification(ref, principal, session)
+        notification = queries.own_notification_to_change(ref, principal, session)
         poster = queries.poster_of(principal, notification) or ""
         claimed_by, assurance = claim_of(given["type"], poster)
 

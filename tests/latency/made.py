@@ -10,7 +10,7 @@ from pocdir.db import transaction
 from pocdir.incidents.models import Incident
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.notifications import Told
-from pocdir.outreach.queries.notifications import notification
+from pocdir.outreach.queries.notifications import own_notification_to_change
 
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
@@ -53,6 +53,6 @@ def event(
     """A fact added to it; returns the event's id."""
     with transaction() as session:
         return actions.record_event(
-            session, notification(ref, Own(lab.id), session), type=type_, payload=payload, occurred_at=at,
+            session, own_notification_to_change(ref, Own(lab.id), session), type=type_, payload=payload, occurred_at=at,
             now=recorded or at, actor="user:a", claimed_by=by[0], assurance=by[1],
         ).id  # fmt: skip

@@ -18,7 +18,7 @@ from pocdir.latency import queries
 from pocdir.latency.queries import Case, cases, figures
 from pocdir.latency.rules import WINDOWS, became_by, verdict_matrix
 from pocdir.outreach.actions.notifications import record_event
-from pocdir.outreach.queries.notifications import notification
+from pocdir.outreach.queries.notifications import own_notification_to_change
 from tests.latency.made import DAY, HOUR, Own, event, told
 from tests.outreach import made
 
@@ -350,8 +350,8 @@ def bare_yes(lab: Workspace, ref: str, *, at: dt.datetime, type_: str = "ack.giv
     """Answered (or bounced) by then, and nobody knows when."""
     with transaction() as session:
         record_event(
-            session, notification(ref, Own(lab.id), session), type=type_, payload={}, occurred_at=at, now=at,
-            precision="bounded", actor="user:a", claimed_by="sender", assurance="S",
+            session, own_notification_to_change(ref, Own(lab.id), session), type=type_, payload={}, occurred_at=at,
+            now=at, precision="bounded", actor="user:a", claimed_by="sender", assurance="S",
         )  # fmt: skip
 
 

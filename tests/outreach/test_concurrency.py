@@ -11,7 +11,7 @@ from pocdir.accounts.models import Workspace
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import events_of_notification
 from pocdir.outreach.actions.notifications import record_event
-from pocdir.outreach.queries.notifications import notification
+from pocdir.outreach.queries.notifications import own_notification_to_change
 from pocdir.outreach.queries.projections import differences
 from pocdir.outreach.queries.snapshots import snapshot
 from tests.latency.made import DAY, Own, told
@@ -29,7 +29,7 @@ def speak(
             together.wait(timeout=30)
             with transaction() as session:
                 record_event(
-                    session, notification(ref, Own(lab), session), type=type_, payload={}, now=now,
+                    session, own_notification_to_change(ref, Own(lab), session), type=type_, payload={}, now=now,
                     actor="user:a", claimed_by="sender", assurance="S",
                 )  # fmt: skip
         db.session.remove()

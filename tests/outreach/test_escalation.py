@@ -383,7 +383,9 @@ def test_a_policy_that_was_changed_afterwards_is_found(app: Flask, lab: Workspac
         kept = queries.policy("national-first", workspace_id=lab.id, session=session)
         kept.definition = policy(FAR)
         kept.digest = digest(kept.definition)
-        path = queries.path_row(notifications.notification(ref, Own(lab.id), session).id, session)
+        path = queries.path_row(
+            notifications.own_notification_to_change(ref, Own(lab.id), session).id, session
+        )
         assert path is not None
         path.policy_id = queries.policy(other, workspace_id=lab.id, session=session).id
     assert list(differences()) == [f"notification {ref}: follows another policy than its events say"]

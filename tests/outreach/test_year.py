@@ -19,7 +19,7 @@ from pocdir.outreach.actions import recipient
 from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.actions.spreadsheet import import_spreadsheet
 from pocdir.outreach.models import Notification
-from pocdir.outreach.queries.notifications import notification_for_recipient
+from pocdir.outreach.queries.notifications import notification_to_change
 from pocdir.outreach.queries.projections import differences
 from pocdir.outreach.queries.spreadsheet import matched
 from pocdir.outreach.queries.tickets import with_ticket
@@ -103,7 +103,7 @@ class Sender:
 
     def press(self, ref: str, choice: str, now: dt.datetime, **filled_in: Any) -> None:
         with transaction() as session:
-            row = notification_for_recipient(ref, session)
+            row = notification_to_change(ref, session)
             assert row is not None
             recipient.answer(session, row, choice=choice, filled_in=filled_in, now=now)
 

@@ -52,7 +52,7 @@ def record_for_many(
     for ref in dict.fromkeys(refs):
         try:
             with session.begin_nested():
-                row = queries.notification(ref, viewer, session)
+                row = queries.own_notification_to_change(ref, viewer, session)
                 claimed_by, assurance = claim_of(type, queries.poster_of(viewer, row) or "")
                 if not (once and event_by_key(f"many:{actor}:{type}", f"{once}:{ref}", session)):
                     check_act(type, clock=row.clock, withdrawn=row.withdrawn_at is not None)

@@ -17,7 +17,7 @@ def parent_of(session: Session, ref: Any, viewer: queries.Viewer) -> Notificatio
     if ref is None:
         return None
     try:
-        return queries.notification(str(ref), viewer, session)
+        return queries.own_notification_to_change(str(ref), viewer, session)
     except NotFound as unknown:
         raise Invalid("parent_invalid", unknown.message, where="parent") from None
 

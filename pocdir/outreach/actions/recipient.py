@@ -37,8 +37,12 @@ ANSWERS = frozenset(each.event for each in ACTIONS.values())
 
 
 def addressed(session: Session | None, token: str, *, secret: bytes, now: dt.datetime) -> Notification:
-    """The notification of a recipient's link; raises NotFound `link_unknown`, Gone `link_expired`, `withdrawn`."""
-    row = queries.notification_for_recipient(claimed_ref(token), session)
+    """The notification of a recipient's link, locked in the session that is to change it; None: only to read.
+
+    Raises NotFound `link_unknown`, Gone `link_expired`, `withdrawn`.
+    """
+    ref = claimed_ref(token)
+    row = queries.notification_to_change(ref, session) if session else queries.notification_by_ref(ref)
     if row is None:
         raise NotFound("link_unknown", "this link is not one of ours, or its contact has changed since")
     version = queries.address_version(row.channel_kind, row.channel_value, session)

@@ -41,7 +41,7 @@ def answer_many(
     for ref in dict.fromkeys(refs):
         try:
             with session.begin_nested():
-                row = queries.notification(ref, viewer, session)
+                row = queries.own_notification_to_change(ref, viewer, session)
                 is_contact = queries.poster_of(viewer, row) == "contact"
                 _who, assurance = claim_of(chosen.event, "contact" if is_contact else "")
                 event = answer(

@@ -194,7 +194,7 @@ def take_back(ref: str) -> Any:
 def _record(ref: str, given: Mapping[str, Any]) -> None:
     now, principal = clock.now(), g.principal
     with transaction() as session:
-        row = queries.notification(ref, principal, session)
+        row = queries.own_notification_to_change(ref, principal, session)
         claimed_by, assurance = claim_of(given["type"], queries.poster_of(principal, row) or "")
         actions.record_event(
             session,

@@ -80,7 +80,7 @@ def answer_told(ref: str) -> Any:
         return _confirm(found, choice, typed)
     try:
         with transaction() as session:
-            row = queries.notification(ref, principal, session)
+            row = queries.own_notification_to_change(ref, principal, session)
             poster = queries.poster_of(principal, row) or ""
             _who, assurance = claim_of(chosen.event, "contact" if poster == "contact" else "")
             answer(

@@ -115,8 +115,8 @@ def poster_of(viewer: Viewer, row: Any) -> str | None:
     return "contact"
 
 
-def notification(ref: str, viewer: Viewer, session: Session) -> Notification:
-    """One notification, locked for a change; raises NotFound `notification_unknown`, also for a foreign one."""
+def own_notification_to_change(ref: str, viewer: Viewer, session: Session) -> Notification:
+    """One of the viewer's notifications, locked; raises NotFound `notification_unknown`, also for a foreign one."""
     found = notification_to_change(ref, session) if is_ref(ref) else None
     if found is None or poster_of(viewer, found) is None:
         raise NotFound("notification_unknown", "no notification of yours has this reference")
@@ -124,7 +124,10 @@ def notification(ref: str, viewer: Viewer, session: Session) -> Notification:
 
 
 def notification_to_change(ref: str, session: Session) -> Notification | None:
-    """A notification by reference alone, locked: two facts at once are folded one after the other."""
+    """A notification by reference alone, locked: two facts at once are folded one after the other.
+
+    Only for a caller who has proven its right before, such as the reader of a recipient's token.
+    """
     found: Notification | None = session.scalar(
         _WHOLE.where(Notification.ref == ref)
         .with_for_update(of=Notification)
@@ -153,10 +156,8 @@ def thread_of(notification: Notification, session: Session) -> list[Notification
     )
 
 
-def notification_for_recipient(ref: str, session: Session | None = None) -> Notification | None:
-    """A notification by reference alone: only for a caller who reads a recipient's token; locked with a session."""
-    if session is not None:
-        return notification_to_change(ref, session)
+def notification_by_ref(ref: str) -> Notification | None:
+    """A notification by reference alone, to read: the caller looks whose it is."""
     found: Notification | None = db.session.scalar(_WHOLE.where(Notification.ref == ref))
     return found
 

@@ -132,7 +132,7 @@ def _record(
         incident=incident,
         parent=parent,
     )
-    kept = queries.notification(ref, queries.Own(workspace_id), session)
+    kept = queries.own_notification_to_change(ref, queries.Own(workspace_id), session)
     steps: list[tuple[dt.datetime, Fact | Watch | None]] = [(fact.at, fact) for fact in notice.facts]
     steps += [(each.end, each) for each in notice.watched]
     steps += [(each.due_at + LATE, None) for each in kept.expectations if each.due_at + LATE <= until]

@@ -88,7 +88,7 @@ def taken(
     with app_context():
         who = operator_for(workspace)
         with transaction() as session:
-            told = notifications.notification(notification, who, session)
+            told = notifications.own_notification_to_change(notification, who, session)
             if told.channel_kind != "email":
                 raise Invalid("no_letter", "it went over another channel than mail", where="notification")
             record_event(
