@@ -62,7 +62,7 @@ def steps_of(ref: str) -> list[Event]:
     return list(found)
 
 
-ORDER = ("step_due", "no_working_contact", "step_taken", "step_skipped", "exhausted")
+ORDER = ("step_due", "no_working_contact", "step_approved", "step_taken", "step_skipped", "exhausted")
 
 
 def said(ref: str) -> list[tuple[str, int, dt.datetime]]:

@@ -94,8 +94,23 @@ def test_nothing_is_taken_among_many_that_one_person_has_to_say_yes_to(
     assert next(it for it in api.get("/api/v1/steps").get_json()["items"] if it["ref"] == risky)[
         "people_at_risk"
     ]
+    # An owner agrees to one of them; the researcher takes it then, unless it goes to somebody else by now.
+    waiting = [it["ref"] for it in api.get("/api/v1/steps", waiting="true").get_json()["items"]]
+    assert waiting == [held]
+    assert "owner_needed" in send(researcher, "/steps", choose=[f"{held}:1"], action="approve").text
+    owner = browser(app, now, "lab", "owner")
+    assert 'value="approve"' in owner.get(f"/notifications/{held}/steps").text
+    for _ in range(2):
+        agreed = send(owner, "/steps", "/steps?waiting=owner", choose=[f"{held}:1"], action="approve")
+        assert agreed.text.count("Agreed") == 1
+    assert [it["type"] for it in api.get(f"/api/v1/notifications/{held}/events").json["items"]].count(
+        "escalation.step_approved"
+    ) == 1
+    assert "an owner agreed" in researcher.get("/steps").text
+    assert api.get("/api/v1/steps", waiting="true").get_json()["items"] == []
+    assert "Logged: the letter to copy" in send(researcher, "/steps", only=f"{held}:1").text
     # Another workspace neither sees nor takes them.
     rival = browser(app, now, "rivals", "owner")
     assert "Nothing is suggested" in rival.get("/steps").text
-    assert "notification_unknown" in send(rival, "/steps", "/account", only=f"{held}:1").text
-    assert taken(held) == 0
+    assert "notification_unknown" in send(rival, "/steps", "/account", only=f"{risky}:1").text
+    assert (taken(held), taken(risky)) == (1, 0)

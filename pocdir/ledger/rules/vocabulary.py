@@ -254,6 +254,7 @@ VOCABULARY: Mapping[str, EventType] = {
         {"policy": _ref, "digest": _digest, "not_before": _time, "state": _choice("withdrawn")},
     ),
     "escalation.step_due": EventType("due_at", ("clock",), _ABOUT | {"target": _choice(*TARGETS), "to": _line}),
+    "escalation.step_approved": EventType("the act", _sender, _ABOUT | {"to": _line}),
     "escalation.step_taken": EventType("the act", ("clock", "sender"), _ABOUT | _STEP),
     "escalation.step_skipped": EventType(
         "the act", ("clock", "sender"), _ABOUT | {"reason": _required(_choice(*SKIPPED)), "note": _text}
@@ -299,8 +300,7 @@ VOCABULARY: Mapping[str, EventType] = {
         "the act", ("steward", "service"), _PROPOSAL | {"reason": _required(_text)}
     ),
     "contact.retracted": EventType(
-        "the act",
-        _keepers,
+        "the act", _keepers,
         _PROPOSAL | {"because": _required(_choice("taken_back", "stands_already", "nobody_decided"))},
     ),
     "contact.cancelled": EventType("the act", ("team",), _PROPOSAL | {"address": _line}),

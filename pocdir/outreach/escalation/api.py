@@ -15,7 +15,6 @@ from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_ma
 from pocdir.routing.queries import index
 from pocdir.web.api import Blueprint
 from pocdir.web.paging import page
-from pocdir.web.schemas import PageQuery
 
 blueprint = Blueprint(
     "escalation_api", __name__, url_prefix="/api/v1", description="Next steps where no answer is recorded"
@@ -99,7 +98,7 @@ def path(ref: str) -> Any:
 @blueprint.arguments(schemas.StepAct())
 @blueprint.response(201, schemas.StepDone)
 def act(given: dict[str, Any], ref: str) -> Any:
-    """Decide about a step: take it (its message is logged as a notification of its own), skip, pause, resume."""
+    """Decide about a step: take it (its message is logged as a notification of its own), skip, approve, or pause."""
     known, now = index(), clock.now()
     with transaction() as session:
         led_to = decide(session, g.principal, ref, given, known=known, now=now)
@@ -110,14 +109,15 @@ def act(given: dict[str, Any], ref: str) -> Any:
 
 @blueprint.route("/steps")
 @guard("notification.log")
-@blueprint.arguments(PageQuery(), location="query")
+@blueprint.arguments(schemas.SuggestedQuery(), location="query")
 @blueprint.response(200, schemas.SuggestedPage)
 def suggested(query: dict[str, Any]) -> Any:
     """The steps that are due, of all notifications of the workspace: each waits for a person's yes."""
     now = clock.now()
     found = queries.suggested(g.principal.workspace_id, now=now, limit=query["limit"], cursor=query["cursor"])
     listed = page(found, query["limit"], lambda each: each.ref)
-    return listed | {"items": presentation.suggested(listed["items"], index(), now, db.session())}
+    shown = presentation.suggested(listed["items"], index(), now, db.session(), waiting=query["waiting"])
+    return listed | {"items": shown}
 
 
 @blueprint.route("/steps", methods=["POST"])
@@ -125,7 +125,7 @@ def suggested(query: dict[str, Any]) -> Any:
 @blueprint.arguments(schemas.ManySteps())
 @blueprint.response(200, schemas.DecidedSteps)
 def act_on_many(given: dict[str, Any]) -> Any:
-    """Take or leave out many steps with the words prepared for each; each is done or refused by itself."""
+    """Take, leave out or agree to many steps with the words prepared for each; each is done or refused by itself."""
     known, chosen = index(), [(str(each["ref"]), each["level"]) for each in given["steps"]]
     with transaction() as session:
         done = decide_many(session, g.principal, chosen, given, known=known, now=clock.now())

@@ -192,6 +192,7 @@ def choose(
 @click.argument("notification")
 @click.option("--take", type=int, help="Take this step: its message is logged, the letter shown by its page.")
 @click.option("--skip", type=int, help="Leave this step out; needs --note.")
+@click.option("--approve", type=int, help="Agree to this step, as an owner: somebody else takes it.")
 @click.option("--pause", is_flag=True, help="Let the clock stand still.")
 @click.option("--resume", is_flag=True, help="Let it go on.")
 @click.option("--note", help="Why.")
@@ -203,6 +204,7 @@ def steps(
     notification: str,
     take: int | None,
     skip: int | None,
+    approve: int | None,
     pause: bool,
     resume: bool,
     note: str | None,
@@ -216,12 +218,13 @@ def steps(
     \b
     Example:  pocdir policy steps 019ab3d0-... --take 1
     """
-    asked = {"take": take is not None, "skip": skip is not None, "pause": pause, "resume": resume}
+    levels = {"take": take, "skip": skip, "approve": approve}
+    asked = {name: level is not None for name, level in levels.items()} | {"pause": pause, "resume": resume}
     actions_asked = [name for name, is_asked in asked.items() if is_asked]
     if len(actions_asked) > 1:
-        raise click.UsageError("one of --take, --skip, --pause and --resume")
+        raise click.UsageError("one of --take, --skip, --approve, --pause and --resume")
     given = {
-        "action": next(iter(actions_asked), None), "level": take if skip is None else skip, "body": None,
+        "action": next(iter(actions_asked), None), "level": levels.get("".join(actions_asked)), "body": None,
         "note": note, "people_at_risk": people_at_risk, "at": at,
     }  # fmt: skip
     with app_context():
@@ -255,12 +258,16 @@ def _chosen(text: str) -> tuple[str, int]:
     "--take", type=_chosen, multiple=True, metavar="REF:STEP", help="Log its message; repeat for more."
 )
 @click.option("--skip", type=_chosen, multiple=True, metavar="REF:STEP", help="Leave it out; needs --note.")
+@click.option("--approve", type=_chosen, multiple=True, metavar="REF:STEP", help="Agree to it, as an owner.")
+@click.option("--waiting", is_flag=True, help="Only those that wait for the yes of an owner.")
 @click.option("--note", help="Why.")
 @workspace_option
 @json_option
 def due(
     take: tuple[tuple[str, int], ...],
     skip: tuple[tuple[str, int], ...],
+    approve: tuple[tuple[str, int], ...],
+    waiting: bool,
     note: str | None,
     workspace: str | None,
     as_json: bool,
@@ -270,14 +277,16 @@ def due(
     \b
     Example:  pocdir policy due --take 019ab3d0-...:1 --take 019ab3d1-...:2
     """
-    if take and skip:
-        raise click.UsageError("either --take or --skip")
-    chosen = list(take or skip)
+    asked = {name: refs for name, refs in (("take", take), ("skip", skip), ("approve", approve)) if refs}
+    if len(asked) > 1:
+        raise click.UsageError("one of --take, --skip and --approve")
+    action = next(iter(asked), "")
+    chosen = list(asked.get(action, ()))
     with app_context():
         who, known, now = operator_for(workspace), index(), clock.now()
         if not chosen:
-            return _list_due(who, known, now, as_json=as_json)
-        given = {"action": "take" if take else "skip", "note": note}
+            return _list_due(who, known, now, waiting=waiting or None, as_json=as_json)
+        given = {"action": action, "note": note}
         with transaction() as session:
             done = decide_many(session, who, chosen, given, known=known, now=now)
     for each in done:
@@ -287,27 +296,25 @@ def due(
             said = f"{each.ref} step {each.level} refused: {each.refused['detail']} ({each.refused['code']})"
             click.echo(said, err=True)
         else:
-            click.echo(
-                f"{each.ref} step {each.level} {f'logged {each.notification}' if take else 'left out'}"
-            )
+            said = {"take": f"logged {each.notification}", "skip": "left out", "approve": "agreed to"}[action]
+            click.echo(f"{each.ref} step {each.level} {said}")
     return 1 if any(each.refused for each in done) else 0
 
 
-def _list_due(who: Principal, known: Index, now: dt.datetime, *, as_json: bool) -> int:
+def _list_due(who: Principal, known: Index, now: dt.datetime, *, waiting: bool | None, as_json: bool) -> int:
     found = queries.suggested(who.workspace_id or 0, now=now, limit=MOST_LISTED)
-    shown = presentation.suggested(found, known, now, db.session())
+    shown = presentation.suggested(found, known, now, db.session(), waiting=waiting)
     if as_json:
         for each in shown:
             emit(schemas.SuggestedStep().dump(each))
     else:
-        table(
-            ("step", "due", "team", "to", "decides"),
-            [
-                (f"{each['ref']}:{each['level']}", isoformat(each["due_at"]), each["team"],
-                 each["to"]["team"] if each["to"] else "nobody is known", "an owner" if each["approval"] else "")
-                for each in shown
-            ],
-        )  # fmt: skip
+        rows = [
+            (f"{it['ref']}:{it['level']}", isoformat(it["due_at"]), it["team"],
+             it["to"]["team"] if it["to"] else "nobody is known",
+             "an owner" if it["approval"] and not it["approved"] else "")
+            for it in shown
+        ]  # fmt: skip
+        table(("step", "due", "team", "to", "decides"), rows)
     return 0 if shown else 1
 
 

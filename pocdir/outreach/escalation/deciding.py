@@ -100,7 +100,19 @@ def decide(
             session, found, level, note=given["note"], now=now, actor=principal.actor, at=given.get("at")
         )
         return None
+    if given["action"] == "approve":
+        _approve(session, principal, found, level, known, now)
+        return None
     return _take(session, principal, found, given, known=known, now=now)
+
+
+def _approve(
+    session: Session, principal: Principal, found: Notification, level: int, known: Index, now: dt.datetime
+) -> None:
+    looked, _, _ = steps.to_decide(session, found, level, now)
+    message = presentation.prepared(looked, found, level, known=known, now=now, session=session)
+    by_owner = principal.role == "owner"
+    steps.approve(session, found, message, now=now, actor=principal.actor, by_owner=by_owner)
 
 
 @dataclass(frozen=True, slots=True)

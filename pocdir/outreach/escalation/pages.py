@@ -123,6 +123,7 @@ def choose_default() -> Any:
 def suggested() -> str:
     """What is suggested for all notifications of the workspace."""
     now, cursor = clock.now(), request.args.get("after", "")
+    waiting = request.args.get("waiting") == "owner" or None
     workspace_id = g.principal.workspace_id
     found = queries.suggested(
         workspace_id, now=now, limit=schemas.MOST_AT_ONCE, cursor=cursor if is_ref(cursor) else None
@@ -130,8 +131,9 @@ def suggested() -> str:
     listed = page(found, schemas.MOST_AT_ONCE, lambda each: each.ref)
     return render_template(
         "outreach/suggested.html",
-        steps=presentation.suggested(listed["items"], index(), now, db.session()),
+        steps=presentation.suggested(listed["items"], index(), now, db.session(), waiting=waiting),
         next=listed["next"],
+        waiting=waiting,
         by_owner=g.principal.role == "owner",
     )
 
@@ -150,7 +152,7 @@ def act_on_many() -> Any:
         if is_ref(ref) and level.isascii() and level.isdigit() and len(level) < 4
     ]
     action = "take" if only else action
-    if action not in schemas.ACTIONS[:2] or not 1 <= len(chosen) <= schemas.MOST_AT_ONCE:
+    if action not in schemas.OF_MANY or not 1 <= len(chosen) <= schemas.MOST_AT_ONCE:
         said = _("Choose at least one step, at most %(most)s, and what to do.", most=schemas.MOST_AT_ONCE)
         raise Invalid("selection_invalid", said, where="choose")
     known = index()
@@ -198,6 +200,7 @@ def act(ref: str) -> Any:
 def _done(action: str) -> str:
     return {
         "skip": _("Left out. The next step follows."),
+        "approve": _("Agreed. Whoever is in the workspace may take it now."),
         "pause": _("Paused."),
         "resume": _("It goes on."),
     }[action]

@@ -77,6 +77,7 @@ def shown_path(looked: Looked | None, to: Target | str | None) -> dict[str, Any]
 def _rung(rung: Rung, *, may_decide: bool) -> dict[str, Any]:
     return _step(rung.level, rung.step, rung.due_at) | {
         "step": rung.step.number, "state": rung.state, "decided_at": rung.decided_at, "reason": rung.reason,
+        "approved": rung.approved,
         "may_decide": may_decide,
     }  # fmt: skip
 
@@ -88,15 +89,25 @@ def _to(to: Target | str | None) -> dict[str, Any] | None:
 
 
 def suggested(
-    found: Sequence[Notification], known: Index, now: dt.datetime, session: Session
+    found: Sequence[Notification],
+    known: Index,
+    now: dt.datetime,
+    session: Session,
+    *,
+    waiting: bool | None = None,
 ) -> list[dict[str, Any]]:
-    """The due step of each notification with whom it goes to, and what stands against taking it among many."""
+    """The due step of each notification with whom it goes to, and what stands against taking it among many.
+
+    `waiting`: only those that wait for the yes of an owner, or only the others.
+    """
     shown = []
     for each in found:
         looked = queries.look(each, now, session)
         rung = looked.path.next if looked else None
         if looked is None or rung is None or rung.state != "due":
             continue  # somebody decided on it since the worker looked
+        if waiting is not None and waiting != (rung.step.approval and not rung.approved):
+            continue
         team = teams_by_id([each.team_id], session)[each.team_id]
         shown.append(
             _step(rung.level, rung.step, rung.due_at)
@@ -104,6 +115,7 @@ def suggested(
                 "ref": each.ref, "team": team.slug, "name": team.name, "sent_at": each.sent_at,
                 "to": _to(next_target(looked, each, known, now, session)),
                 "people_at_risk": bool(each.incident and each.incident.people_at_risk),
+                "approved": rung.approved,
             }
         )  # fmt: skip
     return shown

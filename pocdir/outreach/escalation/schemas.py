@@ -10,9 +10,10 @@ from marshmallow import fields, validate
 from pocdir.ledger.rules.vocabulary import CONTENTS, TARGETS
 from pocdir.outreach.escalation.rules.policy import CLOCKS, MOST_REPEATS, MOST_STEPS
 from pocdir.outreach.schemas import RefusedRow
-from pocdir.web.schemas import Duration, Flag, Moment, Schema, Text, page_of
+from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Schema, Text, page_of
 
-ACTIONS = ("take", "skip", "pause", "resume")
+ACTIONS = ("take", "skip", "approve", "pause", "resume")
+OF_MANY = ACTIONS[:3]
 MOST_AT_ONCE = 100
 
 
@@ -126,6 +127,7 @@ class StepAnswer(TimetableStep):
     state = fields.String()
     decided_at = Moment(allow_none=True)
     reason = fields.String(allow_none=True)
+    approved = fields.Boolean()
     may_decide = fields.Boolean()
 
 
@@ -178,6 +180,13 @@ class SuggestedStep(TimetableStep):
     sent_at = Moment()
     to = fields.Dict(allow_none=True)
     people_at_risk = fields.Boolean()
+    approved = fields.Boolean()
+
+
+class SuggestedQuery(PageQuery):
+    """Which of them: `waiting=true`, those that wait for the yes of an owner; a page may have fewer then."""
+
+    waiting = fields.Boolean(load_default=None)
 
 
 class ChosenStep(Schema):
@@ -190,7 +199,7 @@ class ChosenStep(Schema):
 class ManySteps(Schema):
     """The same decision on many steps, with the words prepared for each."""
 
-    action = fields.String(required=True, validate=validate.OneOf(ACTIONS[:2]))
+    action = fields.String(required=True, validate=validate.OneOf(OF_MANY))
     note = Text(max=2_000, lines=True, load_default=None, allow_none=True)
     steps = fields.List(
         fields.Nested(ChosenStep), required=True, validate=validate.Length(min=1, max=MOST_AT_ONCE)

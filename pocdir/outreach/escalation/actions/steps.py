@@ -181,7 +181,7 @@ def take(
     if standing is not None:
         return standing
     incident = notification.incident
-    if rung.step.approval and not by_owner:
+    if rung.step.approval and not by_owner and not _agreed(looked, rung, prepared.target.team):
         raise Forbidden("owner_needed", "this step needs the yes of an owner of the workspace")
     if incident is not None and incident.people_at_risk and not people_at_risk:
         message = "people may be at risk: say that you know, and that this contact shall be told"
@@ -208,6 +208,38 @@ def take(
         },
     )  # fmt: skip
     return ref
+
+
+def approve(
+    session: Session,
+    notification: Notification,
+    prepared: Prepared,
+    *,
+    now: dt.datetime,
+    actor: str,
+    by_owner: bool,
+) -> None:
+    """An owner's yes to a step and to whom it goes: whoever is in the workspace may take it then; twice is once.
+
+    Raises Forbidden `owner_needed`, and what `to_decide` raises.
+    """
+    if not by_owner:
+        raise Forbidden("owner_needed", "this step needs the yes of an owner of the workspace")
+    looked, rung, standing = to_decide(session, notification, prepared.level, now)
+    if standing is None and not _agreed(looked, rung, prepared.target.team):
+        _decide(
+            session, notification, looked, rung, "escalation.step_approved", now=now, actor=actor,
+            payload={"to": prepared.target.team},
+        )  # fmt: skip
+
+
+def _agreed(looked: Looked, rung: Rung, to: str) -> bool:
+    """Whether an owner has agreed that this step goes to this team; where the directory now says another, not."""
+    return rung.approved and any(
+        event.type == "escalation.step_approved" and event.payload.get("level") == rung.level
+        and event.payload.get("policy") == looked.row.policy.ref and event.sealed.get("to") == to
+        for event in looked.events
+    )  # fmt: skip
 
 
 def skip(

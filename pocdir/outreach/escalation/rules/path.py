@@ -28,6 +28,7 @@ class Rung:
     recorded: bool = False  # its step_due stands in the ledger
     decided_at: dt.datetime | None = None
     reason: str | None = None  # why it was skipped
+    approved: bool = False  # an owner of the workspace has agreed to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,9 @@ def _rung(walk: _Walk, level: int, step: Step, due_at: dt.datetime, recorded: bo
         if event is not None:
             at = event.occurred_at
             return Rung(level, step, min(due_at, at), state, recorded, at, event.payload.get("reason"))
-    return Rung(level, step, due_at, "due" if recorded or due_at <= walk.now else "ahead", recorded)
+    approved = _first(walk.own, "escalation.step_approved", level) is not None
+    state = "due" if recorded or due_at <= walk.now else "ahead"
+    return Rung(level, step, due_at, state, recorded, approved=approved)
 
 
 def _passed(rung: Rung) -> Rung:
