@@ -7,8 +7,9 @@ UV := $(shell command -v uv 2>/dev/null)
 unexport PYTHONDONTWRITEBYTECODE
 CLEAN = env $$(env | sed -n 's/^\(POCDIR_[A-Z_]*\)=.*/-u \1/p' | grep -v -e '-u POCDIR_TEST_' | tr '\n' ' ')
 
-# Two processes, each with a PostgreSQL of its own; one alone on a database that is given.
-PYTEST = $(CLEAN) $(BIN)/python -m pytest -q -n $(if $(POCDIR_TEST_DATABASE_URL),0,2)
+# Three processes, as browsers and servers are waited for, each with a PostgreSQL of its own and with files of its own as long
+# as there are enough, so that what a file prepares is prepared once; one alone on a database that is given.
+PYTEST = $(CLEAN) $(BIN)/python -m pytest -q --dist worksteal -n $(if $(POCDIR_TEST_DATABASE_URL),0,3)
 
 .PHONY: run demo test test-long lint format bench pictures translations clean
 

@@ -83,9 +83,9 @@ def fuzz(app: Flask, headers: dict[str, str], cases: int) -> int:
 
 
 @pytest.mark.parametrize("who", ["owner", "contact"])
-def test_a_thousand_requests_meet_no_fault(fuzzed: Fuzzed, who: str) -> None:
+def test_a_thousand_requests_of_two_meet_no_fault(fuzzed: Fuzzed, who: str) -> None:
     app, headers = fuzzed
-    assert fuzz(app, headers[who], cases=1_000) > 500
+    assert fuzz(app, headers[who], cases=500) > 250
 
 
 @pytest.mark.long

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -56,16 +55,12 @@ def test_the_wheel_runs_from_anywhere(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     environ = environment(tmp_path / "data") | {"PYTHONPATH": str(tmp_path / "site")}
-    where = subprocess.run(
-        [sys.executable, "-c", "import pocdir.config; print(pocdir.config.__file__)"],
-        env=environ,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert where.stdout.startswith(str(tmp_path / "site") + os.sep)
-    with running(tmp_path, "up", environ=environ) as service:
+    program = f"""
+from pocdir import cli, config
+assert config.__file__.startswith({str(tmp_path / "site" / "pocdir")!r})
+cli.main(["up"])
+"""
+    with running(tmp_path, environ=environ, program=program) as service:
         assert service.get("/healthz")[0] == 200
         status, page = service.get("/")
         assert status == 200

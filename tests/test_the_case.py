@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import re
 import subprocess
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pocdir import cli, config
+from pocdir import config
 from pocdir.accounts.models import User
 from pocdir.app import create_app
 from pocdir.core import clock
@@ -22,37 +20,40 @@ from pocdir.incidents.models import Incident
 from pocdir.ledger.queries import events_of_incident, events_of_notifications
 from pocdir.outreach.models import Notification
 from tests.accounts.made import browser
-from tests.conftest import ROOT
+from tests.conftest import DATABASES, ROOT
+from tests.postgres import database
+from tests.site.service import environment, pocdir
 
 DOCUMENT = ROOT / "docs" / "the-case.md"
-# Commands of the script run in this process: to start Python for each would take a minute.
+# The script's shell asks the test to start each command: forked, it takes a tenth of a new Python.
 SHELL = """
 pocdir() { printf '%s\\0' "$@" > ask; cat said; return "$(cat code)"; }
 trap "printf 'end\\\\0' > ask" EXIT
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("POCDIR_DATA", str(tmp_path / "the-case"))
-    for name in ("ask", "said", "code"):
-        os.mkfifo(tmp_path / name)
-    yield tmp_path
+@pytest.fixture(params=DATABASES)
+def environ(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Of a service that nothing is in yet, on each database."""
+    if request.param == "sqlite":
+        yield environment(tmp_path / "the-case")
+    else:
+        with database(request.getfixturevalue("postgresql_url"), "the_case") as url:
+            yield environment(tmp_path / "the-case", url)
 
 
-def replay(folder: Path) -> str:
+def replay(folder: Path, environ: dict[str, str]) -> str:
     """Everything that the script's commands print; a command that fails ends it."""
     script = SHELL + "\n".join(re.findall(r"^```sh\n(.*?)^```", DOCUMENT.read_text(), re.M | re.S))
+    for name in ("ask", "said", "code"):
+        os.mkfifo(folder / name)
     shell = subprocess.Popen(["bash", "-c", script], cwd=folder)
     printed = ""
     while (arguments := (folder / "ask").read_text().split("\0")[:-1]) != ["end"]:
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said):
-            code = cli.run(arguments)
-        printed += said.getvalue()
-        (folder / "said").write_text(said.getvalue())
-        (folder / "code").write_text(str(code))
+        done = pocdir(*arguments, environ=environ, cwd=folder)
+        printed += done.stdout + done.stderr
+        (folder / "said").write_text(done.stdout)
+        (folder / "code").write_text(str(done.returncode))
     assert shell.wait(timeout=60) == 0, printed
     return printed
 
@@ -79,12 +80,12 @@ HAPPENED = (
 )
 
 
-def test_the_case_reads_on_its_page_as_it_happened(folder: Path) -> None:
-    printed = replay(folder)
+def test_the_case_reads_on_its_page_as_it_happened(environ: dict[str, str], tmp_path: Path) -> None:
+    printed = replay(tmp_path, environ)
     assert re.search(r"^assets\t24\t24\t0\t0$", printed, re.M)
     assert re.search(r"^controls\t20\t6\t14\t0$", printed, re.M)
     assert re.search(r"^no_answer\t2\t", printed, re.M)
-    app = create_app(config.load())
+    app = create_app(config.load(environ))
     with app.app_context():
         told = db.session.query(Notification).order_by(Notification.sent_at).all()
         events = [*chain(*events_of_notifications([each.ref for each in told]).values())]

@@ -61,12 +61,10 @@ def test_a_worker_killed_after_sending_sends_again_and_loses_nothing(
             os.kill(found[0], signal.SIGKILL)
 
         relay.at_data = [kill]
-        process = service.subprocess.Popen(
-            [service.sys.executable, "-m", "pocdir.cli", "worker", "--once"], env=environ
-        )
+        process = worker(environ)
         found.append(process.pid)
         started.set()
-        assert process.wait(timeout=service.PATIENCE) == -signal.SIGKILL
+        assert process.wait() == -signal.SIGKILL
         assert states() == {"claimed": 1, "queued": 1}
 
         assert service.pocdir("worker", "--once", environ=environ).returncode == 0
@@ -85,11 +83,15 @@ def test_two_workers_at_once_send_every_letter_once(place: tuple[Flask, dict[str
     relay = Relay()
     with serving(relay) as port:
         environ["POCDIR_SMTP_URL"] = f"smtp://127.0.0.1:{port}"
-        command = [service.sys.executable, "-m", "pocdir.cli", "worker", "--once"]
-        workers = [service.subprocess.Popen(command, env=environ) for _ in range(2)]
-        assert [worker.wait(timeout=service.PATIENCE) for worker in workers] == [0, 0]
+        workers = [worker(environ) for _ in range(2)]
+        assert [each.wait() for each in workers] == [0, 0]
     assert states() == {"sent": 20}
     assert [sum(x.message_id.encode() in data for data in relay.seen) for x in letters] == [1] * 20
+
+
+def worker(environ: dict[str, str]) -> service.Process:
+    nowhere = Path(os.devnull)
+    return service.Process("worker", "--once", environ=environ, said=nowhere, logged=nowhere)
 
 
 def states() -> dict[str, int]:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pocdir.cli import COMMANDS, main
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120  # seconds until a start counts as failed
+# Starts are forked from a process that has loaded pocdir once: to load it is most of what a short command costs.
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(
+    ["pocdir.app", "tests.site.service", *{place.partition(":")[0] for place, _ in COMMANDS.values()}]
+)
 
 
 def environment(data: Path, url: str | None = None, **more: str) -> dict[str, str]:
@@ -29,25 +38,66 @@ def environment(data: Path, url: str | None = None, **more: str) -> dict[str, st
     return kept | given | {"PYTHONPATH": str(ROOT)}
 
 
-def pocdir(*arguments: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+class Process:
+    """A started command: `subprocess.Popen`, as far as tests need it."""
+
+    def __init__(
+        self, *arguments: str, environ: Mapping[str, str], said: Path, logged: Path, cwd: Path = ROOT
+    ) -> None:
+        self._forked = FORKED.Process(target=obeyed, args=(arguments, dict(environ), said, logged, cwd))
+        self._forked.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._forked.pid is not None
+        return self._forked.pid
+
+    def poll(self) -> int | None:
+        return self._forked.exitcode
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        self._forked.join(timeout)
+        assert self._forked.exitcode is not None, "still running"
+        return self._forked.exitcode
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._forked.kill()
+
+
+def obeyed(arguments: Sequence[str], environ: Mapping[str, str], said: Path, logged: Path, cwd: Path) -> None:
+    """In the new process: what `python -m pocdir.cli ARGUMENTS` does there."""
+    os.environ.clear()
+    os.environ.update(environ)
+    os.chdir(cwd)
+    for number, file in ((1, said), (2, logged)):
+        written = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(written, number)
+        os.close(written)
+    main(arguments)
+
+
+def pocdir(*arguments: str, environ: Mapping[str, str], cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    command = [sys.executable, "-m", "pocdir.cli", *arguments]
-    return subprocess.run(
-        command, env=dict(environ), capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        said, logged = Path(folder, "out"), Path(folder, "err")
+        code = Process(*arguments, environ=environ, said=said, logged=logged, cwd=cwd).wait()
+        return subprocess.CompletedProcess(arguments, code, said.read_text(), logged.read_text())
 
 
 class Running:
     """A started service: its process, what it has said so far, its address."""
 
-    def __init__(self, process: subprocess.Popen[bytes], said: Path, logged: Path) -> None:
+    def __init__(self, process: Process | subprocess.Popen[bytes], said: Path, logged: Path) -> None:
         self.process = process
         self._said, self._logged = said, logged
         self.url = ""
 
     @property
     def said(self) -> str:
-        return self._said.read_text()
+        return self._said.read_text() if self._said.exists() else ""
 
     @property
     def logged(self) -> str:
@@ -104,9 +154,13 @@ def running(
     """`pocdir ARGUMENTS` (or a Python program that runs it) while the block lasts; output kept in the folder."""
     number = len(list(folder.glob("*.out")))
     said, logged = folder / f"{number}.out", folder / f"{number}.err"
-    command = [sys.executable, "-c", program] if program else [sys.executable, "-m", "pocdir.cli", *arguments]
-    with said.open("wb") as out, logged.open("wb") as err:
-        process = subprocess.Popen(command, env=dict(environ), stdout=out, stderr=err, cwd=folder)
+    process: Process | subprocess.Popen[bytes]
+    if program is None:
+        process = Process(*arguments, environ=environ, said=said, logged=logged, cwd=folder)
+    else:
+        command = [sys.executable, "-c", program]
+        with said.open("wb") as out, logged.open("wb") as err:
+            process = subprocess.Popen(command, env=dict(environ), stdout=out, stderr=err, cwd=folder)
     service = Running(process, said, logged)
     try:
         service.wait_until_ready()
