@@ -6,15 +6,15 @@ from flask import Blueprint
 from flask_smorest import Blueprint as SmorestBlueprint
 
 from pocdir.accounts import pages as accounts_pages
-from pocdir.directory import api as directory_api
-from pocdir.directory import downloads
-from pocdir.directory import pages as directory_pages
+from pocdir.directory.api import downloads
+from pocdir.directory.api import teams as teams_api
 from pocdir.directory.bringing import pages as bringing_pages
 from pocdir.directory.checks import pages as checks_pages
 from pocdir.directory.claims import pages as claims_pages
 from pocdir.directory.keys import api as keys_api
 from pocdir.directory.keys import pages as keys_pages
 from pocdir.directory.merging import pages as merging_pages
+from pocdir.directory.pages import teams as teams_pages
 from pocdir.directory.proposals import api as proposals_api
 from pocdir.directory.proposals import pages as proposals_pages
 from pocdir.directory.quarantine import api as quarantine_api
@@ -63,7 +63,7 @@ PAGES: tuple[Blueprint, ...] = (
     health.blueprint,
     SITE[0].blueprint,
     accounts_pages.blueprint,
-    directory_pages.blueprint,
+    teams_pages.blueprint,
     merging_pages.blueprint,
     quarantine_pages.blueprint,
     bringing_pages.blueprint,
@@ -79,7 +79,7 @@ PAGES: tuple[Blueprint, ...] = (
     latency_pages.blueprint,
 )
 APIS: tuple[SmorestBlueprint, ...] = (
-    directory_api.blueprint,
+    teams_api.blueprint,
     quarantine_api.blueprint,
     downloads.blueprint,
     proposals_api.blueprint,

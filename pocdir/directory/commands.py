@@ -19,14 +19,16 @@ from pocdir.core import clock
 from pocdir.core.errors import Conflict, Invalid, NotFound
 from pocdir.core.loading import nothing_thrown_away
 from pocdir.db import db, transaction
-from pocdir.directory import actions, difference, published, queries
-from pocdir.directory.actions import Given, ImportResult
+from pocdir.directory.actions import imports, marking
+from pocdir.directory.actions.imports import Given, ImportResult
 from pocdir.directory.formats import dump, pocdir_csv, pocdir_json, text, values
 from pocdir.directory.formats.records import Parsed, Provenance, with_team
 from pocdir.directory.formats.table import FORMATS
 from pocdir.directory.keys.commands import key
 from pocdir.directory.merging.commands import duplicates, merge, split
+from pocdir.directory.presentation import difference, published
 from pocdir.directory.quarantine.commands import quarantine
+from pocdir.directory.queries import entries, exports, versions
 from pocdir.directory.rules import held
 from pocdir.directory.rules import record as rules
 from pocdir.web.terminal import app_context, emit, json_option, plain, table
@@ -95,10 +97,10 @@ def import_(
     del parsed, data  # a large file is not kept while it is imported
     with app_context():
         if dry_run:
-            result = actions.import_records(db.session(), apply=False, **given)
+            result = imports.import_records(db.session(), apply=False, **given)
         else:
             with _noting(Provenance(given["source"].source), bytes_, now, True), transaction() as session:
-                result = actions.import_records(session, force=force, **given)
+                result = imports.import_records(session, force=force, **given)
     if as_json:
         shown = difference.changes(result.diff) if result.status in ("dry-run", "quarantined") else []
         emit(result.as_dict() | {"notes": notes, "changes": [change.as_dict() for change in shown]})
@@ -120,7 +122,7 @@ def _noting(
     except (Invalid, Conflict) as refusal:
         if notes and source.source and (not codes or refusal.code in codes):
             with contextlib.suppress(Conflict, Invalid), app_context(), transaction() as session:
-                actions.note_unread(
+                imports.note_unread(
                     session, refusal=refusal, source=source, given=given, now=now, actor=OPERATOR
                 )
         raise
@@ -147,7 +149,7 @@ def export(format_: str, out: Path | None, as_of: str | None) -> None:
                 raise click.UsageError(f"{format_} is of the directory as it stands; --as-of is not for it")
             data = FOR_ANYBODY[format_](published.published())
         else:
-            data = EXPORTS[format_](*queries.exported(queries.reading_of(as_of, now=clock.now()).at))
+            data = EXPORTS[format_](*exports.exported(versions.reading_of(as_of, now=clock.now()).at))
     write(data, out)
 
 
@@ -218,14 +220,14 @@ def mark(address: str, state: str, evidence: str, as_json: bool) -> None:
     now = clock.now()
     told = _text(evidence, "--evidence", 2000)
     with app_context(), transaction() as session:
-        found = queries.addresses(_spellings(address))
+        found = entries.addresses(_spellings(address))
         if not found:
             raise NotFound("address_unknown", "no team has this address here", where="ADDRESS")
         teams = sorted(
             {
                 slug
                 for row in found
-                for slug in actions.mark_address(
+                for slug in marking.mark_address(
                     session,
                     kind=row.kind,
                     value=row.value,
@@ -236,7 +238,7 @@ def mark(address: str, state: str, evidence: str, as_json: bool) -> None:
                 )
             }
         )
-        version = queries.directory_version()
+        version = versions.directory_version()
     if as_json:
         emit({"address": found[0].value, "state": state, "teams": teams, "directory_version": version})
     else:

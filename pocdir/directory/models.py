@@ -323,7 +323,7 @@ def _past(model: type[Base], *indexed: str) -> Table:
     )
 
 
-# By the table's name. What stands is read from the tables alone; what stood at a time from both (past.py).
+# By the table's name. What stands is read from the tables alone; what stood at a time from both (queries/past.py).
 PAST = {
     table_of(model).name: _past(model, *indexed)
     for model, *indexed in (

@@ -15,7 +15,7 @@ from pocdir.core.batches import batches
 from pocdir.core.codes import name_of
 from pocdir.db import Line, db
 from pocdir.directory.models import Team
-from pocdir.directory.reading import entries_called, whole_of
+from pocdir.directory.queries.reading import entries_called, whole_of
 from pocdir.incidents.models import Incident
 from pocdir.incidents.rules.record import ENDS, closing
 from pocdir.latency.rules import (

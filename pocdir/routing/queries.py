@@ -14,7 +14,7 @@ from pocdir import db
 from pocdir.core.errors import Invalid, Unavailable
 from pocdir.core.loading import nothing_thrown_away
 from pocdir.core.text import Phrase
-from pocdir.directory import queries as directory
+from pocdir.directory.queries import versions
 from pocdir.directory.rules.record import Directory
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.question import question as _question
@@ -53,7 +53,7 @@ def index_as_of(day: str | None, *, now: dt.datetime) -> tuple[Index, dt.date]:
         return index(), now.date()
     if "T" in day:
         raise Invalid("as_of_invalid", "a day is right, such as 2026-06-01", where="as_of")
-    reading = directory.reading_of(day, now=now)
+    reading = versions.reading_of(day, now=now)
     if reading.at is None or reading.at >= now:
         return index(), now.date()
     known, kept = index(), current_app.extensions.setdefault(_PAST, {})
@@ -62,7 +62,7 @@ def index_as_of(day: str | None, *, now: dt.datetime) -> tuple[Index, dt.date]:
         if key not in kept:
             while len(kept) >= MOST_DAYS:
                 del kept[next(iter(kept))]
-            kept[key] = _past(directory.snapshot(reading), known, day)
+            kept[key] = _past(versions.snapshot(reading), known, day)
     return kept[key], reading.at.date()
 
 
@@ -87,10 +87,10 @@ def refresh(app: Flask) -> _Held:
         changes = db.changes("directory")
         held: _Held | None = app.extensions.get(_KEY)
         folder = app.extensions["pocdir"].data / "registry"
-        version = (directory.directory_version(), current_version(folder))
+        version = (versions.directory_version(), current_version(folder))
         if held is None or held.version != version:
             with nothing_thrown_away():
-                built = Index.build(directory.snapshot(), _registry(folder, held))
+                built = Index.build(versions.snapshot(), _registry(folder, held))
             held = _Held(built, version, changes)
         else:
             held = _Held(held.index, version, changes)

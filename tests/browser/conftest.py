@@ -19,8 +19,8 @@ from pocdir.app import create_app
 from pocdir.config import Settings, folder
 from pocdir.core import clock
 from pocdir.db import db, transaction
-from pocdir.directory.actions import load_seeds
-from pocdir.directory.queries import team_by_slug
+from pocdir.directory.actions.seeds import load_seeds
+from pocdir.directory.queries.entries import team_by_slug
 from pocdir.routing.actions import load_seed_registry
 from pocdir.site.actions.database import upgrade
 from tests.accounts import made as people

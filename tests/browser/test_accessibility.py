@@ -16,7 +16,7 @@ from pocdir.db import db, transaction
 from pocdir.directory.checks import actions
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.checks.letters import link_token, post
-from pocdir.directory.queries import team_by_slug
+from pocdir.directory.queries.entries import team_by_slug
 from pocdir.outreach.escalation.actions import policies
 from pocdir.outreach.escalation.jobs import record_steps
 from tests.browser.conftest import Service, sign_in

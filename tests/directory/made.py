@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from pocdir.db import transaction
-from pocdir.directory import actions
-from pocdir.directory.actions import ImportResult
+from pocdir.directory.actions import edits, imports
+from pocdir.directory.actions.imports import ImportResult
 from pocdir.directory.formats import records
 from pocdir.directory.formats.records import Provenance
 from pocdir.directory.formats.table import FORMATS
@@ -53,14 +53,14 @@ def imported(
     parsed = FORMATS[name](data, now)
     says = parsed.source or Provenance("")
     with transaction() as session:
-        return actions.import_records(
+        return imports.import_records(
             session,
             records=parsed.teams,
             source=Provenance(source, as_of=says.as_of) if source else says,
             origin=parsed.origin,
             now=now,
             actor="operator",
-            given=actions.Given(name),
+            given=imports.Given(name),
             **more,
         )
 
@@ -69,7 +69,7 @@ def team(slug: str = "cert-example", **more: Any) -> str:
     """A team as a steward enters it; returns its slug."""
     record = records.team_record(team_json(slug, **more))
     with transaction() as session:
-        return actions.create_team(session, record=record, evidence="a call", now=NOW, actor="operator")
+        return edits.create_team(session, record=record, evidence="a call", now=NOW, actor="operator")
 
 
 def first_team(**more: Any) -> dict[str, Any]:

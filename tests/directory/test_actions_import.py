@@ -9,8 +9,9 @@ import pytest
 
 from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
-from pocdir.directory import actions, listings, queries
+from pocdir.directory.actions import edits, imports, marking
 from pocdir.directory.models import Import, TeamFact
+from pocdir.directory.queries import entries, exports, listings, versions
 from pocdir.ledger import queries as ledger
 from tests.directory import made
 
@@ -18,7 +19,7 @@ HOUR = dt.timedelta(hours=1)
 
 
 def team_of(slug="cert-example"):
-    return next(team for team in queries.snapshot().teams if team.slug == slug)
+    return next(team for team in versions.snapshot().teams if team.slug == slug)
 
 
 def values_of(slug="cert-example"):
@@ -40,9 +41,9 @@ def test_a_first_import_makes_the_team_with_its_provenance(app):
 def test_the_same_import_twice_changes_nothing(app):
     data = made.file(made.team_json(), made.team_json("other", name="Other"))
     made.imported(data)
-    version, events = queries.directory_version(), ledger.event_count()
+    version, events = versions.directory_version(), ledger.event_count()
     assert made.imported(data).status == "unchanged"
-    assert queries.directory_version() == version
+    assert versions.directory_version() == version
     assert ledger.event_count() == events
 
 
@@ -51,7 +52,7 @@ def test_a_team_without_a_slug_is_found_again_by_its_name(app):
     del nameless["slug"]
     made.imported(made.file(nameless))
     assert made.imported(made.file(nameless)).status == "unchanged"
-    assert [team.slug for team in queries.snapshot().teams] == ["zurich-cert"]
+    assert [team.slug for team in versions.snapshot().teams] == ["zurich-cert"]
 
 
 def test_a_team_without_a_slug_is_found_again_after_a_steward_renamed_it(app):
@@ -59,7 +60,7 @@ def test_a_team_without_a_slug_is_found_again_after_a_steward_renamed_it(app):
     del nameless["slug"]
     made.imported(made.file(nameless))
     with transaction() as session:
-        actions.edit_team(session, slug="cert-example", facts={"name": "New"}, now=made.NOW, actor="operator")
+        edits.edit_team(session, slug="cert-example", facts={"name": "New"}, now=made.NOW, actor="operator")
     assert made.imported(made.file(nameless)).status == "unchanged"
 
 
@@ -68,7 +69,7 @@ def test_the_same_name_in_another_country_is_another_team(app):
     for team in teams:
         del team["slug"]
     made.imported(made.file(*teams))
-    assert [team.slug for team in queries.snapshot().teams] == ["cert-example", "cert-example-de"]
+    assert [team.slug for team in versions.snapshot().teams] == ["cert-example", "cert-example-de"]
 
 
 def test_a_changed_row_is_changed_and_told_in_the_history(app):
@@ -87,22 +88,22 @@ def test_a_changed_row_is_changed_and_told_in_the_history(app):
 
 def test_a_newer_date_of_the_same_words_is_no_event(app):
     made.imported(made.file(made.team_json()))
-    events, version = ledger.event_count(), queries.directory_version()
+    events, version = ledger.event_count(), versions.directory_version()
     newer = made.file(made.team_json(), source={"name": "list", "url": None, "date": "2026-07-01"})
     assert made.imported(newer).status == "applied"
     assert team_of().channels[0].as_of == "2026-07-01"
     assert ledger.event_count() == events
-    assert queries.directory_version() != version
+    assert versions.directory_version() != version
 
 
 def test_a_team_of_which_nobody_speaks_any_more_is_retired_and_comes_back(app):
     both = made.file(made.team_json(), made.team_json("gone", name="Gone"))
     made.imported(both)
     made.imported(made.file(made.team_json()))
-    assert [team.slug for team in queries.snapshot().teams] == ["cert-example"]
-    assert queries.entry("gone").team.retired_at is not None
+    assert [team.slug for team in versions.snapshot().teams] == ["cert-example"]
+    assert entries.entry("gone").team.retired_at is not None
     made.imported(both)
-    assert queries.entry("gone").team.retired_at is None
+    assert entries.entry("gone").team.retired_at is None
 
 
 def test_an_import_leaves_the_rows_of_another_source(app):
@@ -142,15 +143,15 @@ def test_a_better_source_decides_a_fact(app):
 
 def test_a_team_of_low_confidence_alone_is_a_lead(app):
     made.imported(made.file(made.team_json(confidence="low")))
-    assert queries.entry("cert-example").team.lead
+    assert entries.entry("cert-example").team.lead
     made.imported(made.file(made.team_json()), source="second")
-    assert not queries.entry("cert-example").team.lead
+    assert not entries.entry("cert-example").team.lead
 
 
 def test_a_dry_run_tells_and_changes_nothing(app):
     data = made.file(made.team_json())
     parsed = made.FORMATS["pocdir-json"](data, made.NOW)
-    result = actions.import_records(
+    result = imports.import_records(
         db.session(),
         records=parsed.teams,
         source=parsed.source,
@@ -161,18 +162,18 @@ def test_a_dry_run_tells_and_changes_nothing(app):
     )
     assert result.status == "dry-run"
     assert ("channel", "cert-example", "email", "cert@cert.example", "incident") in result.diff.added
-    assert queries.snapshot().teams == ()
+    assert versions.snapshot().teams == ()
 
 
 def test_a_source_that_shrinks_by_more_than_half_is_quarantined(app):
     teams = [made.team_json(f"team-{n}", name=f"Team {n}") for n in range(4)]
     made.imported(made.file(*teams))
-    version = queries.directory_version()
+    version = versions.directory_version()
     result = made.imported(made.file(teams[0]))
     assert result.status == "quarantined"
     assert result.reasons == ("the source shrinks from 12 rows to 3",)
-    assert queries.directory_version() == version
-    assert len(queries.snapshot().teams) == 4
+    assert versions.directory_version() == version
+    assert len(versions.snapshot().teams) == 4
     noted = listings.last_imports()[0]
     assert (noted.applied, noted.reasons) == (False, list(result.reasons))
 
@@ -181,14 +182,14 @@ def test_a_quarantined_import_applies_when_the_operator_says_so(app):
     teams = [made.team_json(f"team-{n}", name=f"Team {n}") for n in range(4)]
     made.imported(made.file(*teams))
     assert made.imported(made.file(teams[0]), force=True, now=made.NOW + HOUR).status == "applied"
-    assert len(queries.snapshot().teams) == 1
+    assert len(versions.snapshot().teams) == 1
     event = listings.history("team-1", after=None, limit=10)[-1]
     assert event.sealed["forced"] == ["the source shrinks from 12 rows to 3"]
 
 
 def mark(state):
     with transaction() as session:
-        actions.mark_address(
+        marking.mark_address(
             session,
             kind="email",
             value="cert@cert.example",
@@ -280,7 +281,7 @@ def test_a_directory_exported_and_imported_into_an_empty_database_is_equal(app, 
         )
     )
     made.team("c", name="Ç", channels=[made.channel("c@c.example")])
-    teams, as_of = queries.exported()
+    teams, as_of = exports.exported()
     as_json, as_csv = pocdir_json.write(teams, as_of), pocdir_csv.write(teams)
     assert json.loads(as_json)["source"]["date"] == as_of == "2026-11-22"
     parameter = request.node.callspec.params["app"]
@@ -290,6 +291,6 @@ def test_a_directory_exported_and_imported_into_an_empty_database_is_equal(app, 
         db.session.remove()
         (conftest.empty_sqlite if parameter == "sqlite" else conftest.empty_postgresql)(app)
         made.imported(data, name=name, source="copy")
-        teams, _ = queries.exported()
+        teams, _ = exports.exported()
         assert pocdir_json.write(teams, as_of) == as_json
         assert pocdir_csv.write(teams) == as_csv

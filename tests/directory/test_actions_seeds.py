@@ -8,31 +8,32 @@ from pocdir import config
 from pocdir.core.codes import ALL_CODES
 from pocdir.core.errors import Invalid
 from pocdir.db import transaction
-from pocdir.directory import actions, listings, queries
+from pocdir.directory.actions import edits, seeds
+from pocdir.directory.queries import entries, listings, sources, versions
 from pocdir.ledger import queries as ledger
 from tests.directory import made
 
 
 def load():
     with transaction() as session:
-        return actions.load_seeds(session, folder=config.folder("seeds"), now=made.NOW)
+        return seeds.load_seeds(session, folder=config.folder("seeds"), now=made.NOW)
 
 
 def test_the_seeds_load_once(app):
     loaded = load()
-    assert loaded["teams"] == len(queries.snapshot().teams) > 300
-    version, events = queries.directory_version(), ledger.event_count()
+    assert loaded["teams"] == len(versions.snapshot().teams) > 300
+    version, events = versions.directory_version(), ledger.event_count()
     assert load() == {**loaded, "changed": 0}
-    assert (queries.directory_version(), ledger.event_count()) == (version, events)
+    assert (versions.directory_version(), ledger.event_count()) == (version, events)
 
 
 def test_every_seeded_value_has_a_source_with_its_date_and_confidence(app):
     load()
-    for team in queries.snapshot().teams:
+    for team in versions.snapshot().teams:
         for row in (*team.channels, *team.responsibilities):
             assert row.source
             assert row.confidence in ("high", "medium", "low")
-        assert all(fact["source"] for fact in queries.facts_of(team.slug))
+        assert all(fact["source"] for fact in sources.facts_of(team.slug))
 
 
 def test_every_code_has_its_row(app):
@@ -43,17 +44,17 @@ def test_every_code_has_its_row(app):
 
 def test_seeding_leaves_what_a_steward_said(app):
     load()
-    slug = queries.snapshot().teams[0].slug
+    slug = versions.snapshot().teams[0].slug
     with transaction() as session:
-        actions.edit_team(
+        edits.edit_team(
             session, slug=slug, facts={"name": "Ours"}, channels=(), now=made.NOW, actor="operator"
         )
     load()
-    assert queries.entry(slug).team.name == "Ours"
-    assert queries.entry(slug).channels == []
+    assert entries.entry(slug).team.name == "Ours"
+    assert entries.entry(slug).channels == []
 
 
 def test_missing_seeds_are_told(app, tmp_path):
     with pytest.raises(Invalid) as refusal, transaction() as session:
-        actions.load_seeds(session, folder=tmp_path, now=made.NOW)
+        seeds.load_seeds(session, folder=tmp_path, now=made.NOW)
     assert refusal.value.code == "installation_broken"

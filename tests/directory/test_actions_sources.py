@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
-from pocdir.directory import queries
-from pocdir.directory.actions import import_records
+from pocdir.directory.actions.imports import import_records
 from pocdir.directory.formats.table import FORMATS
 from pocdir.directory.models import Address, Channel, Responsibility, Source, Team, TeamFact
+from pocdir.directory.queries import entries
 from pocdir.directory.rules import record as rules
 from tests.directory import made
 from tests.directory.made import imported
@@ -89,7 +89,7 @@ class TestWhichTeam:
 
     def test_nobodys_domain_is_an_unverified_lead_of_that_name(self):
         imported(SECURITY_TXT, name="security-txt")
-        team = queries.team_by_slug("cert-example", db.session())
+        team = entries.team_by_slug("cert-example", db.session())
         assert (team.name, team.lead) == ("cert.example", True)
         assert imported(SECURITY_TXT, name="security-txt").status == "unchanged"
 
@@ -113,12 +113,12 @@ class TestWhichTeam:
                 session, records=[replace(parsed.teams[0], slug="divd")], source=parsed.source,
                 origin="imported", now=made.NOW, actor="operator",
             )  # fmt: skip
-        team = queries.entry("divd")
+        team = entries.entry("divd")
         assert (team.team.name, [it.value for it in team.channels]) == (
             "divd",
             ["https://app.bounty.example/r/1"],
         )
-        assert queries.entry("bounty").team.name == "Bounty"
+        assert entries.entry("bounty").team.name == "Bounty"
 
     def test_rdap_finds_the_team_by_its_name_or_by_the_domain_of_its_address(self):
         made.team("by-name", name="EXAMPLE  networks", website=None)

@@ -9,8 +9,8 @@ import time_machine
 
 from pocdir.accounts.actions import create_token
 from pocdir.db import db, transaction
-from pocdir.directory import queries
 from pocdir.directory.proposals.models import Proposal
+from pocdir.directory.queries import entries
 from pocdir.mail.models import Mail
 from tests.accounts import made as people
 from tests.conftest import Api
@@ -38,7 +38,7 @@ def stewards(app, monkeypatch):
 
 def answers(slug):
     db.session.rollback()
-    return [row.value for row in queries.entry(slug).responsibilities]
+    return [row.value for row in entries.entry(slug).responsibilities]
 
 
 def agree(app, person, path, revision="1"):
@@ -52,7 +52,7 @@ def test_a_second_team_is_entered_at_once_and_its_code_waits_for_two_more_stewar
     anna, ben, carl = stewards
     path = send(people.browser(app, anna, now=NOW), "/teams/new", **SECOND).headers["Location"]
     assert re.fullmatch(r"/proposals/[0-9a-f-]{36}", path)
-    assert queries.entry("second-csirt").channels[0].value == "desk@second.example"
+    assert entries.entry("second-csirt").channels[0].value == "desk@second.example"
     told = {mail.to: mail for mail in people.every(Mail)}
     assert sorted(told) == ["cert@cert.example", "desk@second.example"]
     first = told["cert@cert.example"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pocdir.db import transaction
-from pocdir.directory import actions
+from pocdir.directory.actions import marking
 from tests.conftest import Api
 from tests.directory import made
 
@@ -112,7 +112,7 @@ def test_a_visitor_sees_public_channels_only(anybody, api, two):
 
 def test_the_history_tells_a_visitor_nothing_of_other_channels(anybody, api, two):
     with transaction() as session:
-        actions.mark_address(
+        marking.mark_address(
             session,
             kind="email",
             value="inner@cert.example",

@@ -12,9 +12,9 @@ import pytest
 import time_machine
 
 from pocdir.db import db
-from pocdir.directory import queries
 from pocdir.directory.bringing import pages
 from pocdir.directory.models import Import
+from pocdir.directory.queries import entries, versions
 from tests.accounts import made as people
 from tests.directory import made
 from tests.directory.test_quarantine import held, mark
@@ -65,10 +65,10 @@ def test_a_list_is_looked_at_first_and_brought_in_then_and_twice_is_nothing(stew
     assert page.status_code == 200
     assert "The file names 1 team." in page.text and "reports@" not in page.text
     assert "cert@cert.example" in page.text
-    assert queries.snapshot().teams == () and imports() == 0
+    assert versions.snapshot().teams == () and imports() == 0
     assert bring(steward, page).headers["Location"] == "/steward"
     db.session.rollback()
-    assert queries.entry("cert-example").channels[0].source == "list"
+    assert entries.entry("cert-example").channels[0].source == "list"
     again = look(steward, listed(made.team_json()))
     assert "Nothing would change." in again.text and 'value="bring"' not in again.text
 
@@ -81,7 +81,7 @@ def test_what_is_doubtful_is_named_and_waits(steward):
     assert "Would wait for a steward" in page.text
     assert bring(steward, page).headers["Location"] == "/directory/quarantine"
     assert [it.row.team for it in held()] == ["cert-example"]
-    assert queries.entry("cert-example").channels[0].value == "cert@cert.example"
+    assert entries.entry("cert-example").channels[0].value == "cert@cert.example"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import time_machine
 from sqlalchemy import select
 
 from pocdir.db import db, transaction
-from pocdir.directory import queries
 from pocdir.directory.checks import actions, jobs
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.checks.letters import link_token, post
@@ -19,6 +18,7 @@ from pocdir.directory.checks.models import Check
 from pocdir.directory.merging.actions import merge
 from pocdir.directory.models import Address
 from pocdir.directory.office import office
+from pocdir.directory.queries import entries
 from pocdir.ledger.queries import events_of_team
 from pocdir.mail.models import Mail
 from tests.accounts import made as people
@@ -48,11 +48,11 @@ def test_link(app):
 
 def confirmed_at():
     db.session.rollback()
-    return queries.entry("cert-example").team.confirmed_at
+    return entries.entry("cert-example").team.confirmed_at
 
 
 def revision() -> int:
-    return queries.entry("cert-example").team.revision
+    return entries.entry("cert-example").team.revision
 
 
 def test_opening_it_shows_the_entry_and_changes_nothing(client, link):
@@ -137,7 +137,7 @@ def test_a_link_lives_on_when_its_entry_becomes_part_of_another(client, app, kin
         jobs.keep_true(NOW + DAY)
         assert client.get(path).status_code == 200
         said = {"action": "reached", "level": "4"} if kind == "ping" else {"action": "confirm"}
-        said["revision"] = str(queries.entry("whole").team.revision)
+        said["revision"] = str(entries.entry("whole").team.revision)
         assert client.post(path, data=said | {"confirmed": "yes"}).status_code == 200
     db.session.rollback()
     assert db.session.scalars(select(Address.state)).one() == "verified"
@@ -148,11 +148,11 @@ def test_a_link_lives_on_when_its_entry_becomes_part_of_another(client, app, kin
 def test_a_team_declines_tests_and_takes_it_back(client, test_link):
     client.post(test_link, data={"action": "no_tests", "confirmed": "yes"})
     db.session.rollback()
-    assert queries.entry("cert-example").team.profile["opt_outs"] == ["test/test"]
+    assert entries.entry("cert-example").team.profile["opt_outs"] == ["test/test"]
     assert "Test us again" in client.get(test_link).text
     client.post(test_link, data={"action": "tests", "confirmed": "yes"})
     db.session.rollback()
-    assert "opt_outs" not in queries.entry("cert-example").team.profile
+    assert "opt_outs" not in entries.entry("cert-example").team.profile
 
 
 def test_a_choice_that_is_none_is_refused(client, link):

@@ -13,14 +13,14 @@ from sqlalchemy import select
 from pocdir.accounts.actions import create_token
 from pocdir.core.errors import NotFound, Stale
 from pocdir.db import db, transaction
-from pocdir.directory import actions as directory
-from pocdir.directory import dates, queries
+from pocdir.directory.actions import marking
 from pocdir.directory.checks import actions, jobs
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.checks.letters import link_token, post
 from pocdir.directory.checks.models import Check
 from pocdir.directory.models import Address
 from pocdir.directory.office import office
+from pocdir.directory.queries import dates, entries
 from pocdir.ledger.queries import events_of_notification, events_of_team
 from pocdir.mail import actions as outbox
 from pocdir.mail.models import Mail
@@ -163,7 +163,7 @@ def test_a_word_by_the_link_confirms_the_entry_and_everything_that_was_asked(app
     assert event.claimed_by == "team"
     assert state() == state("other@cert.example") == "verified"
     assert the_check().result == "confirmed"
-    entry = queries.entry("cert-example")
+    entry = entries.entry("cert-example")
     assert entry.team.confirmed_at == NOW + DAY
     shown = dates.of_teams([entry.team], Anybody())["cert-example"]
     assert shown["confirmed"] == shown["reachable"] == NOW + DAY
@@ -178,7 +178,7 @@ def test_saying_it_twice_is_the_same_event(app):
     check = asked()
     first = confirmed(NOW + DAY, check=check)
     assert confirmed(NOW + 2 * DAY, check=check).id == first.id
-    assert queries.entry("cert-example").team.confirmed_at == NOW + DAY
+    assert entries.entry("cert-example").team.confirmed_at == NOW + DAY
 
 
 def test_an_answer_takes_the_letter_back_that_has_not_left(app):
@@ -203,7 +203,7 @@ def test_a_late_answer_is_welcome(app):
 def test_what_was_read_before_a_change_does_not_confirm_what_stands(app):
     made.imported(made.file(made.team_json()))
     with pytest.raises(Stale):
-        confirmed(NOW, revision=queries.entry("cert-example").team.revision + 1)
+        confirmed(NOW, revision=entries.entry("cert-example").team.revision + 1)
 
 
 def test_an_address_of_another_team_confirms_nothing(app):
@@ -281,7 +281,7 @@ def test_who_bounces_is_asked_at_the_next_address(asking):
     )
     asked(now=NOW + 300 * DAY)
     with transaction() as session:
-        directory.mark_address(
+        marking.mark_address(
             session, kind="email", value="cert@cert.example", state="bouncing", evidence="5.1.1",
             now=NOW + 301 * DAY, actor="service", claimed_by="service",
         )  # fmt: skip
@@ -313,8 +313,8 @@ def test_two_entries_of_one_team_have_one_year_of_letters_and_one_last_word(aski
                 session, kind="key_expiry", to="o@cert.example", subject="key", body="key", key=f"k{number}",
                 domain="pocdir.example", team="other", now=NOW + 170 * DAY,
             )  # fmt: skip
-        part = queries.team_by_slug("other", session)
-        part.merged_into_id = queries.team_by_slug("cert-example", session).id
+        part = entries.team_by_slug("other", session)
+        part.merged_into_id = entries.team_by_slug("cert-example", session).id
         part.retired_at = NOW + 171 * DAY
     days(180, 349, 10)
     assert letters("confirmation") == []
@@ -356,7 +356,7 @@ def test_a_person_who_answers_a_test_shows_how_far_it_reaches(testing):
     assert (event.type, event.notification, event.assurance) == ("ack.given", check.ref, "A2")
     address = db.session.scalars(select(Address)).one()
     assert (address.state, address.reachability) == ("verified", 5)
-    team = queries.entry("cert-example").team
+    team = entries.entry("cert-example").team
     assert team.confirmed_at is None
     shown = dates.of_teams([team], Anybody())["cert-example"]
     assert shown == {"confirmed": None, "reachable": NOW + DAY, "outcome": None}
@@ -400,7 +400,7 @@ def test_who_wants_no_tests_gets_none(testing):
         actions.choose_tests(
             session, checks.check_by_ref(check.ref, session), wanted=False, office=office(), now=NOW + DAY
         )
-    said = queries.said(queries.entry("cert-example").team)
+    said = entries.said(entries.entry("cert-example").team)
     assert said["opt_outs"] == ["abusive-content/spam", "test/test"]
     days(20, 400, 5)
     assert len(letters("ping")) == 1
@@ -412,7 +412,7 @@ def test_who_wants_no_tests_gets_none(testing):
             office=office(),
             now=NOW + 400 * DAY,
         )
-    assert queries.said(queries.entry("cert-example").team)["opt_outs"] == ["abusive-content/spam"]
+    assert entries.said(entries.entry("cert-example").team)["opt_outs"] == ["abusive-content/spam"]
 
 
 def test_going_round_again_changes_nothing(asking):
@@ -432,7 +432,7 @@ def test_the_link_ends_with_the_address(app):
     found = actions.addressed(None, token, secret=SECRET, now=NOW)
     assert found.ref == check.ref
     with transaction() as session:
-        directory.mark_address(
+        marking.mark_address(
             session, kind="email", value="cert@cert.example", state="withdrawn", evidence="gone", now=NOW,
             actor="x",
         )  # fmt: skip
@@ -458,7 +458,7 @@ def test_only_what_needs_a_person_waits(app):
     )
     for value in ("cert@cert.example", "a@isp.example"):
         with transaction() as session:
-            directory.mark_address(
+            marking.mark_address(
                 session, kind="email", value=value, state="bouncing", evidence="5.1.1", now=NOW, actor="x"
             )
     assert [(it.kind, it.what) for it in checks.waiting(NOW)] == [("bouncing_national", "cert@cert.example")]

@@ -17,14 +17,14 @@ from pocdir.accounts.models import TeamContact, User
 from pocdir.core.errors import Conflict, Gone, Invalid, NotFound
 from pocdir.core.refs import new_ref
 from pocdir.db import transaction
-from pocdir.directory import actions as directory_actions
-from pocdir.directory import queries as directory
+from pocdir.directory.actions import edits, marking
 from pocdir.directory.claims import actions, queries, rules
 from pocdir.directory.claims.models import Claim
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import PINNED
 from pocdir.directory.models import Address
 from pocdir.directory.office import office
+from pocdir.directory.queries import entries
 from pocdir.ledger.queries import events_of_team
 from pocdir.mail.models import Mail
 from pocdir.web import limits
@@ -106,7 +106,7 @@ def test_the_link_dies_with_time_and_with_its_address(slug: str) -> None:
         proven(token, anna, now=NOW + 7 * DAY)
     assert old.value.code == "link_expired"
     with transaction() as session:
-        directory_actions.mark_address(
+        marking.mark_address(
             session, kind="email", value="cert@cert.example", state="withdrawn", evidence="a call", now=NOW,
             actor="user:x",
         )  # fmt: skip
@@ -117,7 +117,7 @@ def test_the_link_dies_with_time_and_with_its_address(slug: str) -> None:
 def test_the_link_dies_when_the_address_leaves_the_entry(slug: str) -> None:
     asked(slug)
     with transaction() as session:
-        directory_actions.edit_team(session, slug=slug, channels=[], now=NOW, actor="user:x")
+        edits.edit_team(session, slug=slug, channels=[], now=NOW, actor="user:x")
     with pytest.raises(NotFound):
         proven(token_in(letters()[0]), person("anna@cert.example", now=NOW))
 
@@ -143,7 +143,7 @@ def test_only_an_address_on_record_is_written_to(slug: str) -> None:
     with pytest.raises(Invalid):
         asked(slug, "eve@elsewhere.example")
     with transaction() as session:
-        directory_actions.mark_address(
+        marking.mark_address(
             session, kind="email", value="cert@cert.example", state="bouncing", evidence="a bounce", now=NOW,
             actor="user:x",
         )  # fmt: skip
@@ -303,7 +303,7 @@ def pinned_key(slug: str) -> pysequoia.Tsk:
     with transaction() as session:
         session.add(
             TeamKey(
-                ref=new_ref(NOW), team_id=directory.team_by_slug(slug, session).id,
+                ref=new_ref(NOW), team_id=entries.team_by_slug(slug, session).id,
                 fingerprint=str(public.fingerprint).upper(), algorithm="EdDSA", public=str(public),
                 addresses=["cert@cert.example"], uploaded_by="user:x", uploaded_at=NOW, state=PINNED, pinned_at=NOW,
             )

@@ -10,9 +10,10 @@ from sqlalchemy import update
 from pocdir import cli
 from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
-from pocdir.directory import actions, queries
+from pocdir.directory.actions import marking
 from pocdir.directory.models import Import
 from pocdir.directory.quarantine import waiting
+from pocdir.directory.queries import versions
 from tests.directory import made
 
 
@@ -67,7 +68,7 @@ def test_a_dry_run_shows_each_change(pocdir, file):
     assert code == 0
     assert "+\tcert-example\tchannel\temail cert@cert.example incident\tpreference=1 audience=public" in out
     assert out.endswith("list: dry-run (5 added, 0 changed, 0 removed, 0 redated)\n")
-    assert queries.directory_version() == "0"
+    assert versions.directory_version() == "0"
 
 
 def test_a_source_is_named_by_the_option_or_after_the_file(pocdir, file):
@@ -82,7 +83,7 @@ def test_a_file_about_a_given_team(pocdir, file):
     made.imported(made.file(made.team_json()))
     path = file(b"as_or_cidr,organization,comment,contact\n203.0.113.0/24,Whoever,,\n", "net.csv")
     assert pocdir("directory", "import", "cidr-csv", path, "--team", "cert-example")[0] == 0
-    team = queries.snapshot().teams[0]
+    team = versions.snapshot().teams[0]
     assert {r.value for r in team.responsibilities} == {"AT", "203.0.113.0/24"}
     assert pocdir("directory", "import", "cidr-csv", path, "--team", "Not A Slug")[0] == 1
 
@@ -116,7 +117,7 @@ def test_what_is_not_the_format_exits_1_with_one_line_that_says_where(pocdir, fi
     code, out, err = pocdir("directory", "import", "pocdir-json", file(data))
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert where in err
-    assert queries.directory_version() == "0"
+    assert versions.directory_version() == "0"
 
 
 def test_a_missing_file_exits_1(pocdir, tmp_path):
@@ -173,7 +174,7 @@ def test_marking_an_address_changes_its_state_for_every_team(pocdir):
     code, out, _ = pocdir(*told)
     assert code == 0
     assert json.loads(out)["teams"] == ["cert-example", "other"]
-    channel = queries.snapshot().teams[1].channels[0]
+    channel = versions.snapshot().teams[1].channels[0]
     assert (channel.state, channel.state_evidence) == ("bouncing", "5.1.1 on 2 November")
     assert channel.state_since is not None
 
@@ -217,7 +218,7 @@ def test_a_file_that_calls_itself_like_anothers_source_is_refused_until_a_person
     code, _, err = pocdir("directory", "import", "pocdir-json", says)
     assert (code, "--source" in err) == (1, True)
     db.session.rollback()
-    assert queries.snapshot().teams[0].website is None
+    assert versions.snapshot().teams[0].website is None
     assert pocdir("directory", "import", "pocdir-json", says)[0] == 1  # that it was refused is no precedent
     assert pocdir("directory", "import", "pocdir-json", says, "--source", "a registry")[0] == 0
     assert pocdir("directory", "import", "pocdir-json", says)[0] == 0
@@ -251,7 +252,7 @@ def test_no_source_is_of_a_day_to_come(app, day):
 def test_the_terminal_says_what_waits_apart_from_what_was_applied(pocdir, file):
     made.imported(made.file(made.team_json(), made.team_json("b", name="B", channels=[])))
     with transaction() as session:
-        actions.mark_address(
+        marking.mark_address(
             session, kind="email", value="cert@cert.example", state="verified", evidence="a call", now=made.NOW,
             actor="operator",
         )  # fmt: skip

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
-from pocdir.directory import actions, published, queries
+from pocdir.directory.actions import marking
 from pocdir.directory.formats import certbund, dump, first, pocdir_json, ti
 from pocdir.directory.formats.profile import FACTS
+from pocdir.directory.presentation import published
+from pocdir.directory.queries import exports, versions
 from pocdir.directory.rules import record as rules
 from tests import conftest
 from tests.directory import made
@@ -106,7 +108,7 @@ def test_a_parameter_that_is_none_is_refused(several, client, query):
 
 def test_shapes_without_a_word_for_doubt_hold_nothing_doubtful_and_nobody_but_the_public(several, client):
     with transaction() as session:
-        actions.mark_address(
+        marking.mark_address(
             session, kind="email", value="second@cert.example", state="bouncing", evidence="x", now=made.NOW,
             actor="operator",
         )  # fmt: skip
@@ -122,11 +124,11 @@ def test_shapes_without_a_word_for_doubt_hold_nothing_doubtful_and_nobody_but_th
 
 def back(app, client, path, name, read):
     """What the importer of that shape makes of our own export, in an empty directory."""
-    said = {team.slug: team for team in map(read, queries.snapshot().teams)}
+    said = {team.slug: team for team in map(read, versions.snapshot().teams)}
     data = client.get(path).data
     emptied(app)
     assert made.imported(data, name=name).status == "applied"
-    return said, {team.slug: team for team in map(read, queries.snapshot().teams)}, data
+    return said, {team.slug: team for team in map(read, versions.snapshot().teams)}, data
 
 
 def carried(purposes, keys):
@@ -150,7 +152,7 @@ def test_our_first_shape_is_read_back_by_our_own_importer(app, client, several):
     assert found["cert-example"] == said["cert-example"]
     assert found["zurich-psirt"].channels == said["vendor"].channels
     assert set(found) == {"cert-example", "zurich-psirt"}
-    members = {it["slug"]: it["memberships"] for it in queries.exported()[0]}
+    members = {it["slug"]: it["memberships"] for it in exports.exported()[0]}
     assert members == {"cert-example": [{"name": "FIRST", "since": "2009-02-01"}], "zurich-psirt": []}
     assert client.get("/first/v1/teams?limit=1000").json["data"][0] == json.loads(data)["data"][0]
 
@@ -164,7 +166,7 @@ def test_our_ti_shape_is_read_back_by_our_own_importer(app, client, several):
         app, client, "/ti/teams.json", "ti", carried(purposes, ("asn", "prefix", "domain", "country"))
     )
     assert found["cert-example"] == said["cert-example"]
-    exported = {it["slug"]: it for it in queries.exported()[0]}
+    exported = {it["slug"]: it for it in exports.exported()[0]}
     assert exported["cert-example"]["memberships"] == [{"name": "TI Accredited", "since": "2018-02-05"}]
     assert exported["zurich-psirt"]["memberships"] == []
     again = {it["official_name"]: it for it in client.get("/ti/teams.json").json}
@@ -211,7 +213,7 @@ def test_the_dump_is_verified_offline_with_the_published_key(several, client):
     manifest, said = dump.verify(client.get("/directory/dump.json").data, key)
     assert manifest["directory"] == "localhost:8000/directory"
     assert (manifest["directory_version"], manifest["teams"], manifest["as_of"]) == (
-        queries.directory_version(), 3, "2026-06-17",
+        versions.directory_version(), 3, "2026-06-17",
     )  # fmt: skip
     assert [team["slug"] for team in said["teams"]] == ["cert-example", "lead", "vendor"]
 
@@ -329,10 +331,10 @@ def test_a_directory_that_is_brought_into_an_empty_one_is_equal(app, teams):
     made.imported(
         made.file(*(WHOLE | {"slug": f"t{n}", "name": f"T {n}"} | facts for n, facts in enumerate(teams)))
     )
-    data = pocdir_json.write(*queries.exported())
+    data = pocdir_json.write(*exports.exported())
     emptied(app)
     made.imported(data)
-    assert pocdir_json.write(*queries.exported()) == data
+    assert pocdir_json.write(*exports.exported()) == data
 
 
 def test_shapes_are_written_for_teams_that_say_nothing(app, client):

@@ -16,7 +16,8 @@ from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import warning
 from pocdir.directory.merging import actions as merging
 from pocdir.directory.office import office
-from pocdir.directory.queries import snapshot, standing_slug
+from pocdir.directory.queries.parts import standing_slug
+from pocdir.directory.queries.versions import snapshot
 from pocdir.directory.rules.steward import by_harm
 from pocdir.ledger import queries as ledger
 from pocdir.mail.actions import enqueue

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from pocdir.core.errors import Conflict, Invalid, NotFound, Refusal
 from pocdir.db import db, transaction
-from pocdir.directory import actions as directory
-from pocdir.directory import listings, published, queries
+from pocdir.directory.actions import edits
 from pocdir.directory.formats import pocdir_json
 from pocdir.directory.merging import actions, jobs
 from pocdir.directory.merging import queries as pairs
+from pocdir.directory.presentation import published
+from pocdir.directory.queries import entries as queries
+from pocdir.directory.queries import exports, listings, parts, sources, versions
 from pocdir.directory.rules import duplicates
 from pocdir.directory.rules.office import Office
 from pocdir.mail.models import Mail
@@ -66,24 +68,24 @@ def apart(one="old", other="whole"):
 
 
 def everything(at=None):
-    return pocdir_json.write(*queries.exported(at))
+    return pocdir_json.write(*exports.exported(at))
 
 
 def test_merged_entries_are_read_as_one_team_with_the_provenance_of_both(two):
-    version = queries.directory_version()
+    version = versions.directory_version()
     assert merge().became == "applied"
-    (team,) = queries.snapshot().teams
+    (team,) = versions.snapshot().teams
     assert (team.slug, {c.value for c in team.channels}) == (
         "whole",
         {"old@cert.example", "cert@cert.example"},
     )
     assert {r.value for r in team.responsibilities} == {"64500", "64501"}
     assert team.name == "New CERT"  # of what one source says alike of both, the one that stays
-    assert {(it["field"], it["value"]) for it in queries.facts_of("whole")} >= {
+    assert {(it["field"], it["value"]) for it in sources.facts_of("whole")} >= {
         ("name", "Old CERT"), ("name", "New CERT"),
     }  # fmt: skip
     assert queries.entry("old").team.slug == "whole"
-    assert queries.directory_version() != version
+    assert versions.directory_version() != version
 
 
 def test_what_stood_before_still_shows_two(two):
@@ -91,7 +93,7 @@ def test_what_stood_before_still_shows_two(two):
     merge()
     assert everything() != before
     assert everything(made.NOW) == before
-    then = queries.reading_of(made.NOW.isoformat(), now=LATER)
+    then = versions.reading_of(made.NOW.isoformat(), now=LATER)
     assert queries.entry("old", reading=then).team.slug == "old"
 
 
@@ -100,12 +102,12 @@ def test_a_split_gives_back_what_there_was(two):
     merge()
     assert split(now=LATER + HOUR).became == "applied"
     assert everything() == before
-    assert queries.standing_slug("old") == "old"
+    assert parts.standing_slug("old") == "old"
     with pytest.raises(Conflict) as refusal:
         split()
     assert refusal.value.code == "not_merged"
     merge(now=LATER + 2 * HOUR)
-    assert len(queries.snapshot().teams) == 1
+    assert len(versions.snapshot().teams) == 1
 
 
 def test_a_team_that_was_merged_with_its_own_parts_is_split_with_them(app):
@@ -117,13 +119,13 @@ def test_a_team_that_was_merged_with_its_own_parts_is_split_with_them(app):
     made.imported(made.file(*teams))
     merge("a", "b")
     merge("b", "c", now=LATER + HOUR)
-    assert [queries.standing_slug(slug) for slug in "abc"] == ["c", "c", "c"]
+    assert [parts.standing_slug(slug) for slug in "abc"] == ["c", "c", "c"]
     assert len(queries.entry("a").channels) == 3
     split("b", now=LATER + 2 * HOUR)
-    assert [queries.standing_slug(slug) for slug in "abc"] == ["b", "b", "c"]
+    assert [parts.standing_slug(slug) for slug in "abc"] == ["b", "b", "c"]
     assert len(queries.entry("b").channels) == 2
     split("a", now=LATER + 3 * HOUR)
-    assert [queries.standing_slug(slug) for slug in "abc"] == ["a", "b", "c"]
+    assert [parts.standing_slug(slug) for slug in "abc"] == ["a", "b", "c"]
 
 
 def test_imports_go_on_and_land_on_the_team_that_stays(two):
@@ -135,7 +137,7 @@ def test_imports_go_on_and_land_on_the_team_that_stays(two):
     for n, named in enumerate(({"slug": "old"}, {"name": "Old CERT"}, {"name": "New CERT"})):
         team = {"kind": "academic", "country": "AT", "channels": [made.channel(f"x{n}@x.example")], **named}
         made.imported(made.file(team), source=f"other list {n}", now=LATER)
-        (only,) = queries.snapshot().teams
+        (only,) = versions.snapshot().teams
         assert f"x{n}@x.example" in {c.value for c in only.channels}
 
 
@@ -143,7 +145,7 @@ def test_a_steward_edits_the_whole_and_withdraws_what_is_said_of_the_part(two):
     merge()
     revision = queries.entry("whole").team.revision
     with transaction() as session:
-        directory.edit_team(
+        edits.edit_team(
             session,
             slug="old",
             facts={"name": "One CERT"},
@@ -222,10 +224,10 @@ def test_the_history_gives_the_reason_of_a_merge_to_stewards_alone_and_a_split_d
     ],
 )  # fmt: skip
 def test_a_merge_that_cannot_be_is_refused(two, slug, into, kind, code):
-    version = queries.directory_version()
+    version = versions.directory_version()
     with pytest.raises(kind) as refusal:
         merge(slug, into)
-    assert (refusal.value.code, queries.directory_version()) == (code, version)
+    assert (refusal.value.code, versions.directory_version()) == (code, version)
 
 
 def test_what_is_merged_already_retired_or_stands_above_is_refused(app):
@@ -268,7 +270,7 @@ def test_two_merges_that_cross_each_other_leave_one_team(two, app):
     for thread in threads:
         thread.join()
     assert sorted(become) == ["applied", "team_merged"]
-    assert len(queries.snapshot().teams) == 1
+    assert len(versions.snapshot().teams) == 1
 
 
 def test_a_national_team_needs_two_stewards(national):
@@ -276,14 +278,14 @@ def test_a_national_team_needs_two_stewards(national):
     first = merge(actor=f"user:{one.ref}")
     assert (first.became, first.missing) == ("waits", 1)
     assert merge(actor=f"user:{one.ref}").became == "waits"
-    assert len(queries.snapshot().teams) == 2
+    assert len(versions.snapshot().teams) == 2
     letters = db.session.query(Mail).filter_by(kind="merge_notice").all()
     assert sorted(it.to for it in letters) == ["cert@cert.example", "old@cert.example"]
     with pytest.raises(Conflict) as refusal:
         merge("whole", "old", actor=f"user:{two_.ref}")
     assert refusal.value.code == "merge_open"
     assert merge(actor=f"user:{two_.ref}").became == "applied"
-    assert len(queries.snapshot().teams) == 1
+    assert len(versions.snapshot().teams) == 1
     assert split(actor=f"user:{one.ref}", now=LATER + HOUR).became == "waits"
     told = [it.to for it in db.session.query(Mail).filter_by(kind="merge_notice")]
     assert sorted(told) == 2 * ["cert@cert.example"] + 2 * ["old@cert.example"], (
@@ -305,7 +307,7 @@ def test_one_steward_alone_waits_72_hours_and_may_still_refuse(national):
     assert jobs.apply_due(LATER + 73 * HOUR) == 0
     merge(actor=f"user:{alone.ref}", now=LATER + HOUR)
     assert jobs.apply_due(LATER + 73 * HOUR) == 1
-    assert len(queries.snapshot().teams) == 1
+    assert len(versions.snapshot().teams) == 1
 
 
 def test_what_nobody_agrees_on_comes_to_its_end(national):
@@ -315,7 +317,7 @@ def test_what_nobody_agrees_on_comes_to_its_end(national):
     assert jobs.apply_due(LATER + dt.timedelta(days=89)) == 0
     assert jobs.apply_due(LATER + dt.timedelta(days=91)) == 1
     assert pairs.waiting(LATER) == pairs.pairings(state="open") == []
-    assert len(queries.snapshot().teams) == 2
+    assert len(versions.snapshot().teams) == 2
 
 
 def test_said_to_be_two_is_remembered(app):
@@ -388,7 +390,7 @@ def test_stewards_merge_and_split_in_the_browser(two, app):
         assert "/directory/duplicates/old/split" in steward.get("/directory/duplicates").text
         sent = send(steward, "/directory/duplicates/old/split", reason="no")
         assert sent.status_code == 302
-        assert len(queries.snapshot().teams) == 2
+        assert len(versions.snapshot().teams) == 2
         assert steward.get("/directory/duplicates/old/split").status_code == 409
         assert send(steward, path, what="apart", reason="two").status_code == 302
         assert "Said to be two teams" in steward.get("/directory/duplicates").text
@@ -419,7 +421,7 @@ def test_others_neither_see_nor_do_it(two, app, client):
             403,
             422,
         )  # no token against cross-site requests either
-    assert len(queries.snapshot().teams) == 2
+    assert len(versions.snapshot().teams) == 2
 
 
 def test_the_commands_list_merge_and_split(pocdir, two):  # noqa: F811

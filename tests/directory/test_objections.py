@@ -9,10 +9,10 @@ import time_machine
 
 from pocdir.accounts.models import User
 from pocdir.db import db, transaction
+from pocdir.directory.actions.marking import mark_address
 from pocdir.directory.keys import actions as key_actions
 from pocdir.directory.keys.jobs import look_after_keys
 from pocdir.directory.keys.models import TeamKey
-from pocdir.directory.marking import mark_address
 from pocdir.directory.merging import actions as merging
 from pocdir.directory.merging.jobs import apply_due
 from pocdir.directory.models import Pairing

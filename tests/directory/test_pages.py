@@ -10,9 +10,11 @@ import pytest
 import time_machine
 
 from pocdir.db import transaction
-from pocdir.directory import actions, listings, pages, queries
+from pocdir.directory.actions import edits
 from pocdir.directory.checks.actions import confirm
 from pocdir.directory.formats import records
+from pocdir.directory.pages import teams as pages
+from pocdir.directory.queries import listings, versions
 from tests.accounts import made as people
 from tests.directory import made
 
@@ -191,7 +193,7 @@ def test_everything_that_was_changed_is_read_page_by_page(client, monkeypatch):
             made.channel(f"desk{n}@cert.example", audience=audience, preference=preference)
         )
         with transaction() as session:
-            actions.edit_team(session, slug="cert-example", channels=[desk], now=LATER, actor="user:x")
+            edits.edit_team(session, slug="cert-example", channels=[desk], now=LATER, actor="user:x")
     assert "/teams/cert-example/history" in client.get("/teams/cert-example").text
     path, seen = "/teams/cert-example/history", ""
     for _ in range(2):
@@ -233,7 +235,7 @@ def test_a_steward_enters_a_team(steward):
         },
     )
     assert (response.status_code, response.headers["Location"]) == (302, "/teams/cert-new")
-    team = queries.snapshot().teams[0]
+    team = versions.snapshot().teams[0]
     assert (team.country, team.languages) == ("AT", ("de", "en"))
     assert (team.channels[0].value, team.channels[0].origin) == ("cert@new.example", "manual")
     assert [(r.key, r.value) for r in team.responsibilities] == [("country", "AT")]
@@ -257,7 +259,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_saved(steward):
     assert "no address" in response.text
     response = send(steward, "/teams/new", name="CERT New", kind="national", country="QQ", evidence="x")
     assert 'id="f-country-error"' in response.text
-    assert queries.snapshot().teams == ()
+    assert versions.snapshot().teams == ()
 
 
 def test_a_slug_that_is_taken_is_told_beside_it(steward):
@@ -273,9 +275,9 @@ def test_saving_an_untouched_form_changes_nothing(steward):
             made.team_json(website="https://cert.example/", memberships=[{"name": "FIRST", "since": None}])
         )
     )
-    before = queries.directory_version()
+    before = versions.directory_version()
     assert send(steward, "/teams/cert-example/edit", evidence="looked").status_code == 302
-    assert queries.directory_version() == before
+    assert versions.directory_version() == before
 
 
 def test_a_steward_changes_withdraws_and_adds(steward):
@@ -289,7 +291,7 @@ def test_a_steward_changes_withdraws_and_adds(steward):
         **{"channels.1.remove": "true", "channels.2.value": "new@cert.example"},
     )
     assert response.status_code == 302
-    team = queries.snapshot().teams[0]
+    team = versions.snapshot().teams[0]
     assert team.name == "CERT Renamed"
     assert [(c.value, c.origin) for c in team.channels] == [
         ("new@cert.example", "manual"),
@@ -297,13 +299,13 @@ def test_a_steward_changes_withdraws_and_adds(steward):
     ]
     # The import says it again; the steward's word stands.
     made.imported(made.file(made.team_json(channels=channels)))
-    assert "old@cert.example" not in {c.value for c in queries.snapshot().teams[0].channels}
+    assert "old@cert.example" not in {c.value for c in versions.snapshot().teams[0].channels}
 
 
 def test_a_value_that_is_typed_over_replaces_the_row(steward):
     made.imported(made.file(made.team_json()))
     send(steward, "/teams/cert-example/edit", evidence="x", **{"channels.0.value": "fixed@cert.example"})
-    assert [c.value for c in queries.snapshot().teams[0].channels] == ["fixed@cert.example"]
+    assert [c.value for c in versions.snapshot().teams[0].channels] == ["fixed@cert.example"]
 
 
 def test_who_read_an_older_state_does_not_overwrite(steward):
@@ -315,7 +317,7 @@ def test_who_read_an_older_state_does_not_overwrite(steward):
     assert "it was changed since you opened this form" in response.text
     assert 'value="Theirs"' in response.text
     assert "Mine" in response.text
-    assert queries.snapshot().teams[0].name == "Theirs"
+    assert versions.snapshot().teams[0].name == "Theirs"
 
 
 def test_a_stale_form_shows_what_stands_and_may_be_sent_again(steward):
@@ -326,7 +328,7 @@ def test_a_stale_form_shows_what_stands_and_may_be_sent_again(steward):
     assert (shown["name"], shown["channels.0.value"]) == ("Theirs", "cert@cert.example")
     again = steward.post("/teams/cert-example/edit", data=shown | {"name": "Mine", "evidence": "looked"})
     assert again.status_code == 302
-    assert queries.snapshot().teams[0].name == "Mine"
+    assert versions.snapshot().teams[0].name == "Mine"
 
 
 def test_a_steward_marks_an_address(steward):
@@ -355,7 +357,7 @@ def test_others_do_not_write(client, researcher):
     token = re.search(r'name="csrf_token" value="([^"]+)"', researcher.get("/account").text)[1]
     for path in ("/teams/new", "/teams/cert-example/edit", "/teams/cert-example/mark"):
         assert researcher.post(path, data={"csrf_token": token, "name": "Mine"}).status_code == 403
-    assert queries.snapshot().teams[0].name == "CERT Example"
+    assert versions.snapshot().teams[0].name == "CERT Example"
 
 
 def test_a_visitor_sees_no_inner_address(client, researcher):

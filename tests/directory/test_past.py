@@ -12,8 +12,11 @@ from sqlalchemy import text
 
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db, transaction
-from pocdir.directory import actions, dates, listings, queries
+from pocdir.directory.actions import edits, marking
 from pocdir.directory.formats import pocdir_json, records
+from pocdir.directory.queries import dates, exports, listings, sources, versions
+from pocdir.directory.queries import entries as directory
+from pocdir.directory.queries.reading import reading as reading_at
 from pocdir.directory.rules import record as rules
 from pocdir.ledger.actions import append
 from pocdir.ledger.rules.vocabulary import TEAM_FACTS
@@ -69,12 +72,12 @@ def step(act, at):
         elif kind == "edit":
             slug, facts, lists = given_
             with transaction() as session:
-                actions.edit_team(
+                edits.edit_team(
                     session, slug=slug, facts=facts, channels=[] if lists else None, now=at, actor="operator"
                 )
         else:
             with transaction() as session:
-                actions.mark_address(
+                marking.mark_address(
                     session, kind="email", value=f"{given_[0]}@cert.example", state=given_[1], evidence="x",
                     now=at, actor="operator",
                 )  # fmt: skip
@@ -84,8 +87,8 @@ def step(act, at):
 
 def told(at=None):
     """The export, and the state of every address, as they stand or stood."""
-    teams, as_of = queries.exported(at)
-    entries = queries.entries(reading=queries.reading_at(at))
+    teams, as_of = exports.exported(at)
+    entries = directory.entries(reading=reading_at(at))
     states = {(it.team.slug, c.value): (c.state, c.since) for it in entries for c in it.channels}
     return pocdir_json.write(teams, as_of), states, [it.team.lead for it in entries]
 
@@ -119,10 +122,10 @@ def test_since_when_a_source_says_it_outlives_a_newer_date_of_the_same_words(app
     made.imported(made.file(made.team_json()))
     newer = {"name": "list", "url": None, "date": "2026-07-01"}
     made.imported(made.file(made.team_json(), source=newer), now=made.NOW + DAY)
-    (name,) = (fact for fact in queries.facts_of("cert-example") if fact["field"] == "name")
+    (name,) = (fact for fact in sources.facts_of("cert-example") if fact["field"] == "name")
     assert (name["since"], name["recorded_at"]) == (made.NOW, made.NOW + DAY)
     made.imported(made.file(made.team_json(name="New"), source=newer), now=made.NOW + 2 * DAY)
-    (name,) = (fact for fact in queries.facts_of("cert-example") if fact["field"] == "name")
+    (name,) = (fact for fact in sources.facts_of("cert-example") if fact["field"] == "name")
     assert name["since"] == made.NOW + 2 * DAY
 
 
@@ -169,8 +172,8 @@ def test_before_what_was_kept_nothing_is_claimed(app, changed):
     with transaction() as session:
         session.execute(text("UPDATE directory_version SET kept_from = '2026-11-23 00:00:00.000000'"))
     with pytest.raises(Invalid, match="not kept"):
-        queries.reading_of("2026-11-22T12:30:00Z", now=made.NOW + 3 * DAY)
-    assert queries.reading_of("2026-11-23", now=made.NOW + 3 * DAY).at is not None
+        versions.reading_of("2026-11-22T12:30:00Z", now=made.NOW + 3 * DAY)
+    assert versions.reading_of("2026-11-23", now=made.NOW + 3 * DAY).at is not None
 
 
 def test_an_address_that_is_inner_today_is_not_shown_under_an_older_date(app, client):
@@ -190,29 +193,29 @@ def test_an_address_that_is_inner_today_is_not_shown_under_an_older_date(app, cl
 
 def test_no_team_stands_above_itself(app):
     made.imported(made.file(made.team_json("a", parent="b"), made.team_json("b", parent="c")))
-    assert queries.family(queries.entry("b").team)[1][0].slug == "a"
+    assert directory.family(directory.entry("b").team)[1][0].slug == "a"
     for slug, parent in (("c", "a"), ("b", "b")):
-        before = queries.directory_version()
+        before = versions.directory_version()
         with pytest.raises(Invalid) as refusal:
             made.imported(made.file(made.team_json(slug, parent=parent, channels=[])), source="a better one")
         assert refusal.value.code == "parent_circle"
-        assert queries.directory_version() == before
+        assert versions.directory_version() == before
 
 
 def test_who_declares_it_is_never_paired_with_another_sources_word(app):
     made.imported(made.file(made.team_json(host_kind="police", confidence="high")), source="good")
     made.imported(made.file(made.team_json(host_kind="ministry", host_declared_by="self")), source="other")
-    team = queries.exported()[0][0]
+    team = exports.exported()[0][0]
     assert (team["host_kind"], team["host_declared_by"]) == ("police", None)
     with transaction() as session:
-        actions.edit_team(
+        edits.edit_team(
             session,
             slug="cert-example",
             facts={"host_declared_by": "the law"},
             now=made.NOW,
             actor="operator",
         )
-    assert queries.exported()[0][0]["host_declared_by"] == "the law"
+    assert exports.exported()[0][0]["host_declared_by"] == "the law"
 
 
 def test_lookups_know_what_a_team_takes_and_promises(app):
@@ -222,7 +225,7 @@ def test_lookups_know_what_a_team_takes_and_promises(app):
         "tlp": ["AMBER"],
     }  # fmt: skip
     made.imported(made.file(made.team_json(**profile)))
-    (team,) = queries.snapshot().teams
+    (team,) = versions.snapshot().teams
     assert (team.opt_outs, team.parent, team.business_hours) == (("fraud",), "above", "Mo-Fr 08:00-16:00")
     assert team.reception == rules.Reception(
         encryption_required=True, accepts_samples=False, tlp=("TLP:AMBER",),
@@ -247,7 +250,7 @@ def test_a_value_that_is_none_is_refused_with_its_path(field, value):
 
 def test_the_three_dates_are_apart_and_answers_are_the_teams_to_see(app, client):
     made.imported(made.file(made.team_json()))
-    entry = queries.entry("cert-example")
+    entry = directory.entry("cert-example")
     with transaction() as session:
         for type_, notification, claimed_by, days in (
             ("contact.confirmed", None, "team", 1),
@@ -292,7 +295,7 @@ def test_a_steward_enters_what_a_team_says_of_itself(app):
             "size_limit": "1000000", "channels.0.hours": "24/7",
         }  # fmt: skip
         assert steward.post("/teams/cert-example/edit", data=typed).status_code == 302
-        team = queries.exported()[0][0]
+        team = exports.exported()[0][0]
         assert team["names"] == [{"language": "fr", "name": "ÉQUIPE"}]
         assert [it["name"] for it in team["memberships"]] == ["FIRST", "TF-CSIRT"]
         assert (team["accepts_private"], team["accepts_abroad"]) == (True, False)
@@ -317,11 +320,11 @@ def test_when_a_team_was_last_reachable_is_told_also_of_an_address_that_was_with
     for days, state in ((1, "verified"), (3, "withdrawn")):
         with transaction() as session:
             now = made.NOW + dt.timedelta(days=days)
-            actions.mark_address(
+            marking.mark_address(
                 session, kind="email", value="cert@cert.example", state=state, evidence="a call", now=now,
                 actor="operator",
             )  # fmt: skip
     for on, reachable in (("", made.NOW + DAY), ("2026-11-26", made.NOW + DAY), ("2026-11-22", None)):
-        reading = queries.reading_of(on, now=made.NOW + 9 * DAY)
-        team = queries.entry("cert-example", reading=reading).team
+        reading = versions.reading_of(on, now=made.NOW + 9 * DAY)
+        team = directory.entry("cert-example", reading=reading).team
         assert dates.of_teams([team], Anybody(), reading=reading)["cert-example"]["reachable"] == reachable

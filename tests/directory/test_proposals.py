@@ -15,14 +15,14 @@ from pocdir.accounts.models import User
 from pocdir.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound, Stale
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
-from pocdir.directory import actions as directory_actions
-from pocdir.directory import queries as directory
+from pocdir.directory.actions import edits, marking
 from pocdir.directory.formats import records
 from pocdir.directory.models import Team
 from pocdir.directory.office import office
 from pocdir.directory.proposals import actions, jobs, queries
 from pocdir.directory.proposals.models import Proposal
-from pocdir.directory.queries import EVERYBODY
+from pocdir.directory.queries import entries, sources
+from pocdir.directory.queries.entries import EVERYBODY
 from pocdir.ledger.queries import events_of_team
 from pocdir.mail.models import Mail
 from tests.accounts.made import every, person
@@ -51,7 +51,7 @@ def slug(app: Flask) -> str:
 
 
 def contact(slug: str, email: str = "staff@cert.example") -> User:
-    return person(email, now=NOW, team_id=directory.team_by_slug(slug).id)
+    return person(email, now=NOW, team_id=entries.team_by_slug(slug).id)
 
 
 def proposed(
@@ -64,7 +64,7 @@ def proposed(
     now: dt.datetime = NOW,
 ) -> str:
     """The ref of a proposal."""
-    seen = directory.entry(slug, audiences=EVERYBODY)
+    seen = entries.entry(slug, audiences=EVERYBODY)
     rows = None if channels is None else [records.channel(row) for row in channels]
     wanted = queries.wanted(seen, records.facts(facts or {}), rows, None)
     ref = by.ref if by else "0"
@@ -99,7 +99,7 @@ def agreed(ref: str, steward: User | str, revision: int = 1, now: dt.datetime = 
 def edited(slug: str, **more: Any) -> None:
     """A steward's own edit of the entry."""
     with transaction() as session:
-        directory_actions.edit_team(session, slug=slug, now=NOW, actor="user:x", **more)
+        edits.edit_team(session, slug=slug, now=NOW, actor="user:x", **more)
 
 
 def kept(ref: str) -> Proposal:
@@ -110,7 +110,7 @@ def kept(ref: str) -> Proposal:
 
 def addresses(slug: str) -> list[str]:
     db.session.rollback()
-    return [it.value for it in directory.entry(slug, audiences=EVERYBODY).channels]
+    return [it.value for it in entries.entry(slug, audiences=EVERYBODY).channels]
 
 
 def types(slug: str) -> list[str]:
@@ -134,7 +134,7 @@ def test_a_fact_waits_for_one_steward_and_then_stands_as_the_teams_own_word(slug
     assert kept(ref).state == "open"
     assert letters() == []
     assert agreed(ref, anna).state == "applied"
-    fact = next(it for it in directory.facts_of(slug) if it["field"] == "website" and it["in_force"])
+    fact = next(it for it in sources.facts_of(slug) if it["field"] == "website" and it["in_force"])
     assert (fact["value"], fact["source"]) == (
         "https://new.example/", "the team itself, approved by a steward",
     )  # fmt: skip
@@ -147,13 +147,13 @@ def test_it_stands_over_what_a_steward_had_entered_before(slug: str, anna: User)
     edited(slug, facts={"website": "https://old.example/"})
     agreed(proposed(slug, contact(slug), facts={"website": "https://new.example/"}), anna)
     db.session.rollback()
-    assert directory.entry(slug).team.website == "https://new.example/"
+    assert entries.entry(slug).team.website == "https://new.example/"
 
 
 def test_what_a_team_publishes_of_itself_stands_at_once(slug: str) -> None:
     ref = proposed(slug, contact(slug), facts={"intake": ["evidence"], "promise": {"answer": "P3D"}})
     assert kept(ref).state == "applied"
-    fact = next(it for it in directory.facts_of(slug) if it["field"] == "intake")
+    fact = next(it for it in sources.facts_of(slug) if it["field"] == "intake")
     assert fact["source"] == "the team itself"
 
 
@@ -195,7 +195,7 @@ def test_the_only_steward_proposes_and_every_address_hears_of_it_first(slug: str
     assert len(letters()) == 1
     assert kept(ref).due_at == NOW + 72 * HOUR
     assert jobs.enter_due(NOW + 72 * HOUR) == 1
-    assert directory.entry(slug).channels[0].source == "steward"
+    assert entries.entry(slug).channels[0].source == "steward"
 
 
 def test_a_second_steward_who_comes_later_is_asked_too(slug: str, anna: User) -> None:
@@ -329,7 +329,7 @@ def test_whoever_reads_the_mailbox_calls_it_off_and_the_worker_enters_nothing(sl
 
 def marked(state: str, claimed_by: str = "steward", value: str = "cert@cert.example") -> None:
     with transaction() as session:
-        directory_actions.mark_address(
+        marking.mark_address(
             session, kind="email", value=value, state=state, evidence="a call", now=NOW, actor="user:x",
             claimed_by=claimed_by,
         )  # fmt: skip
@@ -359,7 +359,7 @@ def test_nothing_that_one_steward_does_to_the_address_kills_the_link(slug: str, 
             "other", kind="other", country=None, channels=[made.channel("o@o.example")], responsibilities=[]
         )
         with transaction() as session:
-            root, into = directory.team_by_slug(slug, session), directory.team_by_slug("other", session)
+            root, into = entries.team_by_slug(slug, session), entries.team_by_slug("other", session)
             session.get_one(Team, root.id).merged_into_id = into.id
     else:
         made.imported(made.file(made.team_json(channels=[made.channel("a@cert.example")])), force=True)
@@ -443,7 +443,7 @@ def test_a_letter_to_a_team_that_speaks_arabic_is_in_arabic(slug: str, anna: Use
 def token_of(app: Flask, slug: str) -> Api:
     with transaction() as session:
         text = create_token(
-            session, workspace_id=None, team_id=directory.team_by_slug(slug).id, now=NOW, actor="operator"
+            session, workspace_id=None, team_id=entries.team_by_slug(slug).id, now=NOW, actor="operator"
         )[1]
     return Api(app, text)
 

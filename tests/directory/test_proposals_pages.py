@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 
 from pocdir.accounts.models import User
 from pocdir.db import transaction
-from pocdir.directory import actions as directory_actions
-from pocdir.directory import boxes
-from pocdir.directory import queries as directory
-from pocdir.directory.queries import EVERYBODY
+from pocdir.directory.actions import edits
+from pocdir.directory.pages import boxes
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import EVERYBODY
 from pocdir.web import limits
 from tests.accounts.made import browser, person
 from tests.conftest import NOW
@@ -44,7 +44,7 @@ def anna(app: Flask) -> User:
 
 def filled(slug: str, **more: Any) -> dict[str, Any]:
     """The form as it is shown, with what was typed into it."""
-    return boxes.typed(directory.entry(slug, audiences=EVERYBODY)) | more
+    return boxes.typed(entries.entry(slug, audiences=EVERYBODY)) | more
 
 
 def at(answer: Any) -> str:
@@ -98,7 +98,7 @@ def test_a_stewards_refusal_needs_a_reason(app: Flask, slug: str, anna: User) ->
 def test_a_page_that_is_older_than_the_proposal_approves_nothing(app: Flask, slug: str, anna: User) -> None:
     ref = proposed(slug, contact(slug), facts={"website": "https://new.example/"})
     with transaction() as session:
-        directory_actions.edit_team(
+        edits.edit_team(
             session, slug=slug, facts={"website": "https://other.example/"}, now=NOW, actor="user:x"
         )
     steward = browser(app, anna, now=NOW)

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from pocdir.accounts.models import User
 from pocdir.core.errors import Conflict, Invalid, NotFound
 from pocdir.db import db, transaction
-from pocdir.directory import actions, listings, queries
+from pocdir.directory.actions import edits, marking
+from pocdir.directory.actions.rows import source_ids
 from pocdir.directory.formats import pocdir_json
 from pocdir.directory.keys import actions as key_actions
 from pocdir.directory.keys import queries as key_queries
 from pocdir.directory.quarantine import decide, waiting
-from pocdir.directory.rows import said_by, source_ids
+from pocdir.directory.queries import exports, listings, versions
+from pocdir.directory.queries.statements import said_by
 from pocdir.ledger import queries as ledger
 from pocdir.mail.models import Mail
 from tests.accounts import made as people
@@ -29,12 +31,12 @@ DAY = dt.timedelta(days=1)
 
 
 def exported():
-    return pocdir_json.write(*queries.exported())
+    return pocdir_json.write(*exports.exported())
 
 
 def team_of(slug="cert-example"):
     db.session.rollback()
-    return next(team for team in queries.snapshot().teams if team.slug == slug)
+    return next(team for team in versions.snapshot().teams if team.slug == slug)
 
 
 def values_of(slug="cert-example"):
@@ -43,7 +45,7 @@ def values_of(slug="cert-example"):
 
 def mark(value="cert@cert.example", state="verified", **more):
     with transaction() as session:
-        actions.mark_address(
+        marking.mark_address(
             session, kind="email", value=value, state=state, evidence="the team confirmed it", now=made.NOW,
             actor="operator", **more,
         )  # fmt: skip
@@ -129,11 +131,11 @@ def test_a_poisoned_import_changes_nothing_and_shows_why(app, poison):
     base(channels=[made.channel(openpgp_fingerprint=KEY, preference=2)])
     more, reason = POISONS[poison]
     says = {"channels": [made.channel(openpgp_fingerprint=KEY, preference=2)], **more}
-    before, version = exported(), queries.directory_version()
+    before, version = exported(), versions.directory_version()
     result = made.imported(made.file(made.team_json(kind="provider", **says), other()), now=made.NOW + HOUR)
     assert result.status == "quarantined"
     assert f"cert-example: {reason}" in result.reasons
-    assert (exported(), queries.directory_version()) == (before, version)
+    assert (exported(), versions.directory_version()) == (before, version)
     (it,) = held()
     assert (it.row.source, it.row.team, it.row.state, it.row.since) == (
         "list",
@@ -205,7 +207,7 @@ def test_an_unknown_team_does_not_take_a_confirmed_address_or_a_name_in_other_le
     fake = made.team_json("fake", name="\u0421\u0415RT Ex\u0430mple", channels=[])
     result = made.imported(made.file(takes, fake), source="second")
     assert sorted(result.held) == ["fake", "fresh"]
-    assert {team.slug for team in queries.snapshot().teams} == {"cert-example", "other"}
+    assert {team.slug for team in versions.snapshot().teams} == {"cert-example", "other"}
 
 
 EVIL = {"kind": "provider", "channels": [made.channel("evil@other.example")]}
@@ -257,11 +259,11 @@ def test_what_a_steward_refused_is_not_held_again_until_it_differs(app):
     base()
     (ref,) = poisoned().held.values()
     refuse(ref, note="not theirs")
-    version = queries.directory_version()
+    version = versions.directory_version()
     again = poisoned()
     assert (again.status, again.held) == ("unchanged", {})
     assert again.refused == {"cert-example": made.NOW + DAY}
-    assert queries.directory_version() == version
+    assert versions.directory_version() == version
     differs = made.file(made.team_json(**EVIL, website="https://evil.example/"), other())
     assert list(made.imported(differs).held) == ["cert-example"]
 
@@ -272,14 +274,14 @@ def test_a_refused_shrinking_does_not_hold_what_comes_later(app):
     refuse(*made.imported(made.file(teams[0])).held.values())
     later = made.imported(made.file({**teams[0], "website": "https://new.example/"}))
     assert (later.status, len(later.refused)) == ("applied", 3)
-    assert len(queries.snapshot().teams) == 4
+    assert len(versions.snapshot().teams) == 4
 
 
 def test_what_was_overtaken_is_not_applied_and_is_shown_anew(app):
     base()
     (ref,) = poisoned().held.values()
     with transaction() as session:
-        actions.edit_team(session, slug="cert-example", facts={"name": "New"}, now=made.NOW, actor="operator")
+        edits.edit_team(session, slug="cert-example", facts={"name": "New"}, now=made.NOW, actor="operator")
     assert accept(ref)[0].became == "stale"
     assert values_of() == {"cert@cert.example"}
     assert accept(ref)[0].became == "accepted"

@@ -7,10 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pocdir.db import db, transaction
-from pocdir.directory import actions, queries
+from pocdir.directory.actions import marking
 from pocdir.directory.merging import actions as merging
 from pocdir.directory.office import office
 from pocdir.directory.quarantine import decide, waiting
+from pocdir.directory.queries import entries, parts, versions
 from pocdir.mail.models import Mail
 from tests.accounts import made as people
 from tests.conftest import empty_sqlite
@@ -108,7 +109,7 @@ def test_nobody_unconfirmed_answers_for_the_code_of_a_team_that_has_confirmed(ap
     assert found.reasons == (
         "second: it would answer for AT beside cert-example, which has confirmed its entry",
     )
-    assert [it.slug for it in queries.snapshot().teams] == ["cert-example"]
+    assert [it.slug for it in versions.snapshot().teams] == ["cert-example"]
     assert comes("LI", "third", source="more").status == "applied"
     ref = held()[0].row.ref
     assert (accept(ref)[0].became, accept(ref)[0].missing) == ("waits", 0), "one steward, and 72 hours"
@@ -118,7 +119,7 @@ def test_nobody_unconfirmed_answers_for_the_code_of_a_team_that_has_confirmed(ap
     db.session.rollback()
     with transaction() as session:
         assert decide.apply_due(session, now=made.NOW + 4 * DAY, mail_domain="pocdir.example") == 1
-    assert [it.slug for it in queries.snapshot().teams] == ["cert-example", "second", "third"]
+    assert [it.slug for it in versions.snapshot().teams] == ["cert-example", "second", "third"]
 
 
 def test_no_list_ends_for_which_code_a_confirmed_team_answers(app):
@@ -190,7 +191,7 @@ def merged(into="cert-example", part="acad"):
                 now=made.NOW, actor=f"user:{each.ref}",
             )  # fmt: skip
     db.session.rollback()
-    assert queries.standing_slug(part) == into
+    assert parts.standing_slug(part) == into
     return [f"user:{it.ref}" for it in steward]
 
 
@@ -247,7 +248,7 @@ def test_what_was_accepted_before_it_became_doubtful_does_not_take_effect_by_its
     assert accept(ref, actor=f"user:{one.ref}")[0].became == "waits"
     db.session.rollback()
     with transaction() as session:
-        actions.mark_address(
+        marking.mark_address(
             session, kind="email", value="b@b.example", state="bouncing", evidence="5.1.1", now=made.NOW,
             actor="operator",
         )  # fmt: skip
@@ -276,7 +277,7 @@ def test_nobody_new_takes_the_address_of_a_national_team(app):
     assert result.reasons == (f"thief: cert@cert.example {why}",)
     assert result.status == "quarantined"
     assert [it.became for it in accept(result.held["thief"])] == ["accepted"], "one steward, one click"
-    assert queries.entry("thief").channels[0].value == "cert@cert.example"
+    assert entries.entry("thief").channels[0].value == "cert@cert.example"
 
 
 def test_a_team_is_national_when_an_entry_that_is_part_of_it_is(app):
@@ -285,7 +286,7 @@ def test_a_team_is_national_when_an_entry_that_is_part_of_it_is(app):
     ours = made.team_json("acad", name="ACAD", kind="academic", channels=[made.channel("desk@acad.example")])
     made.imported(made.file(ours, origin="manual"), source="by hand")
     one, two = merged(into="acad", part="cert-example")
-    assert queries.team_by_slug("acad").kind == "academic"
+    assert entries.team_by_slug("acad").kind == "academic"
     mark("desk@acad.example")
     assert "national team acad" in made.imported(made.file(made.team_json("thief")), source="x").reasons[0]
     result = acad(made.channel("evil@acad.example"))

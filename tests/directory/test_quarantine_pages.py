@@ -11,8 +11,9 @@ import time_machine
 from pocdir import cli
 from pocdir.accounts.actions import create_token
 from pocdir.db import db, transaction
-from pocdir.directory import actions, queries
+from pocdir.directory.actions import edits
 from pocdir.directory.quarantine import jobs, waiting
+from pocdir.directory.queries import versions
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.directory import made
@@ -103,7 +104,7 @@ def test_all_is_asked_once_more(steward):
     assert len(held()) == 3
     post(steward, path, what="accept", sure="true")
     db.session.rollback()
-    assert [team.slug for team in queries.snapshot().teams] == ["team-0"]
+    assert [team.slug for team in versions.snapshot().teams] == ["team-0"]
 
 
 def test_a_change_of_a_national_team_is_asked_once_more(steward):
@@ -224,7 +225,7 @@ def test_the_command_says_what_was_overtaken(pocdir, app):
     base()
     (ref,) = poisoned().held.values()
     with transaction() as session:
-        actions.edit_team(session, slug="cert-example", facts={"name": "New"}, now=LATER, actor="operator")
+        edits.edit_team(session, slug="cert-example", facts={"name": "New"}, now=LATER, actor="operator")
     code, out, _ = pocdir(*COMMAND, "accept", ref)
     assert code == 1
     assert "changed meanwhile" in out

@@ -9,17 +9,17 @@ from flask import Flask
 
 from pocdir.accounts.models import TeamContact, User
 from pocdir.db import db, transaction
-from pocdir.directory import queries as directory
+from pocdir.directory.actions.marking import mark_address
 from pocdir.directory.checks.actions import confirm
-from pocdir.directory.marking import mark_address
 from pocdir.directory.merging.actions import merge
 from pocdir.directory.office import office
 from pocdir.directory.proposals import jobs
 from pocdir.directory.proposals import queries as proposals
 from pocdir.directory.proposals.actions import must_be_proposed
-from pocdir.directory.queries import EVERYBODY
+from pocdir.directory.queries import entries, parts
+from pocdir.directory.queries.entries import EVERYBODY
+from pocdir.directory.queries.wholes import whole_team
 from pocdir.directory.rules.approval import Whole
-from pocdir.directory.wholes import whole_team
 from tests.accounts import made as people
 from tests.directory import made
 from tests.directory.test_claims import asked, proven, token_in
@@ -60,13 +60,13 @@ def merged(*stewards: User, now: dt.datetime = NOW) -> None:
                 actor=f"user:{each.ref}",
             )  # fmt: skip
     db.session.expire_all()
-    assert directory.standing_slug(PART) == NATIONAL
+    assert parts.standing_slug(PART) == NATIONAL
 
 
 def asks(slug: str = NATIONAL, **facts: str) -> bool:
     """Whether a steward has to propose another address, or these facts."""
     db.session.rollback()
-    entry = directory.entry(slug, audiences=EVERYBODY)
+    entry = entries.entry(slug, audiences=EVERYBODY)
     if facts:
         wanted = proposals.wanted(entry, facts, None, None)
     else:
@@ -202,7 +202,7 @@ def test_what_a_part_has_confirmed_guards_the_whole(academic: str, anna: User, b
     assert not asks(NATIONAL)
     merged(anna, ben)
     assert asks(NATIONAL)
-    part = directory.team_by_slug(NATIONAL).id
+    part = entries.team_by_slug(NATIONAL).id
     assert whole_team(db.session(), part) == Whole(
         "national", frozenset({"academic", "national"}), answered=True
     )
@@ -213,7 +213,7 @@ def test_a_team_is_guarded_by_its_own_people_whoever_else_has_some(academic: str
     third = made.team("third", channels=[made.channel("third@cert.example")], responsibilities=[])
     contact(third, "people@cert.example")
     answered = {
-        slug: whole_team(db.session(), directory.team_by_slug(slug).id).answered
+        slug: whole_team(db.session(), entries.team_by_slug(slug).id).answered
         for slug in (PART, third, NATIONAL)
     }
     assert answered == {PART: True, third: True, NATIONAL: False}

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from pocdir.db import transaction
-from pocdir.directory.actions import import_records
+from pocdir.directory.actions.imports import import_records
 from pocdir.directory.formats.pocdir_json import parse
 
 TEAMS: list[dict[str, Any]] = [

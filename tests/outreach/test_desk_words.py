@@ -13,7 +13,7 @@ from flask import Flask
 
 from pocdir.accounts.models import Workspace
 from pocdir.db import db
-from pocdir.directory import queries as directory
+from pocdir.directory.queries import entries
 from pocdir.directory.rules.checks import declines_tests
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
@@ -37,7 +37,7 @@ def clock(app: Flask, now: dt.datetime) -> Iterator[Any]:
 
 def said(slug: str) -> dict[str, Any]:
     db.session.rollback()
-    return directory.said(directory.entry(slug, audiences=directory.EVERYBODY).team)
+    return entries.said(entries.entry(slug, audiences=entries.EVERYBODY).team)
 
 
 def logged(ref: str) -> Event:

@@ -12,7 +12,7 @@ from flask import Flask
 from pocdir import cli
 from pocdir.core.errors import Unavailable
 from pocdir.db import transaction
-from pocdir.directory.actions import import_records
+from pocdir.directory.actions.imports import import_records
 from pocdir.directory.formats.pocdir_json import parse
 from pocdir.routing.queries import index, refresh
 from tests.outreach import made

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pocdir.db import transaction
-from pocdir.directory import actions as directory
+from pocdir.directory.actions import marking
 from pocdir.routing import actions as routing
 from tests.directory.made import channel, file, imported, responsibility, team_json
 from tests.directory.made import team as entered
@@ -56,7 +56,7 @@ def registry_of_cases(folder: Path, now: dt.datetime) -> None:
 def bounced(value: str, now: dt.datetime) -> None:
     """A mailbox bounces."""
     with transaction() as session:
-        directory.mark_address(
+        marking.mark_address(
             session,
             kind="email",
             value=value,

@@ -20,8 +20,8 @@ from pocdir.core.codes import ALL_CODES
 from pocdir.core.errors import Conflict, Invalid, NotFound, Stale
 from pocdir.core.refs import new_ref
 from pocdir.db import db, transaction
-from pocdir.directory import queries as directory
-from pocdir.directory.actions import edit_team, mark_address
+from pocdir.directory.actions.edits import edit_team
+from pocdir.directory.actions.marking import mark_address
 from pocdir.directory.checks import actions as checks
 from pocdir.directory.checks.jobs import note_letters
 from pocdir.directory.checks.letters import link_token
@@ -32,6 +32,7 @@ from pocdir.directory.proposals import actions as proposals
 from pocdir.directory.proposals import queries as proposed
 from pocdir.directory.proposals.models import Proposal
 from pocdir.directory.quarantine import decide, waiting
+from pocdir.directory.queries import entries
 from pocdir.directory.rules.steward import Waiting
 from pocdir.mail import actions as outbox
 from pocdir.mail.models import Mail
@@ -279,7 +280,7 @@ class World:
         team = self.desks[item.slug or ""]
         if self.chance.random() < 0.6:
             with transaction() as session:
-                entry = directory.entry(team.slug, audiences=directory.EVERYBODY)
+                entry = entries.entry(team.slug, audiences=entries.EVERYBODY)
                 live = [it for it in entry.channels if it.state != "bouncing"]
                 channels = [ChannelRecord(it.kind, it.value, it.purpose, it.preference) for it in live]
                 found = ChannelRecord("email", team.mailbox, "incident", 1)

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from pocdir.db import transaction
-from pocdir.directory.actions import mark_address
+from pocdir.directory.actions.marking import mark_address
 from pocdir.site.queries.steward import desk
 from tests.accounts import made as people
 from tests.directory import made

@@ -15,11 +15,12 @@ from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, Refusal
 from pocdir.db import db, transaction
-from pocdir.directory import actions, difference
-from pocdir.directory.actions import Given, ImportResult
+from pocdir.directory.actions import imports as directory_imports
+from pocdir.directory.actions.imports import Given, ImportResult
 from pocdir.directory.formats import values
 from pocdir.directory.formats.records import Parsed, Provenance, with_team
 from pocdir.directory.formats.table import FORMATS
+from pocdir.directory.presentation import difference
 from pocdir.directory.rules import held
 from pocdir.web.files import brought, posted, posted_back, takes_files
 from pocdir.web.forms import Form, form
@@ -68,10 +69,12 @@ def bring() -> Any:
         file = _file(typed.data)
         parsed = _parsed(file, typed.data)
         if typed.data["what"] == "look":
-            result = actions.import_records(db.session(), apply=False, **_given(file, parsed, typed.data))
+            result = directory_imports.import_records(
+                db.session(), apply=False, **_given(file, parsed, typed.data)
+            )
             return _page(typed, _preview(file, parsed, result))
         with transaction() as session:
-            result = actions.import_records(session, **_given(file, parsed, typed.data))
+            result = directory_imports.import_records(session, **_given(file, parsed, typed.data))
     except Refusal as refusal:
         where = {"--source": "source", "--team": "team", "source": "source"}.get(refusal.where or "", "file")
         at = f"{refusal.where}: " if refusal.where and where == "file" != refusal.where else ""

@@ -13,16 +13,16 @@ from sqlalchemy.orm import Session
 from pocdir.core.errors import Conflict, Invalid, NotFound, Stale
 from pocdir.core.refs import new_ref
 from pocdir.db import table_of
-from pocdir.directory import queries
+from pocdir.directory.actions.marking import put_address
+from pocdir.directory.actions.past import keep
+from pocdir.directory.actions.rows import bump_version, lock_directory
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.checks.models import Check
-from pocdir.directory.marking import put_address
 from pocdir.directory.models import Address, Team
-from pocdir.directory.past import keep
 from pocdir.directory.proposals.actions import propose
 from pocdir.directory.proposals.models import Proposal
-from pocdir.directory.queries import Entry
-from pocdir.directory.rows import bump_version, lock_directory
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import Entry
 from pocdir.directory.rules import address_state as states
 from pocdir.directory.rules import checks as rules
 from pocdir.directory.rules.check_link import claimed_ref, prove, unknown
@@ -59,12 +59,12 @@ class Post:
 def ask(session: Session, *, slug: str, kind: str, post: Post, now: dt.datetime) -> Check | None:
     """Queue a letter to a team about its own entry; None where something is under way, no address is in use, or the
     year's letters are written."""
-    team = queries.team_by_slug(slug, session, lock=True)
+    team = entries.team_by_slug(slug, session, lock=True)
     if team.retired_at is not None or checks.under_way(session, team_id=team.id):
         return None
     if not _may_write(session, team, kind, now):
         return None
-    entry = queries.entry(slug, audiences=queries.EVERYBODY)
+    entry = entries.entry(slug, audiences=entries.EVERYBODY)
     channel = rules.address_to_ask(entry.channels)
     if channel is None:
         return None
@@ -175,7 +175,7 @@ def addressed(session: Session | None, token: str, *, secret: bytes, now: dt.dat
 
 def whole_of(check: Check, session: Session | None = None) -> Team:
     """The team that was asked, as it stands: the one that its entry was merged into since."""
-    return queries.team_by_slug(check.team.slug, session)
+    return entries.team_by_slug(check.team.slug, session)
 
 
 def confirm(
@@ -200,7 +200,7 @@ def confirm(
     `address_unknown`, Stale `stale` where the entry is not at `revision` any more.
     """
     lock_directory(session, now=now)
-    team = queries.team_by_slug(slug, session, lock=True)
+    team = entries.team_by_slug(slug, session, lock=True)
     slug = team.slug
     once = ("check:" + check.ref, f"confirmed:{team.revision}") if check else (None, None)
     if check and (before := event_by_key(once[0] or "", once[1] or "", session)):
@@ -208,7 +208,7 @@ def confirm(
     if revision is not None and team.revision != revision:
         raise Stale("stale", "the entry was changed since you read it; read it again")
     address = _address(session, kind, value)
-    entry = queries.entry(slug, audiences=queries.EVERYBODY)
+    entry = entries.entry(slug, audiences=entries.EVERYBODY)
     if (kind, value) not in {(it.kind, it.value) for it in entry.channels}:
         raise NotFound("address_unknown", "this team has no such address here", where="value")
     payload = {
@@ -279,7 +279,7 @@ def choose_tests(
 
     None when that stands already.
     """
-    team = queries.team_by_slug(check.team.slug, session, lock=True)
+    team = entries.team_by_slug(check.team.slug, session, lock=True)
     if wanted != rules.declines_tests(team.profile.get("opt_outs", ())):
         return None
     said = [it for it in team.profile.get("opt_outs", ()) if it not in rules.DECLINING]
@@ -318,7 +318,7 @@ def _may_write(session: Session, team: Team, kind: str, now: dt.datetime) -> boo
 def _queue(
     session: Session, check: Check, post: Post, kind: str, now: dt.datetime, expires_at: dt.datetime
 ) -> None:
-    entry = queries.entry(check.team.slug, audiences=queries.EVERYBODY)
+    entry = entries.entry(check.team.slug, audiences=entries.EVERYBODY)
     letter = post.compose(entry, check, kind not in rules.KINDS)
     outbox.enqueue(
         session,

@@ -8,11 +8,11 @@ from typing import Any
 from flask import current_app
 from flask_babel import force_locale
 
-from pocdir.directory import queries
 from pocdir.directory.checks.actions import Letter, Post
 from pocdir.directory.checks.models import Check
 from pocdir.directory.office import office
-from pocdir.directory.queries import Entry
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import Entry
 from pocdir.directory.rules import check_link
 from pocdir.directory.rules import checks as rules
 from pocdir.directory.rules.office import language_for
@@ -70,7 +70,7 @@ def link_token(check: Check) -> str:
 
 def said(entry: Entry) -> dict[str, Any]:
     """Every fact that the entry says, by its field; who declares one stands behind it."""
-    facts = queries.said(entry.team)
+    facts = entries.said(entry.team)
     return {
         name: value for name, value in facts.items() if value not in (None, [], {}) and name not in QUALIFIES
     }

@@ -12,11 +12,12 @@ from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Invalid, Stale
 from pocdir.db import transaction
-from pocdir.directory import queries, schemas
+from pocdir.directory import schemas
 from pocdir.directory.checks import actions
 from pocdir.directory.checks.letters import post, said
 from pocdir.directory.checks.models import Check
 from pocdir.directory.office import office
+from pocdir.directory.queries import entries
 from pocdir.directory.rules import checks as rules
 from pocdir.web.forms import Form, form
 
@@ -109,7 +110,7 @@ def _ask_again(about: dict[str, Any], choice: str, typed: Form) -> str:
 
 
 def _about(check: Check, token: str) -> dict[str, Any]:
-    entry = queries.entry(check.team.slug, audiences=queries.EVERYBODY)
+    entry = entries.entry(check.team.slug, audiences=entries.EVERYBODY)
     return {
         "token": token,
         "link_page": "checks.entry",

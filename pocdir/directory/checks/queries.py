@@ -10,10 +10,10 @@ from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from pocdir.db import Line, db, table_of
-from pocdir.directory import queries
 from pocdir.directory.checks.models import Check
 from pocdir.directory.models import Address, Channel, Team
-from pocdir.directory.reading import entries_of, whole, whole_of
+from pocdir.directory.queries import entries, in_force
+from pocdir.directory.queries.reading import entries_of, whole, whole_of
 from pocdir.directory.rules import checks as rules
 from pocdir.directory.rules import steward
 from pocdir.directory.rules.record import DEAD_STATES
@@ -160,7 +160,7 @@ def unsettled(session: Session | None = None) -> Sequence[Check]:
 
 def in_use(teams: Collection[int]) -> set[tuple[int, str, str]]:
     """(team, kind, value) of every address in force in the entries of these teams, whatever its state."""
-    found = queries.channels_of(sorted(teams), queries.EVERYBODY) if teams else {}
+    found = in_force.channels_of(sorted(teams), entries.EVERYBODY) if teams else {}
     return {(team, it.kind, it.value) for team, channels in found.items() for it in channels}
 
 
@@ -191,7 +191,7 @@ def waiting(now: dt.datetime) -> list[Waiting]:
 def _unreachable() -> Iterator[Waiting]:
     """National teams with a bouncing address; other teams only where no address is left to write to."""
     slugs = _slugs_with(["bouncing"])
-    named = queries.entries([_T.slug.in_(slugs)]) if slugs else []
+    named = entries.entries([_T.slug.in_(slugs)]) if slugs else []
     for entry in named:
         team, bouncing = entry.team, [it for it in entry.channels if it.state == "bouncing"]
         alive = any(it.state not in DEAD_STATES for it in entry.channels)

@@ -17,8 +17,8 @@ from pocdir.accounts.queries import user_by_ref
 from pocdir.accounts.rules import link_used
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.core.refs import new_ref
-from pocdir.directory import actions as directory_actions
-from pocdir.directory import queries as directory
+from pocdir.directory.actions import marking
+from pocdir.directory.actions.rows import lock_directory
 from pocdir.directory.claims import letter, queries
 from pocdir.directory.claims.models import Claim
 from pocdir.directory.claims.rules import (
@@ -34,8 +34,8 @@ from pocdir.directory.claims.rules import (
     link_unknown,
 )
 from pocdir.directory.models import Address, Team
-from pocdir.directory.queries import EVERYBODY
-from pocdir.directory.rows import lock_directory
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import EVERYBODY
 from pocdir.directory.rules.office import Office, language_for
 from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.ledger.actions import append
@@ -58,7 +58,7 @@ def ask(session: Session, *, slug: str, choice: str, office: Office, now: dt.dat
     `address_unknown`.
     """
     lock_directory(session, now=now)
-    team, address = directory.team_by_slug(slug, session), _chosen(session, slug, choice, office, lock=True)
+    team, address = entries.team_by_slug(slug, session), _chosen(session, slug, choice, office, lock=True)
     if queries.asked_since(address.id, now - ONE_A_DAY, session):
         return False
     claim = Claim(
@@ -96,7 +96,7 @@ def ask_by_key(
     Raises NotFound `team_unknown`, Gone `link_used` for a line that was signed and brought before.
     """
     lock_directory(session, now=now)
-    team = directory.team_by_slug(slug, session)
+    team = entries.team_by_slug(slug, session)
     if queries.claim(nonce, session) is not None:
         raise link_used()
     claim = Claim(
@@ -172,7 +172,7 @@ def prove(session: Session, *, token: str, user: User, office: Office, now: dt.d
         payload=payload,
     )
     if claim.address is not None and claim.address.state in _PROVES:
-        directory_actions.mark_address(
+        marking.mark_address(
             session, kind=claim.address.kind, value=claim.address.value, state="verified",
             evidence="a link that was sent there was used by the team's staff", now=now, actor=actor,
             claimed_by="team",
@@ -195,7 +195,7 @@ def release(
     actor: str,
 ) -> None:
     """A person no longer answers for a team; raises NotFound `team_unknown`, `contact_unknown`."""
-    team = directory.team_by_slug(slug, session)
+    team = entries.team_by_slug(slug, session)
     user = user_by_ref(session, user_ref)
     gone = 0
     if user is not None:
@@ -235,7 +235,7 @@ def _stands(claim: Claim, now: dt.datetime) -> bool:
     """Whether what the claim rests on is still in the entry."""
     if claim.address is None:
         return claim.fingerprint in queries.pinned(claim.team.slug, now)
-    channels = directory.entry(claim.team.slug, audiences=EVERYBODY).channels
+    channels = entries.entry(claim.team.slug, audiences=EVERYBODY).channels
     live = {it.value for it in channels if it.kind == "email" and it.state not in DEAD_STATES}
     return claim.address.value in live
 

@@ -16,11 +16,11 @@ from pocdir.core import clock
 from pocdir.core.errors import Invalid, NotFound, Refusal
 from pocdir.core.refs import new_ref
 from pocdir.db import db, transaction
-from pocdir.directory import queries as directory
 from pocdir.directory.claims import actions, queries, schemas
 from pocdir.directory.claims.rules import answered, challenge, choice_of, masked
 from pocdir.directory.office import office
 from pocdir.directory.proposals.api import own_team
+from pocdir.directory.queries import entries
 from pocdir.mail.rules.signature import signer
 from pocdir.web import limits
 from pocdir.web.forms import Form, form
@@ -44,7 +44,7 @@ def choose(slug: str) -> str:
 def ask(slug: str) -> Any:
     """Send the link to the chosen address."""
     now, typed = clock.now(), form(schemas.ChosenAddress(), request.form)
-    team = directory.team_by_slug(slug)
+    team = entries.team_by_slug(slug)
     if not typed.valid:
         return _choose(slug, typed), 422
     limits.spend(BY_NETWORK, limits.network(request.remote_addr), now)
@@ -136,7 +136,7 @@ def contacts(slug: str) -> str:
     team_id = own_team(g.principal, slug)
     return render_template(
         "directory/contacts.html",
-        team=directory.team_by_slug(slug),
+        team=entries.team_by_slug(slug),
         people=team_contacts(db.session(), team_id),
         me=g.principal.user_ref,
     )
@@ -181,7 +181,7 @@ def _choose(slug: str, typed: Form) -> str:
     keys = queries.pinned(slug, now)
     return render_template(
         "directory/claim.html",
-        team=directory.team_by_slug(slug),
+        team=entries.team_by_slug(slug),
         addresses=addresses,
         fingerprints=list(keys),
         line=challenge(here.secret, slug, here.url, new_ref(now), now) if keys else None,

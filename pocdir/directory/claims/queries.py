@@ -10,12 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pocdir.db import db
-from pocdir.directory import queries as directory
 from pocdir.directory.claims.models import Claim
 from pocdir.directory.keys import queries as keys
 from pocdir.directory.keys.rules import PINNED
 from pocdir.directory.models import Address
-from pocdir.directory.queries import EVERYBODY
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import EVERYBODY
 from pocdir.directory.rules.record import DEAD_STATES
 
 
@@ -33,7 +33,7 @@ def claimable(slug: str) -> list[dict[str, Any]]:
     What only low confidence speaks for is left out beside what is surer: an old list's domain may be another's by
     now. Raises NotFound `team_unknown`.
     """
-    entry = directory.entry(slug, audiences=EVERYBODY)
+    entry = entries.entry(slug, audiences=EVERYBODY)
     live = [it for it in entry.channels if it.kind == "email" and it.state not in DEAD_STATES]
     surer = [it for it in live if it.confidence != "low"]
     seen: dict[str, bool] = {}

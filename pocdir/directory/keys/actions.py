@@ -13,7 +13,8 @@ from pocdir.accounts import queries as accounts
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
-from pocdir.directory import queries as directory
+from pocdir.directory.actions.projection import raise_revision
+from pocdir.directory.actions.rows import bump_version, lock_directory
 from pocdir.directory.keys import letters, queries
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import (
@@ -29,11 +30,10 @@ from pocdir.directory.keys.rules import (
     warning,
 )
 from pocdir.directory.office import office
-from pocdir.directory.projection import raise_revision
-from pocdir.directory.reading import on_record
-from pocdir.directory.rows import bump_version, lock_directory
+from pocdir.directory.queries import entries as directory
+from pocdir.directory.queries.reading import on_record
+from pocdir.directory.queries.wholes import whole_team
 from pocdir.directory.rules.approval import KEY, Decision, is_guarded
-from pocdir.directory.wholes import whole_team
 from pocdir.ledger.actions import append
 from pocdir.mail.rules import openpgp
 

@@ -8,12 +8,12 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from pocdir.directory import notices
+from pocdir.directory.actions import notices
+from pocdir.directory.actions.notices import Words
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import NOTICE
-from pocdir.directory.notices import Words
 from pocdir.directory.office import office
-from pocdir.directory.reading import on_record
+from pocdir.directory.queries.reading import on_record
 from pocdir.directory.rules.approval import Decision
 from pocdir.directory.rules.checks import KEY_EXPIRY, LETTERS, MOST_A_YEAR, YEAR
 from pocdir.directory.rules.office import language_for

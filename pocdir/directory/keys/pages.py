@@ -12,10 +12,10 @@ from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, NotFound, Refusal
 from pocdir.db import db, transaction
-from pocdir.directory import queries as directory
 from pocdir.directory.keys import actions, queries, rules, schemas
 from pocdir.directory.keys.models import TeamKey
-from pocdir.directory.reading import on_record
+from pocdir.directory.queries import entries, parts
+from pocdir.directory.queries.reading import on_record
 from pocdir.mail.rules.openpgp import MOST_BYTES
 from pocdir.web.forms import Form, form
 
@@ -98,7 +98,7 @@ def key_file(slug: str, fingerprint: str) -> Response:
 
 
 def _decided(slug: str, ref: str, act: Callable[..., TeamKey]) -> Any:
-    if directory.standing_slug(queries.key(ref).team.slug) != directory.standing_slug(slug):
+    if parts.standing_slug(queries.key(ref).team.slug) != parts.standing_slug(slug):
         raise NotFound("key_unknown", "there is no such key here")
     with transaction() as session:
         state = act(session, ref=ref, now=clock.now(), actor=g.principal.actor).state
@@ -108,7 +108,7 @@ def _decided(slug: str, ref: str, act: Callable[..., TeamKey]) -> Any:
 
 def _page(slug: str, typed: Form) -> str:
     found = queries.listed(slug, roles=g.principal.roles, now=clock.now())
-    team = directory.team_by_slug(slug)
+    team = entries.team_by_slug(slug)
     return render_template(
         "directory/keys.html",
         team=team,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from pocdir.db import db, table_of
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import PINNED
-from pocdir.directory.reading import whole_of
+from pocdir.directory.queries.reading import whole_of
 
 _KEY = table_of(TeamKey).c
 

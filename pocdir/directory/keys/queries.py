@@ -17,12 +17,12 @@ from pocdir.db import db, table_of
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import PINNED, PROPOSED, REFUSED, RETIRED, WARN_DAYS, in_words
 from pocdir.directory.models import Address, Channel, Team
-from pocdir.directory.reading import entries_called, entries_of, on_record, whole, whole_of
+from pocdir.directory.queries.reading import entries_called, entries_of, on_record, whole, whole_of
+from pocdir.directory.queries.wholes import whole_team, whole_teams
 from pocdir.directory.rules import steward
 from pocdir.directory.rules.approval import KEY, Decision, Whole, decide, is_guarded
 from pocdir.directory.rules.record import audiences
 from pocdir.directory.rules.steward import Waiting
-from pocdir.directory.wholes import whole_team, whole_teams
 from pocdir.mail.rules import openpgp
 
 _KEY, _TEAM, _CHANNEL, _ADDRESS = (table_of(it).c for it in (TeamKey, Team, Channel, Address))

@@ -14,19 +14,19 @@ from pocdir.core.errors import Conflict, Invalid, NotFound
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
 from pocdir.db import table_of
-from pocdir.directory import projection
+from pocdir.directory.actions import projection
+from pocdir.directory.actions.past import keep
+from pocdir.directory.actions.rows import bump_version, lock_directory
 from pocdir.directory.keys import actions as keys
 from pocdir.directory.merging import notice, queries
 from pocdir.directory.merging.queries import Said
 from pocdir.directory.models import Pairing, Team
-from pocdir.directory.past import keep
 from pocdir.directory.proposals import actions as proposals
-from pocdir.directory.reading import entries_of
-from pocdir.directory.rows import bump_version, lock_directory
+from pocdir.directory.queries.reading import entries_of
+from pocdir.directory.queries.wholes import whole_teams
 from pocdir.directory.rules import steward
 from pocdir.directory.rules.approval import KEY, Decision, is_guarded
 from pocdir.directory.rules.office import Office
-from pocdir.directory.wholes import whole_teams
 from pocdir.ledger.actions import append
 
 MERGE, SPLIT, APART = "merge", "split", "apart"

@@ -13,11 +13,11 @@ from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Conflict
 from pocdir.db import db, transaction
-from pocdir.directory import queries as directory
 from pocdir.directory.merging import actions, queries
 from pocdir.directory.merging.actions import Outcome
 from pocdir.directory.merging.queries import Said
 from pocdir.directory.office import office
+from pocdir.directory.queries import parts, versions
 from pocdir.directory.rules.duplicates import SHOWN, SIGNS
 from pocdir.web.forms import Form, form
 from pocdir.web.schemas import Schema, Text
@@ -44,7 +44,7 @@ class SplitForm(Schema):
 @guard("directory.merge")
 def duplicates() -> str:
     """Pairs that look like one team, what waits for somebody, and what was merged."""
-    names = {it.slug: it.name for it in directory.snapshot().teams}
+    names = {it.slug: it.name for it in versions.snapshot().teams}
     found = queries.suggested()
     stewards = accounts.steward_refs(db.session())
     merged = queries.pairings(state="applied", what="merge")
@@ -139,7 +139,7 @@ def _pair(one: str, other: str, typed: Form) -> Any:
 
 
 def _split(slug: str, typed: Form) -> str:
-    whole = directory.standing_slug(slug)
+    whole = parts.standing_slug(slug)
     if whole == slug:
         raise Conflict("not_merged", f"{slug} is part of no other team", where="slug")
     return render_template("directory/split.html", slug=slug, whole=whole, form=typed)

@@ -13,13 +13,13 @@ from pocdir.accounts import queries as accounts
 from pocdir.accounts.rules import OPERATOR
 from pocdir.core.times import moment
 from pocdir.db import db
-from pocdir.directory import queries
 from pocdir.directory.formats.outside import registrable
 from pocdir.directory.models import Pairing, Team
+from pocdir.directory.queries import entries, sources, versions
+from pocdir.directory.queries.wholes import whole_teams
 from pocdir.directory.rules import approval, duplicates, steward
 from pocdir.directory.rules import record as rules
 from pocdir.directory.rules.approval import Decision
-from pocdir.directory.wholes import whole_teams
 
 
 class Said(NamedTuple):
@@ -90,7 +90,7 @@ def _entries() -> list[duplicates.Entry]:
             fingerprints=frozenset(c.openpgp_fingerprint for c in it.channels if c.openpgp_fingerprint),
             domains=_domains([c.value for c in it.channels if c.kind == "email"], it.website),
         )
-        for it in queries.snapshot().teams
+        for it in versions.snapshot().teams
     ]
 
 
@@ -101,11 +101,11 @@ def _domains(mails: Collection[str], website: str | None) -> frozenset[str]:
 
 def beside(slug: str) -> dict[str, Any]:
     """What every source says of one entry, for the page that shows two side by side; raises NotFound `team_unknown`."""
-    entry = queries.entry(slug, audiences=queries.EVERYBODY)
-    said = queries.tellers(entry.team.id)
+    entry = entries.entry(slug, audiences=entries.EVERYBODY)
+    said = sources.tellers(entry.team.id)
     return {
         "team": entry.team._mapping,
-        "facts": queries.facts_of(entry.team.slug),
+        "facts": sources.facts_of(entry.team.slug),
         "channels": [(key, rows) for key, rows in said.items() if key[0] in rules.CHANNEL_KINDS],
         "responsibilities": [
             (key, rows) for key, rows in said.items() if key[0] in rules.RESPONSIBILITY_KEYS

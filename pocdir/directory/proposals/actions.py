@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from pocdir.accounts.queries import steward_refs
 from pocdir.core.errors import Conflict, Forbidden, Invalid, Stale
 from pocdir.core.refs import new_ref
-from pocdir.directory import notices
-from pocdir.directory import queries as directory
+from pocdir.directory.actions import notices
+from pocdir.directory.actions.rows import lock_directory
 from pocdir.directory.models import Team
 from pocdir.directory.proposals import letter, queries
 from pocdir.directory.proposals.entering import enter
@@ -40,11 +40,11 @@ from pocdir.directory.proposals.rules import (
     link_unknown,
     renewed,
 )
-from pocdir.directory.queries import EVERYBODY
-from pocdir.directory.rows import lock_directory
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import EVERYBODY
+from pocdir.directory.queries.wholes import whole_team
 from pocdir.directory.rules.approval import Decision, is_guarded
 from pocdir.directory.rules.office import Office
-from pocdir.directory.wholes import whole_team
 from pocdir.ledger.actions import append
 
 SERVICE = "service"
@@ -69,8 +69,8 @@ def propose(
     `team_unknown`, Invalid `proposal_empty` when all of it stands already, Conflict `proposals_open`.
     """
     lock_directory(session, now=now)
-    team = directory.team_by_slug(slug, session, lock=True)
-    entry = directory.entry(slug, audiences=EVERYBODY)
+    team = entries.team_by_slug(slug, session, lock=True)
+    entry = entries.entry(slug, audiences=EVERYBODY)
     changes = items(queries.standing(entry), wanted)
     if not changes:
         raise Invalid("proposal_empty", "nothing of it differs from what stands")
@@ -93,9 +93,7 @@ def propose(
     return proposal
 
 
-def must_be_proposed(
-    session: Session, entry: directory.Entry, wanted: Mapping[Identity, Words | None]
-) -> bool:
+def must_be_proposed(session: Session, entry: entries.Entry, wanted: Mapping[Identity, Words | None]) -> bool:
     """Whether a steward may not enter this alone, by the approval rule as it stands for the whole team."""
     changes = items(queries.standing(entry), wanted)
     if not changes:
@@ -287,7 +285,7 @@ def _end(session: Session, proposal: Proposal, state: str, because: str, now: dt
 
 def _renew(session: Session, proposal: Proposal, office: Office, now: dt.datetime) -> bool:
     """Show it anew where the entry has changed in what it touches: who approved it approved something else."""
-    standing = queries.standing(directory.entry(proposal.team.slug, audiences=EVERYBODY))
+    standing = queries.standing(entries.entry(proposal.team.slug, audiences=EVERYBODY))
     if all(standing.get(item.of) == item.before for item in items_of(proposal.changes)):
         return False
     _begin_anew(session, proposal, office, now)
@@ -295,7 +293,7 @@ def _renew(session: Session, proposal: Proposal, office: Office, now: dt.datetim
 
 
 def _begin_anew(session: Session, proposal: Proposal, office: Office, now: dt.datetime) -> None:
-    entry = directory.entry(proposal.team.slug, audiences=EVERYBODY)
+    entry = entries.entry(proposal.team.slug, audiences=EVERYBODY)
     left = renewed(items_of(proposal.changes), queries.standing(entry))
     proposal.revision += 1
     proposal.approvals.clear()
@@ -326,7 +324,7 @@ def _begin_delay(session: Session, proposal: Proposal, office: Office, now: dt.d
     session.flush()
     decision = queries.decision_of(proposal, session)
     proposal.due_at = decision.effective_at
-    entry = directory.entry(proposal.team.slug, audiences=EVERYBODY)
+    entry = entries.entry(proposal.team.slug, audiences=EVERYBODY)
     told = _tell(session, proposal, entry, decision, office, now)
     payload = _shown(proposal) | {"told": told, "not_before": decision.not_before.isoformat()}
     _record(session, "contact.renewed", proposal, payload=payload, claimed_by=SERVICE, actor=SERVICE, now=now)
@@ -336,7 +334,7 @@ def _begin_delay(session: Session, proposal: Proposal, office: Office, now: dt.d
 def _tell(
     session: Session,
     proposal: Proposal,
-    entry: directory.Entry,
+    entry: entries.Entry,
     decision: Decision,
     office: Office,
     now: dt.datetime,

@@ -12,12 +12,12 @@ from pocdir.accounts.queries import person_behind
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, NotFound, Stale
 from pocdir.db import transaction
-from pocdir.directory import queries as directory
 from pocdir.directory.formats import records
 from pocdir.directory.office import office
 from pocdir.directory.proposals import actions, presentation, queries, schemas
 from pocdir.directory.proposals.models import Proposal
 from pocdir.directory.proposals.rules import OPEN, STEWARD, TEAM
+from pocdir.directory.queries import entries
 from pocdir.directory.rules.record import audiences
 from pocdir.directory.schemas import checked
 from pocdir.web.api import Blueprint
@@ -162,7 +162,7 @@ def by(principal: Principal) -> str:
 
 def own_team(principal: Principal, slug: str) -> int:
     """The team's row; raises NotFound `team_unknown`, also for a team that is not the caller's to propose for."""
-    team_id = directory.team_by_slug(slug).id
+    team_id = entries.team_by_slug(slug).id
     if scope(principal) not in (None, team_id):
         raise NotFound("team_unknown", "no team has this name here")
     return team_id
@@ -176,7 +176,7 @@ def _wanted(slug: str, given: dict[str, Any], principal: Principal) -> Any:
         for name, check in CHECKS.items()
     }
     facts = checked(records.facts, given)
-    seen = directory.entry(slug, audiences=audiences(principal.roles))
+    seen = entries.entry(slug, audiences=audiences(principal.roles))
     return queries.wanted(seen, facts, lists["channels"], lists["responsibilities"])
 
 

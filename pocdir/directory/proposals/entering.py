@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 from sqlalchemy.orm import Session
 
-from pocdir.directory import queries as directory
+from pocdir.directory.actions.rows import Batch, source_ids, write
 from pocdir.directory.formats.records import Provenance
 from pocdir.directory.proposals.models import Proposal
 from pocdir.directory.proposals.rules import STEWARD, TEAM, Item, is_own_words, items_of
-from pocdir.directory.rows import Batch, Kept, source_ids, write
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.statements import Kept, Said, said_of
 from pocdir.directory.rules import record as rules
 from pocdir.directory.rules.record import Diff, Key, Statement
-from pocdir.directory.said import Said, said_of
 
 MANUAL = "manual"
 
@@ -24,7 +24,7 @@ def enter(session: Session, proposal: Proposal, *, actor: str, now: dt.datetime)
 
     Of a team's words, what a steward or the team itself had entered in the same place goes.
     """
-    team = directory.team_by_slug(proposal.team.slug, session)  # merged since: the team that it is part of
+    team = entries.team_by_slug(proposal.team.slug, session)  # merged since: the team that it is part of
     slug, changes = team.slug, items_of(proposal.changes)
     source = _source(proposal.by, changes, now)
     says = statements(slug, changes, now)

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pocdir.directory.notices import Words
+from pocdir.directory.actions.notices import Words
 from pocdir.directory.rules.approval import Approval
 
 Translate = Callable[[str], str]

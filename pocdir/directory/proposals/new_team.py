@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from pocdir.directory import actions
-from pocdir.directory import queries as directory
+from pocdir.directory.actions import edits
 from pocdir.directory.formats.records import TeamRecord
 from pocdir.directory.proposals import queries
 from pocdir.directory.proposals.actions import propose
 from pocdir.directory.proposals.models import Proposal
 from pocdir.directory.proposals.rules import STEWARD
-from pocdir.directory.queries import EVERYBODY
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import EVERYBODY
 from pocdir.directory.rules.office import Office
 
 
@@ -35,12 +35,12 @@ def enter_team(
     """
     later = [row for row in record.responsibilities if queries.is_second(session, row)]
     at_once = tuple(row for row in record.responsibilities if row not in later)
-    slug = actions.create_team(
+    slug = edits.create_team(
         session, record=replace(record, responsibilities=at_once), evidence=evidence, now=now, actor=actor
     )
     if not later:
         return slug, None
-    entry = directory.entry(slug, audiences=EVERYBODY)
+    entry = entries.entry(slug, audiences=EVERYBODY)
     wanted = queries.wanted(entry, {}, None, record.responsibilities)
     kept = propose(
         session, slug=slug, wanted=wanted, by=STEWARD, actor=actor, person=person, note=evidence, office=office,

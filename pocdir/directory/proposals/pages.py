@@ -12,13 +12,14 @@ from pocdir.accounts.queries import person_behind
 from pocdir.core import clock
 from pocdir.core.errors import Refusal
 from pocdir.db import transaction
-from pocdir.directory import boxes, objections
-from pocdir.directory import queries as directory
-from pocdir.directory.entry_form import check_facts, edit_page, refuse, rows_of
+from pocdir.directory.actions.objections import call_off
 from pocdir.directory.formats import records
 from pocdir.directory.office import office
+from pocdir.directory.pages import boxes
+from pocdir.directory.pages.entry_form import check_facts, edit_page, refuse, rows_of
 from pocdir.directory.proposals import actions, presentation, queries, schemas
 from pocdir.directory.proposals.api import by, own_team, scope
+from pocdir.directory.queries import entries, objections
 from pocdir.directory.rules.record import audiences
 from pocdir.web.forms import Form, form
 
@@ -31,7 +32,7 @@ ON_A_PAGE = 200
 def new(slug: str) -> str:
     """The form with what is in force, for the team's own staff and for stewards."""
     own_team(g.principal, slug)
-    entry = directory.entry(slug, audiences=audiences(g.principal.roles))
+    entry = entries.entry(slug, audiences=audiences(g.principal.roles))
     values = Form(values=boxes.typed(entry))
     return edit_page(entry, values, len(entry.channels), len(entry.responsibilities), proposing=True)
 
@@ -42,7 +43,7 @@ def propose(slug: str) -> Any:
     """What the form says is asked for, where it differs from what stands."""
     principal = g.principal
     own_team(principal, slug)
-    entry = directory.entry(slug, audiences=audiences(principal.roles))
+    entry = entries.entry(slug, audiences=audiences(principal.roles))
     typed = form(schemas.ProposalForm(), request.form)
     channels = rows_of(typed, "channels", entry.channels, records.channel)
     answers_for = rows_of(typed, "responsibilities", entry.responsibilities, records.responsibility)
@@ -174,7 +175,7 @@ def cancel(token: str) -> Any:
         sure = request.form.get("confirmed") == "yes"
         if sure:
             with transaction() as session:
-                other = objections.call_off(session, token=token, office=office(), now=clock.now())
+                other = call_off(session, token=token, office=office(), now=clock.now())
         return render_template("directory/objection.html", token=token, it=other, asked=not sure, done=sure)
     kept, _address = actions.addressed(None, token, office=office(), now=clock.now())
     if request.form.get("confirmed") != "yes":
@@ -185,7 +186,7 @@ def cancel(token: str) -> Any:
 
 
 def _told(kept: Any, token: str) -> dict[str, Any]:
-    shown = presentation.shown(kept, directory.EVERYBODY)
+    shown = presentation.shown(kept, entries.EVERYBODY)
     return {"token": token, "team": kept.team.name, "proposal": shown, "asked": False}
 
 

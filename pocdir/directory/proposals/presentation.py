@@ -6,11 +6,11 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pocdir.db import db
-from pocdir.directory import queries as directory
 from pocdir.directory.proposals import queries
 from pocdir.directory.proposals.models import Proposal
 from pocdir.directory.proposals.rules import OPEN, is_own_words, items_of, renewed
-from pocdir.directory.queries import EVERYBODY
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import EVERYBODY
 
 
 def shown(proposal: Proposal, audiences: AbstractSet[str]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def shown(proposal: Proposal, audiences: AbstractSet[str]) -> dict[str, Any]:
 
 def is_stale(proposal: Proposal) -> bool:
     """Whether the entry has changed in what the proposal touches since it was last shown."""
-    standing = queries.standing(directory.entry(proposal.team.slug, audiences=EVERYBODY))
+    standing = queries.standing(entries.entry(proposal.team.slug, audiences=EVERYBODY))
     changes = items_of(proposal.changes)
     return renewed(changes, standing) != changes
 

@@ -13,8 +13,6 @@ from sqlalchemy.orm import Session, selectinload
 from pocdir.accounts.queries import steward_refs
 from pocdir.core.errors import NotFound
 from pocdir.db import db
-from pocdir.directory import queries
-from pocdir.directory.answering import firm_answers
 from pocdir.directory.formats.records import (
     CHANNEL_WORDS,
     RESPONSIBILITY_WORDS,
@@ -35,12 +33,14 @@ from pocdir.directory.proposals.rules import (
     ends,
     items_of,
 )
-from pocdir.directory.queries import Entry
-from pocdir.directory.reading import entries_of
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.answering import firm_answers
+from pocdir.directory.queries.entries import Entry
+from pocdir.directory.queries.reading import entries_of
+from pocdir.directory.queries.wholes import whole_team, whole_teams
 from pocdir.directory.rules.approval import CODE, Decision, Whole, decide, is_guarded
 from pocdir.directory.rules.steward import KINDS, Waiting
 from pocdir.directory.rules.steward import waiting as desk
-from pocdir.directory.wholes import whole_team, whole_teams
 
 FEW = 2  # stewards: with more of them nobody is left alone with a proposal
 
@@ -49,7 +49,7 @@ def standing(entry: Entry) -> dict[Identity, Words]:
     """What is in force in an entry (as its reader may see it), by identity."""
     told: dict[Identity, Words] = {
         ("fact", name): {"value": value}
-        for name, value in queries.said(entry.team).items()
+        for name, value in entries.said(entry.team).items()
         if value not in (None, [])
     }
     for it in entry.channels:

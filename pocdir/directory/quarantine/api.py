@@ -11,8 +11,8 @@ from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db
-from pocdir.directory import difference
 from pocdir.directory.models import HELD_STATES
+from pocdir.directory.presentation import difference
 from pocdir.directory.quarantine import waiting
 from pocdir.web.api import Blueprint
 from pocdir.web.paging import page

@@ -14,8 +14,8 @@ from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
-from pocdir.directory import difference
 from pocdir.directory.formats import values
+from pocdir.directory.presentation import difference
 from pocdir.directory.quarantine import decide, waiting
 from pocdir.web.terminal import app_context, emit, json_option, plain
 

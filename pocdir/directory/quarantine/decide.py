@@ -14,12 +14,13 @@ from pocdir.accounts.rules import OPERATOR
 from pocdir.core.errors import Conflict, NotFound
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat, moment
-from pocdir.directory import queries
+from pocdir.directory.actions.rows import BATCH, Batch, lock_directory, write
 from pocdir.directory.models import Held, Import
 from pocdir.directory.quarantine import notice
 from pocdir.directory.quarantine.hold import old_unread
 from pocdir.directory.quarantine.judged import Judged, judge
-from pocdir.directory.rows import BATCH, Batch, Kept, lock_directory, said_by, write
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.statements import Kept, said_by
 from pocdir.directory.rules import approval, held
 from pocdir.directory.rules.approval import Decision
 from pocdir.directory.rules.record import Diff, Key, diff
@@ -182,7 +183,7 @@ def _notice(
     told = [(judged.whole, judged.doubts or judged.told, False)] if judged.team is not None else []
     told += [(slug, [doubt], True) for doubt in judged.seconds for slug in doubt.values["others"].split(", ")]
     for slug, doubts, beside in told:
-        team = queries.team_by_slug(slug, session)
+        team = entries.team_by_slug(slug, session)
         notice.send(
             session, row, team, doubts, decision, beside=beside, mail_domain=mail_domain, now=now
         )  # fmt: skip

@@ -10,15 +10,15 @@ from sqlalchemy import Connection, and_, func, not_, select
 from sqlalchemy.orm import Session
 
 from pocdir.db import Line, table_of
-from pocdir.directory.answering import answering
 from pocdir.directory.keys.pinned import pinned as pinned_keys
 from pocdir.directory.models import Address, Channel, Team
+from pocdir.directory.queries.answering import answering
+from pocdir.directory.queries.statements import Said, said_of_teams
 from pocdir.directory.rules.approval import NATIONAL
 from pocdir.directory.rules.doubts import NAMES, ONE_TEAMS, Known, Standing
 from pocdir.directory.rules.doubts import codes as codes_of
 from pocdir.directory.rules.in_force import Entry, Value, in_force_of
 from pocdir.directory.rules.record import Diff, Statement
-from pocdir.directory.said import Said, said_of_teams
 
 BATCH = 500
 MANY = 20 * BATCH  # teams: from here on all are read at once

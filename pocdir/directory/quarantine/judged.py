@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from pocdir.db import table_of
 from pocdir.directory.models import Source
 from pocdir.directory.quarantine.ground import Ground, Teller
+from pocdir.directory.queries.wholes import whole_teams
 from pocdir.directory.rules import approval, held
 from pocdir.directory.rules.approval import Whole
 from pocdir.directory.rules.doubts import OF_THE_FILE, TOUCHES, Doubt, doubts_of_change
-from pocdir.directory.wholes import whole_teams
 
 _SOURCE = table_of(Source)
 

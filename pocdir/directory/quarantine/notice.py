@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from pocdir.directory import notices
+from pocdir.directory.actions import notices
+from pocdir.directory.actions.notices import Words
 from pocdir.directory.models import Held, Team
-from pocdir.directory.notices import Words
 from pocdir.directory.rules import held
 from pocdir.directory.rules.approval import Decision
 from pocdir.directory.rules.doubts import Doubt

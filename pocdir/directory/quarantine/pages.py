@@ -14,7 +14,7 @@ from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
-from pocdir.directory import difference
+from pocdir.directory.presentation import difference
 from pocdir.directory.quarantine import decide, waiting
 from pocdir.directory.quarantine.decide import Outcome
 from pocdir.directory.quarantine.waiting import Item

@@ -48,6 +48,11 @@ QUALIFIES = {
     "neutrality_declared_by": "neutrality_policy",
     "rfc2350_date": "rfc2350",
 }
+# The columns of a team that are facts, and what stands where nobody says one; all other facts are in its profile.
+MISSING: dict[str, Any] = {
+    "short_name": None, "kind": "other", "country": None, "website": None, "languages": [], "timezone": None,
+    "host_kind": None, "memberships": [], "parent": None,
+}  # fmt: skip
 PAIRED = ("merge", "split", "apart")  # what stewards may say of two entries
 PAIRING_STATES = ("open", "applied", "refused", "ended")
 

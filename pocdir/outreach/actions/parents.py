@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Invalid, NotFound
-from pocdir.directory import queries as directory
+from pocdir.directory.queries import parts
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
 
@@ -28,6 +28,6 @@ def check_parent(kind: str, parent: Notification | None, *, workspace_id: int, t
         return
     if parent.workspace_id != workspace_id:
         raise Invalid("parent_invalid", "no notification of yours has this reference", where="parent")
-    if kind == "follow_up" and not directory.is_part_of(parent.team_id, team_id):
+    if kind == "follow_up" and not parts.is_part_of(parent.team_id, team_id):
         message = "a follow-up goes to the team that was told before; to another one it is a referral"
         raise Invalid("parent_invalid", message, where="parent")

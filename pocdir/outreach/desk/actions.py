@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Refusal
-from pocdir.directory import queries as directory
 from pocdir.directory.proposals import queries as proposals
 from pocdir.directory.proposals.actions import propose
 from pocdir.directory.proposals.models import Proposal
 from pocdir.directory.proposals.rules import OWN_WORDS, TEAM
+from pocdir.directory.queries import entries
 from pocdir.directory.rules.office import Office
 from pocdir.outreach.actions.bulk import Done
 from pocdir.outreach.actions.recipient import answer
@@ -67,8 +67,8 @@ def say_of_itself(
 
     Raises NotFound `team_unknown`, Conflict `proposals_open`.
     """
-    entry = directory.entry(slug, audiences=directory.EVERYBODY)
-    stands = directory.said(entry.team)
+    entry = entries.entry(slug, audiences=entries.EVERYBODY)
+    stands = entries.said(entry.team)
     differing = {name: words[name] for name in OWN_WORDS if name in words and words[name] != stands[name]}
     if not differing:
         return None

@@ -9,9 +9,9 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Invalid
-from pocdir.directory import queries as directory
 from pocdir.directory.office import office
-from pocdir.directory.queries import Entry
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import Entry
 from pocdir.directory.rules.office import language_for
 from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.ledger.actions import append
@@ -37,7 +37,7 @@ def choose_digest(
     Raises Invalid `address_not_on_record`.
     """
     slug = queries.slug_of(team_id)
-    entry = directory.entry(slug, audiences=queries.ITS_OWN)
+    entry = entries.entry(slug, audiences=queries.ITS_OWN)
     standing = session.get(Digest, team_id, with_for_update=True)
     if hour is None and standing is None:
         return

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pocdir.core import tlp
-from pocdir.directory import queries as directory
 from pocdir.directory.formats import records
+from pocdir.directory.queries import entries
 from pocdir.directory.rules.record import PROMISES
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.outreach.desk import queries
@@ -79,8 +79,8 @@ def facts_of(typed: Mapping[str, Any]) -> dict[str, Any]:
 def desk(team_id: int) -> dict[str, Any]:
     """A team's desk: what it says of itself, and the daily mail that it has asked for."""
     slug, digest = queries.slug_of(team_id), queries.digest_of(team_id)
-    entry = directory.entry(slug, audiences=queries.ITS_OWN)
-    said = directory.said(entry.team)
+    entry = entries.entry(slug, audiences=queries.ITS_OWN)
+    said = entries.said(entry.team)
     return {name: said[name] for name in ("opt_outs", "intake", "promise")} | {
         "team": slug,
         "digest": {"hour": digest.hour, "address": digest.address} if digest else None,

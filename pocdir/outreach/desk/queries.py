@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from pocdir.core import tlp
 from pocdir.db import db, table_of
-from pocdir.directory import queries as directory
 from pocdir.directory.models import Team
 from pocdir.directory.proposals.queries import team_slugs
-from pocdir.directory.queries import Entry
-from pocdir.directory.reading import entries_of
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import Entry
+from pocdir.directory.queries.reading import entries_of
 from pocdir.directory.rules.record import audiences
 from pocdir.outreach.desk.letter import Open
 from pocdir.outreach.desk.models import Digest
@@ -68,7 +68,7 @@ def entry_of(team_id: int) -> Entry | None:
     team = db.session().get_one(Team, team_id)
     if team.merged_into_id is not None or team.retired_at is not None:
         return None
-    return directory.entry(team.slug, audiences=ITS_OWN)
+    return entries.entry(team.slug, audiences=ITS_OWN)
 
 
 def anything_new(team_id: int, since: dt.datetime) -> bool:

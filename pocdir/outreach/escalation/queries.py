@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db
 from pocdir.directory.models import Team
-from pocdir.directory.reading import whole_of
+from pocdir.directory.queries.reading import whole_of
 from pocdir.ledger.queries import events_of_notification, events_of_notifications
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation.models import NotificationPath, Policy, PolicyChoice

@@ -13,9 +13,9 @@ from pocdir.accounts.models import Workspace
 from pocdir.core.errors import NotFound
 from pocdir.core.refs import is_ref
 from pocdir.db import Line, Rows, db, table_of
-from pocdir.directory import queries as directory
 from pocdir.directory.models import Address, Team
-from pocdir.directory.reading import entries_of, whole, whole_of
+from pocdir.directory.queries import parts
+from pocdir.directory.queries.reading import entries_of, whole, whole_of
 from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 
@@ -110,7 +110,7 @@ def poster_of(viewer: Viewer, row: Any) -> str | None:
     """
     if viewer.workspace_id is not None and row.workspace_id == viewer.workspace_id:
         return "member"
-    if viewer.team_id is None or not directory.is_part_of(row.team_id, viewer.team_id):
+    if viewer.team_id is None or not parts.is_part_of(row.team_id, viewer.team_id):
         return None
     return "contact"
 

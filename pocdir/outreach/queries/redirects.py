@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pocdir.core.errors import Invalid
-from pocdir.directory import queries as directory
 from pocdir.directory.proposals.queries import standing
-from pocdir.directory.queries import EVERYBODY
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import EVERYBODY
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import teams_by_id
@@ -51,7 +51,7 @@ def bases_of(notification: Notification, *, on: dt.date) -> list[Basis]:
 
 def responsibilities(notification: Notification, bases: Sequence[Basis]) -> list[tuple[str, ...]]:
     """The team's own rows of these bases, as a proposal names them."""
-    entry = directory.entry(_slug(notification), audiences=EVERYBODY)
+    entry = entries.entry(_slug(notification), audiences=EVERYBODY)
     return [of for of in standing(entry) if of[0] == "responsibility" and of[1:3] in bases]
 
 

@@ -14,7 +14,7 @@ from pocdir.core.errors import Invalid, NotFound
 from pocdir.core.refs import is_ref
 from pocdir.db import Line, Rows, db
 from pocdir.directory.models import Address, Team
-from pocdir.directory.reading import entries_called, entries_of, whole_of
+from pocdir.directory.queries.reading import entries_called, entries_of, whole_of
 from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Expectation, Notification
 from pocdir.outreach.queries.notifications import NOT_ANSWERED, WAITING, Viewer, poster_of, seen_by

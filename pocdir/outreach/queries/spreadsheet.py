@@ -13,7 +13,7 @@ from pocdir.core.codes import alpha2, code_by_name
 from pocdir.core.text import fold
 from pocdir.db import db
 from pocdir.directory.models import Address, Channel, Team
-from pocdir.directory.reading import whole_of
+from pocdir.directory.queries.reading import whole_of
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.queries import events_of_notifications
 from pocdir.ledger.rules.events import Event

@@ -6,7 +6,7 @@ from sqlalchemy import literal, select
 
 from pocdir.db import db
 from pocdir.directory.models import Team
-from pocdir.directory.reading import whole_of
+from pocdir.directory.queries.reading import whole_of
 from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import Viewer, seen_by

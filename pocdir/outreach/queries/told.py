@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from pocdir.accounts.models import Workspace
 from pocdir.db import db, table_of
-from pocdir.directory.reading import entries_of
+from pocdir.directory.queries.reading import entries_of
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.snapshots import Snapshot, newest_told
 

@@ -15,7 +15,7 @@ from pocdir.accounts import actions as accounts
 from pocdir.accounts.models import User, Workspace
 from pocdir.config import Settings
 from pocdir.core.times import isoformat
-from pocdir.directory.actions import Given, import_records
+from pocdir.directory.actions.imports import Given, import_records
 from pocdir.directory.formats.records import Provenance, team_record
 from pocdir.directory.models import Team
 from pocdir.incidents.actions import add_assets, change_incident, open_incident

@@ -19,7 +19,7 @@ from pocdir.accounts.sign_in import first_admin_link, waiting_link
 from pocdir.config import Settings
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.db import db
-from pocdir.directory.queries import directory_version
+from pocdir.directory.queries.versions import directory_version
 from pocdir.routing.rules.registry import current_version
 from pocdir.site.queries.checks import unsafe_postgresql
 from pocdir.site.queries.database import is_current, revisions, standing

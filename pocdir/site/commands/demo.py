@@ -18,7 +18,7 @@ from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.db import db, transaction
-from pocdir.directory.actions import load_seeds
+from pocdir.directory.actions.seeds import load_seeds
 from pocdir.routing.actions import load_seed_registry
 from pocdir.site.actions import demo as actions
 from pocdir.site.actions.database import upgrade

@@ -7,7 +7,7 @@ import click
 from pocdir.config import folder
 from pocdir.core import clock
 from pocdir.db import db, transaction
-from pocdir.directory.actions import load_seeds
+from pocdir.directory.actions.seeds import load_seeds
 from pocdir.routing.actions import load_seed_registry
 from pocdir.site.actions.database import upgrade
 from pocdir.site.actions.start import require_current, require_possible

@@ -6,7 +6,7 @@ from flask import render_template
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
-from pocdir.directory import listings
+from pocdir.directory.queries import listings
 from pocdir.site.pages.lookup import blueprint
 from pocdir.site.queries import steward as queries
 

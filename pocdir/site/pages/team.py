@@ -11,8 +11,8 @@ from pocdir.accounts.guards import guard
 from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.directory.checks import queries as checks
-from pocdir.directory.pages import shown
-from pocdir.directory.queries import standing_slug
+from pocdir.directory.pages.teams import shown
+from pocdir.directory.queries.parts import standing_slug
 from pocdir.site.pages.lookup import blueprint
 from pocdir.site.queries.responsiveness import responsiveness
 

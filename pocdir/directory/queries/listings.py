@@ -12,12 +12,12 @@ from pocdir.core import codes
 from pocdir.core.errors import Invalid
 from pocdir.core.text import fold
 from pocdir.db import Line, db
-from pocdir.directory import queries
 from pocdir.directory.checks.queries import standings
 from pocdir.directory.formats.values import domain
 from pocdir.directory.models import Address, Channel, Code, Held, Import, Source, Team
-from pocdir.directory.queries import PUBLIC
-from pocdir.directory.reading import NOW, Reading
+from pocdir.directory.queries import entries, in_force, parts, versions
+from pocdir.directory.queries.entries import PUBLIC
+from pocdir.directory.queries.reading import NOW, Reading
 from pocdir.directory.rules import record as rules
 from pocdir.ledger import queries as ledger
 from pocdir.ledger.rules.events import Event
@@ -43,13 +43,13 @@ def teams_after(
     kind: str | None = None,
     audiences: Collection[str] = PUBLIC,
     reading: Reading = NOW,
-) -> list[queries.Entry]:
+) -> list[entries.Entry]:
     """Up to `limit` teams recorded after the team `cursor`, oldest first, with channels for `audiences`."""
     where = _filters(q, country, kind, None, audiences, reading)
     team = reading.tables.teams.c
     if cursor:
         where.append(team.id > select(_T.id).where(_T.slug == cursor).scalar_subquery())
-    return queries.entries(where, audiences=audiences, order=team.id, limit=limit, reading=reading)
+    return entries.entries(where, audiences=audiences, order=team.id, limit=limit, reading=reading)
 
 
 class TeamPage(NamedTuple):
@@ -85,7 +85,7 @@ def teams_page(
     teams = connection.execute(
         reading.teams.where(*where).order_by(ordered.nulls_last(), of.slug).offset(offset).limit(limit)
     ).all()
-    channels = queries.channels_of([team.id for team in teams], audiences, reading=reading)
+    channels = in_force.channels_of([team.id for team in teams], audiences, reading=reading)
     rows = [
         {**team._mapping, "address_state": next((c.state for c in channels.get(team.id, [])), None)}
         for team in teams
@@ -106,7 +106,7 @@ def coverage(heard_since: dt.datetime | None = None) -> list[dict[str, Any]]:
     """
     heard = {} if heard_since is None else {it.slug: it.heard_at for it in standings()}
     teams: dict[str, list[rules.Team]] = {}
-    for team in queries.snapshot().teams:
+    for team in versions.snapshot().teams:
         named = {r.value for r in team.responsibilities if r.key == "country"}
         if team.kind == "national" and team.country:
             named.add(team.country)
@@ -165,23 +165,23 @@ def last_imports(limit: int = 20) -> list[Line]:
 
 def history(slug: str, *, after: str | None, limit: int) -> list[Event]:
     """What was changed in a team's own entry, oldest first, after the event `after`."""
-    return ledger.events_of_team(queries.slugs_of(slug), types=OF_THE_ENTRY, after=after or "", limit=limit)
+    return ledger.events_of_team(parts.slugs_of(slug), types=OF_THE_ENTRY, after=after or "", limit=limit)
 
 
 def latest(slug: str, limit: int = 20, before: str | None = None) -> list[Event]:
     """The last changes of a team's own entry (before an event), newest first."""
-    return ledger.events_of_team(queries.slugs_of(slug), types=OF_THE_ENTRY, before=before, limit=limit)
+    return ledger.events_of_team(parts.slugs_of(slug), types=OF_THE_ENTRY, before=before, limit=limit)
 
 
 def happened(
-    events: Iterable[Event], seen: queries.Entry, audiences: Collection[str]
+    events: Iterable[Event], seen: entries.Entry, audiences: Collection[str]
 ) -> list[dict[str, Any]]:
     """Events of a team's own entry for somebody who may see these channels of the team, and no others.
 
     An event that speaks of nothing but channels for others is left out.
     """
     addresses = {(channel.kind, channel.value) for channel in seen.channels}
-    kept = {address[1:] for address in queries.hidden([seen.team.id], audiences)}
+    kept = {address[1:] for address in in_force.hidden([seen.team.id], audiences)}
     told = []
     for event in events:
         if event.type in OF_TWO and event.team == event.sealed.get("part") != seen.team.slug:

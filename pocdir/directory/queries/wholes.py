@@ -14,7 +14,7 @@ from pocdir.directory.claims.models import Claim
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import PROPOSED
 from pocdir.directory.models import PAST, Address, Channel, Team
-from pocdir.directory.reading import whole, whole_of
+from pocdir.directory.queries.reading import whole, whole_of
 from pocdir.directory.rules.approval import Whole
 
 _T, _C, _A, _K = (table_of(model).c for model in (Team, Channel, Address, TeamKey))
@@ -23,12 +23,12 @@ _WAS = PAST["addresses"].c
 
 
 def whole_team(session: Session, team_id: int) -> Whole:
-    """Of the team that this entry is, or is part of."""
+    """The `Whole` of the team that this entry (its row) is, or is part of."""
     return whole_teams(session, [team_id])[team_id]
 
 
 def whole_teams(session: Session, entries: Collection[int]) -> dict[int, Whole]:
-    """The same of each of these entries (their rows), in a fixed number of queries."""
+    """The `Whole` of each of these entries' teams, by the entry's row, in a fixed number of queries."""
     connection = session.connection()
     named = select(_T.id, whole(_T)).where(_T.id.in_(set(entries)))
     into = {row.id: row.team_id for row in connection.execute(named)}

@@ -9,10 +9,11 @@ from flask import render_template, request
 
 from pocdir.core import tlp
 from pocdir.core.errors import Refusal
-from pocdir.directory import boxes, queries
 from pocdir.directory.formats import records
 from pocdir.directory.formats.records import ChannelRecord, ResponsibilityRecord
-from pocdir.directory.queries import Entry
+from pocdir.directory.pages import boxes
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import Entry
 from pocdir.directory.rules import record as rules
 from pocdir.web.forms import NOT_DATA, Form, differing
 
@@ -21,7 +22,7 @@ Record = TypeVar("Record", ChannelRecord, ResponsibilityRecord)
 
 def stale_page(slug: str) -> str:
     """The form with what stands now, beside what was typed over an older state: row N may be another row by now."""
-    entry = queries.entry(slug, audiences=queries.EVERYBODY)
+    entry = entries.entry(slug, audiences=entries.EVERYBODY)
     standing = boxes.typed(entry)
     named = [name for name in request.form if name not in (*NOT_DATA, *boxes.TICKED, "revision", "evidence")]
     shown = Form(values=standing | {"evidence": request.form.get("evidence", "")})

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from pocdir.directory.models import Address, Team
 from pocdir.directory.office import office
 from pocdir.directory.proposals.rules import LINK_LASTS, cancel_token
-from pocdir.directory.reading import to_be_told
+from pocdir.directory.queries.reading import to_be_told
 from pocdir.directory.rules.office import language_for
 from pocdir.mail.actions import enqueue
 
@@ -37,9 +37,9 @@ def send(
     domain: str,
     now: dt.datetime,
 ) -> int:
-    """Queue it to every mail address that is to be told (reading.py), in its language; returns how many are new.
+    """Queue a notice to every mail address that is to be told (queries/reading.py), in the team's language.
 
-    `ref` is what the link calls off; `again` tells one round of letters from the next.
+    Returns how many are new. `ref` is what the link calls off; `again` tells one round of letters from the next.
     """
     here, language, expires = office(), language_for(team.languages), now + LINK_LASTS
     values = to_be_told(session, team.merged_into_id or team.id, now)

@@ -9,15 +9,15 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import table_of
-from pocdir.directory import notices
+from pocdir.directory.actions import notices
+from pocdir.directory.actions.past import keep
+from pocdir.directory.actions.rows import bump_version, lock_directory
 from pocdir.directory.models import Address, Channel, Team
 from pocdir.directory.office import office
-from pocdir.directory.past import keep
-from pocdir.directory.reading import to_be_told, whole_of
-from pocdir.directory.rows import bump_version, lock_directory
+from pocdir.directory.queries.reading import to_be_told, whole_of
+from pocdir.directory.queries.wholes import whole_teams
 from pocdir.directory.rules import record as rules
 from pocdir.directory.rules.approval import NATIONAL
-from pocdir.directory.wholes import whole_teams
 from pocdir.ledger.actions import append
 
 STEWARD = "steward"
@@ -93,7 +93,7 @@ def put_address(
     team: str | None = None,
     stays_guarded: bool = False,
 ) -> list[str]:
-    """The same for an address found under the directory's lock; `level` is the reachability that it showed.
+    """Put an address that was found under the directory's lock into a state; `level`: the reachability that it showed.
 
     `event`: (a team, the event that says this of it already), so that it is not said of that team twice.
     `team`: in whose history it stands where no team uses the address any more. `stays_guarded`: what the team has

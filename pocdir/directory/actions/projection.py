@@ -11,16 +11,12 @@ from sqlalchemy import Connection, Table, bindparam, select, update
 from pocdir.core.errors import Invalid
 from pocdir.core.text import fold
 from pocdir.db import execute_many
+from pocdir.directory.actions.past import keep
 from pocdir.directory.models import Source, Team, TeamFact
-from pocdir.directory.past import keep
 from pocdir.directory.rules import record as rules
 
 BATCH = 500
-MISSING: dict[str, Any] = {
-    "short_name": None, "kind": "other", "country": None, "website": None, "languages": [], "timezone": None,
-    "host_kind": None, "memberships": [], "parent": None,
-}  # fmt: skip  # the columns that are facts; all others are in the profile
-PROJECTED = (*MISSING, "name", "profile", "folded_name", "lead", "retired_at")
+PROJECTED = (*rules.MISSING, "name", "profile", "folded_name", "lead", "retired_at")
 _TEAM, _FACT, _SOURCE = (cast(Table, model.__table__) for model in (Team, TeamFact, Source))
 _UPDATE = (
     update(_TEAM)
@@ -51,7 +47,14 @@ class Fact(NamedTuple):
 
 def new_team(slug: str, facts: Sequence[Fact], now: dt.datetime) -> dict[str, Any]:
     """The row of a team that was not there before; one of which no fact is said is retired from the first."""
-    nothing = {**MISSING, "name": slug, "profile": {}, "folded_name": slug, "lead": False, "retired_at": None}
+    nothing = {
+        **rules.MISSING,
+        "name": slug,
+        "profile": {},
+        "folded_name": slug,
+        "lead": False,
+        "retired_at": None,
+    }
     columns = _columns(slug, facts, now, nothing, ())
     times = dict.fromkeys(("created_at", "updated_at", "recorded_at"), now)
     return {"slug": slug, "revision": 1, **times, **columns}
@@ -179,7 +182,7 @@ def _columns(
         names = {str(row.value) for row in facts if row.field in ("name", "short_name") and row.value}
         others += [*parts, *sorted(names)]
     folded = fold(" ".join((name, said.get("short_name", ""), slug, *others)))[:600]
-    columns = {column: said.pop(column, missing) for column, missing in MISSING.items()}
+    columns = {column: said.pop(column, missing) for column, missing in rules.MISSING.items()}
     lead = all(row.confidence == "low" for row in facts)
     return columns | {
         "name": name, "profile": said, "folded_name": folded, "lead": lead, "retired_at": None,

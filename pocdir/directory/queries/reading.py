@@ -1,4 +1,4 @@
-"""The SELECTs of the directory, over what stands or over what stood at a moment."""
+"""The statements that read the directory as it stands or stood: which entries are one team, whom to tell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.db import Rows, table_of
 from pocdir.directory.models import Address, Channel, Team
-from pocdir.directory.past import Tables, standing
+from pocdir.directory.queries.past import Tables, standing
 from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.ledger.models import LedgerEvent
 

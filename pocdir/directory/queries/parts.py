@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from pocdir.db import db, table_of
 from pocdir.directory.models import Team
-from pocdir.directory.reading import NOW, Reading
+from pocdir.directory.queries.reading import NOW, Reading
 
 _T = table_of(Team).c
 

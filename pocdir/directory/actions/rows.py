@@ -1,11 +1,11 @@
-"""What sources say, row by row: read by key, compared elsewhere, written in bulk with its events."""
+"""Writing what sources say, row by row and in bulk, with the events that tell of it."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.refs import new_refs
 from pocdir.db import change, execute_many
-from pocdir.directory import projection
-from pocdir.directory.formats.records import CHANNEL_WORDS, RESPONSIBILITY_WORDS, Provenance
+from pocdir.directory.actions import projection
+from pocdir.directory.actions.past import keep
+from pocdir.directory.formats.records import Provenance
 from pocdir.directory.models import (
     Address,
     Channel,
@@ -24,8 +25,8 @@ from pocdir.directory.models import (
     Team,
     TeamFact,
 )
-from pocdir.directory.past import keep
-from pocdir.directory.rules.record import Diff, Key, Statement
+from pocdir.directory.queries.statements import WORDS, Kept, stored
+from pocdir.directory.rules.record import Diff, Key
 from pocdir.ledger.actions import append_all
 from pocdir.ledger.rules.events import Event
 
@@ -37,18 +38,6 @@ _TEAM, _FACT, _ADDRESS, _CHANNEL, _RESPONSIBILITY, _SOURCE, _VERSION = (
 _TABLE_OF: dict[str, Table] = {"fact": _FACT, "channel": _CHANNEL, "responsibility": _RESPONSIBILITY}
 _INSERT = {kind: insert(table) for kind, table in _TABLE_OF.items()}
 _INSERT_TEAM, _INSERT_ADDRESS = insert(_TEAM), insert(_ADDRESS)
-_WORDS = {
-    "fact": ("value",),
-    "channel": ("withdrawn", *CHANNEL_WORDS),
-    "responsibility": ("withdrawn", *RESPONSIBILITY_WORDS),
-}
-
-
-class Kept(NamedTuple):
-    """A statement that stands in the database, with its row."""
-
-    id: int
-    statement: Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,38 +96,6 @@ def source_ids(
         connection.execute(insert(_SOURCE), list(new.values()))
         return source_ids(session, (), make=False, now=now)
     return {name: row.id for name, row in stored.items()}
-
-
-def said_by(session: Session, source_ids: Sequence[int]) -> dict[tuple[int, str], dict[Key, Kept]]:
-    """What these sources say now, by (source, origin)."""
-    found: dict[tuple[int, str], dict[Key, Kept]] = {}
-    for source_id, origin, key, kept in stored(session.connection(), "source_id", source_ids):
-        found.setdefault((source_id, origin), {})[key] = kept
-    return found
-
-
-def told_by(session: Session, source_id: int, origin: str) -> dict[Key, Statement]:
-    """What one source says now, without the rows it stands in: half the memory."""
-    rows = stored(session.connection(), "source_id", [source_id])
-    return {key: kept.statement for _, said, key, kept in rows if said == origin}
-
-
-def stored(
-    connection: Connection, column: str, numbers: Sequence[int]
-) -> Iterator[tuple[int, str, Key, Kept]]:
-    """(source, origin, key, statement) of the rows whose `column` (team_id, source_id) is one of these numbers."""
-    # Most rows say the same words under another key: one object stands for all of them.
-    same: dict[Any, Any] = {}
-    for kind, table, selected in _stored():
-        for some in _batches(numbers):
-            for row in connection.execute(selected.where(table.c[column].in_(some))):
-                number, source_id, origin, as_of, confidence, *more = row
-                words = dict(zip(_WORDS[kind], more, strict=False))
-                key: Key = (kind, *(same.setdefault(word, word) for word in more[len(words) :]))
-                statement = Statement(words, as_of, confidence)
-                if key[2] != "name":
-                    statement = same.setdefault(statement.text(), statement)
-                yield source_id, origin, key, Kept(number, statement)
 
 
 def write(
@@ -220,20 +177,6 @@ def _with_rows(connection: Connection, batch: Batch, teams: Sequence[int]) -> Ba
     whose = (batch.source_id, batch.origin)
     rows = stored(connection, "team_id", teams)
     return replace(batch, kept={key: kept for *said, key, kept in rows if tuple(said) == whose})
-
-
-def _stored() -> Iterator[tuple[str, Table, Any]]:
-    """For each kind of statement its table and select: row, source, origin, date, confidence, words, key."""
-    parts = {
-        "fact": (_FACT, [_FACT.c.field]),
-        "channel": (_CHANNEL, [_ADDRESS.c.kind, _ADDRESS.c.value, _CHANNEL.c.purpose]),
-        "responsibility": (_RESPONSIBILITY, [_RESPONSIBILITY.c[name] for name in ("key", "value", "role")]),
-    }
-    for kind, (table, rest) in parts.items():
-        words = [table.c[name].label(f"said_{name}") for name in _WORDS[kind]]
-        provenance = [table.c[name] for name in ("id", "source_id", "origin", "as_of", "confidence")]
-        selected = select(*provenance, *words, _TEAM.c.slug, *rest).join(_TEAM, table.c.team_id == _TEAM.c.id)
-        yield kind, table, selected.join(_ADDRESS) if kind == "channel" else selected
 
 
 def _new_teams(
@@ -325,7 +268,7 @@ def _update(connection: Connection, batch: Batch, now: dt.datetime) -> None:
     for kind, table in _TABLE_OF.items():
         if rows[kind]:
             keep(connection, table, [row["row"] for row in rows[kind]], now)
-            words = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in _WORDS[kind]}
+            words = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in WORDS[kind]}
             connection.execute(update(table).where(table.c.id == bindparam("row")).values(words), rows[kind])
             said_anew = [batch.kept[key].id for key in batch.diff.changed if key[0] == kind]
             for some in _batches(said_anew):

@@ -1,4 +1,4 @@
-"""What is known of each country code, also where no team is."""
+"""Writing what is known of each country code, also where no team is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CODE = table_of(Code)
 
 
 def replace_codes(session: Session, codes: Sequence[Mapping[str, Any]]) -> None:
-    """What is known of each country code, those that changed."""
+    """Write what is known of the country codes of which something else is known now."""
     connection = session.connection()
     stored = {row.code: dict(row._mapping) for row in connection.execute(select(_CODE))}
     changed = [dict(row) for row in codes if stored.get(row["code"]) != row]

@@ -9,10 +9,11 @@ from typing import Any
 
 from pocdir.core.times import zone_of
 from pocdir.db import Line
-from pocdir.directory import dates, listings, queries
 from pocdir.directory.keys.pinned import pinned as pinned_keys
-from pocdir.directory.queries import Entry
-from pocdir.directory.reading import Reading
+from pocdir.directory.queries import dates, entries, listings, sources
+from pocdir.directory.queries import parts as entry_parts
+from pocdir.directory.queries.entries import Entry
+from pocdir.directory.queries.reading import Reading
 from pocdir.directory.rules import record as rules
 
 # The page's cards, and the facts in each, in this order.
@@ -36,12 +37,12 @@ def team_page(
 ) -> dict[str, Any]:
     """The values of templates/directory/team.html."""
     team = entry.team
-    urls = queries.source_urls()
-    said = queries.tellers(team.id, reading=reading)
-    told = _told(queries.facts_of(team.slug, reading=reading), team.confirmed_at)
+    urls = sources.source_urls()
+    said = sources.tellers(team.id, reading=reading)
+    told = _told(sources.facts_of(team.slug, reading=reading), team.confirmed_at)
     pinned = pinned_keys([team.id]).get(team.id, {}) if reading.at is None else {}
-    above, below = queries.family(team, reading=reading)
-    parts = queries.merged(reading)
+    above, below = entries.family(team, reading=reading)
+    parts = entry_parts.merged(reading)
     return {
         "team": team._mapping,
         "lead": team.lead and not team.retired_at and not _is_confirmed(entry),

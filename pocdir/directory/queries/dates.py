@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text
 
 from pocdir.db import Line, Rows, db
-from pocdir.directory import queries
 from pocdir.directory.models import PAST
-from pocdir.directory.reading import NOW, Reading, whole
+from pocdir.directory.queries import parts
+from pocdir.directory.queries.reading import NOW, Reading, whole
 from pocdir.ledger.models import ANSWERS, LedgerEvent
 
 ANSWERED = ("reply.human", "ack.given", "outcome.remediation_claimed")  # and every response.*
@@ -45,7 +45,7 @@ def of_teams(
         team.slug: {"confirmed": team.confirmed_at, "reachable": None, "outcome": None} for team in teams
     }
     all_of_them = "steward" in viewer.site_roles
-    teams_of = {slug: into for slug, (into, _) in queries.merged(reading).items() if into in found}
+    teams_of = {slug: into for slug, (into, _) in parts.merged(reading).items() if into in found}
     teams_of |= {slug: slug for slug in found}
     seen = {team.slug for team in teams if all_of_them or team.id == viewer.team_id}
     inner = [slug for slug, into in teams_of.items() if into in seen]

@@ -10,8 +10,8 @@ from pocdir.accounts.guards import guard
 from pocdir.config import Settings
 from pocdir.core.codes import alpha2
 from pocdir.core.errors import Invalid
-from pocdir.directory import published
 from pocdir.directory.formats import first, pocdir_json
+from pocdir.directory.presentation import published
 from pocdir.web.api import Blueprint, documented
 from pocdir.web.headers import MIRRORED
 

@@ -1,17 +1,14 @@
-"""What stood at a time: rows are kept before they change or go, and read back together with those that stand."""
+"""The directory's tables as they stood at a moment: the rows that stand, together with those that were kept."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, FromClause, Table, insert, literal, select, union_all, update
+from sqlalchemy import FromClause, select, union_all
 
-from pocdir.db import UtcDateTime, table_of
+from pocdir.db import table_of
 from pocdir.directory.models import PAST, Address, Channel, Responsibility, Source, Team, TeamFact
-
-BATCH = 500
 
 
 class Tables(NamedTuple):
@@ -26,20 +23,6 @@ class Tables(NamedTuple):
 
 
 _STANDING = Tables(*(table_of(model) for model in (Team, TeamFact, Address, Channel, Responsibility, Source)))
-
-
-def keep(connection: Connection, table: Table, ids: Sequence[int], now: dt.datetime) -> None:
-    """End these rows as they stand, and begin their successors at `now`: call it before you change or delete them.
-
-    A row that began at `now` itself never stood for others to read, and leaves nothing behind.
-    """
-    twin = PAST[table.name]
-    columns = [*table.c, literal(now, UtcDateTime())]
-    for start in range(0, len(ids), BATCH):
-        chosen = table.c.id.in_(ids[start : start + BATCH])
-        ending = select(*columns).where(chosen, table.c.recorded_at < now)
-        connection.execute(insert(twin).from_select([*table.c.keys(), "recorded_to"], ending))
-        connection.execute(update(table).where(chosen).values(recorded_at=now))
 
 
 def standing(at: dt.datetime | None) -> Tables:

@@ -11,13 +11,15 @@ from pocdir.core import clock
 from pocdir.core.codes import alpha2
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.db import transaction
-from pocdir.directory import actions, dates, listings, queries, schemas
+from pocdir.directory import schemas
+from pocdir.directory.actions import edits
 from pocdir.directory.formats import records
-from pocdir.directory.presentation import channels_for
+from pocdir.directory.presentation.team import channels_for
 from pocdir.directory.proposals.actions import must_be_proposed
 from pocdir.directory.proposals.queries import is_second, wanted
-from pocdir.directory.queries import Entry
-from pocdir.directory.reading import NOW, Reading
+from pocdir.directory.queries import dates, entries, listings, sources, versions
+from pocdir.directory.queries.entries import Entry
+from pocdir.directory.queries.reading import NOW, Reading
 from pocdir.directory.rules import record as rules
 from pocdir.web.api import Blueprint
 from pocdir.web.etags import require_match, tagged
@@ -46,7 +48,7 @@ def teams(query: dict[str, Any]) -> Any:
         audiences=rules.audiences(g.principal.roles),
         reading=reading,
     )
-    found = found if reading.at else queries.with_keys(found)
+    found = found if reading.at else entries.with_keys(found)
     told = dates.of_teams([it.team for it in found], g.principal, reading=reading)
     listed = page(found, query["limit"], lambda entry: str(entry.team.slug))
     return listed | {"items": [shown(it, told[it.team.slug]) for it in listed["items"]]}
@@ -68,7 +70,7 @@ def create_team(given: dict[str, Any]) -> Any:
                     "approval_needed",
                     "who answers for this code has confirmed its entry: enter the team without it, then propose it",
                 )
-            return actions.create_team(session, record=record, evidence=None, now=now, actor=actor)
+            return edits.create_team(session, record=record, evidence=None, now=now, actor=actor)
 
         slug = once(session, scope=actor, now=now, act=act)
     return whole(slug), {"Location": url_for("directory_api.team", slug=slug)}
@@ -95,14 +97,14 @@ def change_team(given: dict[str, Any], slug: str) -> Any:
     }
     facts = schemas.checked(records.facts, given)
     with transaction() as session:
-        revision = queries.team_by_slug(slug, session).revision
+        revision = entries.team_by_slug(slug, session).revision
         require_match(revision)
         channels = _rows(lists, "channels", records.channel)
         responsibilities = _rows(lists, "responsibilities", records.responsibility)
-        entry = queries.entry(slug, audiences=queries.EVERYBODY)
+        entry = entries.entry(slug, audiences=entries.EVERYBODY)
         if must_be_proposed(session, entry, wanted(entry, facts, channels, responsibilities)):
             raise Conflict("approval_needed", "this address or key takes two stewards: propose the change")
-        actions.edit_team(
+        edits.edit_team(
             session,
             slug=slug,
             facts=facts,
@@ -132,7 +134,7 @@ def channels(query: dict[str, Any], slug: str) -> Any:
 def history(query: dict[str, Any], slug: str) -> Any:
     """What was changed in the team's own entry."""
     audiences = rules.audiences(g.principal.roles)
-    seen = queries.entry(slug, audiences=audiences)
+    seen = entries.entry(slug, audiences=audiences)
     found = listings.history(seen.team.slug, after=query["cursor"], limit=query["limit"] + 1)
     listed = page(found, query["limit"], lambda event: event.id)
     return listed | {"items": listings.happened(listed["items"], seen, audiences)}
@@ -141,23 +143,23 @@ def history(query: dict[str, Any], slug: str) -> Any:
 def shown(entry: Entry, told: dict[str, Any]) -> dict[str, Any]:
     """The values of a team's answer; `told` are its three dates."""
     rows = {"channels": channels_for(entry, g.principal), "responsibilities": entry.responsibilities}
-    return {**entry.team._mapping, **queries.said(entry.team), **rows, "dates": told}
+    return {**entry.team._mapping, **entries.said(entry.team), **rows, "dates": told}
 
 
 def whole(slug: str, reading: Reading = NOW) -> dict[str, Any]:
     """A team's answer with every fact."""
     entry = _entry(slug, rules.audiences(g.principal.roles), reading)
     told = dates.of_teams([entry.team], g.principal, reading=reading)[entry.team.slug]
-    return shown(entry, told) | {"facts": queries.facts_of(entry.team.slug, reading=reading)}
+    return shown(entry, told) | {"facts": sources.facts_of(entry.team.slug, reading=reading)}
 
 
 def _entry(slug: str, audiences: frozenset[str], reading: Reading) -> Entry:
-    entry = queries.entry(slug, audiences=audiences, reading=reading)
-    return entry if reading.at else queries.with_keys([entry])[0]
+    entry = entries.entry(slug, audiences=audiences, reading=reading)
+    return entry if reading.at else entries.with_keys([entry])[0]
 
 
 def _reading(as_of: str | None) -> Reading:
-    return queries.reading_of(as_of, now=clock.now())
+    return versions.reading_of(as_of, now=clock.now())
 
 
 def answered(slug: str) -> Response:

@@ -17,9 +17,10 @@ from flask import current_app
 from pocdir.config import Settings
 from pocdir.core.canonical import b64
 from pocdir.core.errors import Invalid
-from pocdir.directory import queries
 from pocdir.directory.formats import certbund, dump, first, pocdir_json, ti
-from pocdir.directory.queries import PUBLIC, Entry, Exported
+from pocdir.directory.queries import exports, versions
+from pocdir.directory.queries.entries import PUBLIC, Entry
+from pocdir.directory.queries.exports import Exported
 from pocdir.directory.rules import record as rules
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ class Published:
 
 def published() -> Published:
     """The version that stands: one row is read, and nothing else while nobody changes the directory."""
-    version = queries.directory_version()
+    version = versions.directory_version()
     held: Published | None = current_app.extensions.get(_HELD)
     if held is None or held.version != version:
         held = current_app.extensions[_HELD] = Published(version)
@@ -80,7 +81,7 @@ def dump_bytes(held: Published) -> bytes:
 
     def make() -> bytes:
         settings: Settings = current_app.extensions["pocdir"]
-        whole = queries.exported_with_dates(audiences=PUBLIC, passes=_living)
+        whole = exports.exported_with_dates(audiences=PUBLIC, passes=_living)
         said = pocdir_json.whole(whole.teams, whole.as_of)
         key = signing_key(settings.data)
         return dump.write(said, version=held.version, name=key_name(settings), key=key)
@@ -138,7 +139,7 @@ def _usable(held: Published) -> Exported:
     """What may stand in a shape that has no word for doubt: no lead, nothing of low confidence, no dead address."""
 
     def make() -> Exported:
-        whole = queries.exported_with_dates(audiences=PUBLIC, passes=_certain)
+        whole = exports.exported_with_dates(audiences=PUBLIC, passes=_certain)
         teams = [team for team in whole.teams if team["confidence"] != "low"]
         return Exported(teams, max((whole.dates[it["slug"]] for it in teams), default=""), whole.dates)
 

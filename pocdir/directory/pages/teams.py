@@ -15,16 +15,20 @@ from pocdir.core import clock
 from pocdir.core.codes import alpha2, name_of
 from pocdir.core.errors import Invalid, Refusal, Stale
 from pocdir.db import transaction
-from pocdir.directory import actions, boxes, listings, presentation, queries, schemas
-from pocdir.directory.entry_form import check_facts, edit_page, refuse, rows_of, stale_page
+from pocdir.directory import schemas
+from pocdir.directory.actions import edits, marking
 from pocdir.directory.formats import records
 from pocdir.directory.office import office
+from pocdir.directory.pages import boxes
+from pocdir.directory.pages.entry_form import check_facts, edit_page, refuse, rows_of, stale_page
+from pocdir.directory.presentation import team
 from pocdir.directory.proposals.actions import must_be_proposed, propose
 from pocdir.directory.proposals.new_team import enter_team
 from pocdir.directory.proposals.queries import wanted
 from pocdir.directory.proposals.rules import STEWARD
-from pocdir.directory.queries import Entry
-from pocdir.directory.reading import Reading
+from pocdir.directory.queries import entries, listings, versions
+from pocdir.directory.queries.entries import Entry
+from pocdir.directory.queries.reading import Reading
 from pocdir.directory.rules import record as rules
 from pocdir.web import filters
 from pocdir.web.forms import Form, form
@@ -73,7 +77,7 @@ def teams() -> str:
 def history(slug: str) -> str:
     """Everything that was changed in a team's entry, the newest first."""
     audiences, before = rules.audiences(g.principal.roles), _word("before")[:36] or None
-    entry = queries.entry(slug, audiences=audiences)
+    entry = entries.entry(slug, audiences=audiences)
     events = listings.latest(entry.team.slug, EVENTS_ON_A_PAGE + 1, before)
     shown, more = events[:EVENTS_ON_A_PAGE], len(events) > EVENTS_ON_A_PAGE
     return render_template(
@@ -163,7 +167,7 @@ def create_team() -> Any:
 @guard("directory.edit")
 def edit_team(slug: str) -> str:
     """The form with what is in force."""
-    entry = queries.entry(slug, audiences=queries.EVERYBODY)
+    entry = entries.entry(slug, audiences=entries.EVERYBODY)
     return edit_page(entry, Form(values=boxes.typed(entry)), len(entry.channels), len(entry.responsibilities))
 
 
@@ -171,7 +175,7 @@ def edit_team(slug: str) -> str:
 @guard("directory.edit")
 def change_team(slug: str) -> Any:
     """What the form says is in force afterwards."""
-    entry = queries.entry(slug, audiences=queries.EVERYBODY)
+    entry = entries.entry(slug, audiences=entries.EVERYBODY)
     typed = form(schemas.TeamForm(), request.form)
     rows = {
         "channels": rows_of(typed, "channels", entry.channels, records.channel),
@@ -202,9 +206,9 @@ def _entered(entry: Entry, *, evidence: str, revision: int, **said: Any) -> Any:
     slug, now, actor = entry.team.slug, clock.now(), g.principal.actor
     asked = wanted(entry, **said)
     with transaction() as session:
-        stands = queries.entry(slug, audiences=queries.EVERYBODY)
+        stands = entries.entry(slug, audiences=entries.EVERYBODY)
         if not must_be_proposed(session, stands, asked):
-            actions.edit_team(
+            edits.edit_team(
                 session, slug=slug, **said, evidence=evidence, revision=revision, now=now, actor=actor
             )
             flash(_("Saved, with your evidence."), "success")
@@ -235,7 +239,7 @@ def mark_address(slug: str) -> Any:
         where, words = next(iter(typed.errors.items()))
         raise Invalid("form_invalid", words[0], where=where, errors=typed.errors)
     with transaction() as session:
-        actions.mark_address(session, **typed.data, now=clock.now(), actor=g.principal.actor)
+        marking.mark_address(session, **typed.data, now=clock.now(), actor=g.principal.actor)
     flash(_("The address is marked."), "success")
     return redirect(url_for("site.team", slug=slug))
 
@@ -243,15 +247,13 @@ def mark_address(slug: str) -> Any:
 def shown(slug: str) -> dict[str, Any]:
     """What the page of a team shows to whoever asks; now, or as it stood on the day of ?as_of=."""
     audiences, reading = rules.audiences(g.principal.roles), _reading()
-    entry = queries.entry(slug, audiences=audiences, reading=reading)
-    return presentation.team_page(
-        entry, audiences=audiences, viewer=g.principal, reading=reading, now=clock.now()
-    )
+    entry = entries.entry(slug, audiences=audiences, reading=reading)
+    return team.team_page(entry, audiences=audiences, viewer=g.principal, reading=reading, now=clock.now())
 
 
 def _reading() -> Reading:
     """Of the day that is asked for with ?as_of=, else of now."""
-    return queries.reading_of(_word("as_of"), now=clock.now())
+    return versions.reading_of(_word("as_of"), now=clock.now())
 
 
 def _word(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What the link of a notice calls off besides a proposal: a key, a merge or split, a change that a list brings."""
+"""What the link of a notice is about, besides a proposal: a key, a merge or split, a change that a list brings."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pocdir.db import db
-from pocdir.directory.keys import actions as keys
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import PROPOSED
-from pocdir.directory.merging import actions as merging
 from pocdir.directory.models import Address, Held, Pairing, Team
-from pocdir.directory.proposals.actions import RECIPIENT
 from pocdir.directory.proposals.rules import check_token, claimed_by_token, link_unknown
-from pocdir.directory.quarantine import decide
 from pocdir.directory.rules.held import name_in
 from pocdir.directory.rules.office import Office
 
 KEY, PAIRING, HELD = "key", "pairing", "held"
-_NOTE = "called off by whoever reads an address on record"
 
 
 class Objection(NamedTuple):
@@ -51,20 +46,6 @@ def addressed(session: Session | None, token: str, *, office: Office, now: dt.da
     return found
 
 
-def call_off(session: Session, *, token: str, office: Office, now: dt.datetime) -> Objection:
-    """Whoever reads an address on record calls it off; raises as `addressed`, and Conflict where it is settled."""
-    told = addressed(session, token, office=office, now=now)
-    if told is None:
-        raise link_unknown()
-    if told.what == KEY:
-        keys.refuse(session, ref=told.ref, note=_NOTE, now=now, actor=RECIPIENT, claimed_by="team")
-    elif told.what == PAIRING:
-        merging.refuse(session, ref=told.ref, now=now, actor=RECIPIENT)
-    else:
-        decide.refuse(session, refs=[told.ref], note=_NOTE, now=now, actor=RECIPIENT)
-    return told._replace(is_open=False)
-
-
 def _found(session: Session, ref: str) -> Objection | None:
     key = session.scalar(select(TeamKey).where(TeamKey.ref == ref))
     if key is not None:
@@ -73,7 +54,7 @@ def _found(session: Session, ref: str) -> Objection | None:
     row = session.scalar(select(Pairing).where(Pairing.ref == ref))
     if row is not None:
         two = [session.get_one(Team, number) for number in (row.team_id, row.other_id)]
-        return Objection(PAIRING, ref, two[1].name, [it.name for it in two], row.state == merging.OPEN)
+        return Objection(PAIRING, ref, two[1].name, [it.name for it in two], row.state == "open")
     held = session.scalar(select(Held).where(Held.ref == ref))
     if held is None or held.team is None:
         return None

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Invalid
 from pocdir.core.text import fold
-from pocdir.directory import queries
 from pocdir.directory.formats import values
 from pocdir.directory.formats.outside import registrable
 from pocdir.directory.formats.records import TeamRecord
 from pocdir.directory.models import Responsibility, Team, TeamFact
+from pocdir.directory.queries import parts
 from pocdir.directory.rules.record import Key, Statement
 
 # What a team is called by somebody who keeps a register of teams: it stays when the name changes.
@@ -105,7 +105,7 @@ def _known(session: Session, before: Mapping[Key, Statement], *, domains: bool) 
     rows = session.connection().execute(
         select(Team.slug, Team.country, Team.name, Team.website, Team.retired_at).order_by(Team.id)
     )
-    known.whole = {slug: into for slug, (into, _) in queries.merged().items()}
+    known.whole = {slug: into for slug, (into, _) in parts.merged().items()}
     sites: list[tuple[str, str]] = []
     for slug, country, name, website, retired_at in rows:
         known.taken.add(slug)

@@ -1,41 +1,35 @@
-"""What changes the directory: imports, a steward's edits, the state of an address."""
+"""Importing a list: what a source says now takes the place of what it said last, but for what is doubtful."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pocdir.core.errors import Conflict, Invalid, Refusal, Stale
+from pocdir.core.errors import Conflict, Invalid, Refusal
 from pocdir.core.refs import new_ref
 from pocdir.core.text import fold
 from pocdir.core.times import isoformat
-from pocdir.directory import naming, queries
-from pocdir.directory.codes import replace_codes
-from pocdir.directory.formats import seed
+from pocdir.directory.actions.rows import Batch, lock_directory, source_ids, write
 from pocdir.directory.formats.records import (
-    ChannelRecord,
     Provenance,
-    ResponsibilityRecord,
     TeamRecord,
     statements,
     without_placeholders,
 )
-from pocdir.directory.marking import mark_address as mark_address
-from pocdir.directory.models import Channel, Import, Responsibility, Source, Team, TeamFact
+from pocdir.directory.models import Channel, Import, Responsibility, Source, TeamFact
 from pocdir.directory.quarantine import hold
 from pocdir.directory.quarantine.ground import Teller
 from pocdir.directory.quarantine.sort_out import Sorted, sort_out
-from pocdir.directory.rows import Batch, Kept, lock_directory, said_by, source_ids, told_by, write
+from pocdir.directory.queries import naming, versions
+from pocdir.directory.queries.statements import told_by
 from pocdir.directory.rules import record as rules
 from pocdir.directory.rules.lookalike import skeleton, unseen
-from pocdir.directory.rules.record import Diff, Key, Statement
-from pocdir.directory.said import Said, said_of
+from pocdir.directory.rules.record import Diff
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +117,14 @@ def import_records(
     if not apply:
         status = "dry-run" if change else "unchanged"
         waits = dict.fromkeys(found.held)
-        version = queries.directory_version()
+        version = versions.directory_version()
         return ImportResult(
             status, source.source, change, reasons, version, waits, found.refused, found.applies
         )
     if force:
         found = Sorted(change, doubts=found.doubts)
     refs = _quarantined(session, found, given, source_id, source.source, origin, now, actor)
-    version = queries.directory_version()
+    version = versions.directory_version()
     if found.applies:
         version = write(
             session, [Batch(source_id, source.source, origin, found.applies)], now=now, actor=actor,
@@ -212,7 +206,7 @@ def _quarantined(
     now: dt.datetime,
     actor: str,
 ) -> dict[str, str]:
-    """What waits, by team, once this import is noted; the source's older words wait no more."""
+    """Note this import; what waits, by team with its ref; the source's older words wait no more."""
     refs = hold.repeated(session, found, source_id=source_id, source=source, origin=origin, now=now)
     hold.read_after_all(session, source_id=source_id, source=source, now=now)
     new = sorted(set(found.held) - set(refs))
@@ -253,114 +247,3 @@ def _note(
     session.add(note)
     session.flush()
     return note
-
-
-def create_team(
-    session: Session, *, record: TeamRecord, evidence: str | None, now: dt.datetime, actor: str
-) -> str:
-    """A new team on a steward's word; returns its slug. Raises Conflict `slug_taken`."""
-    lock_directory(session, now=now)
-    taken = set(session.execute(select(Team.slug)).scalars())
-    if record.slug in taken:
-        raise Conflict("slug_taken", "another team has this name in links", where="slug")
-    slug = record.slug or naming.free_slug(record.name, record.facts.get("country"), taken)
-    if "name" not in record.facts:
-        record = replace(record, facts={"name": slug, **record.facts})
-    says = statements({slug: record}, _steward(now))
-    _write_manual(session, Diff(added=says), {}, evidence=evidence, now=now, actor=actor)
-    return slug
-
-
-def edit_team(
-    session: Session,
-    *,
-    slug: str,
-    facts: Mapping[str, Any] | None = None,
-    channels: Sequence[ChannelRecord] | None = None,
-    responsibilities: Sequence[ResponsibilityRecord] | None = None,
-    evidence: str | None = None,
-    revision: int | None = None,
-    now: dt.datetime,
-    actor: str,
-) -> int:
-    """What a steward says is in force afterwards; returns the team's revision.
-
-    A list that is given is the whole list: what it lacks is withdrawn, also where an import says it. What
-    others say in the same words already is not said again. Raises NotFound `team_unknown`, Stale `stale` when
-    the team is not at `revision` any more.
-    """
-    lock_directory(session, now=now)
-    team = queries.team_by_slug(slug, session, lock=True)
-    slug = team.slug
-    if revision is not None and team.revision != revision:
-        raise Stale("stale", "it was changed since you read it; read it again")
-    record = TeamRecord(slug, facts or {}, tuple(channels or ()), tuple(responsibilities or ()))
-    wanted = statements({slug: record}, _steward(now))
-    rows = said_of(session, team.id, slug)
-    whole = {"channel": channels is not None, "responsibility": responsibilities is not None}
-    for row in rows:
-        if whole.get(row.key[0]) and row.key not in wanted:
-            wanted[row.key] = _withdrawn(row.statement, now)
-    ours = {row.key: Kept(row.id, row.statement) for row in rows if _is_stewards(row)}
-    others = rules.in_force((row for row in rows if not _is_stewards(row)), lambda row: row.key, Said.order)
-    change = rules.edited(
-        {key: kept.statement for key, kept in ours.items()},
-        {key: row.statement for key, row in others.items()},
-        wanted,
-    )
-    if not change:
-        return team.revision
-    _write_manual(session, change, ours, evidence=evidence, now=now, actor=actor)
-    session.refresh(team)
-    return team.revision
-
-
-def _steward(now: dt.datetime) -> Provenance:
-    return Provenance(rules.STEWARD, kind=rules.STEWARD, as_of=now.date().isoformat(), confidence="high")
-
-
-def _withdrawn(statement: Statement, now: dt.datetime) -> Statement:
-    return Statement({**statement.values, "withdrawn": True}, now.date().isoformat(), "high")
-
-
-def _is_stewards(row: Said) -> bool:
-    return row.source == rules.STEWARD and row.origin == "manual" and row.is_own
-
-
-def _write_manual(
-    session: Session,
-    change: Diff,
-    kept: Mapping[Key, Kept],
-    *,
-    evidence: str | None,
-    now: dt.datetime,
-    actor: str,
-) -> None:
-    source = source_ids(session, [_steward(now)], make=True, now=now)[rules.STEWARD]
-    batch = Batch(source, rules.STEWARD, "manual", change, kept)
-    note = {"evidence": evidence} if evidence else None
-    write(session, [batch], now=now, actor=actor, claimed_by="steward", note=note)
-
-
-def load_seeds(session: Session, *, folder: Path, now: dt.datetime) -> dict[str, Any]:
-    """Bring the shipped facts in, each under its own source; rows of others stay. Again: nothing changes."""
-    directory, known = seed.files(folder)
-    sources, says = seed.parse(directory)
-    lock_directory(session, now=now)
-    ids = source_ids(session, sources.values(), make=True, now=now)
-    kept = said_by(session, [ids[name] for name in sources])
-    batches = []
-    for name, rows in says.items():
-        before = kept.get((ids[name], "imported"), {})
-        change = rules.diff({key: row.statement for key, row in before.items()}, rows)
-        if change:
-            batches.append(Batch(ids[name], name, "imported", change, before))
-    replace_codes(session, seed.codes(known))
-    if batches:
-        write(session, batches, now=now, actor="service", claimed_by="service")
-    return {
-        "teams": len({key[1] for rows in says.values() for key in rows}),
-        "sources": len(sources),
-        "changed": sum(len(b.diff.added) + len(b.diff.changed) + len(b.diff.removed) for b in batches),
-        "directory_version": queries.directory_version(),
-    }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pocdir.directory import queries
-from pocdir.directory.queries import Entry
+from pocdir.directory.queries import entries
+from pocdir.directory.queries.entries import Entry
 from pocdir.directory.rules import record as rules
 
 MOST_ROWS = 100  # of a kind; a team with more keeps the others as they are
@@ -29,7 +29,7 @@ COLUMNS = {
 
 def typed(entry: Entry) -> dict[str, Any]:
     """What is in force, as the form's boxes hold it."""
-    said = queries.said(entry.team)
+    said = entries.said(entry.team)
     values: dict[str, Any] = {name: "" if said[name] is None else said[name] for name in PLAIN}
     values |= {name: " ".join(said[name]) for name in WORDS} | {name: said[name] for name in TICKED}
     values |= {name: {None: "", True: "yes", False: "no"}[said[name]] for name in FLAGS}
@@ -61,7 +61,7 @@ def facts(data: Mapping[str, Any], sent: Collection[str]) -> dict[str, Any]:
 
 def changed(entry: Entry, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The facts that differ from those in force: saving a form confirms nothing that nobody touched."""
-    said = queries.said(entry.team)
+    said = entries.said(entry.team)
     return {name: value for name, value in wanted.items() if value != said[name]}
 
 
