@@ -8,12 +8,11 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from pocdir.core.times import zone_of
-from pocdir.db import Line
 from pocdir.directory.keys.pinned import pinned as pinned_keys
 from pocdir.directory.queries import dates, entries, listings, sources
 from pocdir.directory.queries import parts as entry_parts
 from pocdir.directory.queries.entries import Entry
-from pocdir.directory.queries.reading import Reading
+from pocdir.directory.queries.reading import ChannelRow, Reading, ResponsibilityRow
 from pocdir.directory.rules import record as rules
 
 # The page's cards, and the facts in each, in this order.
@@ -144,24 +143,23 @@ def _memberships(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _others(
-    said: Mapping[tuple[str, ...], list[Line]],
+    said: Mapping[tuple[str, ...], list[ChannelRow | ResponsibilityRow]],
     first: Any,
     identity: tuple[str, ...],
     audiences: Collection[str],
 ) -> list[dict[str, Any]]:
     """What other sources say in the same place, and whether in other words."""
-    rows = [dict(row._mapping) for row in said.get(identity, [])]
+    rows = [row._asdict() for row in said.get(identity, [])]
     words = ("preference", "openpgp_fingerprint", "hours", "rank", "valid_from", "valid_to")
     return [
         {
             **row,
-            "source": row["name"],
             "differs": {
                 name: row[name] for name in words if name in row and row[name] != getattr(first, name)
             },
         }
         for row in rows
-        if (row["name"], row["origin"]) != (first.source, first.origin)
+        if (row["source"], row["origin"]) != (first.source, first.origin)
         and not row["withdrawn"]
         and row.get("audience", "public") in audiences
     ]

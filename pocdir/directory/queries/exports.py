@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from pocdir.db import Line, db
 from pocdir.directory.queries.entries import EVERYBODY, Entry, entries, said
+from pocdir.directory.queries.in_force import order
 from pocdir.directory.queries.reading import reading as reading_at
-from pocdir.directory.queries.sources import fact_order, teller
+from pocdir.directory.queries.sources import teller
 from pocdir.directory.rules import record as rules
 
 
@@ -40,7 +41,7 @@ def exported_with_dates(
         facts.setdefault(fact.team_id, []).append(fact)
     teams, dates = [], {}
     for it in map(passes, entries(audiences=audiences, reading=reading)):
-        said = rules.facts_in_force(facts.get(it.team.id, []), fact_order, teller).values()
+        said = rules.facts_in_force(facts.get(it.team.id, []), order, teller).values()
         rows: tuple[Any, ...] = (*said, *it.channels, *it.responsibilities)
         dates[it.team.slug] = max((row.as_of for row in rows), default="")
         confidence = min((row.confidence for row in said), key=rules.CONFIDENCES.index, default="medium")

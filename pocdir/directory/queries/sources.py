@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import select
 
 from pocdir.db import Line, db
-from pocdir.directory.queries.in_force import among, channel_order, of_teams, own_first, responsibility_order
-from pocdir.directory.queries.reading import NOW, Reading
+from pocdir.directory.queries.in_force import among, channel_rows, order, responsibility_rows
+from pocdir.directory.queries.reading import NOW, ChannelRow, Reading, ResponsibilityRow
 from pocdir.directory.rules import record as rules
 
 _S = NOW.tables.sources.c
@@ -20,8 +20,8 @@ def facts_of(slug: str, *, reading: Reading = NOW) -> list[dict[str, Any]]:
     rows = db.session().connection().execute(
         reading.facts.where(among(teams.c, select(teams.c.id).where(teams.c.slug == slug)))
     )  # fmt: skip
-    ordered = sorted(rows, key=lambda row: (row.field, fact_order(row)))
-    first = rules.facts_in_force(ordered, fact_order, teller)
+    ordered = sorted(rows, key=lambda row: (row.field, order(row)))
+    first = rules.facts_in_force(ordered, order, teller)
     facts = [
         {
             "field": row.field, "value": row.value, "source": row.source, "url": row.url, "as_of": row.as_of,
@@ -33,17 +33,18 @@ def facts_of(slug: str, *, reading: Reading = NOW) -> list[dict[str, Any]]:
     return sorted(facts, key=lambda fact: (fact["field"], not fact["in_force"]))
 
 
-def tellers(team_id: int, *, reading: Reading = NOW) -> dict[tuple[str, ...], list[Line]]:
+def tellers(
+    team_id: int, *, reading: Reading = NOW
+) -> dict[tuple[str, ...], list[ChannelRow | ResponsibilityRow]]:
     """What each source says of a team's channels and responsibilities, by their identity, the one in force first.
 
     An identity is (kind, value, purpose) or (key, value, role); also those that a steward withdrew.
     """
-    found: dict[tuple[str, ...], list[Line]] = {}
-    for rows, order in (
-        (reading.channels, channel_order), (reading.responsibilities, responsibility_order),
-    ):  # fmt: skip
-        for row in sorted(of_teams(rows, reading, [team_id]), key=order):
-            found.setdefault(tuple(row[1:4]), []).append(row)
+    found: dict[tuple[str, ...], list[ChannelRow | ResponsibilityRow]] = {}
+    for channel in sorted(channel_rows([team_id], reading), key=order):
+        found.setdefault((channel.kind, channel.value, channel.purpose), []).append(channel)
+    for row in sorted(responsibility_rows([team_id], reading), key=order):
+        found.setdefault((row.key, row.value, row.role), []).append(row)
     return found
 
 
@@ -55,7 +56,3 @@ def source_urls() -> dict[str, str | None]:
 
 def teller(row: Line) -> tuple[str, str]:
     return row.source, row.origin
-
-
-def fact_order(row: Line) -> tuple[Any, ...]:
-    return rules.precedence(row.origin, row.confidence, row[8], row.as_of, row.source) + own_first(row)
