@@ -7,11 +7,18 @@ import ipaddress
 import json
 import shutil
 from pathlib import Path
+from random import Random
 
+import numpy as np
 import pytest
 
 from pocdir.routing import actions
+from pocdir.routing.rules.decisions import decisions
+from pocdir.routing.rules.index import Index
+from pocdir.routing.rules.outcome import outcome_of
+from pocdir.routing.rules.question import answered, question
 from pocdir.routing.rules.registry import Registry, RegistryEntry
+from tests.routing.directories import TODAY, directory, national, prefix, row, team
 
 SEED = Path(__file__).resolve().parents[2] / "seeds" / "registry"
 NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
@@ -130,3 +137,28 @@ def test_the_index_answers_as_the_source_rows_do(folder: Path, shared_data: Path
             for address in (start, end):
                 entry = registry.lookup(ipaddress.ip_address(address))
                 assert entry and entry.asn == int(asn)
+
+
+@pytest.mark.long
+def test_of_a_file_every_sampled_row_and_every_edge_is_where_a_single_lookup_sends_it(folder: Path) -> None:
+    nationals = [team(f"cert-{code.lower()}", national(code)) for code in ("AT", "DE", "FR", "US", "ZA")]
+    others = team("isp", prefix("193.0.0.0/21")), team("as", row("asn", "3333"), row("asn", "15169"))
+    index = Index.build(directory(*nationals, *others), Registry.open(folder))
+    asked = question(index, on=TODAY, country_by="registered")
+    made, random = decisions(index, asked), Random(20261123)
+    for table, address in ((made.v4, ipaddress.IPv4Address), (made.v6, ipaddress.IPv6Address)):
+        most, words = (1 << 128, 2) if address is ipaddress.IPv6Address else (1 << 32, 1)
+        starts = [int(high) << 64 | int(low) for high, low in table.starts.T] if words == 2 else table.starts
+        edges = {int(start) + step for start in starts for step in (-1, 0)}
+        known = sorted(number for number in edges if 0 <= number < most)
+        asked_for = known + [random.choice(known) + random.randrange(most >> 20) for _ in range(100_000)]
+        numbers = [number % most for number in asked_for]
+        if words == 2:
+            found = table.of(
+                np.array([[n >> 64 for n in numbers], [n % 2**64 for n in numbers]], dtype=np.uint64)
+            )
+        else:
+            found = table.of(np.array(numbers, dtype=np.uint32))
+        for number, outcome in zip(numbers, found.tolist(), strict=True):
+            single = outcome_of(answered(index, str(address(number)), asked))
+            assert made.outcomes[outcome] == single, address(number)

@@ -151,6 +151,8 @@ def test_cities_in_another_encoding_are_no_reason_to_refuse():
         (b"ip asn cc\n203.0.113.1 64500 AT\n", "report_delimiter", "spaces"),
         (b"203.0.113.1 2026-01-01\n", "report_delimiter", "spaces"),
         (b"ip:cc\n", "report_delimiter", "colons"),
+        (b"ip note\n203.0.113.1 x\n", "report_delimiter", "spaces"),
+        (b"our networks\n203.0.113.0/24\n", "report_no_address", "'our networks'"),
         (b"ip;cc\n203.0.113.1,AT\n", "report_delimiter", "the rows have one"),
         (b'ip,"cc\n203.0.113.1,AT\n', "report_malformed", "never closed"),
         (b"<!DOCTYPE html><html>", "report_unknown", "web page"),

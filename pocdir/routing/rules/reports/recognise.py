@@ -177,6 +177,9 @@ def _delimited(
         if any(map(kind_of, first)) and (columns := without_names(rows)):
             return delimiter, None, columns, "plain", start
     _other_delimiter(head[start:data_from].decode(encoding, "replace").strip(), first, at(start))
+    below = _LINE_END.split(head[data_from : data_from + 10_000], maxsplit=1)[0].decode(encoding, "replace")
+    if len(first) == 1 and not kind_of(below):
+        _other_delimiter(below.strip(), first, at(start))
     rows = list(_rows(head, data_from, delimiter, encoding))
     if len(first) > 1 and rows and all(len(row) < 2 for row in rows):
         raise Invalid(
