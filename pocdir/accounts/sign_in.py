@@ -9,10 +9,10 @@ from flask import current_app, request, session
 from flask_security.utils import hash_password, login_user, verify_password
 from sqlalchemy.orm import Session
 
+from pocdir import running
 from pocdir.accounts import actions, queries, rules
 from pocdir.accounts.guards import SIGN_IN
 from pocdir.accounts.models import Invitation, User
-from pocdir.config import Settings
 from pocdir.core.errors import Invalid, Unauthenticated
 from pocdir.db import db, transaction
 from pocdir.web import limits
@@ -86,20 +86,20 @@ def require_password(email: str, password: str) -> None:
 
 def welcome_link(user: User, now: dt.datetime) -> str:
     """The address under which this person chooses a password, once."""
-    token = rules.one_time_link(_secret(), WELCOME, user.ref, now + rules.LINK_LASTS, _state(user))
-    return f"{_settings().external_url}/welcome/{token}"
+    token = rules.one_time_link(running.secret(), WELCOME, user.ref, now + rules.LINK_LASTS, _state(user))
+    return f"{running.settings().external_url}/welcome/{token}"
 
 
 def invitation_link(invitation: Invitation) -> str:
     """The address under which whoever holds it joins the workspace, once."""
-    token = rules.one_time_link(_secret(), INVITATION, invitation.ref, invitation.expires_at, "")
-    return f"{_settings().external_url}/join/{token}"
+    token = rules.one_time_link(running.secret(), INVITATION, invitation.ref, invitation.expires_at, "")
+    return f"{running.settings().external_url}/join/{token}"
 
 
 def welcomed(reader: Session, token: str, now: dt.datetime) -> User:
     """Whose welcome link this is; raises Gone `link_used`."""
     user = queries.user_by_ref(reader, rules.linked_ref(token, now))
-    if user is None or not user.active or not rules.is_link(_secret(), WELCOME, token, _state(user)):
+    if user is None or not user.active or not rules.is_link(running.secret(), WELCOME, token, _state(user)):
         raise rules.link_used()
     return user
 
@@ -107,7 +107,7 @@ def welcomed(reader: Session, token: str, now: dt.datetime) -> User:
 def invited(reader: Session, token: str, now: dt.datetime) -> Invitation:
     """Which invitation this is; raises Gone `link_used`."""
     invitation = queries.invitation_by_ref(reader, rules.linked_ref(token, now))
-    if invitation is None or not rules.is_link(_secret(), INVITATION, token, ""):
+    if invitation is None or not rules.is_link(running.secret(), INVITATION, token, ""):
         raise rules.link_used()
     if invitation.accepted_at or invitation.expires_at <= now:
         raise rules.link_used()
@@ -131,12 +131,3 @@ def waiting_link(email: str, now: dt.datetime) -> str | None:
 def _state(user: User) -> str:
     # A welcome link dies with the first password that is set after it was made.
     return f"{user.fs_uniquifier}|{user.password or ''}"
-
-
-def _secret() -> bytes:
-    return str(current_app.config["SECRET_KEY"]).encode()
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.extensions["pocdir"]
-    return settings

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Callable
 
 import structlog
-from flask import current_app
 
+from pocdir import running
 from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Refusal
@@ -31,7 +31,7 @@ def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True) -> int
     A letter is claimed in one transaction and marked in another: no network inside either. Without a relay, and on a
     demonstration, everything stays where it is. A round ends when the relay itself is in trouble.
     """
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     relay, sent = settings.relay, 0
     if relay is None or settings.demo:
         return 0
@@ -75,7 +75,7 @@ def attempt(submission: Submission, settings: Settings, mail: Mail, *, now: dt.d
 
 def tidy(now: dt.datetime) -> int:
     """Set aside what is past its time, and erase what letters said once nobody needs it; returns how many."""
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     kept = dt.timedelta(seconds=settings.keep_messages)
     with transaction() as session:
         return actions.expire(session, now=now) + actions.forget_old_bodies(session, now=now, kept=kept)

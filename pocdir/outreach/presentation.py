@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flask import Response, current_app, url_for
+from flask import Response, url_for
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
-from pocdir.config import Settings
+from pocdir import running
 from pocdir.core import tlp
 from pocdir.core.errors import Invalid
 from pocdir.db import Line
@@ -76,9 +76,9 @@ def recipient_page(row: Line) -> str | None:
     """The recipient's link; None once the notification was taken back."""
     if row.withdrawn_at is not None:
         return None
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     token = recipient_token(
-        settings.secret_key.encode(),
+        running.secret(),
         row.ref,
         row.channel_kind,
         row.channel_value,

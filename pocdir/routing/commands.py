@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pocdir import running
 from pocdir.core import clock
 from pocdir.routing import actions
 from pocdir.web.terminal import app_context, emit, json_option
@@ -39,12 +40,12 @@ def import_(source_format: str, files: tuple[Path, ...], as_layer: str | None, a
     Example:  pocdir registry import rir-delegated delegated-ripencc-extended-latest
               pocdir registry import ip-location-country geo.csv.gz --as located
     """
-    with app_context() as app:
+    with app_context():
         summary = actions.import_file(
             source_format,
             files,
             as_layer=as_layer,
-            folder=app.extensions["pocdir"].data / "registry",
+            folder=running.settings().data / "registry",
             now=clock.now(),
         )
     if as_json:

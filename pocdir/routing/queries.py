@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask, current_app
 
-from pocdir import db
+from pocdir import db, running
 from pocdir.core.errors import Invalid, Unavailable
 from pocdir.core.loading import nothing_thrown_away
 from pocdir.core.text import Phrase
@@ -75,7 +75,7 @@ def _past(stood: Directory, known: Index, day: str) -> Index:
 
 def question(known: Index, *, on: dt.date, **narrowed: Any) -> Question:
     """As rules.question.question, with the country that decides in this service: lookup and plan alike."""
-    return _question(known, on=on, country_by=current_app.extensions["pocdir"].registry_country, **narrowed)
+    return _question(known, on=on, country_by=running.settings().registry_country, **narrowed)
 
 
 def refresh(app: Flask) -> _Held:

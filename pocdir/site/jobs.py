@@ -6,6 +6,7 @@ import datetime as dt
 
 from flask import current_app
 
+from pocdir import running
 from pocdir.config import Settings
 from pocdir.db import forget_deleted, transaction
 from pocdir.site.actions import retention as actions
@@ -27,7 +28,7 @@ def keep_no_longer(now: dt.datetime) -> int:
     last: dt.datetime | None = current_app.extensions.get(_LAST)
     if last is not None and last <= now < last + EVERY:
         return 0
-    erased = erase_due(now, kept(current_app.extensions["pocdir"]))
+    erased = erase_due(now, kept(running.settings()))
     current_app.extensions[_LAST] = now
     return erased
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeVar, cast
 
-from flask import Flask, Request, Response, current_app, request, send_file
+from flask import Flask, Request, Response, request, send_file
 from werkzeug.datastructures import FileStorage
 
+from pocdir import running
 from pocdir.core.errors import Invalid, TooLarge
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -33,7 +34,7 @@ class FileRequest(Request):
     """A request whose files go to the service's own folder at once, never to memory."""
 
     def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
-        folder: Path = current_app.extensions["pocdir"].data / "uploads"
+        folder: Path = running.settings().data / "uploads"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cast(IO[bytes], tempfile.TemporaryFile(dir=folder))
 

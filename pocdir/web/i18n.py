@@ -9,11 +9,12 @@ from typing import cast
 
 from babel import Locale, UnknownLocaleError
 from babel.lists import format_list
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from flask_babel import Babel, format_number, format_timedelta, get_locale, gettext, refresh
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
+from pocdir import running
 from pocdir.config import PACKAGE
 from pocdir.core import clock, codes
 from pocdir.core.errors import Invalid
@@ -138,7 +139,7 @@ def _context() -> dict[str, object]:
         "locale": locale.language if locale else "en",
         "direction": locale.text_direction if locale else "ltr",
         "languages": [(tag, LANGUAGES[tag]) for tag in _offered()],
-        "demo": current_app.extensions["pocdir"].demo,
+        "demo": running.settings().demo,
     }
 
 

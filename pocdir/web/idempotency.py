@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-from flask import current_app, request
+from flask import request
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from pocdir import running
 from pocdir.core.errors import Invalid
 from pocdir.core.tokens import digest
 from pocdir.db import inserts_once, table_of
@@ -37,7 +38,7 @@ def row_key() -> str:
     first time, and gives those that stand. Empty without a key.
     """
     key = key_given() or ""
-    return key if len(key) <= ROW_KEY else digest(_secret(), "idempotency", key.encode())
+    return key if len(key) <= ROW_KEY else digest(running.secret(), "idempotency", key.encode())
 
 
 def once(
@@ -59,7 +60,7 @@ def once(
         return act()
     asked = (request.method.encode(), request.path.encode(), request.query_string)
     whole = b"\0".join((*asked, request.get_data() if body is None else body))
-    fingerprint = digest(_secret(), "idempotency", whole)
+    fingerprint = digest(running.secret(), "idempotency", whole)
     table, connection = table_of(IdempotencyKey), session.connection()
     row = {"scope": scope, "key": key, "digest": fingerprint, "resource": "", "created_at": now}
     # The key first: who comes second with it waits for the first to end, and then reads what became of it.
@@ -79,7 +80,3 @@ def forget_old_keys(session: Session, *, now: dt.datetime) -> int:
     """Drop keys older than 30 days; returns how many."""
     table = table_of(IdempotencyKey)
     return session.connection().execute(delete(table).where(table.c.created_at < now - KEPT)).rowcount
-
-
-def _secret() -> bytes:
-    return str(current_app.config["SECRET_KEY"]).encode()

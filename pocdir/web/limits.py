@@ -15,6 +15,7 @@ from sqlalchemy import case, delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from pocdir import running
 from pocdir.core.errors import TooMany
 from pocdir.core.tokens import digest
 from pocdir.db import transaction
@@ -94,7 +95,7 @@ def spend(limit: Limit, key: str, now: dt.datetime) -> None:
     if not current_app.config["RATELIMIT_ENABLED"]:
         return
     moment = now.timestamp()
-    kept_as = digest(current_app.config["SECRET_KEY"].encode(), "limit", f"{limit.name}:{key}".encode())
+    kept_as = digest(running.secret(), "limit", f"{limit.name}:{key}".encode())
     leases: Leases = current_app.extensions["pocdir.limits"][1]
     if limit.lease > 1 and leases.take(kept_as, moment):
         return

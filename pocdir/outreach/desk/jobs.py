@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from flask import current_app
-
-from pocdir.config import Settings
+from pocdir import running
 from pocdir.db import transaction
 from pocdir.outreach.desk import queries
 from pocdir.outreach.desk.digests import send_digest
@@ -16,7 +14,7 @@ AT_ONCE = 50
 
 def send_digests(now: dt.datetime) -> int:
     """Queue the mail of each team whose hour has come and for which something new stands open; returns how many."""
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     sent = 0
     if settings.relay is None or settings.demo:  # whose mail it is read by hand is nobody's business
         return 0

@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, cast
 
-from flask import Response, current_app, g, request, url_for
+from flask import Response, g, request, url_for
 
+from pocdir import running
 from pocdir.accounts.guards import guard
-from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.db import transaction
@@ -47,7 +47,7 @@ _IN_QUERY = [
 
 def most_bytes() -> int:
     """How large a file of sightings may be."""
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     return settings.upload_mb * 1024**2
 
 

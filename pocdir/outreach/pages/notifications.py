@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import current_app, flash, g, redirect, render_template, request, url_for
+from flask import flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
+from pocdir import running
 from pocdir.accounts.guards import guard
 from pocdir.core import clock, tlp
 from pocdir.core.errors import Invalid, NotFound, Refusal
@@ -227,7 +228,7 @@ def _notification(found: Snapshot, typed: Form) -> str:
         content=content,
         contested=presentation.contests({found.row.ref: events}).get(found.row.ref),
         instead=asked_instead(events, own=found.row.team_slug, on=clock.now().date()),
-        only_here=current_app.extensions["pocdir"].is_only_here,
+        only_here=running.settings().is_only_here,
         event_form=typed,
         event_types=[type_ for type_ in FACTS if poster in POSTED_BY[type_]],
         path=path_shown(db.session(), g.principal, found.row.ref, known=index(), now=clock.now()),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, current_app, flash, g, redirect, request, url_for
+from flask import Response, flash, g, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from pocdir import running
 from pocdir.accounts.guards import guard
-from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Refusal
 from pocdir.db import transaction
@@ -31,7 +31,7 @@ LONGEST_TITLE = 200
 def incident_from_file() -> Any:
     """Keep the parcels of a split file with a new incident, or with one that is named; then the plan."""
     principal, now = g.principal, clock.now()
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     token = request.form.get("file", "")
     found = upload(settings.data, token, workspace=principal.workspace_id)
     try:
@@ -78,7 +78,7 @@ def parcel(ref: str, parcel: str) -> Response:
 @guard("recipient.answer")
 def recipient_parcel(token: str, parcel: str) -> Response:
     """The same for whoever holds the recipient's link."""
-    secret = str(current_app.config["SECRET_KEY"]).encode()
+    secret = running.secret()
     row = recipient.addressed(None, token, secret=secret, now=clock.now())
     return presentation.parcel_file(queries.handed_over(parcel, row.ref))
 

@@ -6,9 +6,10 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from flask import current_app, render_template, request
+from flask import render_template, request
 from flask_babel import gettext as _
 
+from pocdir import running
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Invalid, NotFound
@@ -34,7 +35,7 @@ FILLED_IN = ("ticket", "note", "count", "ask")
 @guard("recipient.answer")
 def recipient(token: str) -> str:
     now = clock.now()
-    row = actions.addressed(None, token, secret=_secret(), now=now)
+    row = actions.addressed(None, token, secret=running.secret(), now=now)
     given = actions.answers_given(events_of_notification(row.ref))
     return render_template(
         "outreach/recipient.html",
@@ -49,7 +50,7 @@ def recipient(token: str) -> str:
 @guard("recipient.answer")
 def answer_as_recipient(token: str) -> Any:
     now, choice = clock.now(), request.form.get("action", "")
-    row = actions.addressed(None, token, secret=_secret(), now=now)
+    row = actions.addressed(None, token, secret=running.secret(), now=now)
     about, typed = _about(row, token), Form(values=request.form)
     event_id = request.form.get("event", "")
     asks = () if choice == "undo" else action(choice).asks
@@ -68,7 +69,7 @@ def answer_as_recipient(token: str) -> Any:
     known = {each.id for each in events_of_notification(row.ref)}
     try:
         with transaction() as session:
-            row = actions.addressed(session, token, secret=_secret(), now=now)
+            row = actions.addressed(session, token, secret=running.secret(), now=now)
             if choice == "undo":
                 event = actions.undo(session, row, event=event_id, now=now)
             else:
@@ -143,7 +144,3 @@ def _about(row: Notification, token: str) -> dict[str, Any]:
         "workspace": queries.workspace_by_id(row.workspace_id).name,
         "team": team.name,
     }
-
-
-def _secret() -> bytes:
-    return str(current_app.config["SECRET_KEY"]).encode()

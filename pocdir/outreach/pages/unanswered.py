@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, current_app, g, redirect, render_template, request, url_for
+from flask import Response, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
+from pocdir import running
 from pocdir.accounts.guards import guard
 from pocdir.accounts.queries import team_id_of
-from pocdir.config import Settings
 from pocdir.core import clock, tlp
 from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
@@ -87,7 +87,7 @@ def _feed_link() -> str | None:
     principal = g.principal
     if principal.user_ref is None:
         return None
-    token = feed_of(principal.user_ref, principal.workspace_id, secret=_secret())
+    token = feed_of(principal.user_ref, principal.workspace_id, secret=running.secret())
     return url_for("outreach.feed", token=token) if token else None
 
 
@@ -125,12 +125,12 @@ def record_selected() -> Any:
 @guard("feed.read")
 def feed(token: str) -> Response:
     """The list as an Atom feed (RFC 4287): whom and since when, nothing of what it is about."""
-    reader = feed_reader(token, secret=_secret())
+    reader = feed_reader(token, secret=running.secret())
     found, _total = snapshots.working_list(
         reader, now=clock.now(), state="unrecorded", sort="-due", offset=0, limit=feeds.MOST
     )
     entries = [_entry(each) for each in found]
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     text = render_template(
         "outreach/feed.xml",
         workspace=reader,
@@ -152,8 +152,3 @@ def _entry(each: snapshots.Snapshot) -> dict[str, Any]:
         "sent_at": row.sent_at,
         "due": min(lapsed, default=row.sent_at),
     }
-
-
-def _secret() -> bytes:
-    settings: Settings = current_app.extensions["pocdir"]
-    return settings.secret_key.encode()

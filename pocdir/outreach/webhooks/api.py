@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app, g, url_for
+from flask import g, url_for
 
+from pocdir import running
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.db import transaction
@@ -37,7 +38,7 @@ def subscribe(given: dict[str, Any]) -> Any:
             session,
             workspace_id=principal.workspace_id,
             **given,
-            mode=current_app.extensions["pocdir"].webhooks,
+            mode=running.settings().webhooks,
             now=clock.now(),
             actor=principal.actor,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pocdir import running
 from pocdir.accounts.guards import operator_for
 from pocdir.core import clock
 from pocdir.core.times import isoformat
@@ -30,7 +31,7 @@ def add(url: str, types: tuple[str, ...], workspace: str | None, as_json: bool) 
     \b
     Example:  pocdir webhook add https://hooks.example.org/pocdir --type expectation.lapsed
     """
-    with app_context() as app:
+    with app_context():
         who = operator_for(workspace)
         with transaction() as session:
             made = actions.subscribe(
@@ -38,7 +39,7 @@ def add(url: str, types: tuple[str, ...], workspace: str | None, as_json: bool) 
                 workspace_id=who.workspace_id or 0,
                 url=url,
                 types=types,
-                mode=app.extensions["pocdir"].webhooks,
+                mode=running.settings().webhooks,
                 now=clock.now(),
                 actor=who.actor,
             )

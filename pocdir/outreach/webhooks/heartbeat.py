@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 import structlog
-from flask import current_app
 
-from pocdir.config import Settings
+from pocdir import running
 from pocdir.outreach.queries.notifications import is_past_due, last_tick
 from pocdir.outreach.webhooks import rules, sending
 
@@ -19,7 +18,7 @@ _log = structlog.get_logger("pocdir.heartbeat")
 
 def beat(now: dt.datetime) -> int:
     """POST `{}` to POCDIR_HEARTBEAT_URL; 0 where there is nothing to be glad about, or nobody took it."""
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     tick = last_tick()
     if not settings.heartbeat_url or tick is None or now - tick > LATE or is_past_due(now - LATE):
         return 0

@@ -10,8 +10,8 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 import structlog
-from flask import current_app
 
+from pocdir import running
 from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Refusal
@@ -64,7 +64,7 @@ def deliver(now: dt.datetime, *, go_on: Callable[[], bool] = lambda: True, most:
 
     Nothing but the sending itself happens in other threads, and no transaction is open meanwhile.
     """
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     answers, under_way = SimpleQueue[_Answer](), list[_Attempt]()
     left, taken = most if settings.webhooks != rules.OFF else 0, 0
     while True:
@@ -107,7 +107,7 @@ def _next(settings: Settings, under_way: Sequence[_Attempt], now: dt.datetime) -
     except Refusal as refusal:  # the operator's rules are stricter now
         return _Attempt(*about, None, b"", {}, str(refusal))
     body, message = _body(delivery, settings, now), f"msg_{delivery.event}"
-    secret = rules.secret_of(settings.secret_key.encode(), webhook.ref, webhook.generation)
+    secret = rules.secret_of(running.secret(), webhook.ref, webhook.generation)
     db.session.remove()  # no reader waits for a slow receiver
     return _Attempt(*about, target, body, rules.headers(secret, message, body, now))
 

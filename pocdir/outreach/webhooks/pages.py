@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
+from pocdir import running
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import NotFound, Refusal
@@ -41,7 +42,7 @@ def subscribe() -> Any:
                     session,
                     workspace_id=principal.workspace_id,
                     **typed.data,
-                    mode=current_app.extensions["pocdir"].webhooks,
+                    mode=running.settings().webhooks,
                     now=clock.now(),
                     actor=principal.actor,
                 )
@@ -90,5 +91,5 @@ def _webhooks(typed: Form, secret: str | None = None) -> str:
         types=TYPES,
         form=typed,
         secret=secret,
-        is_off=current_app.extensions["pocdir"].webhooks == rules.OFF,
+        is_off=running.settings().webhooks == rules.OFF,
     )

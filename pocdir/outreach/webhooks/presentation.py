@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
-
+from pocdir import running
 from pocdir.outreach.webhooks import rules
 from pocdir.outreach.webhooks.models import QUEUED, Delivery, Webhook
 
@@ -21,7 +20,7 @@ def shown(webhook: Webhook, *, secret: bool = False) -> dict[str, Any]:
 
 def secret_of(webhook: Webhook) -> str:
     """What its receiver checks signatures with."""
-    service = current_app.extensions["pocdir"].secret_key.encode()
+    service = running.secret()
     return rules.secret_of(service, webhook.ref, webhook.generation)
 
 

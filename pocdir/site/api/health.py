@@ -9,8 +9,8 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy.exc import DBAPIError
 
+from pocdir import running
 from pocdir.accounts.guards import guard
-from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Unavailable
 from pocdir.core.times import isoformat
@@ -65,7 +65,7 @@ def metrics() -> Response:
 @guard("page.read")
 def security_txt() -> Response:
     """RFC 9116: whom to tell about a weakness of this service."""
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     contact = f"mailto:{settings.mail_from}" if settings.mail_from else f"{settings.external_url}/"
     expires = (clock.now() + CONTACT_EXPIRES).replace(hour=0, minute=0, second=0, microsecond=0)
     lines = (

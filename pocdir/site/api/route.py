@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 
+from pocdir import running
 from pocdir.accounts.guards import guard
-from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.routing.uploads import actions
 from pocdir.routing.uploads.child import route_now
@@ -41,7 +41,7 @@ def route(given: dict[str, Any]) -> Response:
     16 MB. One file is routed at a time: 503 `route_busy` says when to come back. Nothing is kept here.
     """
     principal, now = g.principal, clock.now()
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     count_file(principal, request.remote_addr, now)
     raw = given.pop("raw")
     checked(given, on=now.date())

@@ -7,10 +7,10 @@ import tempfile
 from typing import Any, BinaryIO, cast
 
 import structlog
-from flask import Response, current_app, g
+from flask import Response, g
 
+from pocdir import running
 from pocdir.accounts.guards import guard
-from pocdir.config import Settings
 from pocdir.site import schemas
 from pocdir.site.queries.export import write_export
 from pocdir.site.rules.export import FORMATS, SUFFIXES
@@ -46,7 +46,7 @@ def export(given: dict[str, Any]) -> Response:
 def exported(form: str) -> Response:
     """The file of the caller's workspace: written whole before its first byte is sent."""
     principal = g.principal
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     file = cast(BinaryIO, tempfile.TemporaryFile(dir=settings.data))  # noqa: SIM115
     write_export(file, workspace_id=principal.workspace_id, form=form)
     size = file.tell()

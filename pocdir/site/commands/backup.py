@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from pocdir.config import Settings, folder
+from pocdir import running
+from pocdir.config import folder
 from pocdir.core import clock
 from pocdir.db import db, snapshot, transaction
 from pocdir.routing.actions import load_seed_registry
@@ -28,11 +29,11 @@ def backup(file: Path, as_json: bool) -> None:
     \b
     Example:  pocdir backup /var/backups/pocdir-monday.tar.gz
     """
-    with app_context() as app:
+    with app_context():
         require_current()
         with snapshot() as session:
             manifest, verdict = back_up(
-                session, file.absolute(), settings=app.extensions["pocdir"], now=clock.now()
+                session, file.absolute(), settings=running.settings(), now=clock.now()
             )
     rows = sum(member["rows"] or 0 for member in manifest.members.values())
     if not as_json:
@@ -49,8 +50,8 @@ def restore(file: Path, as_json: bool) -> None:
     \b
     Example:  POCDIR_DATA=/srv/pocdir-restored pocdir restore /var/backups/pocdir-monday.tar.gz
     """
-    with opened(file) as (tar, manifest), app_context(before=require_possible) as app:
-        settings: Settings = app.extensions["pocdir"]
+    with opened(file) as (tar, manifest), app_context(before=require_possible):
+        settings = running.settings()
         make_room(db.engine, manifest.migration)
         with transaction() as session:
             load(session, tar, manifest)

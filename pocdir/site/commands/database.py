@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pocdir.config import Settings
+from pocdir import running
 from pocdir.core import clock
 from pocdir.db import db as database
 from pocdir.site.actions.database import copy_aside, upgrade
@@ -26,8 +26,8 @@ def upgrade_command(as_json: bool) -> None:
     \b
     Example:  pocdir db upgrade
     """
-    with app_context(before=require_possible) as app:
-        settings: Settings = app.extensions["pocdir"]
+    with app_context(before=require_possible):
+        settings = running.settings()
         with database.engine.connect() as connection:
             before, current = standing(connection), is_current(connection)
         copy = None

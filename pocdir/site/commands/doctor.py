@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pocdir import running
 from pocdir.core import clock
 from pocdir.site.queries.checks import FAIL, checks
 from pocdir.web.terminal import app_context, emit, json_option, table
@@ -17,8 +18,8 @@ def doctor(as_json: bool) -> None:
     \b
     Example:  pocdir doctor
     """
-    with app_context() as app:
-        found = list(checks(app.extensions["pocdir"], clock.now()))
+    with app_context():
+        found = list(checks(running.settings(), clock.now()))
     if as_json:
         for check in found:
             emit({"check": check.name, "level": check.level, "finding": check.finding})

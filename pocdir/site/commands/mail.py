@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from pocdir import running
 from pocdir.accounts.guards import operator_for
-from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Invalid, Unavailable
 from pocdir.core.mailboxes import parse_mailbox
@@ -42,8 +42,8 @@ def test(address: str) -> None:
     \b
     Example:  pocdir mail test you@example.org
     """
-    with app_context() as app:
-        settings: Settings = app.extensions["pocdir"]
+    with app_context():
+        settings = running.settings()
     relay, now = settings.relay, clock.now()
     if relay is None or settings.mail_from is None:
         raise Conflict("mail_not_set_up", "set POCDIR_SMTP_URL and POCDIR_MAIL_FROM")

@@ -6,6 +6,7 @@ from collections import Counter
 
 import click
 
+from pocdir import running
 from pocdir.core import clock
 from pocdir.core.times import isoformat
 from pocdir.db import snapshot
@@ -25,8 +26,8 @@ def retention(dry_run: bool, as_json: bool) -> None:
     Example:  pocdir retention --dry-run
     """
     now = clock.now()
-    with app_context() as app:
-        limits = kept(app.extensions["pocdir"])
+    with app_context():
+        limits = kept(running.settings())
         with snapshot() as session:
             found = list(due(session, now=now, kept=limits))
         if not dry_run:

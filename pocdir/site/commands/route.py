@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from pocdir import running
 from pocdir.core import clock
 from pocdir.routing.bulk.file import route_file
 from pocdir.routing.queries import index, question
@@ -44,7 +45,7 @@ def route(file: str, out: Path | None, summary: bool, raw: bool, as_json: bool, 
     """
     if (out is None) != summary:
         raise click.UsageError("give --out DIR for the parcels, or --summary to count only")
-    with database_context() as app:
+    with database_context():
         known, now = index(), clock.now()
         with wrong_usage():
             asked = question(known, on=now.date(), **narrowed)
@@ -53,7 +54,7 @@ def route(file: str, out: Path | None, summary: bool, raw: bool, as_json: bool, 
             sys.stdin.buffer if file == "-" else Path(file),
             index=known,
             asked=asked,
-            data=app.extensions["pocdir"].data,
+            data=running.settings().data,
             now=now,
             out=out,
             raw=raw,

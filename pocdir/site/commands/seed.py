@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pocdir import running
 from pocdir.config import folder
 from pocdir.core import clock
 from pocdir.db import db, transaction
@@ -27,13 +28,13 @@ def seed(as_json: bool) -> None:
     """
     now = clock.now()
     seeds = folder("seeds")
-    with app_context(before=require_possible) as app:
+    with app_context(before=require_possible):
         with db.engine.connect() as connection:
             new = standing(connection) is None
         if new:
             upgrade(db.engine)
         require_current()
-        registry = load_seed_registry(seeds / "registry", app.extensions["pocdir"].data / "registry", now=now)
+        registry = load_seed_registry(seeds / "registry", running.settings().data / "registry", now=now)
         with transaction() as session:
             directory = load_seeds(session, folder=seeds, now=now)
     if as_json:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, current_app, flash, g, make_response, redirect, render_template, request, url_for
+from flask import Response, flash, g, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
+from pocdir import running
 from pocdir.accounts.guards import guard
-from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, Refusal
 from pocdir.incidents.queries import newest_incidents
@@ -48,7 +48,7 @@ def bring_file() -> Any:
         stream, name = brought()
         token, _upload = actions.take_in(
             stream,
-            data=_settings().data,
+            data=running.settings().data,
             most=most_bytes(),
             strangers=strangers_bytes(),
             name=name,
@@ -62,7 +62,7 @@ def bring_file() -> Any:
         if typed.valid:
             typed.refuse(_beside_the_file(refusal))
         return _form(typed), 422
-    child.go_on(_settings())
+    child.go_on(running.settings())
     return redirect(url_for("site.file", token=token), 303)
 
 
@@ -133,7 +133,7 @@ def _all_parcels(found: Upload) -> Response:
 
 
 def _upload(token: str) -> Upload:
-    return queries.upload(_settings().data, token, workspace=g.principal.workspace_id)
+    return queries.upload(running.settings().data, token, workspace=g.principal.workspace_id)
 
 
 def _incidents() -> list[tuple[str, str]]:
@@ -146,7 +146,7 @@ def _incidents() -> list[tuple[str, str]]:
 
 def _before(found: Upload) -> int:
     """How many files are routed before this one."""
-    folders = [each.folder for each in queries.waiting(_settings().data)]
+    folders = [each.folder for each in queries.waiting(running.settings().data)]
     return folders.index(found.folder) if found.folder in folders else 0
 
 
@@ -155,7 +155,7 @@ def _form(typed: Form) -> str:
         "site/files.html",
         form=typed,
         most=most_bytes() // rules.MEGABYTE,
-        account=max(_settings().upload_mb, rules.STRANGERS_MB),
+        account=max(running.settings().upload_mb, rules.STRANGERS_MB),
         hours=int(rules.KEPT_FOR.total_seconds() // 3600),
         **choices(index()),
     )
@@ -170,8 +170,3 @@ def _beside_the_file(refusal: Refusal) -> Refusal:
         f"{refusal.where}: {refusal.message}" if refusal.where else refusal.message,
         where="file",
     )
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.extensions["pocdir"]
-    return settings

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app, flash, g, redirect, render_template, request, url_for
+from flask import flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
+from pocdir import running
 from pocdir.accounts.guards import guard
-from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Forbidden, Invalid
 from pocdir.db import transaction
@@ -145,7 +145,7 @@ def _refuse_notice(mail: Mail, where: bool) -> None:
 
 def _relay() -> str | None:
     """Where letters go by themselves; None: nowhere."""
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     return settings.relay.shown if settings.relay and not settings.demo else None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import current_app, render_template
 
+from pocdir import running
 from pocdir.accounts.guards import guard
 from pocdir.accounts.rules import MATRIX
 from pocdir.core import times
@@ -29,7 +30,7 @@ def _seconds(duration: str) -> float:
 def api_docs() -> str:
     """Every operation of the OpenAPI document, with the scope that its view is guarded by."""
     return render_template(
-        "docs/api.html", operations=_operations(), base_url=current_app.extensions["pocdir"].external_url
+        "docs/api.html", operations=_operations(), base_url=running.settings().external_url
     )
 
 

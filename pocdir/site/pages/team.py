@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from flask import current_app, g, redirect, render_template, request, url_for
+from flask import g, redirect, render_template, request, url_for
 
+from pocdir import running
 from pocdir.accounts.guards import guard
-from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.pages.teams import shown
@@ -36,6 +36,6 @@ def _asking(page: dict[str, Any]) -> dict[str, Any] | None:
     team = page["team"]
     if not g.principal.may("directory.mark", "other") or page["as_of"] or team["retired_at"]:
         return None
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     after = dt.timedelta(seconds=settings.confirm_after)
     return {"on": settings.confirmations, "next": checks.next_letter(team["id"], after)}

@@ -6,10 +6,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from flask import current_app
-
+from pocdir import running
 from pocdir.accounts.guards import Principal, current_principal
-from pocdir.config import Settings
 from pocdir.core.errors import Refusal
 from pocdir.routing.queries import index, question
 from pocdir.routing.uploads import rules
@@ -22,13 +20,13 @@ MEMBERS = limits.Limit("files", most=240, seconds=3600)
 
 def most_bytes() -> int:
     """How large a file whoever asks may bring."""
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     return rules.most_bytes(settings.upload_mb, known=current_principal().kind != "anonymous")
 
 
 def strangers_bytes() -> int:
     """How much all files of people without an account may hold here, with what comes of them."""
-    settings: Settings = current_app.extensions["pocdir"]
+    settings = running.settings()
     return settings.strangers_mb * rules.MEGABYTE
 
 
