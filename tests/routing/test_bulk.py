@@ -74,16 +74,16 @@ def parcels(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
-def test_every_row_goes_where_its_address_belongs(world: World, tmp_path: Path) -> None:
-    manifest = world.route(FILE, tmp_path / "out")
+@pytest.mark.parametrize("times", [1, 500])  # T8: 10,500 rows of every kind
+def test_every_row_goes_where_its_address_belongs(world: World, tmp_path: Path, times: int) -> None:
+    manifest = world.route(HEAD + FILE.removeprefix(HEAD) * times, tmp_path / "out")
 
     found = parcels(tmp_path / "out")
     for slug in ("isp", "tenant", "network", "owner", "cert-at"):
         mine = [line for line, where in ROWS.items() if where == slug]
-        assert found[f"{slug}.csv"] == HEAD + b"\r\n".join(mine) + b"\r\n"
-    assert [manifest[name] for name in ("rows", "routed", "no_contact", "not_routable", "invalid")] == [
-        21, 14, 2, 1, 4,
-    ]  # fmt: skip
+        assert found[f"{slug}.csv"] == HEAD + (b"\r\n".join(mine) + b"\r\n") * times
+    counts = {"rows": 21, "routed": 14, "no_contact": 2, "not_routable": 1, "invalid": 4}
+    assert {name: manifest[name] for name in counts} == {name: rows * times for name, rows in counts.items()}
     assert json.loads(found["manifest.json"]) == manifest
     assert {parcel["file"]: parcel["sha256"] for parcel in manifest["parcels"]} == {
         name: hashlib.sha256(data).hexdigest()
