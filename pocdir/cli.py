@@ -37,6 +37,10 @@ COMMANDS = {
     "registry": ("pocdir.routing.commands:registry", "Import who holds which address."),
     "directory": ("pocdir.directory.commands:directory", "Import, export and correct the directory."),
     "notify": ("pocdir.outreach.commands.notify:notify", "Log a notification, or a spreadsheet of them."),
+    "notification": (
+        "pocdir.outreach.commands.notification:notification",
+        "What was logged, what is recorded of it, its letter.",
+    ),
     "unanswered": (
         "pocdir.outreach.commands.unanswered:unanswered",
         "Notifications without a recorded answer.",

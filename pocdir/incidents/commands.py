@@ -133,24 +133,60 @@ def list_incidents(workspace: str | None, as_json: bool) -> int:
 
 @incident.command()
 @click.argument("ref")
-@click.option("--quiet-after", required=True, help="Measured time without a sighting: PT24H, P3D.")
+@click.option("--title", help="What it is called.")
+@click.option("--class", "class_", metavar="CLASS", help="Of the incident, such as malicious-code.")
+@click.option("--type", "type_", metavar="TYPE", help="In its class, such as infected-system.")
+@click.option("--tlp", type=click.Choice(tlp.LABELS), help="Lowering it is recorded as an act of the source.")
+@click.option("--description", help="What was seen.")
+@click.option("--detected-from", metavar="TIME", help="Seen from: 2026-11-16T00:00:00Z.")
+@click.option("--detected-to", metavar="TIME", help="Seen until.")
+@click.option("--source-ref", help="Your own reference.")
+@click.option(
+    "--people-at-risk",
+    type=click.Choice(("yes", "no")),
+    help="With yes nobody is told before a person's yes.",
+)
+@click.option("--quiet-after", help="Measured time without a sighting: PT24H, P3D.")
+@click.option("--close", is_flag=True, help="Close the case.")
+@click.option("--reopen", is_flag=True, help="Open it again.")
 @workspace_option
 @json_option
-def change(ref: str, quiet_after: str, workspace: str | None, as_json: bool) -> int:
-    """Change after which time without a sighting an asset is quiet.
+def change(
+    ref: str,
+    people_at_risk: str | None,
+    close: bool,
+    reopen: bool,
+    workspace: str | None,
+    as_json: bool,
+    **words: Any,
+) -> int:
+    """Change what is named, close the case, or open it again.
 
     \b
     Example:  pocdir incident change 019ab3... --quiet-after P3D
     """
-    given = loaded(IncidentChange(), {"quiet_after": quiet_after})
+    said = {name.rstrip("_"): value for name, value in words.items() if value is not None}
+    if people_at_risk:
+        said["people_at_risk"] = people_at_risk == "yes"
+    if close or reopen:
+        said["closed"] = close
+    if not said or (close and reopen):
+        raise click.UsageError("name what is to be changed, and how")
+    given = loaded(IncidentChange(), said)
     with app_context():
         who = operator_for(workspace)
         with transaction() as session:
             case = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session, lock=True)
             incident_actions.change_incident(session, case, now=clock.now(), actor=who.actor, given=given)
-            shown = {"ref": case.ref, "quiet_after": case.quiet_after or QUIET_AFTER}
+            shown = {
+                "ref": case.ref, "quiet_after": case.quiet_after or QUIET_AFTER, "title": case.title, "tlp": case.tlp,
+                "closed_at": isoformat(case.closed_at) if case.closed_at else None,
+            }  # fmt: skip
     if as_json:
         emit(shown)
     else:
-        click.echo(f"quiet after {shown['quiet_after']} of measured time")
+        stands = f"closed at {shown['closed_at']}" if shown["closed_at"] else "open"
+        click.echo(
+            f"{shown['title']} ({shown['tlp']}), {stands}, quiet after {shown['quiet_after']} of measured time"
+        )
     return 0

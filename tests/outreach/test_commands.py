@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
@@ -98,3 +99,54 @@ def test_what_is_brought_from_elsewhere_is_refused_where_it_cannot_be(
         assert cli.run([*taken, later, mail]) == 1
         assert [cli.run([*taken, at, mail]) for _ in range(2)] == [0, 0]
         assert capsys.readouterr().out == f"{mail} is at P2\n" * 2
+
+
+def test_what_was_logged_is_listed_shown_and_written_and_its_case_closed(
+    app: Flask, lab: Workspace, now: dt.datetime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*words: str) -> list[dict[str, Any]]:
+        assert cli.run([*words, "--json"]) == 0
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    with time_machine.travel(now, tick=False):
+        (case,) = run("incident", "open", "Hits")
+        assert cli.run(["notification", "list", "--incident", case["ref"]]) == 1
+        capsys.readouterr()
+        told = [
+            "notify",
+            "--team",
+            "cert-at",
+            "--incident",
+            case["ref"],
+            "--subject",
+            "Look",
+            "--asset",
+            "203.0.113.7",
+        ]
+        (logged,) = run(*told)
+        run("record", "ack.given", logged["ref"], "--note", "by phone")
+        (listed,) = run("notification", "list", "--incident", case["ref"])
+        (shown,) = run("notification", "show", logged["ref"])
+        assert {name: shown[name] for name in listed} == listed
+        assert {it["type"] for it in shown["events"]} == {
+            "notification.logged",
+            "expectation.set",
+            "ack.given",
+        }
+        (letter,) = run("notification", "letter", logged["ref"])
+        (short,) = run("notification", "letter", logged["ref"], "--content", "reference")
+        assert ("203.0.113.7" in letter["body"], "203.0.113.7" in short["body"]) == (True, False)
+        assert cli.run(["notification", "show", logged["ref"]]) == 0
+        assert "by phone" in capsys.readouterr().out
+        (closed,) = run(
+            "incident", "change", case["ref"], "--close", "--title", "Old hits", "--tlp", "TLP:GREEN"
+        )
+        assert (closed["title"], closed["tlp"], closed["closed_at"]) == (
+            "Old hits",
+            "TLP:GREEN",
+            "2026-11-22T12:00:00Z",
+        )
+        (reopened,) = run("incident", "change", case["ref"], "--reopen", "--people-at-risk", "yes")
+        assert (reopened["title"], reopened["closed_at"]) == ("Old hits", None)
+        assert cli.run(["incident", "change", case["ref"]]) == 2
+        assert cli.run(["notification", "letter", case["ref"]]) == 1
