@@ -75,6 +75,16 @@ def test_imports_go_one_way() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_every_room_stands_in_the_contract() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    listed = set(setup["importlinter:contract:rooms"]["containers"].split())
+    of_a_room = [path for path in FILES if path.stem in ("queries", "actions")]
+    of_a_room += [path.parent for path in FILES if path.parent.name in ("queries", "actions")]
+    rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in of_a_room}
+    assert rooms - listed == set()
+
+
 def test_the_rules_work_where_no_framework_is_installed() -> None:
     rules = [path for path in FILES if "rules" in path.parts or path.stem == "rules" or "core" in path.parts]
     modules = [

@@ -12,7 +12,7 @@ from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
 from pocdir.directory.actions import marking
 from pocdir.directory.models import Import
-from pocdir.directory.quarantine import waiting
+from pocdir.directory.quarantine.queries import waiting
 from pocdir.directory.queries import versions
 from tests.directory import made
 

@@ -16,7 +16,8 @@ from pocdir.directory.actions.rows import source_ids
 from pocdir.directory.formats import pocdir_json
 from pocdir.directory.keys import actions as key_actions
 from pocdir.directory.keys import queries as key_queries
-from pocdir.directory.quarantine import decide, waiting
+from pocdir.directory.quarantine.actions import decide
+from pocdir.directory.quarantine.queries import waiting
 from pocdir.directory.queries import exports, listings, versions
 from pocdir.directory.queries.statements import said_by
 from pocdir.ledger import queries as ledger

@@ -10,7 +10,8 @@ from pocdir.db import db, transaction
 from pocdir.directory.actions import marking
 from pocdir.directory.merging import actions as merging
 from pocdir.directory.office import office
-from pocdir.directory.quarantine import decide, waiting
+from pocdir.directory.quarantine.actions import decide
+from pocdir.directory.quarantine.queries import waiting
 from pocdir.directory.queries import entries, parts, versions
 from pocdir.mail.models import Mail
 from tests.accounts import made as people

@@ -12,7 +12,8 @@ from pocdir import cli
 from pocdir.accounts.actions import create_token
 from pocdir.db import db, transaction
 from pocdir.directory.actions import edits
-from pocdir.directory.quarantine import jobs, waiting
+from pocdir.directory.quarantine import jobs
+from pocdir.directory.quarantine.queries import waiting
 from pocdir.directory.queries import versions
 from tests.accounts import made as people
 from tests.conftest import Api

@@ -31,7 +31,8 @@ from pocdir.directory.office import office
 from pocdir.directory.proposals import actions as proposals
 from pocdir.directory.proposals import queries as proposed
 from pocdir.directory.proposals.models import Proposal
-from pocdir.directory.quarantine import decide, waiting
+from pocdir.directory.quarantine.actions import decide
+from pocdir.directory.quarantine.queries import waiting
 from pocdir.directory.queries import entries
 from pocdir.directory.rules.steward import Waiting
 from pocdir.mail import actions as outbox

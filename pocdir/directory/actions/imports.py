@@ -22,9 +22,9 @@ from pocdir.directory.formats.records import (
     without_placeholders,
 )
 from pocdir.directory.models import Channel, Import, Responsibility, Source, TeamFact
-from pocdir.directory.quarantine import hold
-from pocdir.directory.quarantine.ground import Teller
-from pocdir.directory.quarantine.sort_out import Sorted, sort_out
+from pocdir.directory.quarantine.actions import hold
+from pocdir.directory.quarantine.queries.ground import Teller
+from pocdir.directory.quarantine.queries.sort_out import Sorted, sort_out
 from pocdir.directory.queries import naming, versions
 from pocdir.directory.queries.statements import told_by
 from pocdir.directory.rules import record as rules

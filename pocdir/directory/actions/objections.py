@@ -10,7 +10,7 @@ from pocdir.directory.keys import actions as keys
 from pocdir.directory.merging import actions as merging
 from pocdir.directory.proposals.actions import RECIPIENT
 from pocdir.directory.proposals.rules import link_unknown
-from pocdir.directory.quarantine import decide
+from pocdir.directory.quarantine.actions import decide
 from pocdir.directory.queries.objections import KEY, PAIRING, Objection, addressed
 from pocdir.directory.rules.office import Office
 

@@ -13,7 +13,7 @@ from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db
 from pocdir.directory.models import HELD_STATES
 from pocdir.directory.presentation import difference
-from pocdir.directory.quarantine import waiting
+from pocdir.directory.quarantine.queries import waiting
 from pocdir.web.api import Blueprint
 from pocdir.web.paging import page
 from pocdir.web.schemas import Moment, PageQuery, Schema, Text, page_of

@@ -16,7 +16,8 @@ from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.directory.formats import values
 from pocdir.directory.presentation import difference
-from pocdir.directory.quarantine import decide, waiting
+from pocdir.directory.quarantine.actions import decide
+from pocdir.directory.quarantine.queries import waiting
 from pocdir.web.terminal import app_context, emit, json_option, plain
 
 MOST_LINES = 200

@@ -8,7 +8,7 @@ from flask import current_app
 
 from pocdir.config import Settings
 from pocdir.db import db, transaction
-from pocdir.directory.quarantine import decide, hold
+from pocdir.directory.quarantine.actions import decide, hold
 
 
 def apply_due(now: dt.datetime) -> int:

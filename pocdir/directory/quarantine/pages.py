@@ -15,9 +15,10 @@ from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
 from pocdir.directory.presentation import difference
-from pocdir.directory.quarantine import decide, waiting
-from pocdir.directory.quarantine.decide import Outcome
-from pocdir.directory.quarantine.waiting import Item
+from pocdir.directory.quarantine.actions import decide
+from pocdir.directory.quarantine.actions.decide import Outcome
+from pocdir.directory.quarantine.queries import waiting
+from pocdir.directory.quarantine.queries.waiting import Item
 from pocdir.web import filters
 from pocdir.web.forms import form
 from pocdir.web.schemas import Schema, Text

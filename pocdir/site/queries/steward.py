@@ -14,7 +14,7 @@ from pocdir.directory.keys import queries as keys
 from pocdir.directory.merging import queries as merging
 from pocdir.directory.models import Team
 from pocdir.directory.proposals import queries as proposals
-from pocdir.directory.quarantine import waiting as quarantine
+from pocdir.directory.quarantine.queries import waiting
 from pocdir.directory.rules import steward
 from pocdir.directory.rules.steward import Waiting
 from pocdir.outreach.models import Notification
@@ -49,7 +49,7 @@ def lines(now: dt.datetime) -> list[Line]:
 
 def _held(now: dt.datetime) -> Iterator[Waiting]:
     """One for each import of which something waits, however many teams it speaks of."""
-    for row in quarantine.imports(waiting=True, limit=MOST_IMPORTS)[0]:
+    for row in waiting.imports(waiting=True, limit=MOST_IMPORTS)[0]:
         where = f"/directory/quarantine/{row.ref}"
         kind = "unread" if row.unread == row.waits else "quarantine"
         yield steward.waiting(kind, slug=None, since=row.at, what=row.source, where=where)

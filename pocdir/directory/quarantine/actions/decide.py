@@ -13,15 +13,15 @@ from pocdir.accounts import queries as accounts
 from pocdir.accounts.rules import OPERATOR
 from pocdir.core.errors import Conflict, NotFound
 from pocdir.core.refs import new_ref
-from pocdir.core.times import isoformat, moment
+from pocdir.core.times import isoformat
 from pocdir.directory.actions.rows import BATCH, Batch, lock_directory, write
 from pocdir.directory.models import Held, Import
-from pocdir.directory.quarantine import notice
-from pocdir.directory.quarantine.hold import old_unread
-from pocdir.directory.quarantine.judged import Judged, judge
+from pocdir.directory.quarantine.actions import notice
+from pocdir.directory.quarantine.actions.hold import old_unread
+from pocdir.directory.quarantine.queries.judged import Judged, decision_of, judge
 from pocdir.directory.queries import entries
 from pocdir.directory.queries.statements import Kept, said_by
-from pocdir.directory.rules import approval, held
+from pocdir.directory.rules import held
 from pocdir.directory.rules.approval import Decision
 from pocdir.directory.rules.record import Diff, Key, diff
 from pocdir.ledger.actions import append_all
@@ -131,20 +131,6 @@ def anything_to_settle(session: Session, *, now: dt.datetime) -> bool:
     """Whether there is something for the worker to look at."""
     accepted = session.execute(_ACCEPTED.limit(1)).first() is not None
     return accepted or session.execute(old_unread(now).limit(1)).first() is not None
-
-
-def decision_of(row: Any, judged: Judged, stewards: frozenset[str], now: dt.datetime) -> Decision:
-    """What is missing until it takes effect, from those who have accepted it so far."""
-    given = {who: moment(at) for who, at in row.approvals.items()}
-    return approval.decide(
-        team_kind=judged.kind,
-        what=judged.touched,
-        # The operator at the command line is somebody too, without an account.
-        stewards=stewards | {who for who in given if who == OPERATOR},
-        proposer=None,
-        approvals=given,
-        proposed_at=min(given.values(), default=now),
-    )
 
 
 def _approved(

@@ -13,7 +13,7 @@ from pocdir.core.errors import Refusal
 from pocdir.core.refs import new_ref
 from pocdir.db import table_of
 from pocdir.directory.models import Held, Import, Source, Team
-from pocdir.directory.quarantine.sort_out import Sorted
+from pocdir.directory.quarantine.queries.sort_out import Sorted
 from pocdir.directory.rules import held, steward
 from pocdir.directory.rules.doubts import Doubt
 from pocdir.ledger.actions import append

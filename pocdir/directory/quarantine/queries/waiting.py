@@ -11,8 +11,7 @@ from sqlalchemy import func, select
 from pocdir.core.errors import NotFound
 from pocdir.db import Line, db, table_of
 from pocdir.directory.models import Held, Import, Source, Team
-from pocdir.directory.quarantine.decide import decision_of
-from pocdir.directory.quarantine.judged import Judged, judge
+from pocdir.directory.quarantine.queries.judged import Judged, decision_of, judge
 from pocdir.directory.rules import held
 from pocdir.directory.rules.approval import CODE, NATIONAL, Decision
 from pocdir.directory.rules.doubts import Doubt

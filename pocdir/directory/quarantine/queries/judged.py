@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pocdir.accounts.rules import OPERATOR
+from pocdir.core.times import moment
 from pocdir.db import table_of
 from pocdir.directory.models import Source
-from pocdir.directory.quarantine.ground import Ground, Teller
+from pocdir.directory.quarantine.queries.ground import Ground, Teller
 from pocdir.directory.queries.wholes import whole_teams
 from pocdir.directory.rules import approval, held
-from pocdir.directory.rules.approval import Whole
+from pocdir.directory.rules.approval import Decision, Whole
 from pocdir.directory.rules.doubts import OF_THE_FILE, TOUCHES, Doubt, doubts_of_change
 
 _SOURCE = table_of(Source)
@@ -69,6 +72,20 @@ def judge(session: Session, rows: Iterable[Any]) -> dict[str, Judged]:
         known = wholes[team.id] if team is not None else None
         found[row.ref] = Judged(_doubts(ground, row, told, sources), told, team, whole, known)
     return found
+
+
+def decision_of(row: Any, judged: Judged, stewards: frozenset[str], now: dt.datetime) -> Decision:
+    """What is missing until a row (judged) takes effect, from those who have accepted it so far."""
+    given = {who: moment(at) for who, at in row.approvals.items()}
+    return approval.decide(
+        team_kind=judged.kind,
+        what=judged.touched,
+        # The operator at the command line is somebody too, without an account.
+        stewards=stewards | {who for who in given if who == OPERATOR},
+        proposer=None,
+        approvals=given,
+        proposed_at=min(given.values(), default=now),
+    )
 
 
 def _doubts(ground: Ground, row: Any, told: Sequence[Doubt], sources: Mapping[int, Any]) -> list[Doubt]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.db import table_of
 from pocdir.directory.models import Held
-from pocdir.directory.quarantine.ground import Ground, Teller
+from pocdir.directory.quarantine.queries.ground import Ground, Teller
 from pocdir.directory.rules import held
 from pocdir.directory.rules.doubts import Doubt, doubts
 from pocdir.directory.rules.record import Diff, Key, Statement, diff
