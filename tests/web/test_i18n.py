@@ -178,7 +178,9 @@ def test_every_word_of_a_teams_own_letters_is_there_in_all_languages(
     assert lacking(catalogues, set(asked)) == []
 
 
-@pytest.mark.parametrize("module", ["notices", "keys/letters", "merging/notice", "quarantine/notice"])
+@pytest.mark.parametrize(
+    "module", ["actions/notices", "keys/letters", "merging/notice", "quarantine/actions/notice"]
+)
 def test_every_word_of_a_notice_to_a_team_is_there_in_all_languages(
     module: str, catalogues: list[Catalog]
 ) -> None:
