@@ -28,14 +28,15 @@ def responsibility(key: str = "country", value: str = "AT", **more: Any) -> dict
 
 
 def team_json(slug: str = "cert-example", **more: Any) -> dict[str, Any]:
-    """A national team of pocdir-json with one address and one country."""
+    """A national team of pocdir-json with one address and one country; of another kind, with a network."""
+    is_national = more.get("kind", "national") == "national"
     return {
         "slug": slug,
         "name": "CERT Example",
         "kind": "national",
         "country": "AT",
         "channels": [channel()],
-        "responsibilities": [responsibility()],
+        "responsibilities": [responsibility() if is_national else responsibility("asn", "64500")],
         **more,
     }
 

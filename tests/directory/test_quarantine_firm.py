@@ -7,12 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pocdir.db import db, transaction
-from pocdir.directory.actions import marking
+from pocdir.directory.actions import edits, marking
 from pocdir.directory.merging import actions as merging
 from pocdir.directory.office import office
 from pocdir.directory.quarantine.actions import decide
 from pocdir.directory.quarantine.queries import waiting
 from pocdir.directory.queries import entries, parts, versions
+from pocdir.directory.queries.wholes import whole_team
 from pocdir.mail.models import Mail
 from tests.accounts import made as people
 from tests.conftest import empty_sqlite
@@ -304,7 +305,27 @@ def test_that_part_of_a_team_is_no_longer_national_is_held(app):
     merged(into="acad", part="cert-example")
     mark("desk@acad.example")
     result = made.imported(made.file(made.team_json(kind="other")))
-    assert result.reasons == ("cert-example: it would no longer be a national team",)
+    assert result.reasons == (
+        "cert-example: it would no longer be a national team",
+        "cert-example: it would no longer answer for AT as it does",
+    )
+
+
+def test_who_answers_for_a_code_is_guarded_whatever_kind_it_calls_itself(app):
+    gov = made.team_json("gov", name="GOV", kind="governmental", responsibilities=[made.responsibility()])
+    made.imported(made.file(gov))
+    mark()
+    assert made.imported(made.file(made.team_json("thief", kind="provider")), source="x").reasons == (
+        "thief: cert@cert.example is an address of the national team gov; where both are one team, accept it and"
+        " merge them",
+    )
+    found = made.imported(made.file(gov | {"channels": [EVIL]}), now=made.NOW + HOUR)
+    assert accept(found.held["gov"])[0].became == "waits"
+    with transaction() as session:
+        team = entries.team_by_slug("gov", session)
+        assert whole_team(session, team.id).must_be_proposed({"address"})
+        edits.edit_team(session, slug="gov", responsibilities=[], now=made.NOW, actor="user:x")
+        assert not whole_team(session, team.id).must_be_proposed({"address"}), "nobody says so any more"
 
 
 CHANNELS = st.lists(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, or_, select
 
 from pocdir.db import Line, table_of
 from pocdir.directory.models import Address, Channel, Responsibility, Team
@@ -12,6 +13,27 @@ from pocdir.directory.rules.doubts import NATIONAL_ROLES
 
 _TEAM = table_of(Team)
 _T, _A, _C, _R = (table_of(model).c for model in (Team, Address, Channel, Responsibility))
+_WHOLE = func.coalesce(_T.merged_into_id, _T.id)
+
+
+def of_codes() -> ColumnElement[bool]:
+    """Of responsibilities (joined to their entries) those by which a team answers for a code, and that stand."""
+    row, entry = table_of(Responsibility).alias("gone"), _TEAM.alias("gone_from")
+    gone = (
+        select(row.c.id)
+        .join(entry, row.c.team_id == entry.c.id)
+        .where(row.c.key == _R.key, row.c.value == _R.value, row.c.role == _R.role, row.c.withdrawn.is_(True))
+        .where(func.coalesce(entry.c.merged_into_id, entry.c.id) == _WHOLE)
+    ).exists()
+    return and_(_R.key == "country", _R.role.in_(NATIONAL_ROLES), _R.withdrawn.is_(False), not_(gone))
+
+
+def national(teams: Collection[int] | None = None) -> Select[Any]:
+    """The rows of the teams (among these), as wholes, that answer for a code: they are national points of contact,
+    whatever kind they call themselves."""
+    chosen = select(_WHOLE).join(table_of(Responsibility), _R.team_id == _T.id).where(of_codes()).distinct()
+    # Within another SELECT of teams it stands by itself.
+    return (chosen if teams is None else chosen.where(_WHOLE.in_(teams))).correlate(None)
 
 
 def answering(connection: Connection, codes: Collection[str]) -> list[Line]:
@@ -34,9 +56,8 @@ def answering(connection: Connection, codes: Collection[str]) -> list[Line]:
     chosen = (
         select(whole.c.slug, _R.value, _R.source_id, _R.origin, or_(spoken, proven).label("firm"))
         .join(_TEAM, _R.team_id == _T.id)
-        .join(whole, whole.c.id == func.coalesce(_T.merged_into_id, _T.id))
-        .where(_R.key == "country", _R.value.in_(sorted(codes)), _R.role.in_(NATIONAL_ROLES))
-        .where(_R.withdrawn.is_(False), whole.c.retired_at.is_(None))
+        .join(whole, whole.c.id == _WHOLE)
+        .where(of_codes(), _R.value.in_(sorted(codes)), whole.c.retired_at.is_(None))
         .order_by(whole.c.slug)
     )
     return list(connection.execute(chosen))

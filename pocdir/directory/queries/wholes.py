@@ -14,8 +14,9 @@ from pocdir.directory.claims.models import Claim
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.keys.rules import PROPOSED
 from pocdir.directory.models import PAST, Address, Channel, Team
+from pocdir.directory.queries.answering import national
 from pocdir.directory.queries.reading import whole, whole_of
-from pocdir.directory.rules.approval import Whole
+from pocdir.directory.rules.approval import NATIONAL, Whole
 
 _T, _C, _A, _K = (table_of(model).c for model in (Team, Channel, Address, TeamKey))
 _CLAIM, _CONTACT = table_of(Claim).c, table_of(TeamContact).c
@@ -43,6 +44,8 @@ def whole_teams(session: Session, entries: Collection[int]) -> dict[int, Whole]:
             own[row.id] = row.kind
         if row.confirmed_at is not None:
             answered.add(row.team_id)
+    for number in connection.execute(national(wanted)).scalars():
+        kinds[number].add(NATIONAL)
     verified = or_(
         _A.state == "verified", _A.id.in_(select(_WAS.id).where(_WAS.id == _A.id, _WAS.state == "verified"))
     )

@@ -24,13 +24,13 @@ class Whole:
     """What the rule has to know of a team: of it and of every entry that is part of it, together."""
 
     own_kind: str
-    kinds: frozenset[str] = frozenset()  # of all of these entries
+    kinds: frozenset[str] = frozenset()  # of all of these entries; national too where one answers for a code
     answered: bool = False  # somebody of it has once confirmed or claimed it, whatever became of that
     keyed: bool = False  # an OpenPGP key was pinned for it once, or waits for that
 
     @property
     def kind(self) -> str:
-        """National where one of its entries is, else its own."""
+        """National where one of its entries is, or where it answers for a code, else its own."""
         return NATIONAL if NATIONAL in self.kinds else self.own_kind
 
     def kind_for(self, what: Collection[str]) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, func, not_, select
+from sqlalchemy import Connection, and_, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from pocdir.db import Line, table_of
 from pocdir.directory.keys.pinned import pinned as pinned_keys
 from pocdir.directory.models import Address, Channel, Team
-from pocdir.directory.queries.answering import answering
+from pocdir.directory.queries.answering import answering, national
 from pocdir.directory.queries.statements import Said, said_of_teams
 from pocdir.directory.rules.approval import NATIONAL
 from pocdir.directory.rules.doubts import NAMES, ONE_TEAMS, Known, Standing
@@ -66,13 +66,16 @@ class Ground:
 
     @cached_property
     def national(self) -> dict[str, bool]:
-        """The teams (by slug) of which one entry at least is national, and whether one has confirmed itself."""
+        """The teams (by slug) of which one entry at least is national, or which answer for a code; and whether one of
+        their entries was confirmed."""
         whole = _TEAM.alias("whole").c
         chosen = select(whole.slug, func.count(_T.confirmed_at)).join(
             _TEAM, func.coalesce(_T.merged_into_id, _T.id) == whole.id
         )
         rows = self.connection.execute(
-            chosen.group_by(whole.slug).having(func.count().filter(_T.kind == NATIONAL) > 0)
+            chosen.group_by(whole.slug, whole.id).having(
+                or_(func.count().filter(_T.kind == NATIONAL) > 0, whole.id.in_(national()))
+            )
         )
         return {slug: confirmed > 0 for slug, confirmed in rows}
 
