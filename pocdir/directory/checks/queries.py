@@ -13,6 +13,7 @@ from pocdir.db import Line, db, table_of
 from pocdir.directory.checks.models import Check
 from pocdir.directory.models import Address, Channel, Team
 from pocdir.directory.queries import entries, in_force
+from pocdir.directory.queries.answering import national
 from pocdir.directory.queries.reading import entries_of, whole, whole_of
 from pocdir.directory.rules import checks as rules
 from pocdir.directory.rules import steward
@@ -192,13 +193,15 @@ def _unreachable() -> Iterator[Waiting]:
     """National teams with a bouncing address; other teams only where no address is left to write to."""
     slugs = _slugs_with(["bouncing"])
     named = entries.entries([_T.slug.in_(slugs)]) if slugs else []
+    answering = set(db.session().connection().execute(national()).scalars()) if named else set()
     for entry in named:
         team, bouncing = entry.team, [it for it in entry.channels if it.state == "bouncing"]
         alive = any(it.state not in DEAD_STATES for it in entry.channels)
-        if team.retired_at is not None or not bouncing or (team.kind != "national" and alive):
+        is_national = team.kind == "national" or team.id in answering
+        if team.retired_at is not None or not bouncing or (not is_national and alive):
             continue
         yield steward.waiting(
-            "bouncing_national" if team.kind == "national" else "unreachable",
+            "bouncing_national" if is_national else "unreachable",
             slug=team.slug,
             since=min(_at(it.state_since) for it in bouncing),
             what=bouncing[0].value,
@@ -213,7 +216,7 @@ def _not_confirmed() -> Iterator[Waiting]:
         .join(table_of(Team), _K.team_id == _T.id)
         .join(table_of(Address), _K.address_id == _A.id)
         .where(_K.result == rules.UNANSWERED, _K.settled_at.is_(None))
-        .where(_T.kind == "national", _T.retired_at.is_(None))
+        .where(or_(_T.kind == "national", _T.id.in_(national())), _T.retired_at.is_(None))
     )
     for slug, value, closed in db.session().connection().execute(asked):
         ends = closed + rules.GRACE
