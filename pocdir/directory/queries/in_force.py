@@ -56,6 +56,7 @@ def _channel(row: ChannelRow) -> rules.Channel:
         state_since=_day(row.state_since), state_evidence=row.state_evidence,
         openpgp_fingerprint=row.openpgp_fingerprint, audience=row.audience, origin=row.origin, source=row.source,
         as_of=row.as_of, confidence=row.confidence, since=_day(row.since), hours=row.hours,
+        reachability=row.reachability,
     )  # fmt: skip
 
 

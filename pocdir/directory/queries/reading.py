@@ -42,6 +42,7 @@ class ChannelRow(NamedTuple):
     confidence: str
     since: dt.datetime | None
     hours: str | None
+    reachability: int | None
     source_kind: str | None
     withdrawn: bool
     part: int  # the entry that it is said of
@@ -153,8 +154,8 @@ def reading(at: dt.datetime | None) -> Reading:
             whole(team), address.kind, address.value, channel.purpose, channel.preference, address.state,
             address.state_since, address.evidence.label("state_evidence"), channel.openpgp_fingerprint,
             channel.audience, channel.origin, source.name.label("source"), channel.as_of, channel.confidence,
-            channel.since, channel.hours, source.kind.label("source_kind"), channel.withdrawn,
-            channel.team_id.label("part"),
+            channel.since, channel.hours, address.reachability, source.kind.label("source_kind"),
+            channel.withdrawn, channel.team_id.label("part"),
         )
         .join(tables.teams, channel.team_id == team.id)
         .join(tables.addresses, channel.address_id == address.id)
