@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,14 @@ def test_the_next_step_stands_on_the_page_and_the_list_and_is_taken(
     ref = told(lab, at=now - 3.5 * DAY, team="isp", subject="Sinkhole hits", **WHERE)
     work(app, now)
     at = f"/notifications/{ref}/steps"
+    told(lab, at=now - 5 * DAY, team="cert-at", subject="No path", kind="ping")
     assert "The next contact by routing" in text(browser, "/unanswered")
+    work(app, now)
+    listed = [
+        re.findall(r'href="/notifications/([\w-]+)"', text(browser, f"/unanswered?sort={sort}step"))
+        for sort in ("", "-")
+    ]
+    assert (listed[0][0], listed[1][-1]) == (ref, ref)
     page = text(browser, f"/notifications/{ref}")
     assert "Carrier" in page
     assert "Suggested since" in page

@@ -304,6 +304,16 @@ def test_any_history_gives_one_state_in_any_order_and_repeated(seed):
     assert (state.due is None) == ("running" not in {each.state for each in state.expectations})
 
 
+@pytest.mark.long
+def test_ten_thousand_histories_shuffled_and_repeated_give_the_same_states():
+    for seed in range(10_000):
+        chance = random.Random(seed)
+        history = random_history(chance)
+        again = history + chance.choices(history, k=len(history))
+        chance.shuffle(again)
+        assert state_of(again) == state_of(history)
+
+
 @settings(max_examples=500, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_erasing_every_personal_value_changes_no_state(seed):

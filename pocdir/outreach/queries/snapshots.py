@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from pocdir.core.errors import Invalid, NotFound
@@ -16,6 +16,7 @@ from pocdir.db import Line, Rows, db
 from pocdir.directory.models import Address, Team
 from pocdir.directory.queries.reading import entries_called, entries_of, whole_of
 from pocdir.incidents.models import Incident
+from pocdir.outreach.escalation.models import NotificationPath
 from pocdir.outreach.models import Expectation, Notification
 from pocdir.outreach.queries.notifications import NOT_ANSWERED, WAITING, Viewer, poster_of, seen_by
 
@@ -53,11 +54,15 @@ _LAPSED = (
     .where(_E.notification_id == _N.id, _E.state.in_(NOT_ANSWERED))
     .scalar_subquery()
 )
+_PATH = NotificationPath.__table__.c
+_NEVER = literal(dt.datetime(9999, 1, 1, tzinfo=dt.UTC), _PATH.due_at.type)
+_STEP = select(_PATH.due_at).where(_PATH.notification_id == _N.id).scalar_subquery()
 SORTS: Mapping[str, ColumnElement[Any]] = {
     "team": func.lower(_T.name),
     "sent": _N.sent_at,
     "incident": func.lower(func.coalesce(_I.title, "")),
     "due": func.coalesce(_LAPSED, _N.due, _N.sent_at),
+    "step": func.coalesce(_STEP, _NEVER),  # what has none comes last
 }
 
 
