@@ -7,6 +7,7 @@ import datetime as dt
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,9 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
             app.extensions.pop(forget, None)
         yield app
         db.session.remove()
+        for thread in threading.enumerate():
+            if thread.name == "routing":  # it waits for a process that has this test's database open
+                thread.join()
 
 
 def empty_sqlite(app: Flask) -> None:
