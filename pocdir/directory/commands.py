@@ -105,7 +105,7 @@ def import_(
         shown = difference.changes(result.diff) if result.status in ("dry-run", "quarantined") else []
         emit(result.as_dict() | {"notes": notes, "changes": [change.as_dict() for change in shown]})
     else:
-        _tell(result, notes)
+        _print(result, notes)
     return 1 if result.status == "quarantined" else 0
 
 
@@ -293,9 +293,9 @@ def _progress(teams: int) -> Callable[[str], None]:
     return say
 
 
-def _tell(result: ImportResult, notes: Sequence[str]) -> None:
+def _print(result: ImportResult, notes: Sequence[str]) -> None:
     """The changes one by one, team by team, then what became of them."""
-    _tell_changes(result)
+    _print_changes(result)
     for note in notes[:MOST_NOTES]:
         click.echo(f"note: {plain(note)}")
     if len(notes) > MOST_NOTES:
@@ -313,7 +313,7 @@ def _tell(result: ImportResult, notes: Sequence[str]) -> None:
     click.echo(f"{plain(result.source)}: {result.status} ({told})")
 
 
-def _tell_changes(result: ImportResult) -> None:
+def _print_changes(result: ImportResult) -> None:
     """What was written (would be), and what waits; nothing of what a steward has refused before."""
     parts = held.by_team(result.diff).items()
     waits = held.together(part for team, part in parts if team in result.held)

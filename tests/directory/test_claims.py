@@ -305,7 +305,7 @@ def pinned_key(slug: str) -> pysequoia.Tsk:
             TeamKey(
                 ref=new_ref(NOW), team_id=entries.team_by_slug(slug, session).id,
                 fingerprint=str(public.fingerprint).upper(), algorithm="EdDSA", public=str(public),
-                addresses=["cert@cert.example"], uploaded_by="user:x", uploaded_at=NOW, state=PINNED, pinned_at=NOW,
+                addresses=["cert@cert.example"], actor="user:x", uploaded_at=NOW, state=PINNED, pinned_at=NOW,
             )
         )  # fmt: skip
     return secret

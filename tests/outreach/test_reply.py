@@ -93,7 +93,7 @@ def test_not_for_us_leads_to_a_referral_and_to_a_correction_that_a_steward_decid
     assert "The stewards of the directory are asked" in say(app, told, "not_ours", **wrong)
     assert "The stewards of the directory are asked" not in say(app, told, "not_ours", **wrong)
     [kept] = proposals(team_id=None, is_open=True, limit=9)
-    assert (kept.by, kept.proposer, kept.person, kept.note) == ("team", "recipient", None, "CERT.at")
+    assert (kept.by, kept.actor, kept.person, kept.note) == ("team", "recipient", None, "CERT.at")
     assert [it["of"] for it in kept.changes] == [["prefix", "203.0.113.0/24", "holder"]]
     assert kept.changes[0]["after"] is None
     page = browser.get(f"/notifications/{told['ref']}").text

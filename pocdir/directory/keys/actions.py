@@ -77,22 +77,22 @@ def propose(
     row = TeamKey(
         ref=new_ref(now), team_id=team.id, fingerprint=key.fingerprint, algorithm=key.algorithm, bits=key.bits,
         public=openpgp.armoured(key.public), addresses=addresses, stated=address, evidence=evidence,
-        uploaded_by=actor, proposer=person, uploaded_at=now, signed_at=key.signed_at, expires_at=key.expires,
+        actor=actor, person=person, uploaded_at=now, signed_at=key.signed_at, expires_at=key.expires,
         state=PROPOSED, approvals={}, revision=1,
     )  # fmt: skip
     row.team = team
     session.add(row)
     session.flush()
-    _tell(session, "key.proposed", row, now, actor, claimed_by, note=evidence)
+    _append(session, "key.proposed", row, now, actor, claimed_by, note=evidence)
     own = claimed_by == "steward" and person in queries.stewards(session, person)
     if own and not is_guarded(whole_team(session, team.id).kind, {KEY}):
         _pin(session, row, now, actor, claimed_by)
         return row
-    _notice(session, row, mail_domain, now)
+    _send_notice(session, row, mail_domain, now)
     return row
 
 
-def _notice(session: Session, row: TeamKey, mail_domain: str, now: dt.datetime) -> None:
+def _send_notice(session: Session, row: TeamKey, mail_domain: str, now: dt.datetime) -> None:
     decision = _decided(session, row)
     row.delay_told = bool(decision.needed.delay)
     if decision.needed.notice:
@@ -106,8 +106,8 @@ def _begin_delay(session: Session, row: TeamKey, now: dt.datetime) -> bool:
     row.uploaded_at = now
     row.revision += 1
     note = "one steward is left: the 72 hours begin"
-    _tell(session, "key.proposed", row, now, SERVICE, "service", note=note)
-    _notice(session, row, office().mail_domain, now)
+    _append(session, "key.proposed", row, now, SERVICE, "service", note=note)
+    _send_notice(session, row, office().mail_domain, now)
     return True
 
 
@@ -127,12 +127,12 @@ def approve(session: Session, *, ref: str, now: dt.datetime, actor: str) -> Team
     row = _proposed(session, ref)
     _begin_delay(session, row, now)
     person = _person(session, actor)
-    if person == row.proposer:
+    if person == row.person:
         raise Conflict("key_own", "another steward than the one who brought it has to agree")
     if person not in row.approvals:
         row.approvals = {**row.approvals, person: isoformat(now)}
         row.revision += 1
-        _tell(session, "key.approved", row, now, actor, "steward")
+        _append(session, "key.approved", row, now, actor, "steward")
     decision = _decided(session, row)
     if decision.is_due(now):
         _pin(session, row, now, actor, "steward")
@@ -181,10 +181,10 @@ def show_anew(session: Session, *, entries: Collection[int], mail_domain: str, n
         row.state, row.approvals, row.uploaded_at = PROPOSED, {}, now
         row.revision += 1
         note = "its entry became part of a national team: it begins anew"
-        _tell(session, "key.proposed", row, now, SERVICE, "service", note=note)
+        _append(session, "key.proposed", row, now, SERVICE, "service", note=note)
         if stood:
             _changed(session, row, now)
-        _notice(session, row, mail_domain, now)
+        _send_notice(session, row, mail_domain, now)
     return len(rows)
 
 
@@ -233,7 +233,7 @@ def warn(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
             continue
         row.told_days = days
         if letters.send_expiry(session, row, days, mail_domain=mail_domain, now=now):
-            _tell(session, "key.expiry_told", row, now, SERVICE, "service", days=str(days))
+            _append(session, "key.expiry_told", row, now, SERVICE, "service", days=str(days))
             told += 1
     session.flush()
     return told
@@ -271,13 +271,13 @@ def _refresh(
     row.state, row.settled_at, row.note, row.told_days = PINNED, None, None, None
     row.revision += 1
     _replace_others(session, row, now, actor, claimed_by)
-    _tell(session, "key.refreshed", row, now, actor, claimed_by)
+    _append(session, "key.refreshed", row, now, actor, claimed_by)
     _changed(session, row, now)
     return row
 
 
 def _pin(session: Session, row: TeamKey, now: dt.datetime, actor: str, claimed_by: str) -> None:
-    """It stands from now on, if the guard still agrees; what served its addresses is retired."""
+    """Pin a key: it stands from now on, if the guard still agrees; what served its addresses is retired."""
     reasons = queries.usable(row, now)
     if reasons:
         _settle(session, row, REFUSED, None, "; ".join(in_words(reasons)), now, actor, claimed_by)
@@ -285,7 +285,7 @@ def _pin(session: Session, row: TeamKey, now: dt.datetime, actor: str, claimed_b
     _replace_others(session, row, now, actor, claimed_by)
     row.state, row.pinned_at, row.effective_at = PINNED, now, now
     row.revision += 1
-    _tell(session, "key.pinned", row, now, actor, claimed_by)
+    _append(session, "key.pinned", row, now, actor, claimed_by)
     _changed(session, row, now)
 
 
@@ -310,7 +310,7 @@ def _settle(
     stood = row.state == PINNED
     row.state, row.settled_at, row.effective_at, row.note = state, now, None, note
     row.revision += 1
-    _tell(
+    _append(
         session,
         f"key.{state}",
         row,
@@ -353,7 +353,7 @@ def _decided(session: Session, row: TeamKey) -> Decision:
     return decision
 
 
-def _tell(
+def _append(
     session: Session,
     type: str,
     row: TeamKey,

@@ -55,7 +55,7 @@ def add(team: str, file: Path, address: str | None, evidence: str | None, as_jso
                 actor=OPERATOR,
             )
             ref = row.ref
-        _tell(queries.told(queries.key(ref), now=now), as_json)
+        _print(queries.told(queries.key(ref), now=now), as_json)
 
 
 @key.command("list")
@@ -91,7 +91,7 @@ def approve(ref: str, as_json: bool) -> None:
     with app_context():
         with transaction() as session:
             actions.approve(session, ref=ref, now=now, actor=OPERATOR)
-        _tell(queries.told(queries.key(ref), now=now), as_json)
+        _print(queries.told(queries.key(ref), now=now), as_json)
 
 
 @key.command()
@@ -108,7 +108,7 @@ def refuse(ref: str, note: str | None, as_json: bool) -> None:
     with app_context():
         with transaction() as session:
             actions.refuse(session, ref=ref, note=note, now=now, actor=OPERATOR)
-        _tell(queries.told(queries.key(ref), now=now), as_json)
+        _print(queries.told(queries.key(ref), now=now), as_json)
 
 
 @key.command()
@@ -125,7 +125,7 @@ def retire(ref: str, note: str | None, as_json: bool) -> None:
     with app_context():
         with transaction() as session:
             actions.retire(session, ref=ref, note=note, now=now, actor=OPERATOR)
-        _tell(queries.told(queries.key(ref), now=now), as_json)
+        _print(queries.told(queries.key(ref), now=now), as_json)
 
 
 def _read(file: Path) -> bytes:
@@ -138,7 +138,7 @@ def _read(file: Path) -> bytes:
         raise Invalid("file_unreadable", error.strerror or str(error), where=str(file)) from None
 
 
-def _tell(it: dict[str, Any], as_json: bool) -> None:
+def _print(it: dict[str, Any], as_json: bool) -> None:
     if as_json:
         emit(_plain(it))
         return

@@ -28,8 +28,9 @@ class TeamKey(Base):
     addresses: Mapped[list[Any]]  # of the team's, which it serves
     stated: Mapped[str | None] = mapped_column(String(254))  # the one that a person states, not the key
     evidence: Mapped[str | None] = mapped_column(String(2000))
-    uploaded_by: Mapped[str] = mapped_column(String(80))
-    proposer: Mapped[str | None] = mapped_column(String(36))  # the person behind it: no second pair of eyes
+    actor: Mapped[str] = mapped_column("uploaded_by", String(80))  # who brought it, as the ledger writes it
+    # The ref of the person behind it, who is no second pair of eyes; None: a program's.
+    person: Mapped[str | None] = mapped_column("proposer", String(36))
     uploaded_at: Mapped[dt.datetime]  # or when it began anew, because its team is another one than before
     signed_at: Mapped[dt.datetime | None]  # its owner's newest signature
     expires_at: Mapped[dt.datetime | None]

@@ -127,7 +127,7 @@ def _waits(it: dict[str, Any]) -> dict[str, Any]:
     decision = queries.decision_of(row, db.session())
     delayed = decision.needed.delay and not decision.is_due(clock.now())
     return it | {
-        "eyes": decision.needed.eyes, "missing": decision.missing, "own": row.proposer == me,
+        "eyes": decision.needed.eyes, "missing": decision.missing, "own": row.person == me,
         "agreed": me in row.approvals, "not_before": decision.not_before if delayed else None,
     }  # fmt: skip
 

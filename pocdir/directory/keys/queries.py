@@ -66,8 +66,8 @@ def decision_of(row: TeamKey, session: Session) -> Decision:
     return decide(
         team_kind=whole_team(session, row.team_id).kind,
         what={KEY},
-        stewards=stewards(session, row.proposer, *given),
-        proposer=row.proposer,
+        stewards=stewards(session, row.person, *given),
+        proposer=row.person,
         approvals=given,
         proposed_at=row.uploaded_at,
     )

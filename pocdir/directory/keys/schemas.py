@@ -19,7 +19,7 @@ class NewKey(Schema):
 
 
 class KeyForm(NewKey):
-    """The same as a form: the text may come as a file instead."""
+    """A new key as a form: the text may come as a file instead."""
 
     key = Text(max=_MOST_TEXT, lines=True, load_default="")
 

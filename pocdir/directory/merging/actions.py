@@ -110,7 +110,7 @@ def say_apart(session: Session, *, one: str, other: str, reason: str, now: dt.da
     )  # fmt: skip
     session.add(row)
     session.flush()
-    _tell(session, "team.apart", row, a, b, now, actor)
+    _append(session, "team.apart", row, a, b, now, actor)
 
 
 def refuse(session: Session, *, ref: str, now: dt.datetime, actor: str) -> Outcome:
@@ -123,7 +123,7 @@ def refuse(session: Session, *, ref: str, now: dt.datetime, actor: str) -> Outco
         raise Conflict("pairing_settled", "somebody has settled it meanwhile")
     part, whole = session.get_one(Team, row.team_id), session.get_one(Team, row.other_id)
     _settle(row, REFUSED, now, actor)
-    _tell(session, "team.pairing_refused", row, part, whole, now, actor)
+    _append(session, "team.pairing_refused", row, part, whole, now, actor)
     return Outcome(row.ref, part.slug, whole.slug, REFUSED)
 
 
@@ -141,7 +141,7 @@ def apply_due(session: Session, *, office: Office, now: dt.datetime) -> int:
     late = [it for it in waiting if it.decision(stewards).missing and now - it.row.proposed_at > LAPSES]
     for it in late:
         _settle(it.row, REFUSED, now, "service")
-        _tell(session, "team.pairing_refused", it.row, it.part, it.whole, now, "service")
+        _append(session, "team.pairing_refused", it.row, it.part, it.whole, now, "service")
     for it in due:
         try:
             if it.row.what == MERGE:
@@ -151,7 +151,7 @@ def apply_due(session: Session, *, office: Office, now: dt.datetime) -> int:
             Invalid,
         ):  # one of the two has changed since: what was agreed on is not there any more
             _settle(it.row, REFUSED, now, "service")
-            _tell(session, "team.pairing_refused", it.row, it.part, it.whole, now, "service")
+            _append(session, "team.pairing_refused", it.row, it.part, it.whole, now, "service")
             continue
         _apply(session, it, office, now, "service")
     return len(due) + len(late)
@@ -210,14 +210,14 @@ def _agreed(
         _apply(session, Said(row, part, whole), office, now, actor)
         return Outcome(row.ref, part.slug, whole.slug, APPLIED)
     if not said_before:
-        _tell(session, "team.pairing_approved", row, part, whole, now, actor)
+        _append(session, "team.pairing_approved", row, part, whole, now, actor)
     if is_new:
-        _notice(session, Said(row, part, whole), decision, office, now)
+        _send_notice(session, Said(row, part, whole), decision, office, now)
     until = decision.effective_at or decision.not_before
     return Outcome(row.ref, part.slug, whole.slug, "waits", decision.missing, until)
 
 
-def _notice(session: Session, it: Said, decision: Decision, office: Office, now: dt.datetime) -> None:
+def _send_notice(session: Session, it: Said, decision: Decision, office: Office, now: dt.datetime) -> None:
     it.row.delay_told = bool(decision.needed.delay)
     if decision.needed.notice:
         notice.send(session, it.row, (it.part, it.whole), decision, office=office, now=now)
@@ -231,8 +231,8 @@ def _begin_delay(
         return
     it.row.proposed_at = now
     session.flush()
-    _tell(session, "team.pairing_approved", it.row, it.part, it.whole, now, "service")
-    _notice(session, it, it.decision(stewards), office, now)
+    _append(session, "team.pairing_approved", it.row, it.part, it.whole, now, "service")
+    _send_notice(session, it, it.decision(stewards), office, now)
 
 
 def _apply(session: Session, it: Said, office: Office, now: dt.datetime, actor: str) -> None:
@@ -255,7 +255,7 @@ def _apply(session: Session, it: Said, office: Office, now: dt.datetime, actor: 
     parents = projection.project(connection, touched, now)
     projection.refuse_circles(connection, parents)
     projection.raise_revision(connection, list(touched), now)
-    _tell(session, _DONE[it.row.what], it.row, it.part, it.whole, now, actor)
+    _append(session, _DONE[it.row.what], it.row, it.part, it.whole, now, actor)
     session.flush()
     session.expire_all()
     bump_version(session, now=now)
@@ -310,7 +310,7 @@ def _settle(row: Pairing, state: str, now: dt.datetime, actor: str) -> None:
     row.state, row.settled_at, row.settled_by = state, now, actor
 
 
-def _tell(
+def _append(
     session: Session, type_: str, row: Pairing, part: Team, whole: Team, now: dt.datetime, actor: str
 ) -> None:
     """In the history of both."""

@@ -53,7 +53,7 @@ def decision_of(row: Pairing, part: Team, whole: Team, stewards: frozenset[str])
 def pairings(
     *, state: str | None = None, what: str | None = None, session: Session | None = None
 ) -> list[Said]:
-    """Those in this state, the oldest first."""
+    """The pairings in this state, the oldest first."""
     part, whole = aliased(Team), aliased(Team)
     statement = select(Pairing, part, whole).join(part, Pairing.team_id == part.id)
     statement = statement.join(whole, Pairing.other_id == whole.id).order_by(Pairing.id)

@@ -252,7 +252,7 @@ def shown(slug: str) -> dict[str, Any]:
 
 
 def _reading() -> Reading:
-    """Of the day that is asked for with ?as_of=, else of now."""
+    """How to read the directory for this request: as of the day in ?as_of=, else as it stands."""
     return versions.reading_of(_word("as_of"), now=clock.now())
 
 

@@ -76,16 +76,16 @@ def propose(
         raise Invalid("proposal_empty", "nothing of it differs from what stands")
     _refuse_too_many(session, team, changes)
     proposal = Proposal(
-        ref=new_ref(now), team_id=team.id, team=team, by=by, proposer=actor, person=person,
+        ref=new_ref(now), team_id=team.id, team=team, by=by, actor=actor, person=person,
         changes=[item.as_dict() for item in changes], note=note, state=OPEN, revision=1,
         proposed_at=now, noticed_at=now,
     )  # fmt: skip
     session.add(proposal)
     session.flush()
     decision = queries.decision_of(proposal, session)
-    told = _tell(session, proposal, entry, decision, office, now)
+    told = _send_notice(session, proposal, entry, decision, office, now)
     payload = _shown(proposal) | {"note": note, "told": told, "not_before": decision.not_before.isoformat()}
-    _record(session, "contact.proposed", proposal, payload=payload, claimed_by=by, actor=actor, now=now)
+    _append(session, "contact.proposed", proposal, payload=payload, claimed_by=by, actor=actor, now=now)
     if by == TEAM and is_own_words(changes):
         _enter(session, proposal, actor=actor, now=now)
     else:
@@ -132,7 +132,7 @@ def approve(
     if person not in {each.person for each in proposal.approvals}:
         proposal.approvals.append(ProposalApproval(person=person, at=now))
         session.flush()
-        _record(session, "contact.approved", proposal, claimed_by="steward", actor=actor, now=now)
+        _append(session, "contact.approved", proposal, claimed_by="steward", actor=actor, now=now)
     _settle_if_due(session, proposal, queries.decision_of(proposal, session), actor=actor, now=now)
     return proposal
 
@@ -143,7 +143,7 @@ def refuse(session: Session, *, ref: str, reason: str, actor: str, now: dt.datet
     _settle(proposal, REFUSED, by=actor, reason=reason, now=now)
     claimed_by = SERVICE if actor == SERVICE else "steward"
     payload = {"reason": reason}
-    _record(
+    _append(
         session, "contact.refused", proposal, payload=payload, claimed_by=claimed_by, actor=actor, now=now
     )
     return proposal
@@ -159,11 +159,11 @@ def withdraw(
     """
     proposal = _open(session, ref, now)
     own_team = proposal.by == TEAM and proposal.team_id == team_id
-    if not own_team and actor != proposal.proposer and (person is None or person != proposal.person):
+    if not own_team and actor != proposal.actor and (person is None or person != proposal.person):
         raise Forbidden("not_proposer", "who proposed it takes it back; a steward may refuse it")
     _settle(proposal, WITHDRAWN, by=actor, now=now)
     payload = {"because": "taken_back"}
-    _record(
+    _append(
         session, "contact.retracted", proposal, payload=payload, claimed_by=proposal.by, actor=actor, now=now
     )
     return proposal
@@ -200,7 +200,7 @@ def cancel(session: Session, *, token: str, office: Office, now: dt.datetime) ->
     proposal = _open(session, named.ref, now)
     _settle(proposal, CANCELLED, by=RECIPIENT, now=now)
     payload = {"address": address}
-    _record(
+    _append(
         session, "contact.cancelled", proposal, payload=payload, claimed_by="team", actor=RECIPIENT, now=now
     )
     return proposal
@@ -278,7 +278,7 @@ def _end(session: Session, proposal: Proposal, state: str, because: str, now: dt
     """It comes to its end by itself."""
     _settle(proposal, state, by=SERVICE, now=now)
     payload = {"because": because}
-    _record(
+    _append(
         session, "contact.retracted", proposal, payload=payload, claimed_by=SERVICE, actor=SERVICE, now=now
     )
 
@@ -303,8 +303,8 @@ def _begin_anew(session: Session, proposal: Proposal, office: Office, now: dt.da
         return
     proposal.changes, proposal.noticed_at = [item.as_dict() for item in left], now
     session.flush()
-    _tell(session, proposal, entry, queries.decision_of(proposal, session), office, now)
-    _record(
+    _send_notice(session, proposal, entry, queries.decision_of(proposal, session), office, now)
+    _append(
         session,
         "contact.renewed",
         proposal,
@@ -325,13 +325,13 @@ def _begin_delay(session: Session, proposal: Proposal, office: Office, now: dt.d
     decision = queries.decision_of(proposal, session)
     proposal.due_at = decision.effective_at
     entry = entries.entry(proposal.team.slug, audiences=EVERYBODY)
-    told = _tell(session, proposal, entry, decision, office, now)
+    told = _send_notice(session, proposal, entry, decision, office, now)
     payload = _shown(proposal) | {"told": told, "not_before": decision.not_before.isoformat()}
-    _record(session, "contact.renewed", proposal, payload=payload, claimed_by=SERVICE, actor=SERVICE, now=now)
+    _append(session, "contact.renewed", proposal, payload=payload, claimed_by=SERVICE, actor=SERVICE, now=now)
     return True
 
 
-def _tell(
+def _send_notice(
     session: Session,
     proposal: Proposal,
     entry: entries.Entry,
@@ -372,7 +372,7 @@ def _shown(proposal: Proposal) -> dict[str, object]:
     return {"fields": fields, "changes": proposal.changes}
 
 
-def _record(
+def _append(
     session: Session,
     type_: str,
     proposal: Proposal,

@@ -22,7 +22,7 @@ class Proposal(Base):
     ref: Mapped[str] = mapped_column(String(36), unique=True)
     team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"), index=True)
     by: Mapped[str] = mapped_column(String(7))  # whose word it is: team, steward
-    proposer: Mapped[str] = mapped_column(String(80))  # as the ledger writes it
+    actor: Mapped[str] = mapped_column("proposer", String(80))  # who proposed it, as the ledger writes it
     person: Mapped[str | None] = mapped_column(
         String(36)
     )  # the ref of the person behind it; None: a program's

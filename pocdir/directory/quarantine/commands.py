@@ -82,7 +82,7 @@ def accept(ids: tuple[str, ...], reason: str | None, as_json: bool) -> int:
             now=clock.now(),
             actor=OPERATOR,
         )
-    return _told(outcomes, as_json)
+    return _print(outcomes, as_json)
 
 
 @quarantine.command()
@@ -98,10 +98,10 @@ def refuse(ids: tuple[str, ...], reason: str | None, as_json: bool) -> int:
     told = _reason(reason)
     with app_context(), transaction() as session:
         outcomes = decide.refuse(session, refs=ids, note=told, now=clock.now(), actor=OPERATOR)
-    return _told(outcomes, as_json)
+    return _print(outcomes, as_json)
 
 
-def _told(outcomes: Sequence[decide.Outcome], as_json: bool) -> int:
+def _print(outcomes: Sequence[decide.Outcome], as_json: bool) -> int:
     words = {
         "stale": "the team was changed meanwhile; look again (list)",
         "superseded": "the source says nothing else any more",

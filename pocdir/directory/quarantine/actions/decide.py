@@ -155,12 +155,12 @@ def _approved(
     row.note = note or row.note
     append_all(session, [_event("quarantine.approved", row, note, now, actor)])
     if is_first:
-        _notice(session, row, judged, decision, mail_domain, now)
+        _send_notice(session, row, judged, decision, mail_domain, now)
     session.flush()
     return decision
 
 
-def _notice(
+def _send_notice(
     session: Session, row: Held, judged: Judged, decision: Decision, mail_domain: str, now: dt.datetime
 ) -> None:
     row.delay_told = bool(decision.needed.delay)
@@ -183,7 +183,7 @@ def _begin_delay(
         return
     row.approvals = dict.fromkeys(row.approvals, isoformat(now))
     append_all(session, [_event("quarantine.approved", row, "one steward is left", now, "service")])
-    _notice(session, row, judged, decision_of(row, judged, stewards, now), mail_domain, now)
+    _send_notice(session, row, judged, decision_of(row, judged, stewards, now), mail_domain, now)
 
 
 def _waiting(session: Session, refs: Sequence[str]) -> list[Held]:

@@ -61,7 +61,7 @@ def hold(
     ]
     session.connection().execute(insert(_HELD), made)
     note.held = sum(len(row["changes"]) for row in made)
-    _tell(session, "quarantine.held", source, len(made), now, note.reasons)
+    _append(session, "quarantine.held", source, len(made), now, note.reasons)
     return {row["team"]: row["ref"] for row in made}
 
 
@@ -86,7 +86,7 @@ def hold_unread(
         return None
     row = _row(note, "imported", None, [], [Doubt("format", None, values)], now)
     session.connection().execute(insert(_HELD), [row | {"revision": None, "digest": digest}])
-    _tell(session, "quarantine.held", source, 1, now, [values["message"]])
+    _append(session, "quarantine.held", source, 1, now, [values["message"]])
     return str(row["ref"])
 
 
@@ -114,7 +114,7 @@ def supersede(session: Session, rows: Sequence[int], *, source: str, now: dt.dat
     """The source says something else by now."""
     _update(session, rows, {"state": "superseded", "decided_at": now, "decided_by": SERVICE})
     if rows:
-        _tell(session, "quarantine.superseded", source, len(rows), now)
+        _append(session, "quarantine.superseded", source, len(rows), now)
 
 
 def _row(
@@ -161,7 +161,7 @@ def _update(session: Session, rows: Sequence[int], values: Mapping[str, Any]) ->
         session.connection().execute(some.values(values))
 
 
-def _tell(
+def _append(
     session: Session, type: str, source: str, items: int, now: dt.datetime, reasons: Sequence[str] = ()
 ) -> None:
     payload = {"source": source, "items": items, "reasons": list(reasons[:MOST_REASONS]) or None}

@@ -33,12 +33,12 @@ class Judged(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """Of the team as a whole: national where one of its entries is."""
+        """The kind of the team as a whole: national where one of its entries is."""
         return self.known.kind if self.known is not None else "other"
 
     @property
     def revision(self) -> int | None:
-        """Of the team as a whole."""
+        """The revision of the team as a whole; None: not there yet."""
         return self.team.revision if self.team is not None else None
 
     @property
