@@ -221,7 +221,9 @@ def test_where_people_may_be_at_risk_each_contact_waits_for_a_yes(api: Api, brow
     assert ticked(page) == []
     typed = {"action": "log", "people_at_risk": "true"}
     before = event_count()
-    assert send(browser, path + "/plan", **typed).status_code == 422
+    refused = send(browser, path + "/plan", sent_at="2026-11-02T14:05", **typed)
+    assert refused.status_code == 422
+    assert re.search(r'type="datetime-local" value="2026-11-02T14:05"', refused.text)
     assert event_count() == before
     assert send(browser, path + "/plan", choose=["isp"], **typed).status_code == 302
     assert event_count() == before + 2

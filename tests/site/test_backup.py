@@ -84,6 +84,11 @@ def test_only_its_owner_may_read_a_backup_and_no_half_of_one_stays(
     for name, member in manifest["members"].items():
         assert hashlib.sha256(members(file)[name]).hexdigest() == member["sha256"]
     assert list(members(file))[-1] == "manifest.json"
+    kept = file.read_bytes()
+    with pytest.raises(Refusal, match="--force"):
+        CliRunner().invoke(backup, [str(file)], catch_exceptions=False)
+    assert file.read_bytes() == kept
+    assert CliRunner().invoke(backup, [str(file), "--force"]).exit_code == 0
 
 
 def test_a_place_that_cannot_be_written_is_named(app: Flask, tmp_path: Path) -> None:

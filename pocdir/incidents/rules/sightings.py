@@ -58,6 +58,7 @@ class Read:
     assets: array[int] = field(default_factory=lambda: array("q"))
     seen_at: array[int] = field(default_factory=lambda: array("q"))
     rows: int = 0
+    without_zone: int = 0  # rows whose time named none
     strangers: int = 0  # rows whose value is no asset of the incident
     named: dict[str, None] = field(default_factory=dict)  # the first of these values
     refused: int = 0
@@ -145,10 +146,17 @@ def _columns(head: Sequence[str]) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def read(rows: Iterable[Row], measured: Window, places: Mapping[str, Sequence[int]]) -> Read:
+def read(
+    rows: Iterable[Row],
+    measured: Window,
+    places: Mapping[str, Sequence[int]],
+    *,
+    zone: dt.tzinfo | None = None,
+) -> Read:
     """The sightings of a window; `places` are those of the incident's assets by their value in its one spelling.
 
-    A value that is no asset of the incident is counted and not kept: a sensor sees much that is none of this case.
+    Times that name no zone are in `zone`, and counted; without one they are refused. A value that is no asset of the
+    incident is counted and not kept: a sensor sees much that is none of this case.
     Raises Invalid `csv_invalid` for too many rows; rows that are wrong are counted with their reasons.
     """
     begin, end = measured.seconds
@@ -159,10 +167,11 @@ def read(rows: Iterable[Row], measured: Window, places: Mapping[str, Sequence[in
         if found.rows > MOST_ROWS:
             raise Invalid("csv_invalid", f"more than {MOST_ROWS} rows; bring shorter windows")
         try:
-            value, at = known(row.value), int(moment(row.seen_at).timestamp())
+            value, (at, is_named) = known(row.value), _seen_at(row.seen_at, zone)
         except Invalid as refusal:
             found.refuse(row.where, refusal.message)
             continue
+        found.without_zone += not is_named
         if not begin <= at <= end:
             found.refuse(row.where, f"seen at {row.seen_at.strip()[:40]}, which is outside the window")
         elif value in places:
@@ -174,6 +183,17 @@ def read(rows: Iterable[Row], measured: Window, places: Mapping[str, Sequence[in
             if len(found.named) < SHOWN:
                 found.named[value] = None
     return found
+
+
+def _seen_at(text: str, zone: dt.tzinfo | None) -> tuple[int, bool]:
+    """In seconds since 1970, and whether it names its zone; a day alone is no time. Raises Invalid `time_invalid`."""
+    try:
+        parsed = dt.datetime.fromisoformat(text.strip())
+    except ValueError:
+        parsed = None
+    if zone is None or parsed is None or parsed.tzinfo is not None or len(text.strip()) <= len("2026-11-16"):
+        return int(moment(text).timestamp()), True
+    return int(parsed.replace(tzinfo=zone).timestamp()), False
 
 
 def _value(text: str) -> str:

@@ -87,7 +87,7 @@ def _given(incident: Incident, now: dt.datetime) -> tuple[Window, Read, bytes | 
         with tempfile.TemporaryFile() as file:
             digest = _copied(stream, cast(BinaryIO, file))
             rows = rows_of_csv(cast(BinaryIO, file))
-            return measured, read(rows, measured, queries.asset_ids(incident)), digest
+            return measured, read(rows, measured, queries.asset_ids(incident), zone=dt.UTC), digest
     body = json_body()
     if body is None:
         raise Invalid(
@@ -126,7 +126,11 @@ def shown(kept: MeasuringWindow) -> dict[str, Any]:
 
 def added(kept: MeasuringWindow, found: Read) -> dict[str, Any]:
     """The same for who has brought it: with what of it is none of this incident."""
-    return shown(kept) | {"rows": found.rows, "not_assets": list(found.named)[:SHOWN]}
+    return shown(kept) | {
+        "rows": found.rows,
+        "without_zone": found.without_zone,
+        "not_assets": list(found.named)[:SHOWN],
+    }
 
 
 @blueprint.route("/incidents/<ref>/sightings")

@@ -83,12 +83,13 @@ def _read(path: Path, measured: Window, who: Principal, ref: str) -> Read:
     case = incident_queries.incident(ref, workspace_id=who.workspace_id)
     known = queries.asset_ids(case)
     with open_input(path) as file:
-        return read(rows_of_csv(file), measured, known)
+        return read(rows_of_csv(file), measured, known, zone=dt.UTC)
 
 
 def _counted(found: Read, kept: str | None) -> dict[str, Any]:
     return {
         "window": kept, "rows": found.rows, "sightings": len(found.assets), "seen": len(set(found.assets)),
+        "without_zone": found.without_zone,
         "strangers": found.strangers, "not_assets": list(found.named), "refused": found.refused,
         "errors": found.errors,
     }  # fmt: skip
@@ -104,6 +105,8 @@ def _say(shown: dict[str, Any], found: Read, as_json: bool) -> None:
     if found.strangers:
         named = plain(", ".join(shown["not_assets"][:5]))
         click.echo(f"{found.strangers} rows of values that are no asset of this incident: {named}, ...")
+    if found.without_zone:
+        click.echo(f"{found.without_zone} times name no zone: read as UTC")
     if found.refused:
         click.echo(f"{found.refused} rows are wrong: nothing was kept", err=True)
     elif shown["window"]:

@@ -52,6 +52,9 @@ class WindowAdded(WindowAnswer):
     """A window that was brought: how many rows came, and which values are no asset of the incident."""
 
     rows = fields.Integer(required=True)
+    without_zone = fields.Integer(
+        required=True, metadata={"description": "rows whose time names no zone and was read as UTC"}
+    )
     not_assets = fields.List(fields.String(), required=True)
 
 

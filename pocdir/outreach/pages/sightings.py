@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 from typing import Any
 
@@ -47,7 +48,7 @@ def bring(ref: str) -> Any:
     try:
         measured = window(typed.data["method"], *(typed.data[name] for name in MOMENTS), now=now)
         data = posted_back(request.form.get("upload", ""), LARGEST_BROUGHT) if apply else _brought()
-        found = read(rows_of_csv(io.BytesIO(data)), measured, queries.asset_ids(incident))
+        found = read(rows_of_csv(io.BytesIO(data)), measured, queries.asset_ids(incident), zone=dt.UTC)
         if not apply or found.refused:
             return _page(incident, typed, _preview(measured, found, data)), 422 if found.refused else 200
         with transaction() as session:
@@ -90,7 +91,8 @@ def _brought() -> bytes:
 def _preview(measured: Window, found: Read, data: bytes) -> dict[str, Any]:
     return {
         "method": measured.method, "begin": measured.begin, "end": measured.end, "rows": found.rows,
-        "sightings": len(found.assets), "seen": len(set(found.assets)), "strangers": found.strangers,
+        "sightings": len(found.assets), "seen": len(set(found.assets)), "without_zone": found.without_zone,
+        "strangers": found.strangers,
         "named": list(found.named), "refused": found.refused,
         "errors": [(where, reasons[0]) for where, reasons in found.errors.items()],
         "upload": "" if found.refused else posted(data),

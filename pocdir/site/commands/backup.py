@@ -9,6 +9,7 @@ import click
 from pocdir import running
 from pocdir.config import folder
 from pocdir.core import clock
+from pocdir.core.errors import Conflict
 from pocdir.db import db, snapshot, transaction
 from pocdir.routing.actions import load_seed_registry
 from pocdir.site.actions.backup import back_up, load, make_room, opened, put_files
@@ -20,8 +21,9 @@ from pocdir.web.terminal import app_context, emit, json_option
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Also over a file that is there.")
 @json_option
-def backup(file: Path, as_json: bool) -> None:
+def backup(file: Path, force: bool, as_json: bool) -> None:
     """Write everything into one file: all tables at one moment, the secret key, an imported registry.
 
     Runs beside the service. Whoever reads the file may do what the service may: keep it like a key.
@@ -31,6 +33,8 @@ def backup(file: Path, as_json: bool) -> None:
     """
     with app_context():
         require_current()
+        if file.exists() and not force:
+            raise Conflict("backup_exists", f"{file} is there already; name another file, or add --force")
         with snapshot() as session:
             manifest, verdict = back_up(
                 session, file.absolute(), settings=running.settings(), now=clock.now()
