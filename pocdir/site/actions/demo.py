@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from heapq import heapify, heappop, heappush
+from itertools import count
 from random import Random
 
 from flask import Flask
@@ -35,6 +37,8 @@ from pocdir.site.rules.demo_lists import FIRST_LIST, LIST, SECOND_LIST
 
 WORKSPACE = "Demonstration"
 LATE = dt.timedelta(seconds=3)  # the worker's, after something fell due
+_What = Fact | Watch | None  # None: the worker looks what fell due
+_Step = tuple[dt.datetime, int, int, Notice | _What]  # when, in which order, of which notice
 
 
 @contextmanager
@@ -99,23 +103,42 @@ def record_case(session: Session, case: Case, *, workspace_id: int, actor: str, 
     add_assets(session, incident, [asset("ip", value) for value in told], now=case.opened_at)
     controls = [asset("ip", value, control=True) for value in case.controls]
     add_assets(session, incident, controls, now=case.opened_at)
-    logged: list[Notification] = []
-    for notice in case.notices:
-        parent = None if notice.parent is None else logged[notice.parent]
-        logged.append(_record(session, notice, incident, parent, workspace_id, actor, until))
+    logged: dict[int, Notification] = {}
+    order = count()
+    waits: list[_Step] = [(each.sent_at, next(order), n, each) for n, each in enumerate(case.notices)]
+    heapify(waits)
+    while waits:  # in time, as it would have come: nothing is told before what it follows
+        at, _place, number, step = heappop(waits)
+        if isinstance(step, Notice):
+            parent = None if step.parent is None else logged[step.parent]
+            kept = _log(session, step, incident, parent, workspace_id, actor)
+            logged[number] = kept
+            for when, what in _coming(step, kept, until):
+                heappush(waits, (when, next(order), number, what))
+        elif isinstance(step, Watch):
+            _bring(session, incident, step, actor)
+        else:
+            _came(session, logged[number], step, at, actor)
     if case.closed_at:
         change_incident(session, incident, now=case.closed_at, actor=actor, given={"closed": True})
     return len(logged)
 
 
-def _record(
+def _coming(notice: Notice, kept: Notification, until: dt.datetime) -> list[tuple[dt.datetime, _What]]:
+    """What came of it, and the times at which the worker looks (None)."""
+    coming: list[tuple[dt.datetime, _What]] = [(fact.at, fact) for fact in notice.facts]
+    coming += [(each.end, each) for each in notice.watched]
+    coming += [(each.due_at + LATE, None) for each in kept.expectations if each.due_at + LATE <= until]
+    return sorted(coming, key=lambda each: each[0])
+
+
+def _log(
     session: Session,
     notice: Notice,
     incident: Incident,
     parent: Notification | None,
     workspace_id: int,
     actor: str,
-    until: dt.datetime,
 ) -> Notification:
     expect = None if notice.expect is None else tuple(Expected(of, within) for of, within in notice.expect)
     told = Told(
@@ -132,26 +155,21 @@ def _record(
         incident=incident,
         parent=parent,
     )
-    kept = queries.own_notification_to_change(ref, queries.Own(workspace_id), session)
-    steps: list[tuple[dt.datetime, Fact | Watch | None]] = [(fact.at, fact) for fact in notice.facts]
-    steps += [(each.end, each) for each in notice.watched]
-    steps += [(each.due_at + LATE, None) for each in kept.expectations if each.due_at + LATE <= until]
-    for at, fact in sorted(steps, key=lambda step: step[0]):
-        if fact is None:
-            due = queries.due_notifications(session, now=at, limit=len(kept.expectations))
-            if due:
-                record_lapses(session, due, now=at)
-                session.refresh(kept)
-            continue
-        if isinstance(fact, Watch):
-            _bring(session, incident, fact, actor)
-            continue
-        claimed_by, assurance = fact.by
-        outreach.record_event(
-            session, kept, type=fact.type, payload=fact.payload, now=at, actor=_actor(claimed_by, actor),
-            claimed_by=claimed_by, assurance=assurance,
-        )  # fmt: skip
-    return kept
+    return queries.own_notification_to_change(ref, queries.Own(workspace_id), session)
+
+
+def _came(session: Session, kept: Notification, fact: Fact | None, at: dt.datetime, actor: str) -> None:
+    if fact is None:
+        due = queries.due_notifications(session, now=at, limit=len(kept.expectations))
+        if due:
+            record_lapses(session, due, now=at)
+            session.refresh(kept)
+        return
+    claimed_by, assurance = fact.by
+    outreach.record_event(
+        session, kept, type=fact.type, payload=fact.payload, now=at, actor=_actor(claimed_by, actor),
+        claimed_by=claimed_by, assurance=assurance,
+    )  # fmt: skip
 
 
 def _bring(session: Session, incident: Incident, watch: Watch, actor: str) -> None:
