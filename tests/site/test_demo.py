@@ -28,6 +28,7 @@ from pocdir.latency.rules import verdict_matrix
 from pocdir.ledger.queries import events_of_notification, stored, values_of
 from pocdir.ledger.rules.vocabulary import VOCABULARY, check_event
 from pocdir.outreach.models import Notification
+from pocdir.outreach.queries.notifications import Own
 from pocdir.outreach.rules.fold import state_of
 from pocdir.site.actions import demo as actions
 from pocdir.site.commands import demo
@@ -154,7 +155,7 @@ def test_the_talks_case_is_there_and_can_be_counted(made: dict[str, Any], databa
     (gone,) = (e for e in events_of_notification(report.ref) if e.type == "outcome.remediation_observed")
     assert gone.occurred_at - report.sent_at < dt.timedelta(hours=48)
     workspace = db.session.scalars(select(Workspace)).one()
-    found = cases(actions.Own(workspace.id), level="acknowledgement", now=UNTIL, team=made["talk_team"])
+    found = cases(Own(workspace.id), level="acknowledgement", now=UNTIL, team=made["talk_team"])
     of_the_talk = [each for each in found if each.ref in (report.ref, request.ref)]
     assert [each.answered for each in of_the_talk] == [False, False]
     assert verdict_matrix(each.verdict for each in of_the_talk)["no_answer"]["observed"] == 1
@@ -170,7 +171,7 @@ def test_every_page_says_that_it_is_a_demonstration(settings: Settings, made: di
 
 def test_figures_have_something_to_show(made: dict[str, Any], database: None) -> None:
     workspace = db.session.scalars(select(Workspace)).one()
-    found = cases(actions.Own(workspace.id), level="acknowledgement", now=UNTIL)
+    found = cases(Own(workspace.id), level="acknowledgement", now=UNTIL)
     (all_,) = figures(found, None)
     assert 0.2 * all_.n < all_.events < all_.n
     assert sum(each.n > 0 for each in figures(found, "month")) >= 2
