@@ -44,6 +44,7 @@ def responsiveness() -> str:
         became=rules.became_by(queries.incidence(found), rules.WINDOWS.values()),
         matrix=rules.verdict_matrix(each.verdict for each in found),
         may_be_automatic=queries.may_be_automatic(found),
+        answered_later=_answered_later(query, found),
         downloads=_downloads(known_at),
         known_at=known_at,
         not_shown=not_shown(),
@@ -77,6 +78,7 @@ def as_json() -> Response:
         ],
         "matrix": rules.verdict_matrix(each.verdict for each in found),
         "may_be_automatic": queries.may_be_automatic(found),
+        "answered_later": _answered_later(query, found),
         "not_shown": not_shown(),
     }
     return _attached(jsonify(answer), "json")
@@ -118,6 +120,11 @@ def not_shown() -> list[str]:
             "followed only until it bounced. Answers that may be automatic are left out of the times."
         ),
     ]
+
+
+def _answered_later(query: Mapping[str, Any], found: Sequence[Case]) -> int:
+    """Where the matrix and the times above it ask for the same, the figure by which they differ."""
+    return queries.answered_later(found) if query["level"] == "acknowledgement" else 0
 
 
 def _chosen(query: Mapping[str, Any]) -> dict[str, str]:

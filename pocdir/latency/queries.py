@@ -308,6 +308,16 @@ def may_be_automatic(found: Iterable[Case]) -> int:
     return sum(each.may_be_automatic for each in found)
 
 
+def answered_later(found: Iterable[Case]) -> int:
+    """How many of those that the matrix counts as answered were answered when they were followed no longer: the case
+    was closed, or the notification withdrawn. For the level `acknowledgement`.
+    """
+    return sum(
+        each.end is None and each.verdict.response == "answered" and not each.may_be_automatic
+        for each in found
+    )
+
+
 def grouped(found: Iterable[Case], by: str | None) -> dict[str, tuple[str, list[Case]]]:
     """By key, the group's label and its cases."""
     groups: dict[str, tuple[str, list[Case]]] = {}

@@ -250,6 +250,7 @@ def test_a_closed_case_is_followed_no_longer(lab: Workspace, now: dt.datetime, s
     set_closed(case, True, at=start + 4 * DAY)
     event(lab, ref, "ack.given", at=start + 6 * DAY)
     assert days(figure(lab, now)) == [(4, False)]
+    assert [queries.answered_later(figure(lab, at)) for at in (now, start + 5 * DAY)] == [1, 0]
     assert days(figure(lab, start + 2 * DAY)) == [(2, False)]
 
 
