@@ -166,8 +166,8 @@ import time
 from pocdir import worker
 worker.STOP_SECONDS = 0.5
 worker.stopping()
-print("pocdir is ready at nowhere", flush=True)
 try:
+    print("pocdir is ready at nowhere", flush=True)
     time.sleep(600)
 finally:
     time.sleep(600)
