@@ -27,9 +27,14 @@ from pocdir.db import Base, db, transaction, writing
 from pocdir.site.actions.database import upgrade
 from tests import postgres
 
-# How fast a busy machine is says nothing about a property.
-settings.register_profile("pocdir", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("pocdir")
+# How fast a busy machine is says nothing about a property. The long run looks for more examples.
+settings.register_profile("long", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ordinary", settings.get_profile("long"), max_examples=50)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("ordinary" if config.getoption("markexpr") == "not long" else "long")
+
 
 pytest_plugins = ("tests.no_skips",)
 

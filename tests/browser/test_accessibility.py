@@ -63,7 +63,7 @@ STEWARDS = (
     "/teams/new",
     "/teams/isp/edit",
     "/teams/isp/contacts",
-    "/teams/isp",
+    "/teams/isp/history",
     "/proposals",
     "/outbox",
 )
@@ -141,11 +141,13 @@ def pages_of(
     yield from anybody.judged("steps: what became of them")
     yield from worked_through(anybody, query)
     page.context.close()
+    link = entry_link(service)
     steward = judge()
     page = steward.page
     sign_in(page, "steward@example.org", service.password)
     for path in STEWARDS:
         yield from steward.look(path + query)
+    yield from a_letter(steward, query)
     page.goto("/directory/quarantine?lang=en")
     yield from steward.look(str(page.locator("tbody th a").first.get_attribute("href")) + query)
     yield from keyed(steward, query)
@@ -155,7 +157,7 @@ def pages_of(
     yield from at_the_desk(desk, query)
     desk.page.context.close()
     team = judge()
-    yield from asked_about_the_entry(team, entry_link(service), query)
+    yield from asked_about_the_entry(team, link, query)
     team.page.context.close()
 
 
@@ -169,6 +171,17 @@ def entry_link(service: Service) -> str:
                 check = actions.ask(session, slug="isp", kind="ping", post=post(), now=clock.now())
         assert check is not None
         return f"/r/entry/{link_token(check)}"
+
+
+def a_letter(judge: Judge, query: str) -> Iterator[str]:
+    """A letter in the outbox that leads into an entry: behind its button, and open."""
+    page = judge.page
+    page.goto("/outbox?lang=en")
+    letter = str(page.locator("tbody a[href^='/outbox/']").first.get_attribute("href"))
+    yield from judge.look(letter + query)
+    page.goto(letter + "?lang=en")
+    page.get_by_role("main").locator("form button").first.click()
+    yield from judge.judged("a letter that was opened")
 
 
 def asked_about_the_entry(judge: Judge, link: str, query: str) -> Iterator[str]:
@@ -218,8 +231,7 @@ def keyed(judge: Judge, query: str) -> Iterator[str]:
         page.get_by_label("For which address").select_option(index=1)
         page.get_by_role("button", name="Bring this key").click()
         yield from judge.judged(f"a key of {team}")
-        yield from judge.look(f"/teams/{team}/keys{query}")
-        yield from judge.look(f"/teams/{team}{query}")
+    yield from judge.look("/teams/isp/keys" + query)
 
 
 def split(judge: Judge, query: str) -> Iterator[str]:

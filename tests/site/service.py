@@ -24,7 +24,16 @@ PATIENCE = 120  # seconds until a start counts as failed
 # Starts are forked from a process that has loaded pocdir once: to load it is most of what a short command costs.
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(
-    ["pocdir.app", "tests.site.service", *{place.partition(":")[0] for place, _ in COMMANDS.values()}]
+    [
+        "pocdir.app",
+        "pocdir.blueprints",
+        "flask_security.cli",
+        "jinja2.ext",
+        "argon2",
+        "passlib.handlers.argon2",
+        "tests.site.service",
+        *{place.partition(":")[0] for place, _ in COMMANDS.values()},
+    ]
 )
 
 

@@ -18,6 +18,7 @@ from pocdir.directory.rules import record as rules
 BATCH = 500
 PROJECTED = (*rules.MISSING, "name", "profile", "folded_name", "lead", "retired_at")
 _TEAM, _FACT, _SOURCE = (cast(Table, model.__table__) for model in (Team, TeamFact, Source))
+_PART = _TEAM.alias("parts")
 _UPDATE = (
     update(_TEAM)
     .where(_TEAM.c.id == bindparam("row"))
@@ -111,12 +112,11 @@ def _stood(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str
 
 def wholes(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
     """The teams (row -> slug) that some of these entries are part of."""
-    part = _TEAM.alias("parts")
-    chosen = select(_TEAM.c.id, _TEAM.c.slug).join(part, part.c.merged_into_id == _TEAM.c.id)
+    chosen = select(_TEAM.c.id, _TEAM.c.slug).join(_PART, _PART.c.merged_into_id == _TEAM.c.id)
     return {
         number: slug
         for some in _batches(numbers)
-        for number, slug in connection.execute(chosen.where(part.c.id.in_(some)))
+        for number, slug in connection.execute(chosen.where(_PART.c.id.in_(some)))
     }
 
 

@@ -16,8 +16,7 @@ _T, _A, _C, _R = (table_of(model).c for model in (Team, Address, Channel, Respon
 _WHOLE = func.coalesce(_T.merged_into_id, _T.id)
 
 
-def of_codes() -> ColumnElement[bool]:
-    """Of responsibilities (joined to their entries) those by which a team answers for a code, and that stand."""
+def _of_codes() -> ColumnElement[bool]:
     row, entry = table_of(Responsibility).alias("gone"), _TEAM.alias("gone_from")
     gone = (
         select(row.c.id)
@@ -28,10 +27,14 @@ def of_codes() -> ColumnElement[bool]:
     return and_(_R.key == "country", _R.role.in_(NATIONAL_ROLES), _R.withdrawn.is_(False), not_(gone))
 
 
+# Of responsibilities (joined to their entries) those by which a team answers for a code, and that stand.
+OF_CODES = _of_codes()
+
+
 def national(teams: Collection[int] | None = None) -> Select[Any]:
     """The rows of the teams (among these), as wholes, that answer for a code: they are national points of contact,
     whatever kind they call themselves."""
-    chosen = select(_WHOLE).join(table_of(Responsibility), _R.team_id == _T.id).where(of_codes()).distinct()
+    chosen = select(_WHOLE).join(table_of(Responsibility), _R.team_id == _T.id).where(OF_CODES).distinct()
     # Within another SELECT of teams it stands by itself.
     return (chosen if teams is None else chosen.where(_WHOLE.in_(teams))).correlate(None)
 
@@ -57,7 +60,7 @@ def answering(connection: Connection, codes: Collection[str]) -> list[Line]:
         select(whole.c.slug, _R.value, _R.source_id, _R.origin, or_(spoken, proven).label("firm"))
         .join(_TEAM, _R.team_id == _T.id)
         .join(whole, whole.c.id == _WHOLE)
-        .where(of_codes(), _R.value.in_(sorted(codes)), whole.c.retired_at.is_(None))
+        .where(OF_CODES, _R.value.in_(sorted(codes)), whole.c.retired_at.is_(None))
         .order_by(whole.c.slug)
     )
     return list(connection.execute(chosen))

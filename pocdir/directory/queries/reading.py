@@ -18,6 +18,7 @@ from pocdir.ledger.models import LedgerEvent
 
 TOLD_AFTER_MARK = dt.timedelta(days=90)
 _C, _A, _E = (table_of(it).c for it in (Channel, Address, LedgerEvent))
+_PART = table_of(Team).alias("part")
 
 
 class ChannelRow(NamedTuple):
@@ -87,8 +88,9 @@ def whole(team: Any) -> Any:
 
 def whole_of(team_id: Any) -> Any:
     """The row of the team that an entry is read as, for a column that holds an entry's row."""
-    part = table_of(Team).alias("part").c
-    return select(func.coalesce(part.merged_into_id, part.id)).where(part.id == team_id).scalar_subquery()
+    part = _PART.c
+    chosen = select(func.coalesce(part.merged_into_id, part.id)).where(part.id == team_id)
+    return chosen.correlate_except(_PART).scalar_subquery()
 
 
 def entries_called(slugs: Collection[str]) -> Select[Any]:
