@@ -151,7 +151,12 @@ def _keep_an_owner(session: Session, member: Membership) -> None:
 
 
 def leave_in_order(session: Session, *, user_id: int) -> None:
-    """Whoever goes leaves nobody behind without an owner; raises Conflict `last_owner`."""
+    """Whoever goes leaves nobody behind without an owner, nor the service without an admin.
+
+    Raises Conflict `last_owner`, `last_admin`.
+    """
+    if queries.is_last_admin(session, user_id):
+        raise Conflict("last_admin", "the service keeps one admin; make somebody else an admin first")
     mine = select(Membership).where(Membership.user_id == user_id)
     for member in session.scalars(mine):
         shared = select(Membership.user_id).where(

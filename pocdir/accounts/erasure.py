@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, func, select, update
 from sqlalchemy.orm import Session
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from pocdir.accounts.models import Invitation, Membership, SignIn, TeamContact, User, WebAuthn
 from pocdir.db import Base, table_of
 from pocdir.ledger.actions import append, erase_values
-from pocdir.ledger.models import EventValue
+from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.mail.models import CLAIMED, WAITING, WITHDRAWN, Mail
 
 ERASED = "erased"
@@ -35,23 +36,31 @@ class Found:
         return self.rows + self.letters + len(self.values)
 
 
-def found(session: Session, user: User) -> Found:
-    """What an erasure would take."""
+def found(session: Session, user: User, *, own: bool = False) -> Found:
+    """What an erasure would take.
+
+    `own`: of the record only what the person wrote, and no letter about a team's entry or a notification. The
+    address of an account may be one that somebody was invited by and never proved to have; what others say of it is
+    erased by the operator, who has asked who it is.
+    """
     rows = 1 + sum(
         session.scalars(select(func.count()).select_from(model).where(which)).one()
         for model, which in _own(user)
     )
-    letters = select(func.count()).select_from(Mail).where(_to(user))
-    return Found(rows, session.scalars(letters).one(), _values(session, user.email))
+    letters = select(func.count()).select_from(Mail).where(_to(user, own))
+    return Found(rows, session.scalars(letters).one(), _values(session, user, own))
 
 
-def erase_person(session: Session, *, user: User, reason: str, now: dt.datetime, actor: str) -> Found:
-    """Erase the account, its sessions and memberships, letters to it, and the sealed values that name its address.
+def erase_person(
+    session: Session, *, user: User, reason: str, now: dt.datetime, actor: str, own: bool = False
+) -> Found:
+    """Erase the account, its sessions and memberships, letters to it, and the sealed values that name its address; with
+    `own` as `found` says.
 
     What the person did stays in the record under the account's reference, which leads nowhere from then on. The
     act is an event, and so is every value's.
     """
-    taken = found(session, user)
+    taken = found(session, user, own=own)
     ref = user.ref
     for model, which in _own(user):
         session.execute(delete(model).where(which))
@@ -60,10 +69,12 @@ def erase_person(session: Session, *, user: User, reason: str, now: dt.datetime,
         session.execute(update(table).where(table.c[column] == user.id).values({column: None}))
     session.execute(
         update(Mail)
-        .where(_to(user), Mail.state.in_(WAITING))
+        .where(_to(user, own), Mail.state.in_(WAITING))
         .values(state=WITHDRAWN, settled_at=now, settled_by=actor, lease_until=None)
     )
-    session.execute(update(Mail).where(_to(user)).values(to=ERASED, domain=ERASED, subject=ERASED, body=None))
+    session.execute(
+        update(Mail).where(_to(user, own)).values(to=ERASED, domain=ERASED, subject=ERASED, body=None)
+    )
     erase_values(session, taken.values, reason=reason, now=now, actor=actor)
     user.roles.clear()
     session.flush()
@@ -103,16 +114,34 @@ def _elsewhere() -> list[tuple[Table, str]]:
     ]
 
 
-def _to(user: User) -> ColumnElement[bool]:
-    return (Mail.to == user.email) & (Mail.state != CLAIMED)
+def _to(user: User, own: bool) -> ColumnElement[bool]:
+    to_them = (Mail.to == user.email) & (Mail.state != CLAIMED)
+    return to_them & Mail.team.is_(None) & Mail.notification.is_(None) if own else to_them
 
 
-def _values(session: Session, address: str) -> list[tuple[str, str]]:
-    """(event, name) of the sealed values in which the address stands."""
+def _values(session: Session, user: User, own: bool) -> list[tuple[str, str]]:
+    """(event, name) of the sealed values in which the address stands, and not as a part of a longer one."""
     columns = (EventValue.event, EventValue.name, EventValue.value)
     statement = select(*columns).where(EventValue.name.not_in(OF_TEAMS)).execution_options(yield_per=_BATCH)
+    if own:
+        written = LedgerEvent.actor == f"user:{user.ref}"
+        statement = statement.join(LedgerEvent, LedgerEvent.id == EventValue.event).where(written)
+    address = re.compile(rf"(?<![\w.+-]){re.escape(user.email)}(?![\w-]|\.\w)")
     return [
         (event, name)
         for event, name, value in session.execute(statement)
-        if address in json.dumps(value, ensure_ascii=False).casefold()
+        if any(address.search(words.casefold()) for words in _words(value))
     ]
+
+
+def _words(value: Any) -> Iterator[str]:
+    """All texts in a JSON value, names of its objects too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield name
+            yield from _words(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _words(member)

@@ -168,7 +168,9 @@ def erase_account() -> Any:
         with transaction() as written:
             actions.leave_in_order(written, user_id=principal.user_id)
             user = written.get_one(User, principal.user_id)
-            erasure.erase_person(written, user=user, reason="request", now=now, actor=principal.actor)
+            erasure.erase_person(
+                written, user=user, reason="request", now=now, actor=principal.actor, own=True
+            )
     except Refusal as refusal:
         return _refused(typed, refusal, _erase)
     session.clear()

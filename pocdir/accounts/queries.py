@@ -232,10 +232,17 @@ def owners(session: Session, workspace_id: int) -> int:
 
 def admin_is_in(session: Session) -> bool:
     """Whether any admin has chosen a password."""
-    statement = (
-        select(User.id).join(User.roles).where(Role.name == "admin", User.password.is_not(None), User.active)
-    )
-    return session.scalar(statement.limit(1)) is not None
+    return session.scalar(_ADMINS.limit(1)) is not None
+
+
+def is_last_admin(session: Session, user_id: int) -> bool:
+    """Whether this is the only admin who can sign in."""
+    return session.scalars(_ADMINS.limit(2)).all() == [user_id]
+
+
+_ADMINS = (
+    select(User.id).join(User.roles).where(Role.name == "admin", User.password.is_not(None), User.active)
+)
 
 
 def workspace_or_only(slug: str | None) -> Workspace:

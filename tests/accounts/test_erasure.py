@@ -90,7 +90,7 @@ def test_a_person_erases_the_own_account_with_its_password_and_leaves_nobody_wit
     app: Flask, anna, now
 ) -> None:
     with time_machine.travel(now, tick=False):
-        ben = made.person("ben@example.org", now=now, workspace="lab")
+        ben = made.person("ben@example.org", now=now, workspace="lab", site_role="admin")
         browser = made.browser(app, anna, now=now)
         assert "/account/erase" in browser.get("/account").text
         assert post(browser, "/account/erase", present="wrong").status_code == 422
@@ -101,10 +101,37 @@ def test_a_person_erases_the_own_account_with_its_password_and_leaves_nobody_wit
             actions.set_member_role(
                 session, workspace_id=lab.id, user_ref=ben.ref, role="owner", actor="operator"
             )
-        assert ANNA in everything()
         assert post(browser, "/account/erase", present=made.PASSWORD).status_code == 302
         assert ANNA not in everything()
         assert browser.get("/account").status_code == 302
         assert verified().faults == ()
         bens = made.browser(app, ben, now=now)
-        assert post(bens, "/account/erase", present=made.PASSWORD).status_code == 302  # he was alone
+        refused = post(bens, "/account/erase", present=made.PASSWORD)
+        assert (refused.status_code, "make somebody else an admin first" in refused.text) == (409, True)
+        made.person("eva@example.org", now=now, site_role="admin")
+        assert (
+            post(bens, "/account/erase", present=made.PASSWORD).status_code == 302
+        )  # in the lab he was alone
+
+
+def test_who_was_invited_by_somebody_elses_address_erases_nothing_of_others(app: Flask, now) -> None:
+    address = "reports@cert.example"
+    with time_machine.travel(now, tick=False):
+        thief = made.person(address, now=now, workspace="theirs", role="owner")
+        note = f"told {address}, not x{address} or {address}.test"
+        given = {"now": now, "claimed_by": "steward", "team": "cert-at", "type": "contact.released"}
+        with transaction() as session:
+            append(session, payload={"note": note}, actor="user:somebody", **given)
+            append(
+                session, payload={"note": f"x{address} {address}.test"}, actor=f"user:{thief.ref}", **given
+            )
+            enqueue(
+                session, kind="claim", team="cert-at", to=address, subject="A claim", body="Yes or no?",
+                key="1", domain="x.example", now=now,
+            )  # fmt: skip
+        browser = made.browser(app, thief, now=now)
+        assert post(browser, "/account/erase", present=made.PASSWORD).status_code == 302
+        (letter,) = made.every(Mail)
+        assert (letter.state, letter.to, letter.body) == ("queued", address, "Yes or no?\n")
+        verdict = verified()
+        assert (verdict.faults, verdict.erased) == ((), 0)
