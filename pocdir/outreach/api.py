@@ -162,14 +162,9 @@ def add_events(given: dict[str, Any]) -> Any:
     if number:
         refs = with_ticket(principal, number, team=team)
     with transaction() as session:
+        once_each = row_key(session, scope=f"events:{principal.actor}", now=now)
         done = record_for_many(
-            session,
-            refs,
-            principal,
-            **given,
-            now=now,
-            actor=principal.actor,
-            once=row_key(),
+            session, refs, principal, **given, now=now, actor=principal.actor, once=once_each
         )
     return {"items": [each.as_dict() for each in done]}
 
@@ -249,6 +244,7 @@ def log_plan(given: dict[str, Any], ref: str) -> Any:
     incident = incident_queries.incident(ref, workspace_id=principal.workspace_id)
     planned = plan_of(incident, on=now.date())
     with transaction() as session:
+        once_each = row_key(session, scope=f"workspace:{principal.workspace_id}", now=now)
         incident = incident_queries.incident(ref, workspace_id=principal.workspace_id, session=session)
         logged = log_chosen(
             session,
@@ -258,7 +254,7 @@ def log_plan(given: dict[str, Any], ref: str) -> Any:
             workspace_id=principal.workspace_id,
             now=now,
             actor=principal.actor,
-            once=row_key(),
+            once=once_each,
         )
     return {"items": logged}, {"Location": url_for("outreach_api.notifications", incident=ref)}
 

@@ -16,7 +16,6 @@ from pocdir.db import inserts_once, table_of
 from pocdir.web.models import IdempotencyKey
 
 KEPT = dt.timedelta(days=30)
-ROW_KEY = 36  # characters; as many as a digest has
 _ONCE = inserts_once(table_of(IdempotencyKey))
 
 
@@ -29,16 +28,6 @@ def key_given() -> str | None:
     if key is not None and (not 1 <= len(key) <= 200 or not key.isascii() or not key.isprintable()):
         raise Invalid("idempotency_key_invalid", "Idempotency-Key: 1 to 200 printable characters are right")
     return key
-
-
-def row_key() -> str:
-    """What the keys of the single rows of one request begin with: key_given(), in place of a long one its digest.
-
-    For what is recorded row by row. There `once` would be too little: a repeat records the rows that were refused the
-    first time, and gives those that stand. Empty without a key.
-    """
-    key = key_given() or ""
-    return key if len(key) <= ROW_KEY else digest(running.secret(), "idempotency", key.encode())
 
 
 def once(
@@ -58,18 +47,45 @@ def once(
     key = key or key_given()
     if key is None:
         return act()
+    kept = _claimed(session, scope, key, _fingerprint(body), now)
+    if kept is None:
+        kept = act()
+        table = table_of(IdempotencyKey)
+        this = (table.c.scope == scope) & (table.c.key == key)
+        session.connection().execute(update(table).where(this).values(resource=kept))
+    return kept
+
+
+def row_key(session: Session, *, scope: str, now: dt.datetime) -> str:
+    """What the keys of the single rows of this request begin with; empty without an `Idempotency-Key`.
+
+    For what is recorded row by row. There `once` would be too little: a repeat records the rows that were refused the
+    first time, and gives those that stand. The request is in it too: a key that is forgotten here stands in the
+    ledger for ever, and another request finds no row of an older one under it. Raises as `once`.
+    """
+    key = key_given()
+    if key is None:
+        return ""
+    fingerprint = _fingerprint()
+    _claimed(session, scope, key, fingerprint, now)
+    return digest(running.secret(), "idempotency", f"{fingerprint}:{key}".encode())
+
+
+def _fingerprint(body: bytes | None = None) -> str:
     asked = (request.method.encode(), request.path.encode(), request.query_string)
     whole = b"\0".join((*asked, request.get_data() if body is None else body))
-    fingerprint = digest(running.secret(), "idempotency", whole)
+    return digest(running.secret(), "idempotency", whole)
+
+
+def _claimed(session: Session, scope: str, key: str, fingerprint: str, now: dt.datetime) -> str | None:
+    """None for the first with this key, else what the same request was given; raises Invalid for another request."""
     table, connection = table_of(IdempotencyKey), session.connection()
     row = {"scope": scope, "key": key, "digest": fingerprint, "resource": "", "created_at": now}
     # The key first: who comes second with it waits for the first to end, and then reads what became of it.
     insert = _ONCE[connection.dialect.name].returning(table.c.key)
-    this = (table.c.scope == scope) & (table.c.key == key)
     if connection.execute(insert, row).first() is not None:
-        resource = act()
-        connection.execute(update(table).where(this).values(resource=resource))
-        return resource
+        return None
+    this = (table.c.scope == scope) & (table.c.key == key)
     kept = connection.execute(select(table.c.digest, table.c.resource).where(this)).one()
     if kept.digest != fingerprint:
         raise Invalid("idempotency_mismatch", "this Idempotency-Key was used with another request")

@@ -166,11 +166,17 @@ def test_parcels_and_who_is_told_are_written_in_few_statements_however_many(
         assert sorted(each.type for each in events_of_notification(ref)) == asked
     assert CliRunner().invoke(ledger, ["verify"]).exit_code == 0
     assert once(api, second, ["isp", "cert-at"]).json == told.json, "although their parcels wait no more"
+    others = [
+        once(api, second, ["isp", "cert-at"], message="another text"),
+        once(api, second, ["isp"]),
+        once(api, first, ["isp"], key=second),
+    ]
+    assert {(each.status_code, each.json["code"]) for each in others} == {(422, "idempotency_mismatch")}
 
 
-def once(api: Api, ref: str, slugs: list[str]) -> TestResponse:
-    path, key = f"/api/v1/incidents/{ref}/notifications", {"Idempotency-Key": "a"}
-    return api.post(path, {"choose": slugs}, **key)
+def once(api: Api, ref: str, slugs: list[str], *, key: str = "", **more: str) -> TestResponse:
+    path = f"/api/v1/incidents/{ref}/notifications"
+    return api.post(path, {"choose": slugs} | more, **{"Idempotency-Key": key or ref})
 
 
 def test_a_mutated_archive_is_refused_or_whole(api: Api, app: Flask) -> None:

@@ -89,6 +89,13 @@ def test_one_fact_about_many_rows_each_with_its_own_refusal(api: Api, world) -> 
     assert items[1]["refused"]["code"] == "notification_unknown"
     assert items[0]["event"] and items[2]["event"]
     assert api.post("/api/v1/events", body, **{"Idempotency-Key": "once"}).get_json()["items"] == items
+    for other in (
+        {"notifications": [first]},
+        {"payload": {"note": "another"}},
+        {"type": "expectation.resumed"},
+    ):
+        answer = api.post("/api/v1/events", body | other, **{"Idempotency-Key": "once"})
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "idempotency_mismatch")
     again = api.post("/api/v1/events", body).get_json()["items"]
     assert [(item["refused"] or {}).get("code") for item in again] == [
         "clock_not_running",
@@ -118,6 +125,8 @@ def test_one_answer_to_a_ticket_is_an_answer_to_all_that_the_team_keeps_under_it
         ({"for_ticket": None}, "notifications"),
     ):
         assert where in api.post("/api/v1/events", said | wrong).get_json()["errors"]
+    unknown = api.post("/api/v1/events", said | {"team": "nobody"})
+    assert (unknown.status_code, unknown.get_json()["code"]) == (404, "team_unknown")
     del said["team"]
     assert "team" in api.post("/api/v1/events", said).get_json()["errors"]
     assert cli.run([*answered, "--team", "cert-at"]) == 0

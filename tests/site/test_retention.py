@@ -21,9 +21,12 @@ from tests.conftest import Api
 from tests.outreach.made import teams
 
 ASSET, SENT, OPEN = "203.0.113.77", "203.0.113.78", "203.0.113.79"
-CASE = ("the hospital of Example", "its devices call in")
+CASE = ("the hospital of Example", "its devices call in", "TICKET-OF-CASE-4711")
 WORDS = ("a subject of its own", "the text as it was sent", "a note for ourselves")
-CASES = {"closed": dict(zip(("title", "description"), CASE, strict=True)), "open": {"title": "stays open"}}
+CASES = {
+    "closed": dict(zip(("title", "description", "source_ref"), CASE, strict=True)),
+    "open": {"title": "stays open", "source_ref": "stays too"},
+}
 DAY = dt.timedelta(days=1)
 
 
@@ -89,14 +92,14 @@ def test_assets_go_90_days_after_the_incident_is_closed_and_words_after_a_year(
     assert erased() == [("assets", 2)]
 
     assert (
-        jobs.keep_no_longer(now + 366 * DAY) == 9
-    )  # of the case two and their sealed ones; subject, text and digest of the notification, and two sealed values
+        jobs.keep_no_longer(now + 366 * DAY) == 11
+    )  # of the case three and their sealed ones; subject, text and digest of the notification, and two sealed values
     text = held(app)
     assert not [words for words in (*CASE, *WORDS) if words in text]
-    assert all(kept in text for kept in ("INC-7", OPEN, "stays open"))
-    assert sorted(erased()) == [("assets", 2), ("messages", 4), ("messages", 5)]
+    assert all(kept in text for kept in ("INC-7", OPEN, "stays open", "stays too"))
+    assert sorted(erased()) == [("assets", 2), ("messages", 5), ("messages", 6)]
     verdict = verified()
-    assert (verdict.faults, verdict.erased) == ((), 4)
+    assert (verdict.faults, verdict.erased) == ((), 5)
     assert figures(api, now + DAY) == before
     assert jobs.keep_no_longer(now + 368 * DAY) == 0
     with time_machine.travel(now + 364 * DAY, tick=False):
@@ -105,7 +108,7 @@ def test_assets_go_90_days_after_the_incident_is_closed_and_words_after_a_year(
     assert (shown["subject"], shown["body"], shown["assets"]) == (None, None, [])
     assert shown["state"]["response"] == "acknowledged"
     case = api.get(f"/api/v1/incidents/{record['closed']}").get_json()
-    assert (case["title"], case["description"]) == (record["closed"], None)
+    assert (case["title"], case["description"], case["source_ref"]) == (record["closed"], None, None)
     assert letter.status_code == 200
 
 
@@ -117,12 +120,12 @@ def test_a_dry_run_shows_what_would_go_and_erases_nothing(
         lines = [json.loads(line) for line in shown.stdout.splitlines()]
         assert {(line["class"], line["ref"], line["count"]) for line in lines} == {
             ("assets", record["closed"], 2),
-            ("messages", record["closed"], 4),
+            ("messages", record["closed"], 6),
             ("messages", record["notification"], 3),
             ("messages", record["notification"], 2),
         }
         assert erased() == []
         assert all(words in held(app) for words in WORDS)
         done = CliRunner().invoke(pocdir, ["retention"])
-        assert "2 of assets, 9 of messages were erased" in done.stderr
+        assert "2 of assets, 11 of messages were erased" in done.stderr
         assert not [words for words in WORDS if words in held(app)]

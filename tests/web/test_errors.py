@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 
 import pytest
@@ -11,8 +12,8 @@ from sqlalchemy import create_engine
 
 from pocdir.accounts.guards import SIGN_IN
 from pocdir.core.errors import Invalid
-from pocdir.db import db
-from pocdir.web.idempotency import row_key
+from pocdir.db import db, transaction
+from pocdir.web.idempotency import forget_old_keys, row_key
 from tests.conftest import Api
 
 AWAY = "sqlite:////proc/nowhere/pocdir.db"
@@ -69,17 +70,25 @@ def test_an_empty_path_is_the_first_page_rather_than_a_redirect_to_any_host(app:
     assert answer.status_code == 200
 
 
-def test_keys_of_single_rows_differ_where_the_requests_keys_do(app: Flask) -> None:
-    """However late: a long one is not cut."""
-    begins = []
-    for key in ("k", "k" * 36, "k" * 37, "k" * 199 + "a", "k" * 199 + "b"):
-        with app.test_request_context(headers={"Idempotency-Key": key}):
-            begins.append(row_key())
-    assert len(set(begins)) == 5
-    assert max(map(len, begins)) == 36
+def test_keys_of_single_rows_differ_where_the_keys_or_the_requests_do(app: Flask, now: dt.datetime) -> None:
+    """However late: a long one is not cut. What was forgotten here may stand in the ledger still."""
+
+    def begins(key: str | None, body: str = "") -> str:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        with app.test_request_context(headers=headers, data=body), transaction() as session:
+            return row_key(session, scope="test", now=now)
+
+    keys = ("k", "k" * 36, "k" * 37, "k" * 199 + "a", "k" * 199 + "b")
+    found = [begins(key) for key in keys]
+    assert len(set(found)) == 5
+    assert max(map(len, found)) == 36
+    assert [begins(key) for key in keys] == found
+    assert begins(None) == ""
+    with pytest.raises(Invalid, match="another request"):
+        begins("k", "other")
+    with transaction() as session:
+        assert forget_old_keys(session, now=now + dt.timedelta(days=31)) == 5
+    assert begins("k", "other") not in found
     for key in ("", "k" * 201, "\u00fc"):
-        with (
-            app.test_request_context(headers={"Idempotency-Key": key}),
-            pytest.raises(Invalid, match="1 to 200"),
-        ):
-            row_key()
+        with pytest.raises(Invalid, match="1 to 200"):
+            begins(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import literal, select
 
+from pocdir.accounts.queries import team_id_of
 from pocdir.db import db
 from pocdir.directory.models import Team
 from pocdir.directory.queries.reading import whole_of
@@ -17,8 +18,9 @@ NAME = "ticket"
 def with_ticket(viewer: Viewer, ticket: str, *, team: str) -> list[str]:
     """References of the viewer's notifications to this team of which a fact names the number, oldest first.
 
-    Two teams may have the same number: it says something only beside the team.
+    Two teams may have the same number: it says something only beside the team. Raises NotFound `team_unknown`.
     """
+    team_id_of(db.session(), team)
     statement = (
         select(Notification.ref, Notification.id)
         .join(LedgerEvent, LedgerEvent.notification == Notification.ref)

@@ -47,7 +47,8 @@ def erase_cases(
     for row in queries.cases_due(session, before, limit):
         words = [(word.event, word.name) for word in queries.case_words(session, row.ref)]
         count = queries.case_held_by(row) + len(words)
-        session.execute(update(Incident).where(Incident.id == row.id).values(title=row.ref, description=None))
+        emptied = {"title": row.ref, "description": None, "source_ref": None}
+        session.execute(update(Incident).where(Incident.id == row.id).values(emptied))
         erase_values(session, words, reason="retention", now=now, actor=actor)
         _say(session, MESSAGES, count, incident=row.ref, now=now, actor=actor)
         erased += count

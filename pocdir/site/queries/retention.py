@@ -51,8 +51,9 @@ def incidents_due(session: Session, before: dt.datetime, limit: int | None = Non
 
 def cases_due(session: Session, before: dt.datetime, limit: int | None = None) -> Sequence[Line]:
     """Incidents closed by then whose row or events still say what they were about: id, ref, the words, closed_at."""
-    says = or_(_I.title != _I.ref, _I.description.is_not(None), _case_words(_I.ref).exists())
-    columns = (_I.id, _I.ref, _I.title, _I.description, _I.closed_at)
+    in_row = (_I.title != _I.ref, _I.description.is_not(None), _I.source_ref.is_not(None))
+    says = or_(*in_row, _case_words(_I.ref).exists())
+    columns = (_I.id, _I.ref, _I.title, _I.description, _I.source_ref, _I.closed_at)
     chosen = select(*columns).where(_I.closed_at <= before, says).order_by(_I.id)
     return session.execute(chosen.limit(limit)).all()
 
@@ -64,7 +65,7 @@ def case_words(session: Session, ref: str) -> Sequence[Line]:
 
 def case_held_by(row: Line) -> int:
     """How many values the row of an incident would lose."""
-    return int(row.title != row.ref) + int(row.description is not None)
+    return sum((row.title != row.ref, row.description is not None, row.source_ref is not None))
 
 
 def asset_count(session: Session, incident_id: int) -> int:

@@ -9,8 +9,8 @@ ASSETS, MESSAGES = CLASSES = ("assets", "messages")
 # The sealed values of a notification's events that are words of a message or somebody's notes on it. Ticket numbers,
 # digests and who was told stay: they are what was committed to.
 MESSAGE_WORDS = ("subject", "note", "from", "message_id", "raw_date", "diagnostic")
-# Those of an incident's own events; its other sealed value is the sender's own ticket number.
-CASE_WORDS = ("title", "description")
+# Those of an incident's own events: all that is sealed in them.
+CASE_WORDS = ("title", "description", "source_ref")
 
 
 @dataclass(frozen=True, slots=True)
