@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from pocdir.accounts.models import Workspace
 from pocdir.db import db, transaction
@@ -14,6 +15,7 @@ from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.queries.notifications import own_notification_to_change
 from pocdir.outreach.queries.projections import differences
 from pocdir.outreach.queries.snapshots import snapshot
+from tests.conftest import Api
 from tests.latency.made import DAY, Own, told
 from tests.outreach import made
 
@@ -62,3 +64,29 @@ def test_facts_recorded_at_once_leave_each_row_as_its_fold(
         assert {event.type for event in events_of_notification(ref)} >= set(FACTS)
         row = snapshot(ref, Own(workspace)).row
         assert (row.response, row.outcome, row.clock) == ("acknowledged", "observed", "stopped")
+
+
+def test_of_two_requests_at_once_with_one_key_the_first_is_recorded(
+    app: Flask, api: Api, lab: Workspace, now: dt.datetime
+) -> None:
+    made.teams(now - 10 * DAY)
+    refs = [told(lab, at=now - DAY) for _ in range(5)]
+    db.session.remove()
+    together, answers = threading.Barrier(2), dict[tuple[str, str], TestResponse]()
+
+    def run(ticket: str) -> None:
+        for ref in refs:
+            body = {"type": "ack.given", "notifications": [ref], "payload": {"ticket": ticket}}
+            together.wait(timeout=30)
+            answers[ref, ticket] = api.post("/api/v1/events", body, **{"Idempotency-Key": ref})
+
+    threads = [threading.Thread(target=run, args=(ticket,)) for ticket in ("T-1", "T-2")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    for ref in refs:
+        said = {ticket: answers[ref, ticket].status_code for ticket in ("T-1", "T-2")}
+        assert sorted(said.values()) == [200, 422]
+        tickets = [each.sealed["ticket"] for each in events_of_notification(ref) if each.type == "ack.given"]
+        assert tickets == [ticket for ticket, status in said.items() if status == 200]
