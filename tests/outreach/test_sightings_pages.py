@@ -19,6 +19,7 @@ from pocdir.cli import pocdir
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.outreach import made
+from tests.outreach.test_presentation import words
 from tests.outreach.test_sightings import BASELINE, DEVICES, World
 
 
@@ -95,6 +96,22 @@ def test_an_incident_without_sightings_says_what_to_do(world: World, browser: Fl
     page = browser.get(f"/incidents/{world.ref}").text
     assert "Nothing was measured yet." in page
     assert f'href="/incidents/{world.ref}/sightings"' in page
+
+
+def test_who_is_in_no_notification_is_neither_told_nor_baseline(world: World, browser: FlaskClient) -> None:
+    """And letters that went out before anybody measured were told before it, not 0 minutes after."""
+    items = [{"kind": "ip", "value": "10.0.0.1"}]
+    world.api.post(f"/api/v1/incidents/{world.ref}/assets", {"items": items})
+    world.window(24, 60, (DEVICES[0], 59), ("10.0.0.1", 25), (BASELINE[0], 59))
+    found = world.outcome()
+    assert found["assets"] == {"all": 2, "quiet": 1, "seen": 1, "unknown": 0}
+    assert found["untold"] == {"all": 1, "quiet": 1, "seen": 0, "unknown": 0}
+    assert found["controls"] == {"all": 2, "quiet": 1, "seen": 1, "unknown": 0}
+    page = words(browser, f"/incidents/{world.ref}")
+    assert "told 1 1 0 2 not told (baseline) 1 1 0 2 named in no notification 1 0 0 1" in page
+    assert "Devices no longer seen: 50" in page
+    assert "1 of 2 seen named in no notification: 1 of 1 not told: 1 of 2" in page
+    assert "First told 24 h before measuring began." in page
 
 
 def test_quiet_after_is_changed_in_the_form(world: World, browser: FlaskClient) -> None:

@@ -115,12 +115,15 @@ def _say(shown: dict[str, Any], found: Read, as_json: bool) -> None:
         click.echo("nothing was kept (dry run)")
 
 
+_ROWS = {"assets": "told", "untold": "in no notification", "controls": "controls"}
+
+
 @incident.command("outcome")
 @click.argument("ref")
 @workspace_option
 @json_option
 def show_outcome(ref: str, workspace: str | None, as_json: bool) -> int:
-    """What became of an incident: assets and controls quiet or still seen, notifications by answer and outcome.
+    """What became of an incident: assets told, untold and controls by state, notifications by outcome.
 
     \b
     Example:  pocdir incident outcome 019ab3...
@@ -135,7 +138,7 @@ def show_outcome(ref: str, workspace: str | None, as_json: bool) -> int:
     columns = ("all", *STATES)
     table(
         ("", *columns),
-        [(name, *(found[name][column] for column in columns)) for name in ("assets", "controls")],
+        [(said, *(found[name][column] for column in columns)) for name, said in _ROWS.items()],
     )
     click.echo()
     table(

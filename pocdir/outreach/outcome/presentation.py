@@ -59,14 +59,14 @@ def measured(out: Outcome, told_at: Sequence[dt.datetime]) -> dict[str, Any] | N
     quiets = out.measured.silences.quiets(out.measured.quiet_after)
     curves = {
         name: still
-        for name, of in (("assets", ~out.measured.control), ("controls", out.measured.control))
+        for name, of in (("assets", out.told), ("controls", out.measured.control))
         if (still := _still(quiets, of & (out.states != "unknown"), begin, end)) is not None
     }
     first = min(told_at, default=None)
     return {
         "begin": dt.datetime.fromtimestamp(begin, dt.UTC),
         "end": dt.datetime.fromtimestamp(end, dt.UTC),
-        "told_after": None if first is None else max(0, first.timestamp() - begin),
+        "told_after": None if first is None else first.timestamp() - begin,
         "windows": len(windows),
         "quiet_after": out.measured.quiet_after,
         "chart": _chart(curves, end - begin) if curves else None,
@@ -163,15 +163,15 @@ def _runs(out: Outcome, moments: Sequence[dt.datetime]) -> list[dict[str, Any]]:
             "windows": run["windows"] + 1,
         }
     seen = np.unique(np.stack((run_of[out.measured.window], out.measured.stretches.asset)), axis=1)
-    control = out.measured.control[seen[1]]
-    counts = (
-        np.bincount(seen[0][~control], minlength=len(runs)),
-        np.bincount(seen[0][control], minlength=len(runs)),
-    )
+    counts = [
+        np.bincount(seen[0][of[seen[1]]], minlength=len(runs))
+        for of in (out.told, out.measured.control, out.untold)
+    ]
     for number, run in enumerate(runs):
         run |= {
             "seen": int(counts[0][number]), "of": out.assets["all"],
             "controls_seen": int(counts[1][number]), "controls": out.controls["all"],
+            "untold_seen": int(counts[2][number]), "untold": out.untold_assets["all"],
         }  # fmt: skip
     return runs
 

@@ -22,17 +22,28 @@ _CLAIMED = "outcome.remediation_claimed"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What was measured of an incident, each asset's state by its place, and the counts that pages and API show."""
+    """What was measured of an incident, each asset's state by its place, and the counts that pages and API show.
+
+    Three sorts of assets: told (named in a notification that stands), controls, and untold: neither.
+    """
 
     measured: Measured
     states: np.ndarray[Any, np.dtype[np.str_]]
+    told: np.ndarray[Any, np.dtype[np.bool_]]  # no control, and named in a notification
+    untold: np.ndarray[Any, np.dtype[np.bool_]]  # no control, and named in none
     assets: dict[str, int]
     controls: dict[str, int]
+    untold_assets: dict[str, int]
     matrix: dict[str, dict[str, int]]
     became: dict[str, str]  # by notification, a column of the matrix
 
     def as_json(self) -> dict[str, Any]:
-        return {"assets": self.assets, "controls": self.controls, "matrix": self.matrix}
+        return {
+            "assets": self.assets,
+            "untold": self.untold_assets,
+            "controls": self.controls,
+            "matrix": self.matrix,
+        }
 
 
 def outcome(incident: Incident, told: Sequence[Snapshot] | None = None) -> Outcome:
@@ -43,9 +54,10 @@ def outcome(incident: Incident, told: Sequence[Snapshot] | None = None) -> Outco
     rows = [row for row in rows if row.withdrawn_at is None]
     claims = _claims([row.ref for row in rows if row.outcome == "claimed"])
     places = found.places
-    cells, verdicts = [], {}
+    cells, verdicts, named = [], {}, np.zeros(len(found.ids), dtype=np.bool_)
     for row in rows:
         mine, is_whole = assets_of(row.assets, places, found)
+        named[mine] = True
         last = int(found.silences.last_seen[mine].max(initial=LONG_AGO))
         became = rules.outcome_of(
             states[mine].tolist() + ([] if is_whole else ["unknown"]),
@@ -55,11 +67,15 @@ def outcome(incident: Incident, told: Sequence[Snapshot] | None = None) -> Outco
         )
         cells.append((row.response, row.transport, became))
         verdicts[row.ref] = became
+    untold = ~found.control & ~named
     return Outcome(
         found,
         states,
-        rules.tally(states[~found.control].tolist()),
+        ~found.control & named,
+        untold,
+        rules.tally(states[~found.control & named].tolist()),
         rules.tally(states[found.control].tolist()),
+        rules.tally(states[untold].tolist()),
         rules.matrix(cells),
         verdicts,
     )

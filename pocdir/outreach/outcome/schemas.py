@@ -85,9 +85,14 @@ OutcomeMatrix = Schema.from_dict(
 
 
 class OutcomeAnswer(Schema):
-    """Assets and controls by state, and notifications by answer and outcome."""
+    """Assets told, untold and controls by state, and notifications by answer and outcome."""
 
-    assets = fields.Nested(OutcomeAssets, required=True)
+    assets = fields.Nested(OutcomeAssets, required=True, metadata={"description": "those told"})
+    untold = fields.Nested(
+        OutcomeAssets,
+        required=True,
+        metadata={"description": "named in no notification, and no controls"},
+    )
     controls = fields.Nested(OutcomeAssets, required=True)
     matrix = fields.Nested(OutcomeMatrix, required=True)
 
