@@ -102,7 +102,8 @@ def test_who_is_in_no_notification_is_neither_told_nor_baseline(world: World, br
     """And letters that went out before anybody measured were told before it, not 0 minutes after."""
     items = [{"kind": "ip", "value": "10.0.0.1"}]
     world.api.post(f"/api/v1/incidents/{world.ref}/assets", {"items": items})
-    world.window(24, 60, (DEVICES[0], 59), ("10.0.0.1", 25), (BASELINE[0], 59))
+    often = [(DEVICES[0], hour) for hour in (25, 45, 59)]
+    world.window(24, 60, *often, ("10.0.0.1", 25), (BASELINE[0], 59))
     found = world.outcome()
     assert found["assets"] == {"all": 2, "quiet": 1, "seen": 1, "unknown": 0}
     assert found["untold"] == {"all": 1, "quiet": 1, "seen": 0, "unknown": 0}
@@ -112,6 +113,9 @@ def test_who_is_in_no_notification_is_neither_told_nor_baseline(world: World, br
     assert "Devices no longer seen: 50" in page
     assert "1 of 2 seen named in no notification: 1 of 1 not told: 1 of 2" in page
     assert "First told 24 h before measuring began." in page
+    one = words(browser, f"/notifications/{world.notification}")
+    assert "Did the world change still seen" in one
+    assert "Only what an event says counts here" in words(browser, "/responsiveness")
 
 
 def test_quiet_after_is_changed_in_the_form(world: World, browser: FlaskClient) -> None:

@@ -19,6 +19,8 @@ from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import presentation, schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.escalation.deciding import path_shown
+from pocdir.outreach.outcome import presentation as measuring
+from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import declined_by, routed
@@ -215,13 +217,22 @@ def _poster(found: Snapshot) -> str:
     return queries.poster_of(g.principal, found.row) or ""
 
 
+def _as_measured(found: Snapshot) -> dict[str, Any]:
+    """With what the sensors say of its assets, as the page of its incident lists it."""
+    shown, ref = presentation.described(found), found.row.incident_ref
+    if ref is None or found.row.withdrawn_at is not None:
+        return shown
+    incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
+    return measuring.with_outcome(shown, outcome(incident, [found]))
+
+
 def _notification(found: Snapshot, typed: Form) -> str:
     poster = _poster(found)
     events = ledger_queries.events_of_notification(found.row.ref)
     content = filters.chosen("content", CONTENTS) or None
     return render_template(
         "outreach/notification.html",
-        notification=presentation.described(found),
+        notification=_as_measured(found),
         parcels=presentation.handed_over(found),
         events=presentation.timeline(events, [found], as_contact=poster == "contact"),
         letter=None if found.row.withdrawn_at else presentation.letter(found, content=content),
