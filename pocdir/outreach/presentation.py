@@ -187,11 +187,10 @@ def _first(row: Line, followed: Sequence[Event]) -> letters.First:
     )
 
 
-def _since(row: Line, label: str) -> dt.datetime:
-    """When it was first seen, unless the incident bears a stricter label than the letter; then when it was told."""
+def _since(row: Line, label: str) -> dt.datetime | None:
+    """Since when it was seen; None where nobody said so, or its incident bears a stricter label than the letter."""
     is_told = row.incident_tlp is not None and tlp.is_at_least(label, row.incident_tlp)
-    since: dt.datetime = (row.detected_from if is_told else None) or row.sent_at
-    return since
+    return row.detected_from if is_told else None
 
 
 def _incident_title(row: Line, label: str) -> str | None:

@@ -40,6 +40,14 @@ class _Written(click.ParamType, Generic[Value]):
 
 MOMENT: click.ParamType = _Written[dt.datetime]("time", moment)
 DURATION: click.ParamType = _Written[dt.timedelta]("duration", duration)
+
+
+def _length(text: str) -> str:
+    duration(text)
+    return text.strip()
+
+
+LENGTH: click.ParamType = _Written[str]("duration", _length)  # the same, kept as it was written
 json_option = click.option("--json", "as_json", is_flag=True, help="One compact JSON object a line.")
 workspace_option = click.option(
     "--workspace", metavar="W", help="Whose; not needed where there is one workspace."

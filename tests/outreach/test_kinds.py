@@ -108,7 +108,7 @@ def test_a_follow_up_names_the_first_report_and_a_referral_says_all_that_its_rea
     for words in (
         f"lab wrote to you on {now:%Y-%m-%d %H:%M} UTC, to abuse@isp.example.",
         "About: Sinkhole hits",
-        f"Addresses or names concerned: 2, since {now:%Y-%m-%d %H:%M} UTC",
+        "Addresses or names concerned: 2\n",  # nobody said since when
         "Your ticket number: T-77",
         f"Reference of that report: [pocdir {first}]",
     ):
@@ -133,6 +133,17 @@ def test_a_follow_up_names_the_first_report_and_a_referral_says_all_that_its_rea
     subject, body = letter(api, above, content="reference")
     assert ("Sinkhole" in subject + body, "T-77" in body, "/r/" in body) == (False, True, True)
     assert api.get(f"/api/v1/notifications/{above}/letter", content="all").status_code == 422
+    for seen_from, since in (("2026-11-01T00:00:00Z", ", since 2026-11-01 00:00 UTC"), (None, "")):
+        case = api.post(
+            "/api/v1/incidents", {"title": "C2", "tlp": "TLP:GREEN", "detected_from": seen_from}
+        ).get_json()["ref"]
+        first = logged(api, team="isp", incident=case, **told)["ref"]
+        again = logged(api, team="isp", incident=case, kind="follow_up", parent=first, tlp="TLP:GREEN")["ref"]
+        for ref in (first, again):
+            lines = letter(api, ref, content="summary")[1].splitlines()
+            assert [it for it in lines if "names concerned" in it] == [
+                f"Addresses or names concerned: 2{since}"
+            ]
     stricter = logged(
         api,
         team="isp",

@@ -178,6 +178,11 @@ def test_each_letter_is_read_before_any_is_logged_by_page_program_and_command(
     assert letter["body"].startswith(first["body"].partition("00000000")[0])
     assert (cli.run([*command, "--log"]), capsys.readouterr().out.count('"isp"')) == (0, 1)
     assert [cli.run([*command, *more]) for more in (["--log"], ["--log", "--letters"])] == [1, 2]
+    capsys.readouterr()
+    assert (cli.run([*command, "--within", "2days"]), "'--within'" in capsys.readouterr().err) == (2, True)
+    for more in ([], ["--letters"], ["--log"]):
+        assert cli.run([*command, "--to", "isp", "--to", "nope", *more]) == 1
+        assert "no contact of this plan: nope; it has carrier, isp, cert-at" in capsys.readouterr().err
 
 
 def test_one_page_logs_a_contact_once_however_often_its_button_is_pressed(

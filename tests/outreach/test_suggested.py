@@ -109,6 +109,7 @@ def test_nothing_is_taken_among_many_that_one_person_has_to_say_yes_to(
     assert "an owner agreed" in researcher.get("/steps").text
     assert api.get("/api/v1/steps", waiting="true").get_json()["items"] == []
     assert "Logged: the letter to copy" in send(researcher, "/steps", only=f"{held}:1").text
+    assert "step_not_open" in send(owner, "/steps", choose=[f"{held}:1"], action="approve").text
     # Another workspace neither sees nor takes them.
     rival = browser(app, now, "rivals", "owner")
     assert "Nothing is suggested" in rival.get("/steps").text

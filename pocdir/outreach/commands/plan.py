@@ -16,7 +16,18 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.outreach import campaigns, schemas
 from pocdir.outreach.actions.chosen import log_chosen
-from pocdir.web.terminal import MOMENT, app_context, emit, json_option, loaded, table, workspace_option
+from pocdir.web.terminal import (
+    LENGTH,
+    MOMENT,
+    app_context,
+    emit,
+    json_option,
+    loaded,
+    table,
+    workspace_option,
+)
+
+MOST_NAMED = 10  # contacts of a plan, in a refusal
 
 
 @click.command()
@@ -26,7 +37,7 @@ from pocdir.web.terminal import MOMENT, app_context, emit, json_option, loaded, 
 @click.option("--log", "is_logged", is_flag=True, help="Log a notification for each: all, or none.")
 @click.option("--kind", type=click.Choice(NOTIFICATION_KINDS), default="report", show_default=True)
 @click.option("--message", help="What you write to all of them.")
-@click.option("--within", help="Within which time a reply is asked for: P2D.")
+@click.option("--within", type=LENGTH, help="Within which time a reply is asked for: P2D.")
 @click.option("--sent-at", type=MOMENT, help="When, if not now: 2026-11-22T12:00:00Z.")
 @click.option("--for-information", is_flag=True, help="No answer is asked for.")
 @workspace_option
@@ -54,6 +65,7 @@ def plan(
         who = operator_for(workspace)
         incident = incident_queries.incident(ref, workspace_id=who.workspace_id)
         found = campaigns.planned(incident, on=now.date())
+        _require_planned(found, to)
         if not letters and not is_logged:
             return _preview(found, to, as_json=as_json)
         if incident.people_at_risk and not to:
@@ -78,6 +90,16 @@ def plan(
                 done = [{"team": s, "notification": one} for s, one in zip(slugs, refs, strict=True)]
     _say(done, as_json=as_json)
     return 0
+
+
+def _require_planned(found: dict[str, Any], to: tuple[str, ...]) -> None:
+    """Raises Invalid `not_in_plan` for whom the plan does not name, with whom it does."""
+    known = [each["team"]["slug"] for each in found["contacts"]]
+    strangers = [slug[:60] for slug in to if slug not in known]
+    if strangers:
+        more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
+        named = f"it has {', '.join(known[:MOST_NAMED])}{more}" if known else "it has none"
+        raise Invalid("not_in_plan", f"no contact of this plan: {', '.join(strangers)}; {named}", where="to")
 
 
 def _preview(found: dict[str, Any], to: tuple[str, ...], *, as_json: bool) -> int:

@@ -242,7 +242,7 @@ def steps(
         (str(each["level"]), each["state"], isoformat(each["due_at"]), each["target"], each["content"])
         for each in shown["steps"]
     ]
-    table(("step", shown["state"], "due", "target", "content"), rows)
+    table(("step", "state", "due", "target", "content"), rows)
 
 
 def _chosen(text: str) -> tuple[str, int]:

@@ -109,7 +109,9 @@ def decide(
 def _approve(
     session: Session, principal: Principal, found: Notification, level: int, known: Index, now: dt.datetime
 ) -> None:
-    looked, _, _ = steps.to_decide(session, found, level, now)
+    looked, _, standing = steps.to_decide(session, found, level, now)
+    if standing is not None:
+        raise steps.not_open()
     message = presentation.prepared(looked, found, level, known=known, now=now, session=session)
     by_owner = principal.role == "owner"
     steps.approve(session, found, message, now=now, actor=principal.actor, by_owner=by_owner)

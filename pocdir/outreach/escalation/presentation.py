@@ -176,7 +176,7 @@ def _said(
         ticket=next((ticket for ticket in tickets if ticket), None),
         about=notification.subject or (incident.title if incident else None),
         count=len(notification.assets),
-        since=incident.detected_from if incident and incident.detected_from else notification.sent_at,
+        since=incident.detected_from if incident else None,
         message=notification.body,
         contact=looked.policy.contact,
     )

@@ -106,7 +106,7 @@ class Matter:
     asked: Sequence[Asked] = ()
     link: str | None = None
     content: str = "full"
-    since: dt.datetime | None = None  # since when what it is about was seen
+    since: dt.datetime | None = None  # since when what it is about was seen, where that is known
     first: First | None = None
     for_reader: bool = False  # the message was written for this reader: it is said at every content
 
@@ -191,8 +191,8 @@ def _paragraphs(matter: Matter, _: Translate) -> Iterator[str]:
         yield _text(matter.message)
     if matter.assets and matter.content == "full":
         yield "\n".join(_assets(matter.assets, say))
-    elif matter.assets and matter.since and matter.content == "summary":
-        yield say["concerned_since"] % {"count": len(matter.assets), "time": _time(matter.since)}
+    elif matter.assets and matter.content == "summary":
+        yield _counted(len(matter.assets), matter.since, say)
     if matter.files and matter.content != "reference":
         yield "\n".join(_files(matter, say))
     if matter.kind == "sample_request":
@@ -234,13 +234,20 @@ def _history(matter: Matter, first: First, say: Mapping[str, str]) -> Iterator[s
     if matter.content != "reference":
         if first.about:
             yield say["about"] % {"about": one_line(first.about)}
-        if first.count and first.since:
-            yield say["concerned_since"] % {"count": first.count, "time": _time(first.since)}
+        if first.count:
+            yield _counted(first.count, first.since, say)
     if ticket:
         yield say["your_ticket" if first.own else "their_ticket"] % {"team": team, "ticket": ticket}
     yield say["reference"] % {"reference": reference_tag(first.reference)}
     if matter.sender.contact:
         yield say["contact"] % {"contact": one_line(matter.sender.contact)}
+
+
+def _counted(count: int, since: dt.datetime | None, say: Mapping[str, str]) -> str:
+    """How many are concerned; since when only where somebody said it."""
+    if since is None:
+        return say["concerned_count"] % {"count": count}
+    return say["concerned_since"] % {"count": count, "time": _time(since)}
 
 
 def _assets(assets: Sequence[Asset], say: Mapping[str, str]) -> Iterator[str]:

@@ -63,6 +63,7 @@ def _matter(_: Translate) -> dict[str, str]:
         "title": _("Subject: %(title)s"),
         "kind": _("Kind of report: %(kind)s"),
         "concerned": _("Concerned: %(count)s (times in UTC)"),
+        "concerned_count": _("Addresses or names concerned: %(count)s"),
         "concerned_since": _("Addresses or names concerned: %(count)s, since %(time)s UTC"),
         "port": _("port %(port)s"),
         "first_seen": _("first seen %(time)s"),

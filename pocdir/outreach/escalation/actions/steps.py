@@ -282,12 +282,17 @@ def to_decide(
         return looked, rung, None
     _require_walking(looked.path, notification)
     if rung is None or rung not in looked.path.open:
-        raise Conflict("step_not_open", "this step is decided already, or is not the next one", where="level")
+        raise not_open()
     not_before = looked.row.not_before
     if not skipping and not_before is not None and now < not_before:
         message = f"no step before {isoformat(not_before)}, as was chosen for this notification"
         raise Conflict("embargo", message, where="level")
     return looked, rung, None
+
+
+def not_open() -> Conflict:
+    """Why nothing is decided about a step: it was, or its turn has not come."""
+    return Conflict("step_not_open", "this step is decided already, or is not the next one", where="level")
 
 
 def _require_walking(path: Path, notification: Notification) -> None:

@@ -25,7 +25,7 @@ class Said:
     ticket: str | None
     about: str | None
     count: int
-    since: dt.datetime
+    since: dt.datetime | None
     message: str | None
     contact: str | None
 
@@ -66,9 +66,12 @@ def _history(said: Said, _: Translate) -> Iterator[str]:
 def _matter(said: Said, _: Translate) -> Iterator[str]:
     if said.about:
         yield _("About: %(about)s") % {"about": one_line(said.about)}
-    yield _("Addresses or names concerned: %(count)s, since %(time)s UTC") % {
-        "count": said.count, "time": _time(said.since),
-    }  # fmt: skip
+    if said.since is None:
+        yield _("Addresses or names concerned: %(count)s") % {"count": said.count}
+    else:
+        yield _("Addresses or names concerned: %(count)s, since %(time)s UTC") % {
+            "count": said.count, "time": _time(said.since),
+        }  # fmt: skip
 
 
 def _ways_back(said: Said, _: Translate) -> Iterator[str]:
