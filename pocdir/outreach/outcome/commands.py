@@ -115,7 +115,7 @@ def _say(shown: dict[str, Any], found: Read, as_json: bool) -> None:
         click.echo("nothing was kept (dry run)")
 
 
-_ROWS = {"assets": "told", "untold": "in no notification", "controls": "controls"}
+_ROWS = {"assets": "assets", "untold": "in no notification", "controls": "controls"}
 
 
 @incident.command("outcome")
