@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from flask import Flask
 from flask_babel import force_locale, gettext
+from sqlalchemy import update
 
 from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.models import Workspace
@@ -18,6 +19,7 @@ from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import event_count
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
+from pocdir.outreach.models import Notification
 from pocdir.outreach.rules.expectations import ASKED_BY_KIND
 from pocdir.outreach.rules.letter import LANGUAGES
 from pocdir.outreach.rules.letter_texts import VARIABLES, load
@@ -144,14 +146,12 @@ def test_a_follow_up_names_the_first_report_and_a_referral_says_all_that_its_rea
             assert [it for it in lines if "names concerned" in it] == [
                 f"Addresses or names concerned: 2{since}"
             ]
-    stricter = logged(
-        api,
-        team="isp",
-        kind="follow_up",
-        parent=logged(api, team="isp", subject="Hidden")["ref"],
-        tlp="TLP:CLEAR",
-    )
-    assert "Hidden" not in letter(api, stricter["ref"])[1]
+    hidden = logged(api, team="isp", subject="Hidden", tlp="TLP:GREEN")["ref"]
+    older = logged(api, team="isp", kind="follow_up", parent=hidden, tlp="TLP:GREEN")["ref"]
+    assert "Hidden" in letter(api, older)[1]
+    with transaction() as session:  # as one that was logged before a lower label was refused
+        session.execute(update(Notification).where(Notification.ref == hidden).values(tlp="TLP:AMBER"))
+    assert "Hidden" not in letter(api, older)[1]
 
 
 def test_a_letter_says_where_its_sender_can_be_called(api: Api, lab: Workspace, now: dt.datetime) -> None:

@@ -12,8 +12,12 @@ import time_machine
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from pocdir.db import db
+from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.rules.events import Event
+from pocdir.outreach.actions.threads import MOST
 from pocdir.outreach.queries.projections import differences
 from pocdir.outreach.rules.fold import state_of
 from pocdir.outreach.rules.thread import ANSWERED, WHY, settle, words
@@ -86,15 +90,22 @@ def test_an_answer_to_a_follow_up_answers_what_it_follows_until_it_is_taken_back
     assert (list(differences()), verified().faults) == ([], ())
 
 
-ACTS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.booleans()), min_size=1, max_size=8)
+ACTS = st.lists(
+    st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.booleans(), st.booleans(), st.booleans()),
+    min_size=1,
+    max_size=8,
+)
 
 
 @given(ACTS, st.randoms())
 def test_whatever_is_recorded_first_each_member_has_what_the_others_were_told(
-    acts: list[tuple[str, int, bool]], chance: Any
+    acts: list[tuple[str, int, bool, bool, bool]], chance: Any
 ) -> None:
     sent = {"a": START, "b": START + 3 * DAY, "c": START + 6 * DAY}
-    answers = [(n, ref, max(START + day * DAY, sent[ref]), back) for n, (ref, day, back) in enumerate(acts)]
+    answers = [
+        (n, ref, max(START + day * DAY, sent[ref]), back, bool(really), robot)
+        for n, (ref, day, back, really, robot) in enumerate(acts)
+    ]
     chance.shuffle(answers)
     thread: dict[str, list[Event]] = {ref: [] for ref in sent}
     numbers = count(1000)
@@ -106,19 +117,81 @@ def test_whatever_is_recorded_first_each_member_has_what_the_others_were_told(
         thread[ref].append(
             Event(id=name, type=type_, occurred_at=at, notification=ref, payload=payload, **about)
         )
-        keep = {each: words(each, events) for each, events in thread.items()}
+
+    def keep() -> None:
+        said_ = {each: words(each, events) for each, events in thread.items()}
         for each, events in thread.items():
-            fresh, gone = settle(each, sent[each], events, keep)
+            fresh, gone = settle(each, sent[each], events, said_)
             for word in fresh:
                 add(each, ANSWERED, word.mark.at, next(numbers), **word.payload)
             for event in gone:
                 add(each, "event.corrected", START + 20 * DAY, next(numbers), event=event.id, why=WHY)
 
-    for n, ref, at, back in answers:
-        add(ref, "ack.given", at, n)
+    for n, (ref, asked) in enumerate((it, at) for it in sent for at in (sent[it], START + 7 * DAY)):
+        add(ref, "expectation.set", asked, 500 + n, of="answer", within="P90D", level=n % 2 + 1)
+    for n, ref, at, back, really, robot in answers:
+        add(ref, "ack.given", at, n, already=really or None, may_be_automatic=robot or None)
+        if chance.random() < 0.7:  # else settled with the next, as for many at once
+            keep()
         if back:
             add(ref, "event.corrected", START + 20 * DAY, 100 + n, event=str(uuid.UUID(int=n)), why="no")
+            keep()
+    keep()
     for ref, events in thread.items():
         chance.shuffle(events)
-        wanted = sorted(at for _n, to, at, back in answers if not back and (to == ref or at >= sent[ref]))
-        assert [mark.at for mark in state_of(events).acknowledgements] == wanted
+        told = [
+            (robot, at, really, really and to != ref)
+            for _n, to, at, back, really, robot in answers
+            if not back and (to == ref or at >= sent[ref])
+        ]
+        state_ = state_of(events)
+        first = state_.first
+        for mark, those in ((first.acknowledgement, told), (first.answer, [it for it in told if it[3]])):
+            assert ((mark.may_be_automatic, mark.at) if mark else None) == (min(those)[:2] if those else None)
+        assert min((it.at for it in state_.acknowledgements), default=None) == min(
+            (it[1] for it in told), default=None
+        )
+        stops = [
+            min((it[1] for it in told if it[2] and it[1] >= asked), default=None)
+            for asked in (sent[ref], START + 7 * DAY)
+        ]
+        assert sorted(map(str, stops)) == sorted(str(it.stopped_at) for it in state_.expectations)
+
+
+def test_a_thread_is_bounded_and_settled_once_for_many(api: Api, now: dt.datetime) -> None:
+    refs = [logged(api, now - 9 * DAY)]
+    for n in range(MOST):
+        refs.append(logged(api, now - 8 * DAY, kind="follow_up", parent=refs[-1] if n % 9 else refs[0]))
+    body = {"team": "cert-at", "kind": "follow_up", "parent": refs[7]}
+    refused = api.post("/api/v1/notifications", body)
+    assert (refused.status_code, refused.get_json()["code"]) == (422, "thread_full")
+    assert list(refused.get_json()["errors"]) == ["parent"]
+    assert api.post("/api/v1/notifications", body | {"kind": "sample_request"}).status_code == 201
+
+    many = {"type": "ack.given", "notifications": refs[:40]}
+    assert api.post("/api/v1/events", many).status_code == 200
+    drawn = [it for it in db.session.scalars(select(LedgerEvent)) if it.type == ANSWERED]
+    # Each that was not answered itself has one word of the forty, the others at most one before theirs.
+    assert {it.notification for it in drawn} >= set(refs[40:])
+    assert len(drawn) == len({it.notification for it in drawn})
+    assert {state(api, ref)[0] for ref in refs[::10]} == {"acknowledged"}
+    assert (list(differences()), verified().faults) == ([], ())
+
+
+def test_what_follows_is_labelled_as_strictly_as_what_it_follows(api: Api) -> None:
+    incident = api.post("/api/v1/incidents", {"title": "VICTIM", "tlp": "TLP:GREEN"}).get_json()["ref"]
+    first = api.post("/api/v1/notifications", {"team": "cert-at", "tlp": "TLP:RED"}).get_json()["ref"]
+    of_incident = {"team": "cert-at", "incident": incident, "tlp": "TLP:AMBER"}
+    second = api.post("/api/v1/notifications", of_incident).get_json()["ref"]
+    api.patch(f"/api/v1/incidents/{incident}", {"tlp": "TLP:AMBER+STRICT"})
+    for parent, floor, lower, more in (
+        (first, "TLP:RED", "TLP:AMBER+STRICT", {}),
+        (first, "TLP:RED", "TLP:AMBER+STRICT", {"incident": incident}),
+        (second, "TLP:AMBER+STRICT", "TLP:AMBER", {}),  # its incident was raised, and is not named
+    ):
+        for kind, team in (("follow_up", "cert-at"), ("referral", "isp")):
+            body = {"team": team, "kind": kind, "parent": parent, **more}
+            refused = api.post("/api/v1/notifications", body | {"tlp": lower})
+            assert (refused.status_code, refused.get_json()["code"]) == (422, "tlp_lowered")
+            assert floor in refused.get_json()["errors"]["tlp"][0]
+            assert api.post("/api/v1/notifications", body).get_json()["tlp"] == floor

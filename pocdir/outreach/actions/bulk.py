@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 from pocdir.core.errors import Refusal
 from pocdir.ledger.queries import event_by_key
 from pocdir.outreach.actions.notifications import record_event
+from pocdir.outreach.actions.threads import keep_threads
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.notifications import Viewer
 from pocdir.outreach.rules.bulk import check_act
 from pocdir.outreach.rules.posting import claim_of
+from pocdir.outreach.rules.thread import SPEAKING
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def record_for_many(
     A foreign notification is refused like one that does not exist. With `once`, the same word from the same actor
     gives the events that stand.
     """
-    done = []
+    done, changed = [], []
     for ref in dict.fromkeys(refs):
         try:
             with session.begin_nested():
@@ -60,8 +62,12 @@ def record_for_many(
                     session, row, type=type, payload=payload, now=now, actor=actor, claimed_by=claimed_by,
                     assurance=assurance, occurred_at=occurred_at, precision=precision,
                     scope=f"many:{actor}:{type}" if once else None, key=f"{once}:{ref}" if once else None,
+                    keeps_thread=False,
                 )  # fmt: skip
+            changed.append(row)
             done.append(Done(ref, event.id, None))
         except Refusal as refusal:
             done.append(Done(ref, None, {"code": refusal.code, "detail": refusal.message}))
+    if type in SPEAKING:
+        keep_threads(session, changed, now=now)
     return done

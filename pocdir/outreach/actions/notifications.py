@@ -26,7 +26,7 @@ from pocdir.ledger.rules.vocabulary import POLICIES
 from pocdir.outreach.actions.parcels import hand_over
 from pocdir.outreach.actions.parents import check_parent, parent_of
 from pocdir.outreach.actions.projection import add_expectations, columns_of, project
-from pocdir.outreach.actions.threads import keep_thread
+from pocdir.outreach.actions.threads import check_room, keep_thread
 from pocdir.outreach.escalation.actions.policies import begin
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
@@ -84,13 +84,14 @@ def log_notification(
 
     `first_channel` is where it goes when the sender names no channel, worked out before the transaction. With a
     `key` the same thing is recorded once per workspace. Raises NotFound `team_unknown`, Invalid `no_channel`,
-    `sent_in_future`, `expectation_invalid`, `tlp_invalid`, `tlp_lowered`, `parent_invalid`.
+    `sent_in_future`, `expectation_invalid`, `tlp_invalid`, `tlp_lowered`, `parent_invalid`, `thread_full`.
     """
     scope = scope_of(workspace_id) if key is not None else None
     if scope and key and (standing := event_by_key(scope, key, session)) is not None:
         return standing.notification or ""
     team = queries.team_for_notification(session, told.team, workspace_id=workspace_id)
     check_parent(told.kind, parent, workspace_id=workspace_id, team_id=team.id)
+    check_room(session, told.kind, parent)
     made = worked_out(
         told, team, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent, key=key,
         first_channel=first_channel,
@@ -138,7 +139,7 @@ def worked_out(
     default = expectations.default_for(told.kind, team.acknowledgement_within)
     asked = expectations.expected(told.expect, answer_asked=told.answer_asked, default=default)
     language = told.language or language_for(team.languages)
-    label = _label(told, incident)
+    label = _label(told, incident, parent)
     ref = new_ref(now)
     about = {"notification": ref, "incident": incident.ref if incident else None, "team": team.slug}
     digest = told.body_digest or (body_digest(told.body) if told.body else None)
@@ -167,17 +168,22 @@ def _join_thread(session: Session, kind: str, parent: Notification | None, *, no
         keep_thread(session, parent, now=now)
 
 
-def _label(told: Told, incident: Incident | None) -> str:
-    """Never less strict than the incident's: lowering is an act of the source, recorded where it is done."""
-    if incident is None:
+def _label(told: Told, incident: Incident | None, parent: Notification | None) -> str:
+    """Never less strict than what it belongs to: lowering is an act of the source, recorded where it is done."""
+    floors = [
+        each.tlp for each in (incident, parent, parent.incident if parent else None) if each is not None
+    ]
+    if not floors:
         return tlp_labels.parse(told.tlp or tlp_labels.AMBER)
-    label = tlp_labels.parse(told.tlp or incident.tlp)
-    if not tlp_labels.is_at_least(label, incident.tlp):
-        message = (
-            f"its incident bears {incident.tlp}: lower that label first, which is recorded, or keep it here"
-        )
-        raise Invalid("tlp_lowered", message, where="tlp")
-    return label
+    floor = tlp_labels.strictest(*floors)
+    label = tlp_labels.parse(told.tlp or floor)
+    if tlp_labels.is_at_least(label, floor):
+        return label
+    if incident is not None and incident.tlp == floor:
+        message = f"its incident bears {floor}: lower that label first, which is recorded, or keep it here"
+    else:
+        message = f"what it follows bears {floor}: keep that label, or write a report of its own"
+    raise Invalid("tlp_lowered", message, where="tlp")
 
 
 def _sent(
@@ -272,8 +278,11 @@ def record_event(
     evidence_digest: str | None = None,
     scope: str | None = None,
     key: str | None = None,
+    keeps_thread: bool = True,
 ) -> Event:
     """Add a fact to a notification and bring its state up to date; the same key gives the event that stands.
+
+    Without `keeps_thread` the caller settles the thread, once for all that it records.
 
     Raises Invalid `event_unknown`, `payload_invalid`, `event_before_sending`, `event_in_future`,
     `event_not_found`, `event_final`; Forbidden `event_not_yours` (taking back another's word); Gone `withdrawn`
@@ -300,7 +309,7 @@ def record_event(
         corrections.check_correction(event, named, is_back=name in corrections.taken_back(events))
     events.append(event)
     project(session, notification, events)
-    if event.type in SPEAKING:
+    if keeps_thread and event.type in SPEAKING:
         keep_thread(session, notification, now=now)
     return event
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from pocdir.core.errors import Invalid
 from pocdir.ledger.actions import append
 from pocdir.ledger.queries import events_of_notifications
 from pocdir.ledger.rules.events import Event
@@ -16,14 +17,38 @@ from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.rules.thread import ANSWERED, WHY, Word, settle, words
 
+MOST = 50  # follow-ups of one thread
 ABOUT = {"actor": "service", "claimed_by": "service"}
 
 
-def keep_thread(session: Session, notification: Notification, *, now: dt.datetime) -> None:
-    """Write down in each notification of the thread what was answered in the others, and what was taken back there."""
+def check_room(session: Session, kind: str, parent: Notification | None) -> None:
+    """Raises Invalid `thread_full`; the thread stays locked, so that two at once do not both find the last place."""
+    if parent is None or kind != queries.FOLLOW_UP:
+        return
+    queries.thread_of(parent, session)
+    if len(queries.numbers_of_thread(parent, session)) > MOST:
+        message = (
+            f"a report has at most {MOST} follow-ups, those of follow-ups too: write a report of its own"
+        )
+        raise Invalid("thread_full", message, where="parent")
+
+
+def keep_threads(session: Session, changed: Iterable[Notification], *, now: dt.datetime) -> None:
+    """The same for many, each thread once."""
+    done: set[int] = set()
+    for notification in changed:
+        if notification.id not in done:
+            done.update(keep_thread(session, notification, now=now))
+
+
+def keep_thread(session: Session, notification: Notification, *, now: dt.datetime) -> list[int]:
+    """Write down in each notification of the thread what was answered in the others, and what was taken back there.
+
+    Returns the rows of the thread.
+    """
     thread = queries.thread_of(notification, session)
     if len(thread) == 1:
-        return
+        return [notification.id]
     events = events_of_notifications([each.ref for each in thread], session)
     said = {each.ref: words(each.ref, events[each.ref]) for each in thread}
     for each in thread:
@@ -32,6 +57,7 @@ def keep_thread(session: Session, notification: Notification, *, now: dt.datetim
             written = _write(session, each, events[each.ref], fresh, gone, now)
             if written:
                 project(session, each, [*events[each.ref], *written])
+    return [each.id for each in thread]
 
 
 def _write(

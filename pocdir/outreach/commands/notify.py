@@ -50,7 +50,11 @@ AT_ONCE = 200  # lines of a spreadsheet in one transaction
 @click.option("--kind", type=click.Choice(NOTIFICATION_KINDS), default="report", show_default=True)
 @click.option("--sent-at", type=MOMENT, help="When, if not now: 2026-11-22T12:00:00Z.")
 @click.option("--subject", help="What it was about.")
-@click.option("--tlp", type=click.Choice(tlp.LABELS), help="Default: the incident's, else TLP:AMBER.")
+@click.option(
+    "--tlp",
+    type=click.Choice(tlp.LABELS),
+    help="Default: the strictest of the incident's and what it follows, else TLP:AMBER.",
+)
 @click.option("--language", help="Of the letter; default: the first of the team's that we write.")
 @click.option("--parent", metavar="REF", help="The notification that this one follows.")
 @click.option("--asset", "assets", multiple=True, help="An address or name concerned; repeat for more.")

@@ -138,22 +138,27 @@ def notification_to_change(ref: str, session: Session) -> Notification | None:
 
 def thread_of(notification: Notification, session: Session) -> list[Notification]:
     """It, what it follows up, and every follow-up of these: locked, oldest recorded first."""
-    known = {notification.id}
-    while True:
-        linked = select(Notification.id, Notification.parent_id).where(
-            Notification.kind == FOLLOW_UP, Notification.parent_id.is_not(None),
-            or_(Notification.id.in_(known), Notification.parent_id.in_(known)),
-        )  # fmt: skip
-        found = {number for row in session.execute(linked) for number in row} | known
-        if found == known:
-            break
-        known = found
-    if len(known) == 1:
+    numbers = numbers_of_thread(notification, session)
+    if len(numbers) == 1:
         return [notification]
-    members = _WHOLE.where(Notification.id.in_(known)).order_by(Notification.id)
-    return list(
-        session.scalars(members.with_for_update(of=Notification).execution_options(populate_existing=True))
+    members: list[Notification] = []
+    for start in range(0, len(numbers), BATCH):
+        statement = _WHOLE.where(_N.id.in_(numbers[start : start + BATCH])).order_by(_N.id)
+        locked = statement.with_for_update(of=Notification).execution_options(populate_existing=True)
+        members += session.scalars(locked)
+    return members
+
+
+def numbers_of_thread(notification: Notification, session: Session) -> list[int]:
+    """The rows of a thread in their order: up to what began it, and down from there."""
+    up = select(_N.id, _N.parent_id, _N.kind).where(_N.id == notification.id).cte("up", recursive=True)
+    up = up.union(
+        select(_N.id, _N.parent_id, _N.kind).join(up, _N.id == up.c.parent_id).where(up.c.kind == FOLLOW_UP)
     )
+    first = select(up.c.id).where(or_(up.c.kind != FOLLOW_UP, up.c.parent_id.is_(None)))
+    down = first.cte("down", recursive=True)
+    down = down.union(select(_N.id).join(down, _N.parent_id == down.c.id).where(_N.kind == FOLLOW_UP))
+    return sorted(session.scalars(select(down.c.id)))
 
 
 def notification_by_ref(ref: str) -> Notification | None:

@@ -24,6 +24,14 @@ class Word:
     notification: str
     mark: First
     in_substance: bool
+    said_at: dt.datetime  # as its event says, which a recipient may have put back
+    is_elsewhere: (
+        bool  # it says that the matter was answered elsewhere: it stops a clock, and is no first answer
+    )
+
+    @property
+    def order(self) -> tuple[dt.datetime, bool, str]:
+        return self.mark.at, self.mark.is_bounded, self.mark.event
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -36,7 +44,13 @@ class Word:
 def words(notification: str, events: Iterable[Event]) -> list[Word]:
     """What was answered to this notification itself and counts, oldest first."""
     return [
-        Word(notification, marked(event), is_answer(event))
+        Word(
+            notification,
+            marked(event),
+            is_answer(event),
+            event.occurred_at,
+            bool(event.payload.get("already")),
+        )
         for event in counting(events)
         if event.type in ACKNOWLEDGING and event.type != ANSWERED
     ]
@@ -47,15 +61,33 @@ def settle(
 ) -> tuple[list[Word], list[Event]]:
     """What the thread has answered to this notification and is not written there, and what is and was taken back.
 
-    An answer from before it was sent is no answer to it. `said` holds the words of each member of the thread.
+    An answer from before it was sent is no answer to it, and one after which nothing is new is not written.
+    `said` holds the words of each member of the thread.
     """
-    standing = [event for event in counting(events) if event.type == ANSWERED]
-    wanted = {
-        word.mark.event: word
-        for ref, its in said.items()
-        for word in its
-        if ref != notification and word.mark.at >= sent_at
-    }
+    counted = counting(events)
+    standing = [event for event in counted if event.type == ANSWERED]
+    theirs = [
+        word for ref, its in said.items() for word in its if ref != notification and word.mark.at >= sent_at
+    ]
     known = {event.payload["answer"] for event in standing}
-    fresh = [word for answer, word in wanted.items() if answer not in known]
-    return fresh, [event for event in standing if event.payload["answer"] not in wanted]
+    asked = [event.occurred_at for event in counted if event.type == "expectation.set"]
+    fresh = [word for word in _telling(said[notification], theirs, asked) if word.mark.event not in known]
+    in_force = {word.mark.event for word in theirs}
+    return fresh, [event for event in standing if event.payload["answer"] not in in_force]
+
+
+def _telling(own: Sequence[Word], theirs: Sequence[Word], asked: Sequence[dt.datetime]) -> list[Word]:
+    """Of the others' words those that say something new, oldest first.
+
+    The first that acknowledges and the first in substance, each also of those that no machine may have made, and
+    the first in substance since each thing that was asked. Where an own word is first, none.
+    """
+    told = sorted([*own, *theirs], key=lambda word: word.order)
+    sure = [word for word in told if not word.mark.may_be_automatic]
+    answers = [word for word in told if word.in_substance]
+    first_answers = [word for word in answers if word in theirs or not word.is_elsewhere]
+    lists = [told, sure, first_answers, [word for word in first_answers if word in sure]]
+    at = {word.mark.event: word.said_at for word in own} | {word.mark.event: word.mark.at for word in theirs}
+    lists += [[word for word in answers if at[word.mark.event] >= start] for start in set(asked)]
+    first = {its[0].mark.event for its in lists if its} - {word.mark.event for word in own}
+    return [word for word in told if word.mark.event in first]
