@@ -134,7 +134,7 @@ def test_a_policy_is_a_file(app: Flask, lab: Workspace, now: dt.datetime, tmp_pa
     assert [each["due_at"] for each in table["steps"]] == ["2026-11-22T12:00:00Z"]
     ref = told(lab, at=now - 3.5 * DAY, team="isp", **WHERE)
     assert run("steps", ref) == [
-        "step\tahead\tdue\ttarget\tcontent",
+        "step\tstate\tdue\ttarget\tcontent",
         "1\tahead\t2026-11-23T00:00:00Z\tresolver\tsummary",
     ]
     assert run("steps", ref, "--take", "1")[0].startswith("logged ")
