@@ -34,7 +34,7 @@ def check_room(session: Session, kind: str, parent: Notification | None) -> None
 
 
 def keep_threads(session: Session, changed: Iterable[Notification], *, now: dt.datetime) -> None:
-    """The same for many, each thread once."""
+    """Bring the threads of these notifications in line, each thread once."""
     done: set[int] = set()
     for notification in changed:
         if notification.id not in done:

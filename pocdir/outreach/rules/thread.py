@@ -25,9 +25,7 @@ class Word:
     mark: First
     in_substance: bool
     said_at: dt.datetime  # as its event says, which a recipient may have put back
-    is_elsewhere: (
-        bool  # it says that the matter was answered elsewhere: it stops a clock, and is no first answer
-    )
+    is_elsewhere: bool  # the matter was answered elsewhere: that stops a clock, and is no first answer
 
     @property
     def order(self) -> tuple[dt.datetime, bool, str]:
@@ -82,12 +80,13 @@ def _telling(own: Sequence[Word], theirs: Sequence[Word], asked: Sequence[dt.dat
     The first that acknowledges and the first in substance, each also of those that no machine may have made, and
     the first in substance since each thing that was asked. Where an own word is first, none.
     """
+    mine = {word.mark.event for word in own}
     told = sorted([*own, *theirs], key=lambda word: word.order)
-    sure = [word for word in told if not word.mark.may_be_automatic]
     answers = [word for word in told if word.in_substance]
-    first_answers = [word for word in answers if word in theirs or not word.is_elsewhere]
-    lists = [told, sure, first_answers, [word for word in first_answers if word in sure]]
-    at = {word.mark.event: word.said_at for word in own} | {word.mark.event: word.mark.at for word in theirs}
+    first_answers = [word for word in answers if word.mark.event not in mine or not word.is_elsewhere]
+    lists = [told, first_answers]
+    lists += [[word for word in its if not word.mark.may_be_automatic] for its in lists]
+    at = {word.mark.event: word.said_at if word.mark.event in mine else word.mark.at for word in answers}
     lists += [[word for word in answers if at[word.mark.event] >= start] for start in set(asked)]
-    first = {its[0].mark.event for its in lists if its} - {word.mark.event for word in own}
+    first = {its[0].mark.event for its in lists if its} - mine
     return [word for word in told if word.mark.event in first]
