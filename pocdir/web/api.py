@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import marshmallow as ma
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Flask, request
+from flask import Flask, Response, request
 from flask_smorest import Api
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
@@ -78,6 +79,27 @@ class PocdirApi(Api):
     """flask-smorest whose errors are those of pocdir.web.errors, described as problem+json."""
 
     ERROR_SCHEMA = Problem
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self._undescribed: list[SmorestBlueprint] = []
+        self._describing = threading.Lock()
+
+    def register_blueprint(self, blp: SmorestBlueprint, **options: Any) -> None:
+        """Its views. They are described when somebody asks for the document: half of every start would go into it."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blp.name] = self
+        self._app.register_blueprint(blp, **options)
+        self._undescribed.append(blp)
+
+    def _openapi_json(self) -> Response:
+        with self._describing:
+            for blueprint in self._undescribed:
+                blueprint.register_views_in_doc(
+                    self, self._app, self.spec, name=blueprint.name, parameters=None
+                )
+                self.spec.tag({"name": blueprint.name, "description": blueprint.description})
+            self._undescribed.clear()
+            return super()._openapi_json()
 
     def _register_error_handlers(self) -> None:
         """None of its own: one handler maps every refusal, on pages and API alike."""
