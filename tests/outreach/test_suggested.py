@@ -115,3 +115,39 @@ def test_nothing_is_taken_among_many_that_one_person_has_to_say_yes_to(
     assert "Nothing is suggested" in rival.get("/steps").text
     assert "notification_unknown" in send(rival, "/steps", "/account", only=f"{risky}:1").text
     assert (taken(held), taken(risky)) == (1, 0)
+
+
+def test_after_a_late_start_repeats_fall_due_one_after_the_other_and_both_lists_say_so(
+    app: Flask, api: Api, lab: Workspace, clock: Any, now: dt.datetime
+) -> None:
+    ref = told(lab, at=now - 20 * DAY, team="isp", **WHERE)
+    slug = chosen(
+        lab, now, {"target": "national", "wait": "P1D", "repeat": 2, "content": "reference"}, rest="P1D"
+    )
+    assert api.post("/api/v1/policy-choices", {"policy": slug, "notification": ref}).status_code == 201
+
+    def steps() -> list[tuple[str, dt.datetime]]:
+        found = api.get(f"/api/v1/notifications/{ref}/steps").json["steps"]
+        return [(it["state"], dt.datetime.fromisoformat(it["due_at"])) for it in found]
+
+    def due() -> list[tuple[int, dt.datetime]]:
+        found = api.get("/api/v1/steps").json["items"]
+        return [(it["level"], dt.datetime.fromisoformat(it["due_at"])) for it in found]
+
+    late = [("due", now), ("ahead", now + DAY), ("ahead", now + 2 * DAY)]
+    assert (steps(), due()) == (late, [(1, now)])  # also while the worker has not looked at it
+    work(app, now)
+    assert (steps(), due(), said(ref)) == (late, [(1, now)], [("step_due", 1, now)])
+
+    # Nobody decides for two days: every step has fallen due. Who then takes one waits for an answer to that one.
+    clock.move_to(now + 2 * DAY)
+    work(app, now + 2 * DAY)
+    assert [state for state, _ in steps()] == ["due"] * 3
+    act = {"action": "take", "level": 1}
+    assert api.post(f"/api/v1/notifications/{ref}/steps", act).status_code == 201
+    after = [("taken", now), ("ahead", now + 3 * DAY), ("ahead", now + 4 * DAY)]
+    assert (steps(), due()) == (after, [])
+    clock.move_to(now + 3 * DAY)
+    assert due() == [(2, now + 3 * DAY)]
+    work(app, now + 3 * DAY)
+    assert [at for type_, level, at in said(ref) if (type_, level) == ("step_due", 2)][-1] == now + 3 * DAY

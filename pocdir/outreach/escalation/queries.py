@@ -165,9 +165,9 @@ def next_steps(ids: Sequence[int], at_once: int = 500) -> dict[int, dict[str, An
 def suggested(
     workspace_id: int, *, now: dt.datetime, limit: int, cursor: str | None = None
 ) -> list[Notification]:
-    """`limit + 1` notifications of a workspace for which a step is due, oldest recorded first.
+    """`limit + 1` notifications of a workspace for which a step is due, or may be, oldest recorded first.
 
-    Raises Invalid `cursor_unknown`.
+    May be: the worker has still to look at it, and its path as it stands says so. Raises Invalid `cursor_unknown`.
     """
     statement = (
         select(Notification)
@@ -175,9 +175,14 @@ def suggested(
         .where(
             Notification.workspace_id == workspace_id,
             Notification.withdrawn_at.is_(None),
-            NotificationPath.state.in_(("due", "exhausted")),
-            NotificationPath.level.is_not(None),
-            NotificationPath.due_at <= now,
+            or_(
+                NotificationPath.look_at <= now,
+                and_(
+                    NotificationPath.state.in_(("due", "exhausted")),
+                    NotificationPath.level.is_not(None),
+                    NotificationPath.due_at <= now,
+                ),
+            ),
         )
         .order_by(Notification.id)
         .limit(limit + 1)

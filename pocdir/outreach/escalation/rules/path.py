@@ -86,12 +86,16 @@ def path_of(
     """The path under this policy (`ref` is its version's), the same for any order of arrival of the events.
 
     A step's wait is counted from the time for which the answer was asked for, then from the step before: from
-    when it fell due, or, if a person decided on it before the next one fell due, from then. Who skips a step
-    skips the wait after it; so do a message that came back, and a step for which nobody was found.
+    when a person took it, else from when it fell due; nothing falls due before the policy was chosen. Who skips a
+    step before the next one fell due skips the wait after it; so do a message that came back, and a step for which
+    nobody was found.
     """
     order = counting(events)
     own = [event for event in order if _is_of(event, ref)]
     begins = _begin(state)
+    for event in own:
+        if event.type == "escalation.set":
+            not_before = held(event.occurred_at, not_before)
     rungs, ends_at = _rungs(
         _Walk(policy, calendar, now, not_before, order, own, followed, _failed_at(order, state)), begins
     )
@@ -152,15 +156,21 @@ def _rungs(walk: _Walk, begins: _Begin | None) -> tuple[tuple[Rung, ...], dt.dat
     """Every level, and when the path ends; without a beginning those that were recorded while it had one."""
     base = begins
     rungs: list[Rung] = []
+    taken_at: dt.datetime | None = None
     for level, step in enumerate(walk.policy.levels, 1):
+        due_at = walk.due(base or _Begin(walk.now, True), step.wait)
         recorded = _first(walk.own, "escalation.step_due", level)
+        if recorded and taken_at and recorded.occurred_at <= taken_at:
+            # It fell due before an earlier step was taken, and now waits for the answer to that one.
+            recorded = _first(walk.own, "escalation.step_due", level, since=due_at)
         if base is None and recorded is None:
             continue
-        due_at = recorded.occurred_at if recorded else walk.due(base or _Begin(walk.now, True), step.wait)
+        due_at = recorded.occurred_at if recorded else due_at
         if recorded is None and level == 1 and walk.failed_at is not None:
             due_at = held(min(due_at, walk.failed_at), walk.not_before)
         rung = _rung(walk, level, step, due_at, recorded is not None)
         rungs.append(rung)
+        taken_at = rung.decided_at if rung.state == "taken" else taken_at
         base = _after(walk, rung) if base else None
     decided = [rung.level for rung in rungs if rung.state in ("taken", "skipped")]
     last = max(decided, default=0)
@@ -194,7 +204,7 @@ def _after(walk: _Walk, rung: Rung) -> _Begin:
     base = _Begin(rung.due_at, at_once=False)
     following = walk.due(base, wait)
     failed = walk.followed.failed.get(rung.level)
-    if rung.decided_at is not None and rung.decided_at < following:
+    if rung.decided_at is not None and (rung.state == "taken" or rung.decided_at < following):
         base = _Begin(rung.decided_at, at_once=rung.state == "skipped")
         following = walk.due(base, wait)
     if failed is not None and rung.due_at <= failed < following:
@@ -202,8 +212,9 @@ def _after(walk: _Walk, rung: Rung) -> _Begin:
     return base
 
 
-def _first(own: Sequence[Event], type_: str, level: int) -> Event | None:
-    return next((e for e in own if e.type == type_ and e.payload.get("level") == level), None)
+def _first(own: Sequence[Event], type_: str, level: int, *, since: dt.datetime | None = None) -> Event | None:
+    found = (e for e in own if e.type == type_ and e.payload.get("level") == level)
+    return next((e for e in found if since is None or e.occurred_at >= since), None)
 
 
 def _ended(own: Sequence[Event], state: State, followed: Followed) -> str | None:
