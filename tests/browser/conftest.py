@@ -27,7 +27,9 @@ from tests.accounts import made as people
 from tests.directory import made as listed
 from tests.outreach import made
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# The headless shell draws the same pages with a quarter less work than the whole browser.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -52,7 +54,7 @@ class Service:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium-headless-shell)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser

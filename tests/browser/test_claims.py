@@ -65,7 +65,7 @@ def test_a_team_claims_its_entry_and_a_steward_decides(
 ) -> None:
     def opened() -> Judge:
         context = chromium.new_context(base_url=service.url, reduced_motion="reduce", locale="en-GB")
-        return Judge(context.new_page(), [(scheme, size)], whole=True)
+        return Judge(context.new_page(), [(scheme, size)], whole=False)
 
     asking, deciding = opened(), opened()
     staff, steward = asking.page, deciding.page

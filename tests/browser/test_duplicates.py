@@ -23,7 +23,7 @@ def test_two_entries_are_merged_and_split_in_the_browser(
     looking = chromium.new_context(
         base_url=service.url, reduced_motion="reduce", storage_state=context.storage_state()
     ).new_page()
-    judge = Judge(looking, [(scheme, size)], whole=True)
+    judge = Judge(looking, [(scheme, size)], whole=False)
 
     def look(path: str, name: str) -> list[str]:
         wrong = list(judge.look(path))
