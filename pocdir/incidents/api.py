@@ -12,7 +12,7 @@ from pocdir.core.errors import Invalid
 from pocdir.db import transaction
 from pocdir.incidents import actions, queries, schemas
 from pocdir.incidents.models import Asset, Incident
-from pocdir.incidents.rules.assets import AssetValue, asset, assets_from_csv
+from pocdir.incidents.rules.assets import AssetValue, asset, assets_from_csv, require_all
 from pocdir.incidents.rules.record import FIELDS
 from pocdir.web.api import Blueprint, json_body
 from pocdir.web.etags import require_match, tagged
@@ -123,7 +123,14 @@ def given_assets() -> list[AssetValue]:
     if body is None:
         raise Invalid("body_invalid", 'JSON {"items": [...]} or text/csv is right')
     items = schemas.AssetsSchema().load(body)["items"]
-    return [asset(**item) for item in items]
+    found, wrong = [], {}
+    for number, item in enumerate(items):
+        try:
+            found.append(asset(**item))
+        except Invalid as error:
+            wrong[f"items.{number}.{error.where}"] = f"{item['value'][:60]!r}: {error.message}"
+    require_all(wrong)
+    return found
 
 
 def shown(incident: Incident) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pocdir.incidents import actions, queries, schemas
 from pocdir.incidents.models import Incident
 from pocdir.incidents.rules.assets import AssetValue, assets_from_lines
 from pocdir.incidents.rules.record import FIELDS
+from pocdir.web.errors import sentence
 from pocdir.web.forms import Form, differing, form, press, utc_moments
 from pocdir.web.idempotency import once
 
@@ -186,5 +187,5 @@ def _assets(typed: Form) -> list[AssetValue]:
     try:
         return assets_from_lines(str(typed.values.get("assets", "")))
     except Refusal as refusal:
-        typed.errors.setdefault("assets", []).append(str(refusal))
+        typed.errors.setdefault("assets", []).append(sentence(str(refusal)))
         return []

@@ -370,7 +370,10 @@ class ParcelsAnswer(Schema):
 
 def as_notification(typed: dict[str, Any]) -> dict[str, Any]:
     """What NotificationForm loads, as NotificationSchema loads it; raises Invalid for a line that is no asset."""
-    given = assets_from_lines(typed["assets"]) if typed["assets"] else []
+    try:
+        given = assets_from_lines(typed["assets"]) if typed["assets"] else []
+    except Invalid as error:
+        raise Invalid(error.code, error.message, where="assets") from None
     assets = [{"kind": it.kind, "value": it.value, "port": it.port or None} for it in given]
     asked, within = typed["answer_asked"] == "true", typed["within"]
     shape = {

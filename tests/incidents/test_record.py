@@ -21,6 +21,7 @@ from pocdir.ledger.rules.events import Event
 from pocdir.site.queries.ledger import verified
 from tests.accounts import made as people
 from tests.conftest import Api
+from tests.outreach.test_pages import send
 from tests.site.made import tamper
 
 BODY = {"title": "Sinkhole hits", "description": "Devices call in.", "class": "malicious-code"}
@@ -212,3 +213,15 @@ def test_the_page_tells_what_happened(browser: FlaskClient, api: Api, clock: Any
     page = browser.get(f"/incidents/{ref}").text
     for said in ("Incident opened", "Incident closed", "Incident opened again", "TLP:AMBER → TLP:GREEN"):
         assert said in page
+
+
+def test_all_wrong_assets_are_named_at_once_by_page_and_api(browser: FlaskClient, api: Api) -> None:
+    ref = opened(api)
+    items = [{"kind": "ip", "value": value} for value in ("203.0.113.7", "300.1.1.1", "www.example.org")]
+    refused = api.post(f"/api/v1/incidents/{ref}/assets", {"items": items})
+    assert (refused.status_code, refused.json["code"]) == (422, "asset_invalid")
+    assert list(refused.json["errors"]) == ["items.1.value", "items.2.value"]
+    page = send(browser, "/incidents/new", title="Hits", assets="300.1.1.1\n203.0.113.7\nnot one").text
+    assert "Line 1: " in page and "line 3: " in page
+    page = send(browser, "/notify", team="x", assets="300.1.1.1\n203.0.113.7\nnot one").text
+    assert "Line 1: " in page and "line 3: " in page

@@ -6,6 +6,7 @@ import csv
 import io
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from pocdir.core.errors import Invalid
 
 ASSET_KINDS = ("ip", "domain", "url", "hash")
 MOST_ASSETS = 100_000
+MOST_NAMED = 20  # wrong lines in one refusal
 MOST_BYTES = 64 * 1024**2  # of a CSV of them, with its other columns
 COLUMNS = {
     "ip": ("ip", "source.ip", "src_ip", "address"),
@@ -57,10 +59,10 @@ def refang(text: str) -> str:
 def assets_from_csv(data: bytes) -> list[AssetValue]:
     """Assets of a CSV with recognised columns, each once, in order.
 
-    Raises Invalid `csv_invalid` (no text, no column with an address, no rows) or `asset_invalid` with the line.
+    Raises Invalid `csv_invalid` (no text, no column with an address, no rows) or `asset_invalid` with the lines.
     """
     rows = _rows(data)
-    header = [name.strip().lower() for name in rows[0]]
+    header = [name.strip().lower() for name in rows[0][1]]
     columns = [
         (kind, header.index(name)) for kind, names in COLUMNS.items() for name in names if name in header
     ]
@@ -69,7 +71,8 @@ def assets_from_csv(data: bytes) -> list[AssetValue]:
         raise Invalid("csv_invalid", f"no column with an address; one of {known} is right", where="line 1")
     port_at = next((header.index(name) for name in PORT_COLUMNS if name in header), None)
     found: dict[tuple[str, str, int], AssetValue] = {}
-    for number, row in enumerate(rows[1:], start=2):
+    wrong: dict[str, str] = {}
+    for number, row in rows[1:]:
         for kind, position in columns:
             text = row[position].strip() if position < len(row) else ""
             if not text:
@@ -77,17 +80,28 @@ def assets_from_csv(data: bytes) -> list[AssetValue]:
             try:
                 given = asset(kind, text, _port(row, port_at))
             except Invalid as error:
-                raise Invalid(
-                    "asset_invalid", f"{text[:60]!r}: {error.message}", where=f"line {number}"
-                ) from None
+                wrong[f"line {number}"] = f"{text[:60]!r}: {error.message}"
+                break
             found.setdefault((given.kind, given.value, given.port), given)
             break
+    require_all(wrong)
     if not found:
         raise Invalid("csv_invalid", "no row with an address", where="line 2")
     return list(found.values())
 
 
-def _rows(data: bytes) -> list[list[str]]:
+def require_all(wrong: Mapping[str, str]) -> None:
+    """Raises Invalid `asset_invalid` that says of each place what is wrong there, of the first MOST_NAMED."""
+    if not wrong:
+        return
+    named = dict(list(wrong.items())[:MOST_NAMED])
+    words = "; ".join(f"{where}: {what}" for where, what in named.items())
+    more = f"; and {len(wrong) - len(named)} more" if len(wrong) > len(named) else ""
+    raise Invalid("asset_invalid", words + more, errors={where: [what] for where, what in named.items()})
+
+
+def _rows(data: bytes) -> list[tuple[int, list[str]]]:
+    """Each row that is not empty, with the line on which it ends."""
     if len(data) > MOST_BYTES:
         raise Invalid("csv_invalid", f"more than {MOST_BYTES // 1024**2} MB; split the file")
     try:
@@ -99,7 +113,8 @@ def _rows(data: bytes) -> list[list[str]]:
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t|", key=first.count)
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        rows = [(lines.line_num, row) for row in lines if any(row)]
     except csv.Error as error:
         raise Invalid("csv_invalid", f"this is no CSV: {error}") from None
     if len(rows) > MOST_ASSETS + 1:
@@ -112,7 +127,7 @@ def _port(row: list[str], position: int | None) -> int | None:
     if not text or text == "0":
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 5:
-        raise Invalid("asset_invalid", f"{text[:20]!r} is no port", where="port")
+        raise Invalid("asset_invalid", f"{text[:20]!r} is no port; 1 to 65535 is right", where="port")
     return int(text)
 
 
@@ -120,7 +135,9 @@ def _ip(text: str) -> str:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        raise Invalid("asset_invalid", "this is no IPv4 or IPv6 address", where="value") from None
+        raise Invalid(
+            "asset_invalid", "this is no IPv4 or IPv6 address; write 203.0.113.7", where="value"
+        ) from None
     if isinstance(address, ipaddress.IPv6Address):
         if address.scope_id is not None:
             raise Invalid("asset_invalid", "an address with a zone means nothing elsewhere", where="value")
@@ -163,23 +180,27 @@ def guessed_asset(text: str) -> AssetValue:
             return asset(kind, text)
         except Invalid:
             continue
-    raise Invalid("asset_invalid", f"{text[:60]!r} is no address, name, URL or digest", where="value")
+    message = f"{text[:60]!r} is no address, name, URL or digest; write 203.0.113.7 or www.example.org"
+    raise Invalid("asset_invalid", message, where="value")
 
 
 def assets_from_lines(text: str) -> list[AssetValue]:
     """Assets of a text, one on each line (`203.0.113.7`, `[2001:db8::1]:80`, a name, ...), each once.
 
-    Raises Invalid `asset_invalid` that names the line.
+    Raises Invalid `asset_invalid` that names the lines.
     """
     found: dict[tuple[str, str, int], AssetValue] = {}
+    wrong: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:
             given = _with_port(line.strip())
         except Invalid as error:
-            raise Invalid("asset_invalid", error.message, where=f"line {number}") from None
+            wrong[f"line {number}"] = error.message
+            continue
         found.setdefault((given.kind, given.value, given.port), given)
+    require_all(wrong)
     return list(found.values())
 
 
