@@ -29,6 +29,7 @@ from pocdir.outreach.queries.plans import plan_of, routed
 from pocdir.outreach.queries.snapshots import snapshot
 from pocdir.outreach.queries.tickets import with_ticket
 from pocdir.outreach.rules.parcels import MOST_BYTES
+from pocdir.outreach.rules.plan import Choices
 from pocdir.outreach.rules.posting import claim_of
 from pocdir.web.api import Blueprint, documented
 from pocdir.web.files import takes_files
@@ -49,7 +50,7 @@ _notification, _event = schemas.NotificationAnswer(), schemas.EventAnswer()
 def plan(ref: str) -> Any:
     """Preview whom the incident's assets concern, grouped per contact. Nothing is logged."""
     incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
-    return plan_of(incident, on=clock.now().date())
+    return presentation.shown_plan(plan_of(incident, on=clock.now().date()))
 
 
 @blueprint.route("/notifications")
@@ -249,7 +250,7 @@ def log_plan(given: dict[str, Any], ref: str) -> Any:
         logged = log_chosen(
             session,
             incident,
-            given,
+            Choices(**given),
             plan=planned,
             workspace_id=principal.workspace_id,
             now=now,
@@ -267,11 +268,11 @@ def preview_letters(given: dict[str, Any], ref: str) -> Any:
     """The letters that logging the chosen contacts would make, refused for the same. Nothing is logged."""
     principal, now = g.principal, clock.now()
     incident = incident_queries.incident(ref, workspace_id=principal.workspace_id)
-    planned = plan_of(incident, on=now.date())
+    planned, chosen = plan_of(incident, on=now.date()), Choices(**given)
     with transaction() as session:
         incident = incident_queries.incident(ref, workspace_id=principal.workspace_id, session=session)
-        shown = campaigns.letters(session, incident, given, plan=planned, principal=principal, now=now)
-    return {"items": shown, "chosen": len(set(given["choose"]))}
+        shown = campaigns.letters(session, incident, chosen, plan=planned, principal=principal, now=now)
+    return {"items": shown, "chosen": len(chosen.slugs)}
 
 
 @blueprint.route("/notifications/<ref>/parcels")

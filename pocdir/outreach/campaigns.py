@@ -3,46 +3,44 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.guards import Principal
+from pocdir.db import Line
 from pocdir.incidents.models import Incident
 from pocdir.outreach import presentation
 from pocdir.outreach.actions.chosen import log_chosen
-from pocdir.outreach.queries.plans import plan_of
 from pocdir.outreach.queries.snapshots import of_incidents, snapshot
+from pocdir.outreach.rules.plan import Choices, Plan, declined
 
 MOST_LETTERS = 100  # shown at once: while they are written nobody else can write
 NOT_YET = "00000000-…"  # in place of the reference, which is given when it is logged
 
 
-def planned(incident: Incident, *, on: dt.date) -> dict[str, Any]:
-    """The plan of an incident, with the notification that each contact got already (`told`)."""
-    plan = plan_of(incident, on=on)
-    told = {each.row.team_slug: each.row for each in of_incidents([incident.id]) if not each.row.withdrawn_at}
-    for contact in plan["contacts"]:
-        contact["told"] = told.get(contact["team"]["slug"])
-    return plan
+def told_already(incident: Incident) -> dict[str, Line]:
+    """By slug of the team, the notification of the incident that it got and that was not taken back."""
+    return {each.row.team_slug: each.row for each in of_incidents([incident.id]) if not each.row.withdrawn_at}
 
 
-def suggested(plan: Mapping[str, Any]) -> list[str]:
+def suggested(plan: Plan, told: Collection[str]) -> list[str]:
     """Those to write to: nobody where people may be at risk, nor who was told, takes no reports, or gets a copy."""
     return [
-        it["team"]["slug"]
-        for it in plan["contacts"]
-        if it["role"] == "to" and not it["held"] and not it["told"] and "report" not in it["declines"]
+        it.slug
+        for it in plan.contacts
+        if it.role == "to" and not it.held and it.slug not in told and "report" not in declined(it.team)
     ]
 
 
 def letters(
     session: Session,
     incident: Incident,
-    chosen: Mapping[str, Any],
+    chosen: Choices,
     *,
-    plan: Mapping[str, Any],
+    plan: Plan,
     principal: Principal,
     now: dt.datetime,
 ) -> list[dict[str, Any]]:
@@ -50,7 +48,7 @@ def letters(
 
     All of it is done and undone, so that it is refused for the same and reads the same, but for reference and link.
     """
-    some = {**chosen, "choose": list(dict.fromkeys(chosen["choose"]))[:MOST_LETTERS]}
+    some = replace(chosen, choose=chosen.slugs[:MOST_LETTERS])
     done = session.begin_nested()
     try:
         logged = log_chosen(

@@ -16,6 +16,7 @@ from pocdir import running
 from pocdir.core import tlp
 from pocdir.core.errors import Invalid
 from pocdir.db import Line
+from pocdir.incidents.rules.assets import AssetValue
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation.queries import contact_of, next_steps
@@ -26,8 +27,11 @@ from pocdir.outreach.queries.snapshots import Snapshot, of_incidents, snapshot_f
 from pocdir.outreach.rules import corrections
 from pocdir.outreach.rules import letter as letters
 from pocdir.outreach.rules.fold import RESPONSE_GROUPS, response_group
+from pocdir.outreach.rules.plan import Plan, Planned, Unrouted, asset_as_sent, declined
 from pocdir.outreach.rules.posting import POSTED_BY
 from pocdir.outreach.rules.recipient import LIFE, recipient_token
+from pocdir.routing.rules.contacts import basis_json, channel_json, team_json
+from pocdir.routing.rules.index import Basis
 
 _SAYS_TICKET = ("ack.", "response.", "outcome.remediation_claimed", "reply.")
 
@@ -351,3 +355,40 @@ def told_rows(found: Sequence[Snapshot], senders: Mapping[int, str]) -> list[dic
         }
         for each in found
     ]
+
+
+def shown_plan(plan: Plan) -> dict[str, Any]:
+    """A plan as API and page show it."""
+    return {
+        "incident": plan.incident,
+        "people_at_risk": plan.people_at_risk,
+        "contacts": [shown_contact(each) for each in plan.contacts],
+        "unrouted": [_unrouted(each) for each in plan.unrouted],
+        "directory_version": plan.directory_version,
+        "registry_version": plan.registry_version,
+    }
+
+
+def shown_contact(contact: Planned) -> dict[str, Any]:
+    """A contact of a plan, with what goes to it."""
+    basis = contact.basis
+    return {
+        "team": team_json(contact.team),
+        "channel": channel_json(contact.channel),
+        "basis": basis_json(basis) if isinstance(basis, Basis) else basis,
+        "role": contact.role,
+        "reasons": list(contact.reasons),
+        "try_next_after": contact.try_next_after,
+        "without_detail": contact.without_detail,
+        "answer_asked": contact.answer_asked,
+        "held": contact.held,
+        "assets": [asset_as_sent(each) for each in contact.assets],
+        "parcels": [parcels.shown(each) for each in contact.parcels],
+        "copies": contact.copies,
+        "declines": declined(contact.team),
+    }
+
+
+def _unrouted(it: Unrouted) -> dict[str, Any]:
+    what = asset_as_sent(it.what) if isinstance(it.what, AssetValue) else {"value": it.what.name}
+    return {"asset": what, "reason": it.reason}

@@ -23,16 +23,12 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.actions import change_incident
 from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.queries.plans import plan_of
+from pocdir.outreach.rules.plan import Choices
 from pocdir.routing import queries as routing
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.outreach import made
 from tests.outreach.test_pages import event_count, send
-
-CHOSEN = {
-    "choose": ["isp"], "kind": "report", "sent_at": None, "answer_asked": "true", "within": None, "message": None,
-    "people_at_risk": False,
-}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -256,7 +252,15 @@ def test_what_changed_since_the_plan_was_made_is_seen_where_it_is_written(
         changed(ref, lab, given)
         with pytest.raises(Conflict) as refused, transaction() as session:
             again = incident_queries.incident(ref, workspace_id=lab.id, session=session)
-            log_chosen(session, again, CHOSEN, plan=plan, workspace_id=lab.id, now=now, actor="user:a")
+            log_chosen(
+                session,
+                again,
+                Choices(choose=["isp"]),
+                plan=plan,
+                workspace_id=lab.id,
+                now=now,
+                actor="user:a",
+            )
         assert refused.value.code == code
 
 

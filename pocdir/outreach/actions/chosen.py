@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
@@ -22,6 +21,7 @@ from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.rules import expectations
 from pocdir.outreach.rules.fold import state_of
+from pocdir.outreach.rules.plan import Choices, Plan, Planned, asset_as_sent
 
 _NOTIFICATION = insert(table_of(Notification))
 
@@ -29,9 +29,9 @@ _NOTIFICATION = insert(table_of(Notification))
 def log_chosen(
     session: Session,
     incident: Incident,
-    chosen: Mapping[str, Any],
+    chosen: Choices,
     *,
-    plan: Mapping[str, Any],
+    plan: Plan,
     workspace_id: int,
     now: dt.datetime,
     actor: str,
@@ -39,18 +39,17 @@ def log_chosen(
 ) -> list[str]:
     """Record one notification for each chosen contact of the incident's plan, each with its own parcel.
 
-    `chosen` as PlanForm loads it; `plan` as plan_of made it before the transaction; from the same page (`once`)
-    no contact is logged twice. Raises Conflict
-    `incident_closed`, `people_at_risk` (when the choice was made without knowing it), Invalid `not_in_plan`.
+    `plan` as plan_of made it before the transaction; from the same page (`once`) no contact is logged twice. Raises
+    Conflict `incident_closed`, `people_at_risk` (when the choice was made without knowing it), Invalid `not_in_plan`.
     """
     if incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first", where="choose")
-    if incident.people_at_risk and not chosen["people_at_risk"]:
+    if incident.people_at_risk and not chosen.people_at_risk:
         message = "people may be at risk, as the incident says by now; say yes to each contact again"
         raise Conflict("people_at_risk", message, where="choose")
-    keys = {slug: f"{once}:{slug}" if once else None for slug in dict.fromkeys(chosen["choose"])}
+    keys = {slug: f"{once}:{slug}" if once else None for slug in chosen.slugs}
     refs = _standing(session, keys, workspace_id)
-    contacts = {contact["team"]["slug"]: contact for contact in plan["contacts"]}
+    contacts = plan.by_slug()
     for slug in keys:
         if slug not in contacts and slug not in refs:
             what = f"{slug[:60]} is not in the plan any more; look again"
@@ -70,7 +69,7 @@ def log_chosen(
     }
     if len(logged) < len(fresh):  # somebody else logged the same meanwhile
         refs = _standing(session, keys, workspace_id)
-    taken = {each["team"]: ref for slug, ref in logged.items() for each in contacts[slug]["parcels"]}
+    taken = {each.team: ref for slug, ref in logged.items() for each in contacts[slug].parcels}
     hand_over(session, incident, taken, now=now, actor=actor)
     return [logged.get(slug) or refs[slug] for slug in keys]
 
@@ -82,14 +81,13 @@ def _standing(session: Session, keys: Mapping[str, str | None], workspace_id: in
     return {asked[key]: ref for key, ref in found.items()}
 
 
-def _told(contact: Mapping[str, Any], incident: Incident, chosen: Mapping[str, Any]) -> Told:
-    asked_of = {"true": ("to",), "all": ("to", "cc"), "false": ()}[chosen["answer_asked"]]
-    asked, within = contact["role"] in asked_of, chosen["within"]
+def _told(contact: Planned, incident: Incident, chosen: Choices) -> Told:
+    asked, within = chosen.asks(contact), chosen.within
     return Told(
-        team=contact["team"]["slug"], channel=(contact["channel"]["kind"], contact["channel"]["value"]),
-        kind=chosen["kind"], sent_at=chosen["sent_at"], body=chosen["message"], subject=incident.title,
-        assets=contact["assets"], answer_asked=asked,
-        expect=expectations.main_of(chosen["kind"], within) if asked and within else None,
+        team=contact.slug, channel=(contact.channel.kind, contact.channel.value), kind=chosen.kind,
+        sent_at=chosen.sent_at, body=chosen.message, subject=incident.title,
+        assets=[asset_as_sent(each) for each in contact.assets], answer_asked=asked,
+        expect=expectations.main_of(chosen.kind, within) if asked and within else None,
     )  # fmt: skip
 
 

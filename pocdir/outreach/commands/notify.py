@@ -28,6 +28,7 @@ from pocdir.outreach.queries.spreadsheet import Matched, matched
 from pocdir.outreach.rules.delimited import LARGEST
 from pocdir.outreach.rules.letter import one_line
 from pocdir.outreach.rules.parcels import Brought
+from pocdir.outreach.rules.plan import Choices, Plan, Planned, Waiting
 from pocdir.outreach.rules.spreadsheet import Refused, Spreadsheet, read_spreadsheet
 from pocdir.web.terminal import (
     MOMENT,
@@ -136,17 +137,15 @@ def tell_contacts(
     if incident.people_at_risk and not to:
         raise Conflict("people_at_risk", "people may be at risk: say yes to each contact by --to", where="to")
     planned = plans.plan_of(incident, on=now.date(), brought=brought)
-    contacts = {each["team"]["slug"]: each for each in planned["contacts"]}
-    words = {
-        "choose": list(to) or [slug for slug, each in contacts.items() if each["parcels"]],
-        "kind": given["kind"],
-        "sent_at": given["sent_at"],
-        "answer_asked": "false" if given["for_information"] else "true",
-        "people_at_risk": bool(to),
-        "within": None,
-        "message": None,
-    }
-    if not words["choose"]:
+    contacts = planned.by_slug()
+    chosen = Choices(
+        choose=to or [slug for slug, each in contacts.items() if each.parcels],
+        kind=given["kind"],
+        sent_at=given["sent_at"],
+        answer_asked="false" if given["for_information"] else "true",
+        people_at_risk=bool(to),
+    )
+    if not chosen.choose:
         raise Invalid(
             "not_in_plan", "nobody is left to tell: each contact has its parcel, or no address is known"
         )
@@ -157,7 +156,7 @@ def tell_contacts(
         logged = log_chosen(
             session,
             incident,
-            words,
+            chosen,
             plan=planned,
             workspace_id=who.workspace_id or 0,
             now=now,
@@ -167,20 +166,19 @@ def tell_contacts(
             raise _DryRunEnds
     told = [
         _line(contacts[slug], None if dry_run else one)
-        for slug, one in zip(dict.fromkeys(words["choose"]), logged, strict=True)
+        for slug, one in zip(chosen.slugs, logged, strict=True)
     ]
     return told if to else [*told, *_to_nobody(brought, planned)]
 
 
-def _line(contact: Mapping[str, Any], notification: str | None) -> dict[str, Any]:
-    rows = sum(each["rows"] for each in contact["parcels"])
-    channel = contact["channel"]["value"]
-    return {"team": contact["team"]["slug"], "channel": channel, "rows": rows, "notification": notification}
+def _line(contact: Planned, notification: str | None) -> dict[str, Any]:
+    channel = contact.channel.value
+    return {"team": contact.slug, "channel": channel, "rows": contact.rows, "notification": notification}
 
 
-def _to_nobody(brought: Sequence[Brought], plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _to_nobody(brought: Sequence[Brought], plan: Plan) -> list[dict[str, Any]]:
     """Parcels of teams that cannot be written to any more: they wait with the incident."""
-    names = {each["asset"]["value"] for each in plan["unrouted"]}
+    names = {each.what.name for each in plan.unrouted if isinstance(each.what, Waiting)}
     return [
         {"team": each.team, "channel": None, "rows": each.rows, "notification": None}
         for each in brought

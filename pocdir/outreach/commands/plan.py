@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -11,11 +12,13 @@ from pocdir.accounts.guards import operator_for
 from pocdir.core import clock
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.times import isoformat
-from pocdir.db import transaction
+from pocdir.db import Line, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
-from pocdir.outreach import campaigns, schemas
+from pocdir.outreach import campaigns, presentation, schemas
 from pocdir.outreach.actions.chosen import log_chosen
+from pocdir.outreach.queries.plans import plan_of
+from pocdir.outreach.rules.plan import Choices, Plan
 from pocdir.web.terminal import (
     LENGTH,
     MOMENT,
@@ -64,19 +67,19 @@ def plan(
     with app_context():
         who = operator_for(workspace)
         incident = incident_queries.incident(ref, workspace_id=who.workspace_id)
-        found = campaigns.planned(incident, on=now.date())
+        found, told = plan_of(incident, on=now.date()), campaigns.told_already(incident)
         _require_planned(found, to)
         if not letters and not is_logged:
-            return _preview(found, to, as_json=as_json)
+            return _preview(found, told, to, as_json=as_json)
         if incident.people_at_risk and not to:
             message = "people may be at risk: say yes to each contact by --to"
             raise Conflict("people_at_risk", message, where="to")
         said = {name: value for name, value in words.items() if value is not None}
-        said |= {"choose": list(to) or campaigns.suggested(found), "people_at_risk": bool(to)}
+        said |= {"choose": list(to) or campaigns.suggested(found, told), "people_at_risk": bool(to)}
         if not said["choose"]:
             raise Invalid("not_in_plan", "nobody is left to tell of those to write to", where="to")
-        chosen = loaded(schemas.PlanChosen(), said | {"answer_asked": "false" if for_information else "true"})
-        chosen |= {"sent_at": sent_at}
+        said |= {"answer_asked": "false" if for_information else "true"}
+        chosen = Choices(**loaded(schemas.PlanChosen(), said) | {"sent_at": sent_at})
         with transaction() as session:
             incident = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session)
             about: dict[str, Any] = {"plan": found, "now": now}
@@ -86,15 +89,16 @@ def plan(
                 refs = log_chosen(
                     session, incident, chosen, workspace_id=who.workspace_id or 0, actor=who.actor, **about
                 )
-                slugs = dict.fromkeys(chosen["choose"])
-                done = [{"team": s, "notification": one} for s, one in zip(slugs, refs, strict=True)]
+                done = [
+                    {"team": slug, "notification": one} for slug, one in zip(chosen.slugs, refs, strict=True)
+                ]
     _say(done, as_json=as_json)
     return 0
 
 
-def _require_planned(found: dict[str, Any], to: tuple[str, ...]) -> None:
+def _require_planned(found: Plan, to: tuple[str, ...]) -> None:
     """Raises Invalid `not_in_plan` for whom the plan does not name, with whom it does."""
-    known = [each["team"]["slug"] for each in found["contacts"]]
+    known = [each.slug for each in found.contacts]
     strangers = [slug[:60] for slug in to if slug not in known]
     if strangers:
         more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
@@ -102,21 +106,21 @@ def _require_planned(found: dict[str, Any], to: tuple[str, ...]) -> None:
         raise Invalid("not_in_plan", f"no contact of this plan: {', '.join(strangers)}; {named}", where="to")
 
 
-def _preview(found: dict[str, Any], to: tuple[str, ...], *, as_json: bool) -> int:
-    shown = [each for each in found["contacts"] if not to or each["team"]["slug"] in to]
+def _preview(found: Plan, told: Mapping[str, Line], to: tuple[str, ...], *, as_json: bool) -> int:
+    shown = [each for each in found.contacts if not to or each.slug in to]
     if as_json:
         for each in shown:
-            told = each["told"].ref if each["told"] else None
-            emit(schemas.PlanContact().dump(each) | {"told": told})
+            ref = told[each.slug].ref if each.slug in told else None
+            emit(schemas.PlanContact().dump(presentation.shown_contact(each)) | {"told": ref})
     else:
         rows = [
-            (it["team"]["slug"], it["role"], (it["channel"] or {}).get("value") or "no address known",
-             len(it["assets"]), isoformat(it["told"].sent_at) if it["told"] else "")
+            (it.slug, it.role, it.channel.value, len(it.assets),
+             isoformat(told[it.slug].sent_at) if it.slug in told else "")
             for it in shown
         ]  # fmt: skip
         table(("team", "role", "channel", "assets", "told"), rows)
-        if found["unrouted"]:
-            click.echo(f"{len(found['unrouted'])} assets without a contact", err=True)
+        if found.unrouted:
+            click.echo(f"{len(found.unrouted)} assets without a contact", err=True)
     return 0 if shown else 1
 
 

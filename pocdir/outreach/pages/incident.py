@@ -24,8 +24,9 @@ from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.outcome import presentation as measuring
 from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.pages.blueprint import blueprint
-from pocdir.outreach.queries import plans
+from pocdir.outreach.queries.plans import plan_of
 from pocdir.outreach.queries.snapshots import of_incidents
+from pocdir.outreach.rules.plan import Choices, Plan
 from pocdir.web import filters
 from pocdir.web.forms import Form, form, utc_moments
 from pocdir.web.paging import numbered
@@ -86,15 +87,15 @@ def log_plan(ref: str) -> Any:
     logged: list[str] = []
     try:
         found = incident_queries.incident(ref, workspace_id=principal.workspace_id)
-        planned = plans.plan_of(found, on=now.date())
+        planned, chosen = plan_of(found, on=now.date()), Choices(**typed.data)
         with transaction() as session:
             incident = incident_queries.incident(ref, workspace_id=principal.workspace_id, session=session)
             if request.form.get("action") == "preview":
                 shown = campaigns.letters(
-                    session, incident, typed.data, plan=planned, principal=principal, now=now
+                    session, incident, chosen, plan=planned, principal=principal, now=now
                 )
             else:
-                logged = _log(session, incident, typed.data, planned, now)
+                logged = _log(session, incident, chosen, planned, now)
     except Refusal as refusal:
         if refusal.where is None:
             raise
@@ -106,24 +107,25 @@ def log_plan(ref: str) -> Any:
     return redirect(url_for("outreach.incident", ref=ref))
 
 
-def _log(
-    session: Session, incident: Incident, given: dict[str, Any], planned: dict[str, Any], now: dt.datetime
-) -> list[str]:
+def _log(session: Session, incident: Incident, chosen: Choices, planned: Plan, now: dt.datetime) -> list[str]:
     return log_chosen(
-        session, incident, given, plan=planned, workspace_id=g.principal.workspace_id, now=now,
+        session, incident, chosen, plan=planned, workspace_id=g.principal.workspace_id, now=now,
         actor=g.principal.actor, once=request.form.get("once", "")[:36],
     )  # fmt: skip
 
 
 def _plan(ref: str, typed: Form | None, letters: Sequence[Mapping[str, Any]] = ()) -> str:
     incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
-    shown = campaigns.planned(incident, on=clock.now().date())
+    found, told = plan_of(incident, on=clock.now().date()), campaigns.told_already(incident)
     by_team = {each["team"]: each for each in letters}
-    for contact in shown["contacts"]:
-        contact["letter"] = by_team.get(contact["team"]["slug"])
+    shown = presentation.shown_plan(found)
+    shown["contacts"] = [
+        contact | {"told": told.get(each.slug), "letter": by_team.get(each.slug)}
+        for each, contact in zip(found.contacts, shown["contacts"], strict=True)
+    ]
     once = (typed and typed.values.get("once")) or new_ref(clock.now())
     if typed is None:
-        typed = Form(values={"choose": campaigns.suggested(shown)})
+        typed = Form(values={"choose": campaigns.suggested(found, told)})
     elif incident.people_at_risk and "people_at_risk" not in typed.values:  # chosen before that was known
         typed.values = {**typed.values, "choose": []}
     return render_template(
