@@ -17,6 +17,7 @@ from pocdir.core.times import isoformat
 from pocdir.latency import api, drawing, queries, rules, tables
 from pocdir.latency.queries import Case
 from pocdir.latency.schemas import BY, PageQuery
+from pocdir.web import filters
 from pocdir.web.forms import form
 
 blueprint = Blueprint("latency", __name__)
@@ -92,6 +93,7 @@ def methods() -> str:
 
 def asked() -> tuple[dict[str, Any], dt.datetime]:
     """What the address asks for, and as known when; raises ValidationError (422) on what it cannot mean."""
+    filters.only(*PageQuery().fields)
     typed = form(PageQuery(), MultiDict(_arguments()))
     if not typed.valid:
         raise ValidationError(typed.errors)

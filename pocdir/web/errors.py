@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from flask import Flask, Response, render_template, request
@@ -123,11 +124,35 @@ def answer(status: int, code: str, detail: str, errors: Mapping[str, list[str]])
             "errors": dict(errors),
         }
         return Response(json.dumps(problem), status, content_type="application/problem+json")
-    message = sentence(gettext(detail)) if detail else ""
+    message, rest = _said_once(detail, errors)
     page = render_template(
-        "error.html", status=status, title=title, code=code, message=message, errors=errors
-    )
+        "error.html", status=status, title=title, code=code, message=message, errors=rest,
+        without=_without(errors),
+    )  # fmt: skip
     return Response(page, status)
+
+
+def _said_once(detail: str, errors: Mapping[str, list[str]]) -> tuple[str, Mapping[str, list[str]]]:
+    """The sentences of a page, and those of the errors that they do not say."""
+    if errors and all(name in request.args for name in errors) and detail == in_words(errors):
+        said = []
+        for name, what in errors.items():
+            given = f"{name}={request.args[name][:60]}"
+            said.append(gettext("The address of this page says %(said)s.", said=given))
+            said += [sentence(gettext(each)) for each in what]
+        return " ".join(said), {}
+    if errors and detail == in_words(errors):
+        return "", errors
+    rest = {name: what for name, what in errors.items() if not all(each in detail for each in what)}
+    return sentence(gettext(detail)) if detail else "", rest
+
+
+def _without(errors: Mapping[str, list[str]]) -> str | None:
+    """The same page without what its address cannot mean; None where nothing in the address was wrong."""
+    if request.method != "GET" or not any(name in request.args for name in errors):
+        return None
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name not in errors]
+    return request.path + ("?" + urlencode(kept) if kept else "")
 
 
 def in_words(errors: Mapping[str, list[str]]) -> str:

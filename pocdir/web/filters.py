@@ -13,6 +13,14 @@ from pocdir.core.refs import is_ref
 from pocdir.core.times import duration
 
 
+def only(*names: str) -> None:
+    """Raises ValidationError for a name that narrows nothing here: else a list would look narrowed and is not."""
+    unknown = [name for name in request.args if name not in (*names, "lang")]
+    if unknown:
+        right = f"This page knows no such choice; these are right: {', '.join(names)}."
+        raise ValidationError({name: [right] for name in unknown})
+
+
 def chosen(name: str, choices: Collection[str], default: str = "") -> str:
     """One of the choices, the default where nothing is said; raises ValidationError for anything else."""
     said = request.args.get(name, "").strip()

@@ -138,8 +138,9 @@ def test_what_it_cannot_mean_is_said(browser: FlaskClient, path: str, query: str
     assert query.partition("=")[0] in response.text
 
 
-def test_empty_and_foreign_arguments_say_nothing(browser: FlaskClient, year: None) -> None:
-    assert browser.get("/responsiveness?by=&team=&since=&until=&lang=ar&utm=1").status_code == 200
+def test_empty_arguments_say_nothing_and_foreign_ones_are_refused(browser: FlaskClient, year: None) -> None:
+    assert browser.get("/responsiveness?by=&team=&since=&until=&lang=ar").status_code == 200
+    assert browser.get("/responsiveness?tean=isp").status_code == 422
 
 
 def test_the_permanent_link_keeps_what_was_asked_and_known(

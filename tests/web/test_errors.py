@@ -92,3 +92,26 @@ def test_keys_of_single_rows_differ_where_the_keys_or_the_requests_do(app: Flask
     for key in ("", "k" * 201, "\u00fc"):
         with pytest.raises(Invalid, match="1 to 200"):
             begins(key)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said", "right"),
+    [
+        ("kind=witch", "kind=witch", "One of these is right: national"),
+        ("knid=national", "knid=national", "these are right: q, country, kind"),
+        ("country=Austria", "country=Austria", "A country code is right, such as AT."),
+    ],
+)
+def test_a_page_says_once_what_its_address_cannot_mean_and_leads_back_without_it(
+    client: FlaskClient, wrong: str, said: str, right: str
+) -> None:
+    answer = client.get(f"/teams?q=cert&{wrong}&lang=en")
+    assert answer.status_code == 422
+    assert answer.text.count(f"The address of this page says {said}.") == answer.text.count(right) == 1
+    assert '<a class="button" href="/teams?q=cert&amp;lang=en">Show the page without that</a>' in answer.text
+    assert client.get("/teams?q=cert&lang=en").status_code == 200
+
+
+def test_a_refusal_of_the_address_is_told_a_program_by_name(api: Api) -> None:
+    refused = api.get("/api/v1/teams", knid="national").get_json()
+    assert (refused["code"], list(refused["errors"])) == ("invalid", ["knid"])

@@ -44,6 +44,7 @@ MOST_PAGES = 10_000
 @guard("directory.read")
 def teams() -> str:
     """Browse and search; every choice is in the address."""
+    filters.only("q", "country", "kind", "state", "lead", "sort", "as_of", "page")
     asked = {name: _word(name) for name in ("q", "country", "sort")}
     country, kind = alpha2(asked["country"]) or "", filters.chosen("kind", rules.TEAM_KINDS)
     if asked["country"] and not country:
@@ -93,6 +94,7 @@ def history(slug: str) -> str:
 @guard("directory.read")
 def coverage() -> str:
     """For which codes the directory knows somebody."""
+    filters.only("status", "sort")
     rows = listings.coverage(clock.now() - ANSWERED_WITHIN)
     totals = {
         "codes": len(rows),

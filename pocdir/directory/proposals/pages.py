@@ -21,6 +21,7 @@ from pocdir.directory.proposals import actions, presentation, queries, schemas
 from pocdir.directory.proposals.api import by, own_team, scope
 from pocdir.directory.queries import entries, objections
 from pocdir.directory.rules.record import audiences
+from pocdir.web import filters
 from pocdir.web.forms import Form, form
 
 blueprint = Blueprint("proposals", __name__)
@@ -77,6 +78,7 @@ def propose(slug: str) -> Any:
 @guard("proposal.read")
 def proposals() -> str:
     """What waits: for a steward of every team, for a team's contact of its own."""
+    filters.only("all")
     team_id = scope(g.principal)
     found = queries.proposals(team_id=team_id, is_open=request.args.get("all") != "1", limit=ON_A_PAGE)
     slug = queries.team_slugs([team_id]).get(team_id) if team_id is not None else None

@@ -42,6 +42,7 @@ class DecisionForm(Schema):
 @guard("quarantine.read")
 def quarantine() -> str:
     """Imports of which something waits, or those that are decided."""
+    filters.only("state", "page")
     waits, number = filters.chosen("state", ("waiting", "decided")) != "decided", _page_number()
     first = (number - 1) * IMPORTS_ON_A_PAGE
     rows, total = waiting.imports(waiting=waits, offset=first, limit=IMPORTS_ON_A_PAGE)

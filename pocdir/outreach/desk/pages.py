@@ -40,6 +40,7 @@ _item = schemas.ToldAnswer()
 @guard("desk.read")
 def told_file() -> Response:
     """All of one of the lists (or all) as a file: written whole before its first byte is sent."""
+    filters.only("format", "state")
     shape, state = filters.chosen("format", FILES, "csv"), filters.chosen("state", schemas.STATES) or None
     told = presentation.in_parts(queries.all_told(g.principal.team_id, state=state))
     file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - closed with the answer

@@ -21,6 +21,7 @@ from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_ma
 from pocdir.outreach.escalation.rules.policy import policy as rules_from
 from pocdir.outreach.queries.snapshots import snapshot, some
 from pocdir.routing.queries import index
+from pocdir.web import filters
 from pocdir.web.forms import Form, form, utc_moments
 from pocdir.web.paging import page
 
@@ -122,6 +123,7 @@ def choose_default() -> Any:
 @guard("notification.log")
 def suggested() -> str:
     """What is suggested for all notifications of the workspace."""
+    filters.only("after", "waiting")
     now, cursor = clock.now(), request.args.get("after", "")
     waiting = request.args.get("waiting") == "owner" or None
     workspace_id = g.principal.workspace_id

@@ -138,6 +138,7 @@ def _plan(ref: str, typed: Form | None, letters: Sequence[Mapping[str, Any]] = (
 @guard("incident.read")
 def incidents() -> str:
     """The workspace's incidents with what became of them."""
+    filters.only("state")
     state = filters.chosen("state", ("open", "closed"))
     rows = incident_queries.newest_incidents(
         workspace_id=g.principal.workspace_id, is_open={"open": True, "closed": False}.get(state)

@@ -31,6 +31,7 @@ PAGE = 50
 @guard("notification.read")
 def told() -> str:
     """One of the lists; nothing where the reader answers for no team."""
+    filters.only("state", "page")
     team_id, state = g.principal.team_id, filters.chosen("state", lists.LISTS, "open")
     counts = lists.counts(team_id) if team_id else dict.fromkeys(lists.LISTS, 0)
     at = min(max(0, request.args.get("page", 0, type=int)), counts[state] // PAGE)

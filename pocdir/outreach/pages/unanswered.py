@@ -37,6 +37,7 @@ def unanswered() -> Any:
     now, principal = clock.now(), g.principal
     if principal.workspace_id is None:
         return redirect(url_for("outreach.told"))
+    filters.only("state", "team", "incident", "older_than", "due_ago", "sort", "page")
     state = filters.chosen("state", queries.WAITING, "unrecorded")
     team, incident = request.args.get("team", "")[:100], filters.reference("incident")
     if team:

@@ -30,6 +30,7 @@ LISTS = {"waiting": WAITING, "unsent": UNSENT, "sent": (SENT,), "withdrawn": (WI
 @guard("outbox.read")
 def outbox() -> str:
     """One of four lists, the newest first."""
+    filters.only("state", "page")
     chosen = filters.chosen("state", LISTS, "waiting")
     number = _page_number()
     first = (number - 1) * ON_A_PAGE

@@ -14,4 +14,5 @@ from pocdir.web import filters
 @blueprint.get("/workspace/export")
 @guard("workspace.export", fresh_from="accounts.workspace")
 def export() -> Response:
+    filters.only("format")
     return exported(filters.chosen("format", FORMATS, "json"))
