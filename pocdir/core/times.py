@@ -29,12 +29,12 @@ def moment(text: str) -> dt.datetime:
     """An aware moment from RFC 3339 text; raises Invalid `time_invalid` (also when the zone is missing)."""
     try:
         parsed = dt.datetime.fromisoformat(text.strip())
-        aware = parsed.astimezone(dt.UTC) if parsed.tzinfo else None
+        if parsed.tzinfo:
+            return parsed.astimezone(dt.UTC)
+        what = "is no time with a zone"
     except (ValueError, OverflowError):
-        aware = None
-    if aware is None:
-        raise Invalid("time_invalid", f"{text[:40]!r} is no time with a zone; write 2026-11-22T12:00:00Z")
-    return aware
+        what = "cannot be read as a time"
+    raise Invalid("time_invalid", f"{text[:40]!r} {what}; write 2026-11-22T12:00:00Z")
 
 
 @lru_cache(maxsize=256)

@@ -135,7 +135,14 @@ def test_a_file_is_brought_on_the_command_line(world: World, tmp_path: Path) -> 
     given = ["incident", "sightings", world.ref, str(file), "--method", "sinkhole"]
     given += ["--from", world.at(0), "--to", world.at(48)]
     run = CliRunner().invoke(pocdir, [*given, "--dry-run"], standalone_mode=False)
-    assert (run.return_value, "nothing was kept (dry run)" in run.output) == (0, True)
+    assert (run.return_value, run.stdout.splitlines()) == (
+        0,
+        [
+            "2 rows: 1 sighting of 1 asset",
+            "1 row whose value is no asset of this incident: 192.0.2.9",
+            "nothing was kept (dry run)",
+        ],
+    )
     run = CliRunner().invoke(pocdir, [*given, "--json"], standalone_mode=False)
     assert run.return_value == 0, run.output
     assert {name: json.loads(run.stdout)[name] for name in ("rows", "sightings", "strangers", "refused")} == {
@@ -164,8 +171,13 @@ def test_a_wrong_row_on_the_command_line_keeps_nothing(world: World) -> None:
         world.at(1),
     ]
     run = CliRunner().invoke(
-        pocdir, given, input=f"value,seen_at\n{DEVICES[0]},{world.at(5)}\n", standalone_mode=False
+        pocdir,
+        given,
+        input=f"value,seen_at\n{DEVICES[0]},{world.at(5)}\n{DEVICES[0]},20.11.2026 10:00\n",
+        standalone_mode=False,
     )
     assert run.return_value == 1
     assert "line 2" in run.stderr
+    assert "'20.11.2026 10:00' cannot be read as a time; write 2026-11-22T12:00:00Z" in run.stderr
+    assert "2 rows are wrong: nothing was kept" in run.stderr
     assert world.api.get(f"/api/v1/incidents/{world.ref}/windows").json["items"] == []

@@ -31,6 +31,8 @@ from pocdir.web.terminal import (
     workspace_option,
 )
 
+NAMED = 5  # values in a line
+
 incident.add_command(plan)
 
 
@@ -101,18 +103,26 @@ def _say(shown: dict[str, Any], found: Read, as_json: bool) -> None:
         return
     for where, reasons in found.errors.items():
         click.echo(plain(f"{where}: {'; '.join(reasons)}"), err=True)
-    click.echo(f"{found.rows} rows: {len(found.assets)} sightings of {shown['seen']} assets")
+    seen = f"{_many(len(found.assets), 'sighting')} of {_many(shown['seen'], 'asset')}"
+    click.echo(f"{_many(found.rows, 'row')}: {seen}")
     if found.strangers:
-        named = plain(", ".join(shown["not_assets"][:5]))
-        click.echo(f"{found.strangers} rows of values that are no asset of this incident: {named}, ...")
+        named = plain(", ".join(shown["not_assets"][:NAMED])) + (", ..." if len(found.named) > NAMED else "")
+        values = _many(found.strangers, "row")
+        click.echo(f"{values} whose value is no asset of this incident: {named}")
     if found.without_zone:
-        click.echo(f"{found.without_zone} times name no zone: read as UTC")
+        verb = "names" if found.without_zone == 1 else "name"
+        click.echo(f"{_many(found.without_zone, 'time')} {verb} no zone: read as UTC")
     if found.refused:
-        click.echo(f"{found.refused} rows are wrong: nothing was kept", err=True)
+        verb = "is" if found.refused == 1 else "are"
+        click.echo(f"{_many(found.refused, 'row')} {verb} wrong: nothing was kept", err=True)
     elif shown["window"]:
         click.echo(f"kept as window {shown['window']}")
     else:
         click.echo("nothing was kept (dry run)")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 _ROWS = {"assets": "assets", "untold": "in no notification", "controls": "controls"}
