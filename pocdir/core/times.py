@@ -33,7 +33,7 @@ def moment(text: str) -> dt.datetime:
             return parsed.astimezone(dt.UTC)
         what = "is no time with a zone"
     except (ValueError, OverflowError):
-        what = "cannot be read as a time"
+        what = "is no time that can be read"
     raise Invalid("time_invalid", f"{text[:40]!r} {what}; write 2026-11-22T12:00:00Z")
 
 

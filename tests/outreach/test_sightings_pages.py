@@ -178,6 +178,6 @@ def test_a_wrong_row_on_the_command_line_keeps_nothing(world: World) -> None:
     )
     assert run.return_value == 1
     assert "line 2" in run.stderr
-    assert "'20.11.2026 10:00' cannot be read as a time; write 2026-11-22T12:00:00Z" in run.stderr
+    assert "'20.11.2026 10:00' is no time that can be read; write 2026-11-22T12:00:00Z" in run.stderr
     assert "2 rows are wrong: nothing was kept" in run.stderr
     assert world.api.get(f"/api/v1/incidents/{world.ref}/windows").json["items"] == []
