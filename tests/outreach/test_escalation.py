@@ -157,6 +157,7 @@ def test_a_step_is_taken_with_a_letter_that_says_what_its_reader_needs(
         ({"action": "take", "level": 2}, 409, "step_not_open"),
         ({"action": "take", "level": 9}, 409, "step_not_open"),
         ({"action": "skip", "level": 1}, 422, "note_needed"),
+        ({"action": "skip", "level": 2}, 409, "step_not_open"),
         ({"action": "climb", "level": 1}, 422, "invalid"),
     ],
 )

@@ -128,8 +128,15 @@ def test_a_policy_is_a_file(app: Flask, lab: Workspace, now: dt.datetime, tmp_pa
     as_json.write_text(json.dumps(POLICY))
     assert run("add", str(as_yaml)) == run("add", str(as_json)) == ["national-first, version 1"]
     assert yaml.safe_load("\n".join(run("show", "national-first")))["steps"] == POLICY["steps"]
+    odd = tmp_path / "odd.json"
+    odd.write_text(json.dumps(POLICY | {"name": "Null", "contact": "null"}))
+    run("add", str(odd))
+    shown = run("show", "null")
+    assert "- '09:00'" in shown and "- '17:00'" in shown
+    as_yaml.write_text("\n".join(shown))
+    assert run("add", str(as_yaml)) == ["null, version 1"]  # what is shown is a file that says the same
     assert run("choose", "national-first") == ["follows national-first"]
-    assert run("list")[1:] == ["national-first\t1\t1\tyes"]
+    assert run("list")[1:] == ["national-first\t1\t1\tyes", "null\t1\t1\t"]
     table = json.loads(run("timetable", "national-first", "--start", "2026-11-20T12:00:00Z", "--json")[0])
     assert [each["due_at"] for each in table["steps"]] == ["2026-11-22T12:00:00Z"]
     ref = told(lab, at=now - 3.5 * DAY, team="isp", **WHERE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def show(slug: str, version: int | None, workspace: str | None, as_json: bool) -
     if as_json:
         emit(schemas.PolicyAnswer().dump(shown))
     else:
-        click.echo(yaml.safe_dump(words, sort_keys=False, allow_unicode=True), nl=False)
+        click.echo(yaml.dump(words, Dumper=_Quoting, sort_keys=False, allow_unicode=True), nl=False)
 
 
 @policy.command()
@@ -338,12 +339,27 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _said(given: Any) -> Any:
     """What YAML leaves empty is not said."""
-    empty = ("", "null", "~")
-    return {k: v for k, v in given.items() if v not in empty} if isinstance(given, dict) else given
+    return {k: v for k, v in given.items() if v not in ("", None)} if isinstance(given, dict) else given
+
+
+class _Quoting(yaml.SafeDumper):
+    """Quotes every value that is more than plain words: no reader takes a time or a number for something else."""
+
+
+def _quoted(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = None if re.fullmatch(r"[A-Za-z][\w -]*", value) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Quoting.add_representer(str, _quoted)
 
 
 class _Words(yaml.BaseLoader):
     """Words as they are written (YAML reads 17:00 as a number), and no aliases: they can make a small file huge."""
+
+    def construct_scalar(self, node: Any) -> Any:
+        value = super().construct_scalar(node)
+        return None if node.style is None and value in ("", "null", "~") else value
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):

@@ -95,6 +95,9 @@ def decide(
         raise Invalid("level_needed", "say which step is meant", where="level")
     if given["action"] == "skip":
         if not given["note"]:
+            steps.to_decide(
+                session, found, level, now, skipping=True
+            )  # there is nothing to say of one that is not open
             raise Invalid("note_needed", "say why it is left out", where="note")
         steps.skip(
             session, found, level, note=given["note"], now=now, actor=principal.actor, at=given.get("at")
