@@ -9,7 +9,7 @@ from pocdir.accounts.models import Workspace
 from pocdir.db import transaction
 from pocdir.incidents.models import Incident
 from pocdir.outreach.actions import notifications as actions
-from pocdir.outreach.actions.notifications import Told
+from pocdir.outreach.actions.notifications import NewNotification
 from pocdir.outreach.queries.notifications import own_notification_to_change
 
 HOUR = dt.timedelta(hours=1)
@@ -35,7 +35,8 @@ def told(
     """A notification sent, and recorded, at `at`; returns its reference."""
     with transaction() as session:
         return actions.log_notification(
-            session, Told(team=team, sent_at=at, **more), workspace_id=lab.id, now=recorded or at, actor="user:a",
+            session, NewNotification(team=team, sent_at=at, **more), workspace_id=lab.id, now=recorded or at,
+            actor="user:a",
             incident=incident, first_channel=("email", f"{team}@example.org"),
         )  # fmt: skip
 

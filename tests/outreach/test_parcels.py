@@ -168,7 +168,7 @@ def test_what_routing_did_not_make_is_refused(api: Api, data: bytes) -> None:
 def test_parcels_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "MOST_BYTES", 50)
     with pytest.raises(Invalid) as refusal:
-        rules.parcels_of(rules.told_by(manifest()), lambda name: io.BytesIO(FILES[name]))
+        rules.parcels_of(rules.listed_in(manifest()), lambda name: io.BytesIO(FILES[name]))
     assert refusal.value.code == "parcels_too_large"
 
 

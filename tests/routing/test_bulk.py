@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pocdir.core.errors import Conflict, Invalid, Unavailable
-from pocdir.outreach.rules.parcels import parcels_of, told_by
+from pocdir.outreach.rules.parcels import listed_in, parcels_of
 from pocdir.routing.bulk import reader, route, workers
 from tests.routing.bulk import World
 from tests.routing.directories import Entry, directory, national, prefix, row, team
@@ -339,6 +339,6 @@ def test_what_routing_made_of_a_file_without_names_over_its_columns_is_kept(
     world = World(directory(*teams, team("owner", row("domain", "example.org"))))
     for number, text in enumerate(WITHOUT_NAMES):
         out = tmp_path / str(number)
-        made = told_by(world.route(text.encode(), out, raw=raw))
+        made = listed_in(world.route(text.encode(), out, raw=raw))
         assert made
         assert len(parcels_of(made, lambda name, out=out: (out / name).open("rb"))) == len(made)

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pocdir.core.errors import Invalid
-from pocdir.outreach.rules.parcels import parcels_of, told_by
+from pocdir.outreach.rules.parcels import listed_in, parcels_of
 from pocdir.routing.bulk import formulas, ipv4, lines, records
 from pocdir.routing.bulk.rows import ADDRESSES, MEANT, Outcomes
 from pocdir.routing.rules import addresses, decisions
@@ -166,7 +166,7 @@ def test_every_row_of_a_file_is_once_where_a_single_lookup_sends_it(seed: int) -
             **{name: counts[name] for name in ("no_contact", "not_routable", "invalid")},
         }
         if counts["ok"]:  # what is made here is believed where parcels are kept
-            parcels_of(told_by(manifest), lambda name: (folder / "out" / name).open("rb"))
+            parcels_of(listed_in(manifest), lambda name: (folder / "out" / name).open("rb"))
     finally:
         shutil.rmtree(world.folder)
         shutil.rmtree(folder)

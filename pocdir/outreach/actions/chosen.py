@@ -13,7 +13,7 @@ from pocdir.db import execute_many, table_of
 from pocdir.incidents.models import Incident
 from pocdir.ledger.actions import append_all, append_each
 from pocdir.ledger.queries import notifications_by_key
-from pocdir.outreach.actions.notifications import Told, WorkedOut, scope_of, worked_out
+from pocdir.outreach.actions.notifications import NewNotification, WorkedOut, scope_of, worked_out
 from pocdir.outreach.actions.parcels import hand_over
 from pocdir.outreach.actions.projection import add_expectations, columns_of
 from pocdir.outreach.escalation.actions.policies import begin
@@ -58,7 +58,7 @@ def log_chosen(
     teams = queries.teams_for_notification(session, fresh, workspace_id=workspace_id)
     made = [
         worked_out(
-            _told(contacts[slug], incident, chosen), teams[slug], workspace_id=workspace_id, now=now, actor=actor,
+            _new(contacts[slug], incident, chosen), teams[slug], workspace_id=workspace_id, now=now, actor=actor,
             incident=incident, key=keys[slug],
         )
         for slug in fresh
@@ -81,9 +81,9 @@ def _standing(session: Session, keys: Mapping[str, str | None], workspace_id: in
     return {asked[key]: ref for key, ref in found.items()}
 
 
-def _told(contact: Planned, incident: Incident, chosen: Choices) -> Told:
+def _new(contact: Planned, incident: Incident, chosen: Choices) -> NewNotification:
     asked, within = chosen.asks(contact), chosen.within
-    return Told(
+    return NewNotification(
         team=contact.slug, channel=(contact.channel.kind, contact.channel.value), kind=chosen.kind,
         sent_at=chosen.sent_at, body=chosen.message, subject=incident.title,
         assets=[asset_as_sent(each) for each in contact.assets], answer_asked=asked,

@@ -43,7 +43,7 @@ _NOTIFICATION = insert(table_of(Notification))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class NewNotification:
     """What the sender says of one notification; None leaves the choice to the service."""
 
     team: str
@@ -70,7 +70,7 @@ _AS_GIVEN = (
 
 def log_notification(
     session: Session,
-    told: Told,
+    new: NewNotification,
     *,
     workspace_id: int,
     now: dt.datetime,
@@ -89,11 +89,11 @@ def log_notification(
     scope = scope_of(workspace_id) if key is not None else None
     if scope and key and (standing := event_by_key(scope, key, session)) is not None:
         return standing.notification or ""
-    team = queries.team_for_notification(session, told.team, workspace_id=workspace_id)
-    check_parent(told.kind, parent, workspace_id=workspace_id, team_id=team.id)
-    check_room(session, told.kind, parent)
+    team = queries.team_for_notification(session, new.team, workspace_id=workspace_id)
+    check_parent(new.kind, parent, workspace_id=workspace_id, team_id=team.id)
+    check_room(session, new.kind, parent)
     made = worked_out(
-        told, team, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent, key=key,
+        new, team, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent, key=key,
         first_channel=first_channel,
     )  # fmt: skip
     events = append_all(session, made.events, scope=scope)
@@ -104,9 +104,9 @@ def log_notification(
     inserted = session.connection().execute(_NOTIFICATION, made.row | columns_of(state)).inserted_primary_key
     assert inserted is not None  # noqa: S101 - one row was inserted
     add_expectations(session, {inserted[0]: state})
-    if len(events) > 1 and not told.is_step:
+    if len(events) > 1 and not new.is_step:
         begin(session, {inserted[0]: events[0]}, made.row, now=now)
-    _join_thread(session, told.kind, parent, now=now)
+    _join_thread(session, new.kind, parent, now=now)
     return events[0].notification or ""
 
 
@@ -123,7 +123,7 @@ class WorkedOut(NamedTuple):
 
 
 def worked_out(
-    told: Told,
+    new: NewNotification,
     team: Line,
     *,
     workspace_id: int,
@@ -135,27 +135,27 @@ def worked_out(
     first_channel: tuple[str, str] | None = None,
 ) -> WorkedOut:
     """What log_notification writes; `team` as queries.team_for_notification gives it. Raises its Invalid."""
-    (kind, value), sent_at = _sent(told, first_channel, team.slug, now)
-    default = expectations.default_for(told.kind, team.acknowledgement_within)
-    asked = expectations.expected(told.expect, answer_asked=told.answer_asked, default=default)
-    language = told.language or language_for(team.languages)
-    label = _label(told, incident, parent)
+    (kind, value), sent_at = _sent(new, first_channel, team.slug, now)
+    default = expectations.default_for(new.kind, team.acknowledgement_within)
+    asked = expectations.expected(new.expect, answer_asked=new.answer_asked, default=default)
+    language = new.language or language_for(team.languages)
+    label = _label(new, incident, parent)
     ref = new_ref(now)
     about = {"notification": ref, "incident": incident.ref if incident else None, "team": team.slug}
-    digest = told.body_digest or (body_digest(told.body) if told.body else None)
+    digest = new.body_digest or (body_digest(new.body) if new.body else None)
     is_red = tlp_labels.RED in (label, incident.tlp if incident else None)
     payload = {"channel": kind, "recipient": value, "parent": parent.ref if parent else None}
-    payload |= {"body_digest": digest} | _told(told, team, language, is_red=is_red)
+    payload |= {"body_digest": digest} | _logged_payload(new, team, language, is_red=is_red)
     logged = Event(
-        id=new_ref(now), type="notification.logged", occurred_at=sent_at, precision=told.precision, recorded_at=now,
+        id=new_ref(now), type="notification.logged", occurred_at=sent_at, precision=new.precision, recorded_at=now,
         actor=actor, claimed_by="sender", assurance="S", payload=payload, idempotency_key=key, **about,
     )  # fmt: skip
     row = {
         "ref": ref, "workspace_id": workspace_id, "incident_id": incident.id if incident else None,
         "team_id": team.id, "parent_id": parent.id if parent else None, "channel_kind": kind,
-        "channel_value": value, "kind": told.kind, "sent_at": sent_at, "precision": told.precision,
-        "subject": told.subject, "body": told.body, "body_digest": digest, "language": language,
-        "tlp": label, "assets": [dict(asset) for asset in told.assets], "answer_asked": told.answer_asked,
+        "channel_value": value, "kind": new.kind, "sent_at": sent_at, "precision": new.precision,
+        "subject": new.subject, "body": new.body, "body_digest": digest, "language": language,
+        "tlp": label, "assets": [dict(asset) for asset in new.assets], "answer_asked": new.answer_asked,
         "created_at": now, "created_by": actor,
     }  # fmt: skip
     expects = [_expected(each, start=sent_at, now=now, actor=actor, about=about) for each in asked]
@@ -168,15 +168,15 @@ def _join_thread(session: Session, kind: str, parent: Notification | None, *, no
         keep_thread(session, parent, now=now)
 
 
-def _label(told: Told, incident: Incident | None, parent: Notification | None) -> str:
+def _label(new: NewNotification, incident: Incident | None, parent: Notification | None) -> str:
     """Never less strict than what it belongs to: lowering is an act of the source, recorded where it is done."""
     floors = [
         each.tlp for each in (incident, parent, parent.incident if parent else None) if each is not None
     ]
     if not floors:
-        return tlp_labels.parse(told.tlp or tlp_labels.AMBER)
+        return tlp_labels.parse(new.tlp or tlp_labels.AMBER)
     floor = tlp_labels.strictest(*floors)
-    label = tlp_labels.parse(told.tlp or floor)
+    label = tlp_labels.parse(new.tlp or floor)
     if tlp_labels.is_at_least(label, floor):
         return label
     if incident is not None and incident.tlp == floor:
@@ -187,10 +187,10 @@ def _label(told: Told, incident: Incident | None, parent: Notification | None) -
 
 
 def _sent(
-    told: Told, first_channel: tuple[str, str] | None, team: str, now: dt.datetime
+    new: NewNotification, first_channel: tuple[str, str] | None, team: str, now: dt.datetime
 ) -> tuple[tuple[str, str], dt.datetime]:
     """Over which channel (kind, value) and when; raises Invalid `no_channel`, `sent_in_future`."""
-    channel, sent_at = told.channel or first_channel, told.sent_at or now
+    channel, sent_at = new.channel or first_channel, new.sent_at or now
     if channel is None:
         raise Invalid("no_channel", f"{team} has no live channel for incidents; name one", where="channel")
     if sent_at > now + CLOCK_SKEW:
@@ -199,13 +199,13 @@ def _sent(
     return channel, sent_at
 
 
-def _told(told: Told, team: Line, language: str, *, is_red: bool) -> dict[str, Any]:
+def _logged_payload(new: NewNotification, team: Line, language: str, *, is_red: bool) -> dict[str, Any]:
     """What the event says of it. RED never enters the ledger, not even as a commitment beside its value."""
     return {
-        "kind": told.kind, "answer_asked": told.answer_asked, "language": language, "assets": len(told.assets),
-        "subject": None if is_red else told.subject,
-        "opted_out": told.kind in team.profile.get("opt_outs", ()) or None,
-        "note": None if is_red else told.note,
+        "kind": new.kind, "answer_asked": new.answer_asked, "language": language, "assets": len(new.assets),
+        "subject": None if is_red else new.subject,
+        "opted_out": new.kind in team.profile.get("opt_outs", ()) or None,
+        "note": None if is_red else new.note,
     }  # fmt: skip
 
 
@@ -243,14 +243,14 @@ def log_as_given(
     if assets is None:
         assets = routed.assets if incident else ()
     channel, expect = given["channel"], given["expect"]
-    told = Told(
+    new = NewNotification(
         channel=(channel["kind"], channel["value"]) if channel else None,
         expect=None if expect is None else tuple(Expected(each["of"], each["within"]) for each in expect),
         assets=assets,
         **{name: given[name] for name in _AS_GIVEN},
     )
     ref = log_notification(
-        session, told, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent,
+        session, new, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent,
         first_channel=routed.channel, key=key,
     )  # fmt: skip
     if incident is not None and given["assets"] is None:

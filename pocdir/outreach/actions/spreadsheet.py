@@ -14,7 +14,7 @@ from pocdir.core.errors import Conflict, Refusal
 from pocdir.core.text import Phrase
 from pocdir.core.times import isoformat
 from pocdir.incidents.models import Incident
-from pocdir.outreach.actions.notifications import Told, log_notification, record_event
+from pocdir.outreach.actions.notifications import NewNotification, log_notification, record_event
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.spreadsheet import Matched, key_scope
 from pocdir.outreach.rules.spreadsheet import Refused, channel_kind
@@ -122,7 +122,7 @@ def _write(
     row = line.row
     ref = line.ref or log_notification(
         session,
-        Told(
+        NewNotification(
             team=line.team or "",
             channel=(channel_kind(row.contact), row.contact),
             sent_at=row.sent_at,

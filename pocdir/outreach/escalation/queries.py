@@ -20,7 +20,7 @@ from pocdir.outreach.escalation.rules import path as paths
 from pocdir.outreach.escalation.rules.calendar import calendar
 from pocdir.outreach.escalation.rules.policy import Policy as Rules
 from pocdir.outreach.escalation.rules.policy import policy as read
-from pocdir.outreach.escalation.rules.targets import Target, Told, target_of
+from pocdir.outreach.escalation.rules.targets import Reported, Target, target_of
 from pocdir.outreach.models import Notification
 from pocdir.outreach.rules.fold import State, state_of
 from pocdir.routing.queries import question
@@ -247,18 +247,18 @@ def _followed(events: Sequence[Event], policy: str, session: Session) -> paths.F
 
 def target(notification: Any, step: str, known: Index, on: dt.date, session: Session) -> Target | str:
     """Whom a step goes to as the directory stands, or why to nobody (rules.targets.target_of)."""
-    told = _told(notification, session)
-    kind = told.kind_of_report
-    return target_of(step, told, known, question(known, on=on, kind_of_report=kind))
+    reported = _reported(notification, session)
+    kind = reported.kind_of_report
+    return target_of(step, reported, known, question(known, on=on, kind_of_report=kind))
 
 
-def _told(notification: Any, session: Session) -> Told:
+def _reported(notification: Any, session: Session) -> Reported:
     about = {"id": notification.id, "parent": notification.parent_id, "incident": notification.incident_id}
     rows = session.execute(_SAME, about).all()
     own = next(row.slug for row in rows if row.id == notification.id)
     incident = notification.incident
     class_ = incident.rsit_class if incident else None
-    return Told(
+    return Reported(
         team=own,
         assets=notification.assets,
         kind_of_report=f"{class_}/{incident.rsit_type}" if class_ and incident.rsit_type else class_,

@@ -55,13 +55,13 @@ def _brought(opened: rules.Opened) -> list[Brought]:
         manifest = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise rules.invalid(f"this is not JSON: {str(error)[:200]}", MANIFEST) from None
-    told = rules.told_by(manifest)
-    slugs = select(Team.slug).where(Team.slug.in_({each.team for each in told}))
+    listed = rules.listed_in(manifest)
+    slugs = select(Team.slug).where(Team.slug.in_({each.team for each in listed}))
     known = set(db.session().scalars(slugs))
-    for number, each in enumerate(told):
+    for number, each in enumerate(listed):
         if each.team not in known:
             raise rules.invalid(f"no team has the slug {each.team}", f"parcels.{number}.team")
-    return rules.parcels_of(told, opened)
+    return rules.parcels_of(listed, opened)
 
 
 def standing(incident: Incident, session: Session | None = None) -> dict[tuple[str, str], Line]:

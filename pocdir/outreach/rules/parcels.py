@@ -34,7 +34,7 @@ DAMAGED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Listed:
     """What a manifest says of one parcel."""
 
     team: str
@@ -45,7 +45,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Brought(Told):
+class Brought(Listed):
     """One parcel as it is to be kept: its bytes packed in pieces, and the addresses in it."""
 
     size: int  # bytes
@@ -53,12 +53,12 @@ class Brought(Told):
     assets: Sequence[AssetValue]
 
 
-def told_by(manifest: Any) -> list[Told]:
+def listed_in(manifest: Any) -> list[Listed]:
     """The parcels that a manifest names, each of another team.
 
     Raises Invalid `parcels_invalid` for what routing does not write, `parcels_too_many`.
     """
-    found = [_told(each, f"parcels.{number}") for number, each in enumerate(_parcels(manifest))]
+    found = [_listed(each, f"parcels.{number}") for number, each in enumerate(_parcels(manifest))]
     names: set[str] = set()
     for number, parcel in enumerate(found):
         if parcel.name in names:
@@ -69,15 +69,15 @@ def told_by(manifest: Any) -> list[Told]:
     return found
 
 
-def parcels_of(told: Sequence[Told], opened: Opened) -> list[Brought]:
+def parcels_of(listed: Sequence[Listed], opened: Opened) -> list[Brought]:
     """The same with their bytes, each compared with its digest and its number of rows; `opened` opens one by its name.
 
     Raises Invalid `parcels_invalid` and `parcels_too_large`.
     """
     left = MOST_BYTES
-    with_assets = sum(each.rows for each in told) <= MOST_ASSETS
+    with_assets = sum(each.rows for each in listed) <= MOST_ASSETS
     found = []
-    for each in told:
+    for each in listed:
         data = content(opened, each.name, left)
         left -= len(data)
         if left < 0:
@@ -140,7 +140,7 @@ def _parcels(manifest: Any) -> Sequence[Any]:
     return parcels
 
 
-def _told(parcel: Any, where: str) -> Told:
+def _listed(parcel: Any, where: str) -> Listed:
     if not isinstance(parcel, dict):
         raise invalid("this is no parcel", where)
     team = _text(parcel, "team", where)
@@ -158,7 +158,7 @@ def _told(parcel: Any, where: str) -> Told:
     if not isinstance(basis, dict):
         raise invalid("the basis of the routing is missing", f"{where}.basis")
     said = {name: _text(basis, name, f"{where}.basis") for name in ("key", "value")}
-    return Told(team=team, basis=said, name=file_for(team), rows=rows, sha256=digest)
+    return Listed(team=team, basis=said, name=file_for(team), rows=rows, sha256=digest)
 
 
 def _text(said: Mapping[str, Any], name: str, where: str) -> str:

@@ -27,7 +27,7 @@ from pocdir.incidents.rules.sightings import Row, Window, read
 from pocdir.incidents.sightings.queries import asset_ids
 from pocdir.outreach.actions import notifications as outreach
 from pocdir.outreach.actions.lapses import record_lapses
-from pocdir.outreach.actions.notifications import Told
+from pocdir.outreach.actions.notifications import NewNotification
 from pocdir.outreach.models import Notification
 from pocdir.outreach.outcome.actions import bring_sightings
 from pocdir.outreach.queries import notifications as queries
@@ -141,14 +141,14 @@ def _log(
     actor: str,
 ) -> Notification:
     expect = None if notice.expect is None else tuple(Expected(of, within) for of, within in notice.expect)
-    told = Told(
+    new = NewNotification(
         team=notice.team, channel=notice.channel, kind=notice.kind, sent_at=notice.sent_at,
         subject=incident.title, assets=[{"kind": "ip", "value": value} for value in notice.assets],
         answer_asked=notice.answer_asked, expect=expect,
     )  # fmt: skip
     ref = outreach.log_notification(
         session,
-        told,
+        new,
         workspace_id=workspace_id,
         now=notice.sent_at,
         actor=actor,

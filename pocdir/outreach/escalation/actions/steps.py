@@ -14,7 +14,7 @@ from pocdir.core.errors import Conflict, Forbidden
 from pocdir.core.times import duration, isoformat
 from pocdir.ledger.actions import append
 from pocdir.ledger.rules.events import Event
-from pocdir.outreach.actions.notifications import Told, log_notification
+from pocdir.outreach.actions.notifications import NewNotification, log_notification
 from pocdir.outreach.actions.projection import project
 from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.queries import Looked
@@ -191,13 +191,13 @@ def take(
     own = prepared.target.team == _slug(session, notification)
     # The incident's may have been raised since.
     label = tlp.strictest(notification.tlp, incident.tlp) if incident else notification.tlp
-    told = Told(
+    new = NewNotification(
         team=prepared.target.team, channel=(prepared.target.kind, prepared.target.value), sent_at=at,
         kind="follow_up" if own else "referral", subject=notification.subject, body=prepared.body,
         language=prepared.language, tlp=label, assets=prepared.assets, is_step=True,
     )  # fmt: skip
     ref = log_notification(
-        session, told, workspace_id=notification.workspace_id, now=now, actor=actor, incident=incident,
+        session, new, workspace_id=notification.workspace_id, now=now, actor=actor, incident=incident,
         parent=notification,
     )  # fmt: skip
     _decide(

@@ -26,7 +26,7 @@ class Target(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reported:
     """What a notification was: to whom, about what, and who knows of it already."""
 
     team: str
@@ -36,22 +36,22 @@ class Told:
     addresses: frozenset[tuple[str, str]]  # (kind, value) over which the team itself was told
 
 
-def target_of(step: str, told: Told, index: Index, asked: Question) -> Target | str:
+def target_of(step: str, reported: Reported, index: Index, asked: Question) -> Target | str:
     """The target of a step (one of TARGETS), or why there is none: `no_contact`, `opted_out`.
 
     Nobody who was told of the same already is told again; a team with several addresses, over another one.
     """
-    desk = index.desk(told.team)
+    desk = index.desk(reported.team)
     if step == "same_team":
         if desk and "follow_up" in desk.team.opt_outs:
             return "opted_out"
-        return _other_channel(desk, told) or "no_contact"
+        return _other_channel(desk, reported) or "no_contact"
     opted_out = False
-    for found in _WAYS[step](desk, told, index, asked):
+    for found in _WAYS[step](desk, reported, index, asked):
         channel = found.reach["incident"].channel
-        if channel is None or found.team.slug in told.teams:
+        if channel is None or found.team.slug in reported.teams:
             continue
-        if _has_opted_out(found, told.kind_of_report):
+        if _has_opted_out(found, reported.kind_of_report):
             opted_out = True
             continue
         return Target(
@@ -60,9 +60,9 @@ def target_of(step: str, told: Told, index: Index, asked: Question) -> Target | 
     return "opted_out" if opted_out else "no_contact"
 
 
-def _other_channel(desk: Desk | None, told: Told) -> Target | None:
+def _other_channel(desk: Desk | None, reported: Reported) -> Target | None:
     for channel in channels_for(desk.team, "incident") if desk else ():
-        if channel.state not in DEAD_STATES and (channel.kind, channel.value) not in told.addresses:
+        if channel.state not in DEAD_STATES and (channel.kind, channel.value) not in reported.addresses:
             team = desk.team if desk else None
             assert team is not None  # noqa: S101 - channels are of a desk
             return Target(team.slug, team.name, channel.kind, channel.value, tuple(team.languages))
@@ -74,9 +74,9 @@ def _has_opted_out(desk: Desk, kind: str | None) -> bool:
     return "referral" in said or (kind is not None and not {kind, kind.partition("/")[0]}.isdisjoint(said))
 
 
-def _routed(told: Told, index: Index, asked: Question) -> Iterator[Contact]:
+def _routed(reported: Reported, index: Index, asked: Question) -> Iterator[Contact]:
     """The contacts of what it is about, in the order in which routing names them."""
-    for asset in told.assets[:MOST_LOOKED_UP]:
+    for asset in reported.assets[:MOST_LOOKED_UP]:
         if asset.get("kind") == "hash":
             continue
         try:
@@ -85,27 +85,27 @@ def _routed(told: Told, index: Index, asked: Question) -> Iterator[Contact]:
             continue
 
 
-def _resolver(_desk: Desk | None, told: Told, index: Index, asked: Question) -> Iterator[Desk]:
-    for contact in _routed(told, index, asked):
+def _resolver(_desk: Desk | None, reported: Reported, index: Index, asked: Question) -> Iterator[Desk]:
+    for contact in _routed(reported, index, asked):
         yield index.desks[contact.team.slug]
 
 
-def _parent(desk: Desk | None, _told: Told, index: Index, _asked: Question) -> Iterable[Desk]:
+def _parent(desk: Desk | None, _reported: Reported, index: Index, _asked: Question) -> Iterable[Desk]:
     above = index.desk(desk.team.parent) if desk and desk.team.parent else None
     return [above] if above else []
 
 
-def _national(desk: Desk | None, told: Told, index: Index, asked: Question) -> Iterator[Desk]:
-    for contact in _routed(told, index, asked):
+def _national(desk: Desk | None, reported: Reported, index: Index, asked: Question) -> Iterator[Desk]:
+    for contact in _routed(reported, index, asked):
         if contact.basis.key == "country":
             yield index.desks[contact.team.slug]
     if desk and desk.team.country:
         yield from (row.desk for row in index.nationals.get(desk.team.country, ()))
 
 
-def _sector(desk: Desk | None, told: Told, index: Index, asked: Question) -> Iterator[Desk]:
+def _sector(desk: Desk | None, reported: Reported, index: Index, asked: Question) -> Iterator[Desk]:
     keys = ("sector", "country+sector")
-    for contact in _routed(told, index, asked):
+    for contact in _routed(reported, index, asked):
         if contact.basis.key in keys:
             yield index.desks[contact.team.slug]
     for row in desk.team.responsibilities if desk else ():
@@ -113,19 +113,19 @@ def _sector(desk: Desk | None, told: Told, index: Index, asked: Question) -> Ite
             yield from (each.desk for each in index.sectors.get(row.value, ()))
 
 
-def _regional(desk: Desk | None, _told: Told, index: Index, _asked: Question) -> Iterator[Desk]:
+def _regional(desk: Desk | None, _reported: Reported, index: Index, _asked: Question) -> Iterator[Desk]:
     code = desk.team.country if desk else None
     for row in index.countries.get(code or "", ()):
         if row.desk.team.kind == "regional" or row.place == "coordinator":
             yield row.desk
 
 
-def _global(_desk: Desk | None, _told: Told, index: Index, _asked: Question) -> Iterator[Desk]:
+def _global(_desk: Desk | None, _reported: Reported, index: Index, _asked: Question) -> Iterator[Desk]:
     yield from (row.desk for row in index.everywhere)
     yield from index.coordinators
 
 
-_WAYS: Mapping[str, Callable[[Desk | None, Told, Index, Question], Iterable[Desk]]] = {
+_WAYS: Mapping[str, Callable[[Desk | None, Reported, Index, Question], Iterable[Desk]]] = {
     "parent": _parent, "sector": _sector, "national": _national, "regional": _regional, "global": _global,
     "resolver": _resolver,
 }  # fmt: skip
