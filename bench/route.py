@@ -2,9 +2,9 @@
 
     python -m bench.route [ROWS]
 
-The peers get the decisions for nothing, as a table of ranges. DuckDB counts rows by outcome over an ASOF join;
-polars writes rows by outcome, each partition a file; both leave IPv6 alone. csv + pytricia is the script that one
-writes first: csv.DictReader and a trie for each family; it counts by outcome and tells rubbish apart.
+The peers get the decisions for nothing, as a table of ranges. DuckDB counts rows by result over an ASOF join;
+polars writes rows by result, each partition a file; both leave IPv6 alone. csv + pytricia is the script that one
+writes first: csv.DictReader and a trie for each family; it counts by result and tells rubbish apart.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _pocdir(folder: Path, *options: str) -> int:
 
 
 def _pieces(folder: Path) -> int:
-    """What the peers get: where each piece of either space begins, and its outcome; and the command warmed up."""
+    """What the peers get: where each piece of either space begins, and its result; and the command warmed up."""
     from pocdir import cli
     from pocdir.core import clock
     from pocdir.routing.queries import index, question
@@ -118,9 +118,9 @@ def _pieces(folder: Path) -> int:
     np.savez(
         folder / "pieces.npz",
         starts=made.v4.starts.astype(np.int64),
-        outcomes=made.v4.outcomes.astype(np.int64),
+        results=made.v4.results.astype(np.int64),
         starts6=made.v6.starts,
-        outcomes6=made.v6.outcomes,
+        results6=made.v6.results,
     )
     (folder / "few.csv").write_text("ip\n192.0.2.1\n")
     return cli.run(["route", str(folder / "few.csv"), "--summary"])
@@ -132,17 +132,17 @@ def _duckdb(folder: Path) -> int:
     pieces = np.load(folder / "pieces.npz")
     connection = duckdb.connect(config={"threads": os.cpu_count() or 1})
     connection.execute(
-        "create table pieces as select unnest(?::bigint[]) as first, unnest(?::bigint[]) as outcome",
-        [pieces["starts"].tolist(), pieces["outcomes"].tolist()],
+        "create table pieces as select unnest(?::bigint[]) as first, unnest(?::bigint[]) as result",
+        [pieces["starts"].tolist(), pieces["results"].tolist()],
     )
     octets = "+".join(f"try_cast(o[{place + 1}] as bigint)*{256 ** (3 - place)}" for place in range(4))
     began = _now()
     counts = connection.execute(
-        f"""select outcome, count(*) from (
+        f"""select result, count(*) from (
               select case when len(o) = 4 then {octets} end as address from (
                 select string_split(ip, '.') as o
                 from read_csv('{folder / "hits.csv"}', header = true, all_varchar = true)))
-            asof left join pieces on address >= first group by outcome"""
+            asof left join pieces on address >= first group by result"""
     ).fetchall()
     return _told(began, sum(count for _, count in counts))
 
@@ -157,11 +157,11 @@ def _polars(folder: Path) -> int:
     rows = pl.read_csv(folder / "hits.csv", infer_schema=False).with_columns(
         address.fill_null(0).alias("first")
     )
-    pieces_of = pl.DataFrame({"first": pieces["starts"], "outcome": pieces["outcomes"]}).set_sorted("first")
+    pieces_of = pl.DataFrame({"first": pieces["starts"], "result": pieces["results"]}).set_sorted("first")
     found = rows.sort("first").join_asof(pieces_of, on="first").drop("first")
     (folder / "out").mkdir()
-    for (outcome,), part in found.partition_by("outcome", as_dict=True, include_key=False).items():
-        part.write_csv(folder / "out" / f"{outcome}.csv")
+    for (result,), part in found.partition_by("result", as_dict=True, include_key=False).items():
+        part.write_csv(folder / "out" / f"{result}.csv")
     return _told(began, len(found))
 
 
@@ -175,10 +175,10 @@ def _pytricia(folder: Path) -> int:
         for row in csv.DictReader(file):
             address = row["ip"]
             try:
-                outcome = (six if ":" in address else four)[address]
+                result = (six if ":" in address else four)[address]
             except ValueError:
-                outcome = None  # no address
-            counts[outcome] += 1
+                result = None  # no address
+            counts[result] += 1
     return _told(began, counts.total())
 
 
@@ -192,14 +192,14 @@ def _tries(folder: Path) -> tuple[Any, Any]:
     high, low = pieces["starts6"].tolist()
     starts6 = [first << 64 | rest for first, rest in zip(high, low, strict=True)]
     found = []
-    for bits, kind, family, starts, outcomes in (
-        (32, IPv4Address, socket.AF_INET, pieces["starts"].tolist(), pieces["outcomes"].tolist()),
-        (128, IPv6Address, socket.AF_INET6, starts6, pieces["outcomes6"].tolist()),
+    for bits, kind, family, starts, results in (
+        (32, IPv4Address, socket.AF_INET, pieces["starts"].tolist(), pieces["results"].tolist()),
+        (128, IPv6Address, socket.AF_INET6, starts6, pieces["results6"].tolist()),
     ):
         trie = pytricia.PyTricia(bits, family)
-        for first, after, outcome in zip(starts, [*starts[1:], 1 << bits], outcomes, strict=True):
+        for first, after, result in zip(starts, [*starts[1:], 1 << bits], results, strict=True):
             for network in summarize_address_range(kind(first), kind(after - 1)):
-                trie[str(network)] = outcome
+                trie[str(network)] = result
         found.append(trie)
     return found[0], found[1]
 

@@ -17,7 +17,7 @@ from pocdir.mail import actions
 from pocdir.mail.models import Mail
 from pocdir.mail.rules import message
 from pocdir.mail.rules.envelope import envelope_sender
-from pocdir.mail.rules.replies import DEFERRED, REFUSED, SENT, UNREACHABLE, Outcome
+from pocdir.mail.rules.replies import DEFERRED, REFUSED, SENT, UNREACHABLE, Attempt
 from pocdir.mail.smtp import Submission
 
 MOST = 200  # letters a round
@@ -40,15 +40,15 @@ def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True) -> int
             mail = _claim(relay) if go_on() else None
             if mail is None:
                 break
-            outcome = attempt(submission, settings, mail, now=clock.now())
-            _mark(mail, outcome, now=clock.now())
-            sent += outcome.result == SENT
-            if outcome.result == UNREACHABLE:
+            done = attempt(submission, settings, mail, now=clock.now())
+            _mark(mail, done, now=clock.now())
+            sent += done.result == SENT
+            if done.result == UNREACHABLE:
                 break
     return sent
 
 
-def attempt(submission: Submission, settings: Settings, mail: Mail, *, now: dt.datetime) -> Outcome:
+def attempt(submission: Submission, settings: Settings, mail: Mail, *, now: dt.datetime) -> Attempt:
     """One letter on its way, from the address of the settings with the letter's own envelope."""
     address = settings.mail_from or ""
     try:
@@ -68,7 +68,7 @@ def attempt(submission: Submission, settings: Settings, mail: Mail, *, now: dt.d
             )
         )
     except Refusal as refusal:
-        return Outcome(REFUSED, str(refusal))
+        return Attempt(REFUSED, str(refusal))
     sender = envelope_sender(settings.secret_key.encode(), address, mail.ref)
     return submission.hand_over(sender=sender, to=mail.to, data=data)
 
@@ -92,18 +92,16 @@ def _claim(relay: Relay) -> Mail | None:
     return mail
 
 
-def _mark(mail: Mail, outcome: Outcome, *, now: dt.datetime) -> None:
+def _mark(mail: Mail, done: Attempt, *, now: dt.datetime) -> None:
     with transaction() as session:
-        if outcome.result == SENT:
+        if done.result == SENT:
             actions.mark_sent(session, ref=mail.ref, now=now)
-        elif outcome.result == REFUSED:
-            actions.refuse(session, ref=mail.ref, attempt=mail.attempts, reason=outcome.reason, now=now)
+        elif done.result == REFUSED:
+            actions.refuse(session, ref=mail.ref, attempt=mail.attempts, reason=done.reason, now=now)
         else:
-            pause = outcome.result == DEFERRED and outcome.pause
+            pause = done.result == DEFERRED and done.pause
             actions.defer(
-                session, ref=mail.ref, attempt=mail.attempts, reason=outcome.reason, now=now, pause=pause
+                session, ref=mail.ref, attempt=mail.attempts, reason=done.reason, now=now, pause=pause
             )
-    if (
-        outcome.result != SENT
-    ):  # what the server said may hold the recipient's address: it stays in the outbox
-        _log.warning("mail not handed over", ref=mail.ref, kind=mail.kind, result=outcome.result)
+    if done.result != SENT:  # what the server said may hold the recipient's address: it stays in the outbox
+        _log.warning("mail not handed over", ref=mail.ref, kind=mail.kind, result=done.result)

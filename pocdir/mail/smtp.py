@@ -10,7 +10,7 @@ from types import TracebackType
 
 from pocdir.core.mailboxes import needs_smtputf8
 from pocdir.core.relays import STARTTLS, TLS, Relay
-from pocdir.mail.rules.replies import DEFERRED, REFUSED, SENT, UNREACHABLE, Outcome, outcome, said, trouble
+from pocdir.mail.rules.replies import DEFERRED, REFUSED, SENT, UNREACHABLE, Attempt, failed, said, trouble
 
 TAKEN = (250, 251, 252)
 
@@ -38,27 +38,27 @@ class Submission:
                 self._server.quit()
         self._drop()
 
-    def hand_over(self, *, sender: str, to: str, data: bytes) -> Outcome:
+    def hand_over(self, *, sender: str, to: str, data: bytes) -> Attempt:
         """One letter to one recipient; never raises for what a server or the network does."""
         try:
             server = self._connected()
         except _No as no:
             self._drop()
-            return Outcome(UNREACHABLE, str(no))
+            return Attempt(UNREACHABLE, str(no))
         except (smtplib.SMTPException, OSError, ValueError) as error:
             self._drop()
-            return Outcome(UNREACHABLE, self._trouble(error))
+            return Attempt(UNREACHABLE, self._trouble(error))
         try:
             return self._transaction(server, sender, to, data)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             self._drop()
-            return Outcome(DEFERRED, self._trouble(error))
+            return Attempt(DEFERRED, self._trouble(error))
 
-    def _transaction(self, server: smtplib.SMTP, sender: str, to: str, data: bytes) -> Outcome:
+    def _transaction(self, server: smtplib.SMTP, sender: str, to: str, data: bytes) -> Attempt:
         options = []
         if needs_smtputf8(to):
             if not server.has_extn("smtputf8"):
-                return Outcome(REFUSED, "our relay takes no address with letters beyond ASCII (no SMTPUTF8)")
+                return Attempt(REFUSED, "our relay takes no address with letters beyond ASCII (no SMTPUTF8)")
             options = ["SMTPUTF8", "BODY=8BITMIME"]
         code, text = server.mail(sender, options)
         if code != 250:
@@ -72,15 +72,15 @@ class Submission:
             code, text = error.smtp_code, _bytes(error.smtp_error)
         if code not in TAKEN:
             return self._refused("DATA", code, text)
-        return Outcome(SENT, said(code, _text(text), self._relay))
+        return Attempt(SENT, said(code, _text(text), self._relay))
 
-    def _refused(self, step: str, code: int, text: bytes) -> Outcome:
+    def _refused(self, step: str, code: int, text: bytes) -> Attempt:
         try:
             if code == 421 or self._server is None or self._server.rset()[0] != 250:
                 self._drop()
         except (smtplib.SMTPException, OSError):  # what it said of the letter stands
             self._drop()
-        return outcome(step, code, _text(text), self._relay)
+        return failed(step, code, _text(text), self._relay)
 
     def _connected(self) -> smtplib.SMTP:
         if self._server is not None and self._server.sock is not None:

@@ -245,8 +245,8 @@ def test_what_the_source_says_no_longer_is_superseded(app):
 def test_accepting_applies_exactly_what_was_held(app):
     base()
     (ref,) = poisoned().held.values()
-    (outcome,) = accept(ref, note="a call")
-    assert outcome.became == "accepted"
+    (decided,) = accept(ref, note="a call")
+    assert decided.became == "accepted"
     assert values_of() == {"evil@other.example"}
     event = listings.latest("cert-example")[0]
     assert event.sealed["evidence"] == "a call"
@@ -335,8 +335,8 @@ def test_a_national_teams_confirmed_address_needs_two_stewards(app):
 
 def test_one_steward_alone_waits_72_hours_while_the_team_is_told(app):
     ref, (one,) = national("one")
-    (outcome,) = accept(ref, actor=one)
-    assert (outcome.became, outcome.missing, outcome.until) == ("waits", 0, made.NOW + 4 * DAY)
+    (decided,) = accept(ref, actor=one)
+    assert (decided.became, decided.missing, decided.until) == ("waits", 0, made.NOW + 4 * DAY)
     assert [letter.to for letter in db.session().query(Mail)] == ["cert@cert.example"]
     for at, settled in ((made.NOW + 3 * DAY, 0), (made.NOW + 4 * DAY, 1)):
         with transaction() as session:

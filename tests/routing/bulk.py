@@ -15,7 +15,6 @@ from pocdir.directory.rules.record import Directory
 from pocdir.routing.actions import publish
 from pocdir.routing.bulk.file import route_file
 from pocdir.routing.rules.index import Index
-from pocdir.routing.rules.outcome import Outcome, outcome_of
 from pocdir.routing.rules.question import Question, answered, question
 from pocdir.routing.rules.registry import Registry
 from pocdir.routing.rules.registry_layers import (
@@ -25,6 +24,7 @@ from pocdir.routing.rules.registry_layers import (
     layer_name,
     pack_country,
 )
+from pocdir.routing.rules.result import Result, result_of
 from tests.routing.directories import AS_OF, TODAY, Entry
 
 NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
@@ -71,6 +71,6 @@ class World:
             io.BytesIO(data), index=self.index, asked=self.asked, data=self.folder, now=NOW, out=out, **more
         )
 
-    def single(self, text: str) -> Outcome:
+    def single(self, text: str) -> Result:
         """What the resolver says of one indicator."""
-        return outcome_of(answered(self.index, text, self.asked))
+        return result_of(answered(self.index, text, self.asked))

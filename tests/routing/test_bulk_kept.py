@@ -25,10 +25,10 @@ def test_what_is_kept_is_what_was_made() -> None:
     made = kept_decisions(world.index, world.asked, world.folder, now=NOW)
     again = kept_decisions(world.index, world.asked, world.folder, now=NOW)
 
-    assert again.outcomes == made.outcomes
+    assert again.results == made.results
     for one, other in ((again.v4, made.v4), (again.v6, made.v6)):
         assert np.array_equal(one.starts, other.starts)
-        assert np.array_equal(one.outcomes, other.outcomes)
+        assert np.array_equal(one.results, other.results)
     assert len(kept(world)) == 1
 
 
@@ -54,14 +54,14 @@ def test_damaged_ones_are_made_anew() -> None:
     made = kept_decisions(world.index, world.asked, world.folder, now=NOW)
     (kept(world)[0] / "v4_starts.npy").write_bytes(b"x")
 
-    assert kept_decisions(world.index, world.asked, world.folder, now=NOW).outcomes == made.outcomes
+    assert kept_decisions(world.index, world.asked, world.folder, now=NOW).results == made.results
 
 
 def test_a_folder_that_takes_no_file_is_no_obstacle() -> None:
     world = World(directory(*TEAMS), ENTRIES)
     (world.folder / FOLDER).write_text("in the way")
 
-    assert kept_decisions(world.index, world.asked, world.folder, now=NOW).outcomes
+    assert kept_decisions(world.index, world.asked, world.folder, now=NOW).results
 
 
 def test_the_oldest_go() -> None:

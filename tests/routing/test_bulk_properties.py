@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from pocdir.core.errors import Invalid
 from pocdir.outreach.rules.parcels import listed_in, parcels_of
 from pocdir.routing.bulk import formulas, ipv4, lines, records
-from pocdir.routing.bulk.rows import ADDRESSES, MEANT, Outcomes
+from pocdir.routing.bulk.rows import ADDRESSES, MEANT, Results
 from pocdir.routing.rules import addresses, decisions
 from pocdir.routing.rules.indicator import parse
 from tests.routing.bulk import World
@@ -79,7 +79,7 @@ EVERYWHERE = [address for block in BLOCKS for address in block] + edges()
 
 @FEW
 @given(seeds)
-def test_every_address_has_the_outcome_of_a_single_lookup(seed: int) -> None:
+def test_every_address_has_the_result_of_a_single_lookup(seed: int) -> None:
     world = a_world(Random(seed))
     try:
         made = decisions.decisions(world.index, world.asked)
@@ -91,7 +91,7 @@ def test_every_address_has_the_outcome_of_a_single_lookup(seed: int) -> None:
             halves = np.array([[a >> 64 for a in sixes], [a & (2**64 - 1) for a in sixes]], dtype=np.uint64)
             numbers = iter([*made.v4.of(fours).tolist(), *made.v6.of(halves).tolist()])
             for address in sorted(EVERYWHERE, key=lambda a: a.version):
-                assert made.outcomes[next(numbers)] == world.single(str(address)), address
+                assert made.results[next(numbers)] == world.single(str(address)), address
     finally:
         shutil.rmtree(world.folder)
 
@@ -136,8 +136,8 @@ def expected(world: World, cell: str, meant: tuple[str, ...] = ADDRESSES) -> tup
             return "invalid", None
     except Invalid:
         return "invalid", None
-    outcome = world.single(cell)
-    return outcome.status, outcome.team
+    result = world.single(cell)
+    return result.status, result.team
 
 
 @FEW
@@ -192,12 +192,12 @@ def test_reading_many_addresses_is_reading_each(texts: list[str]) -> None:
 
 @FEW
 @given(seeds)
-def test_every_text_has_the_outcome_of_a_single_lookup(seed: int) -> None:
+def test_every_text_has_the_result_of_a_single_lookup(seed: int) -> None:
     """Of the columns in which no address stands, and of dotted numbers, which are read in ways of their own."""
     random = Random(seed)
     world = a_world(random)
     try:
-        known = Outcomes(world.index, world.asked, decisions.decisions(world.index, world.asked))
+        known = Results(world.index, world.asked, decisions.decisions(world.index, world.asked))
         numbers = [random.randrange(10 ** random.randrange(1, 11)) for _ in range(20)]
         dotted = [
             ".".join(str(random.randrange(300)) for _ in range(random.randrange(1, 7))) for _ in range(20)
@@ -209,11 +209,11 @@ def test_every_text_has_the_outcome_of_a_single_lookup(seed: int) -> None:
         ):
             told = known.of_texts(kind, [text.encode() for text in texts], "utf-8")
             for text, number in zip(texts, told, strict=True):
-                outcome = known.all[number]
-                if outcome.status == "invalid":
+                result = known.all[number]
+                if result.status == "invalid":
                     assert expected(world, text, MEANT[kind]) == ("invalid", None)
                 else:
-                    assert outcome == world.single(text)
+                    assert result == world.single(text)
     finally:
         shutil.rmtree(world.folder)
 

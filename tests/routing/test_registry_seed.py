@@ -15,9 +15,9 @@ import pytest
 from pocdir.routing import actions
 from pocdir.routing.rules.decisions import decisions
 from pocdir.routing.rules.index import Index
-from pocdir.routing.rules.outcome import outcome_of
 from pocdir.routing.rules.question import answered, question
 from pocdir.routing.rules.registry import Registry, RegistryEntry
+from pocdir.routing.rules.result import result_of
 from tests.routing.directories import TODAY, directory, national, prefix, row, team
 
 SEED = Path(__file__).resolve().parents[2] / "seeds" / "registry"
@@ -159,6 +159,6 @@ def test_of_a_file_every_sampled_row_and_every_edge_is_where_a_single_lookup_sen
             )
         else:
             found = table.of(np.array(numbers, dtype=np.uint32))
-        for number, outcome in zip(numbers, found.tolist(), strict=True):
-            single = outcome_of(answered(index, str(address(number)), asked))
-            assert made.outcomes[outcome] == single, address(number)
+        for number, result in zip(numbers, found.tolist(), strict=True):
+            single = result_of(answered(index, str(address(number)), asked))
+            assert made.results[result] == single, address(number)

@@ -36,7 +36,7 @@ _PERSON = "user:"
 LAPSES = steward.KINDS["duplicate"].after or dt.timedelta.max
 
 
-class Outcome(NamedTuple):
+class MergeResult(NamedTuple):
     """What became of it: `applied`, or `waits` for `missing` stewards, or `until` its time."""
 
     ref: str
@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
 
 def merge(
     session: Session, *, slug: str, into: str, reason: str, office: Office, now: dt.datetime, actor: str
-) -> Outcome:
+) -> MergeResult:
     """The entry `slug` is read as `into` from now on, or once everybody has agreed (approval.py).
 
     Asked for again by somebody else it is their agreement. Raises NotFound `team_unknown`, Invalid `same_team`,
@@ -72,7 +72,7 @@ def merge(
 
 def split(
     session: Session, *, slug: str, reason: str, office: Office, now: dt.datetime, actor: str
-) -> Outcome:
+) -> MergeResult:
     """The entry stands by itself again, with everything that sources have said of it since; as clean as merging.
 
     Raises NotFound `team_unknown`, Conflict `not_merged`.
@@ -113,7 +113,7 @@ def say_apart(session: Session, *, one: str, other: str, reason: str, now: dt.da
     _append(session, "team.apart", row, a, b, now, actor)
 
 
-def refuse(session: Session, *, ref: str, now: dt.datetime, actor: str) -> Outcome:
+def refuse(session: Session, *, ref: str, now: dt.datetime, actor: str) -> MergeResult:
     """What waits is not done; one steward is enough. Raises NotFound `pairing_unknown`, Conflict `pairing_settled`."""
     lock_directory(session, now=now)
     row = session.execute(select(Pairing).where(Pairing.ref == ref)).scalar()
@@ -124,7 +124,7 @@ def refuse(session: Session, *, ref: str, now: dt.datetime, actor: str) -> Outco
     part, whole = session.get_one(Team, row.team_id), session.get_one(Team, row.other_id)
     _settle(row, REFUSED, now, actor)
     _append(session, "team.pairing_refused", row, part, whole, now, actor)
-    return Outcome(row.ref, part.slug, whole.slug, REFUSED)
+    return MergeResult(row.ref, part.slug, whole.slug, REFUSED)
 
 
 def apply_due(session: Session, *, office: Office, now: dt.datetime) -> int:
@@ -183,7 +183,7 @@ def _check(part: Team, whole: Team) -> None:
 
 def _agreed(
     session: Session, what: str, part: Team, whole: Team, reason: str, office: Office, now: dt.datetime, actor: str
-) -> Outcome:  # fmt: skip
+) -> MergeResult:  # fmt: skip
     """Note that the actor wants it, tell whoever has to be told, and do it when nothing is missing."""
     row = session.execute(
         select(Pairing).where(
@@ -208,13 +208,13 @@ def _agreed(
     decision = Said(row, part, whole).decision(accounts.steward_refs(session))
     if decision.is_due(now):
         _apply(session, Said(row, part, whole), office, now, actor)
-        return Outcome(row.ref, part.slug, whole.slug, APPLIED)
+        return MergeResult(row.ref, part.slug, whole.slug, APPLIED)
     if not said_before:
         _append(session, "team.pairing_approved", row, part, whole, now, actor)
     if is_new:
         _send_notice(session, Said(row, part, whole), decision, office, now)
     until = decision.effective_at or decision.not_before
-    return Outcome(row.ref, part.slug, whole.slug, "waits", decision.missing, until)
+    return MergeResult(row.ref, part.slug, whole.slug, "waits", decision.missing, until)
 
 
 def _send_notice(session: Session, it: Said, decision: Decision, office: Office, now: dt.datetime) -> None:

@@ -14,11 +14,11 @@ from pocdir.core.times import isoformat
 from pocdir.db import transaction
 from pocdir.directory.formats import values
 from pocdir.directory.merging import actions, queries
-from pocdir.directory.merging.actions import Outcome
+from pocdir.directory.merging.actions import MergeResult
 from pocdir.directory.office import office
 from pocdir.web.terminal import app_context, emit, json_option, table
 
-Act = Callable[..., Outcome]
+Act = Callable[..., MergeResult]
 
 
 @click.command()

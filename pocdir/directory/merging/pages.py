@@ -14,7 +14,7 @@ from pocdir.core import clock
 from pocdir.core.errors import Conflict
 from pocdir.db import db, transaction
 from pocdir.directory.merging import actions, queries
-from pocdir.directory.merging.actions import Outcome
+from pocdir.directory.merging.actions import MergeResult
 from pocdir.directory.merging.queries import Said
 from pocdir.directory.office import office
 from pocdir.directory.queries import parts, versions
@@ -152,7 +152,7 @@ def _waits(it: Said, stewards: frozenset[str]) -> dict[str, Any]:
     return {"row": it.row, "part": it.part, "whole": it.whole, "mine": mine, "until": until}
 
 
-def _tell(done: Outcome, applied: str) -> None:
+def _tell(done: MergeResult, applied: str) -> None:
     if done.became == "applied":
         flash(applied, "success")
     elif done.missing:

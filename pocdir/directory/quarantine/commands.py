@@ -74,7 +74,7 @@ def accept(ids: tuple[str, ...], reason: str | None, as_json: bool) -> int:
     """
     told = _reason(reason)
     with app_context() as app, transaction() as session:
-        outcomes = decide.accept(
+        decided = decide.accept(
             session,
             refs=ids,
             note=told,
@@ -82,7 +82,7 @@ def accept(ids: tuple[str, ...], reason: str | None, as_json: bool) -> int:
             now=clock.now(),
             actor=OPERATOR,
         )
-    return _print(outcomes, as_json)
+    return _print(decided, as_json)
 
 
 @quarantine.command()
@@ -97,16 +97,16 @@ def refuse(ids: tuple[str, ...], reason: str | None, as_json: bool) -> int:
     """
     told = _reason(reason)
     with app_context(), transaction() as session:
-        outcomes = decide.refuse(session, refs=ids, note=told, now=clock.now(), actor=OPERATOR)
-    return _print(outcomes, as_json)
+        decided = decide.refuse(session, refs=ids, note=told, now=clock.now(), actor=OPERATOR)
+    return _print(decided, as_json)
 
 
-def _print(outcomes: Sequence[decide.Outcome], as_json: bool) -> int:
+def _print(decided: Sequence[decide.Decided], as_json: bool) -> int:
     words = {
         "stale": "the team was changed meanwhile; look again (list)",
         "superseded": "the source says nothing else any more",
     }
-    for it in outcomes:
+    for it in decided:
         said = {"id": it.ref, "team": it.team, "state": it.became, "stewards_missing": it.missing}
         if as_json:
             emit(_plain_json(said | {"until": it.until}))
@@ -115,7 +115,7 @@ def _print(outcomes: Sequence[decide.Outcome], as_json: bool) -> int:
         waits = f"waits for {it.missing} more" if it.missing else f"waits {until}"
         became = waits if it.became == "waits" else words.get(it.became, it.became)
         click.echo(f"{it.ref}  {it.team or ''}: {became}")
-    return 0 if all(it.became in ("accepted", "refused", "seen") for it in outcomes) else 1
+    return 0 if all(it.became in ("accepted", "refused", "seen") for it in decided) else 1
 
 
 def _plain_json(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
 from pocdir.directory.presentation import difference
 from pocdir.directory.quarantine.actions import decide
-from pocdir.directory.quarantine.actions.decide import Outcome
+from pocdir.directory.quarantine.actions.decide import Decided
 from pocdir.directory.quarantine.queries import waiting
 from pocdir.directory.quarantine.queries.waiting import Item
 from pocdir.web import filters
@@ -88,10 +88,10 @@ def decide_quarantined(ref: str) -> Any:
         if accepts:
             seen = {said["item"]: said["revision"]} if said["item"] else None
             domain = current_app.extensions["pocdir"].mail_domain
-            outcomes = decide.accept(session, seen=seen, mail_domain=domain, **told)
+            decided = decide.accept(session, seen=seen, mail_domain=domain, **told)
         else:
-            outcomes = decide.refuse(session, **told)
-    _tell(outcomes)
+            decided = decide.refuse(session, **told)
+    _tell(decided)
     return redirect(url_for("quarantine.quarantined", ref=ref))
 
 
@@ -128,10 +128,10 @@ def _asked(ref: str, said: dict[str, Any]) -> str:
     )
 
 
-def _tell(outcomes: list[Outcome]) -> None:
+def _tell(decided: list[Decided]) -> None:
     """One sentence for each of what became of them."""
-    became: dict[str, list[Outcome]] = {}
-    for it in outcomes:
+    became: dict[str, list[Decided]] = {}
+    for it in decided:
         became.setdefault("missing" if it.became == "waits" and it.missing else it.became, []).append(it)
     number = {name: len(some) for name, some in became.items()}
     for name, some in became.items():
@@ -139,7 +139,7 @@ def _tell(outcomes: list[Outcome]) -> None:
         flash(_sentence(name, number[name], some[0]), tone)
 
 
-def _sentence(name: str, number: int, one: Outcome) -> str:
+def _sentence(name: str, number: int, one: Decided) -> str:
     if name == "accepted":
         return ngettext("Accepted: %(num)s team.", "Accepted: %(num)s teams.", number)
     if name == "refused":

@@ -19,28 +19,29 @@ _OURS = frozenset({530, 534, 535, 538})  # about our signing in (RFC 4954), wher
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Of one attempt. Refused: for good, by the recipient's side. Deferred: not now. Unreachable: our relay's own
-    trouble, which the next letter would meet too. `pause`: the recipient's domain asks for patience."""
+class Attempt:
+    """What became of handing a letter over once. Refused: for good, by the recipient's side. Deferred: not now.
+    Unreachable: our relay's own trouble, which the next letter would meet too. `pause`: the recipient's domain asks for
+    patience."""
 
     result: str
     reason: str = ""
     pause: bool = False
 
 
-def outcome(step: str, code: int, text: str, relay: Relay) -> Outcome:
-    """Of an answer that is no success to MAIL, RCPT or DATA (RFC 5321, 4.2.1: 4yz for now, 5yz for good)."""
+def failed(step: str, code: int, text: str, relay: Relay) -> Attempt:
+    """An attempt by the answer to MAIL, RCPT or DATA that ended it (RFC 5321, 4.2.1: 4yz for now, 5yz for good)."""
     reason = f"{step}: {said(code, text, relay)}"
     if step == "MAIL" or code in _OURS or code == 421:
-        return Outcome(UNREACHABLE, reason)
+        return Attempt(UNREACHABLE, reason)
     if 500 <= code < 600:
-        return Outcome(REFUSED, reason)
-    return Outcome(DEFERRED, reason, pause=400 <= code < 500)
+        return Attempt(REFUSED, reason)
+    return Attempt(DEFERRED, reason, pause=400 <= code < 500)
 
 
 def is_bounce(reason: str) -> bool:
     """Whether a letter was refused because its mailbox or domain is none (RFC 3463: 5.1.1, 5.1.2, 5.1.3, 5.1.6,
-    5.1.10, 5.2.1), as `outcome` told it; a refusal for any other reason says nothing of the address."""
+    5.1.10, 5.2.1), as `failed` told it; a refusal for any other reason says nothing of the address."""
     return _NO_MAILBOX.match(reason) is not None
 
 

@@ -17,12 +17,12 @@ from pocdir.core.version import VERSION
 from pocdir.routing.rules import decisions as decided
 from pocdir.routing.rules.decisions import Decisions, Pieces4, Pieces6, decisions
 from pocdir.routing.rules.index import Index
-from pocdir.routing.rules.outcome import Outcome
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.registry import BROKEN
+from pocdir.routing.rules.result import Result
 
 FORMAT = 1
-FOLDER, OUTCOMES = "decisions", "outcomes.json"
+FOLDER, RESULTS = "decisions", "results.json"
 MOST = 4  # kept; the oldest go
 ABANDONED = dt.timedelta(hours=1)
 
@@ -66,16 +66,16 @@ def _rules() -> str:
 
 
 def _read(place: Path) -> Decisions:
-    said: list[list[Any]] = json.loads((place / OUTCOMES).read_text(encoding="utf-8"))
-    outcomes = tuple(
-        Outcome(status, team, name, _pairs(channel), _pairs(basis), reason)
+    said: list[list[Any]] = json.loads((place / RESULTS).read_text(encoding="utf-8"))
+    results = tuple(
+        Result(status, team, name, _pairs(channel), _pairs(basis), reason)
         for status, team, name, channel, basis, reason in said
     )
     four, of_four, six, of_six = (
         np.load(place / f"{name}.npy", mmap_mode="r").view(np.ndarray)
-        for name in ("v4_starts", "v4_outcomes", "v6_starts", "v6_outcomes")
+        for name in ("v4_starts", "v4_results", "v6_starts", "v6_results")
     )
-    return Decisions(outcomes, Pieces4(four, of_four), Pieces6(six, of_six))
+    return Decisions(results, Pieces4(four, of_four), Pieces6(six, of_six))
 
 
 def _pairs(said: list[list[Any]]) -> tuple[tuple[str, Any], ...]:
@@ -88,8 +88,8 @@ def _write(made: Decisions, folder: Path, place: Path) -> None:
     try:
         for name, pieces in (("v4", made.v4), ("v6", made.v6)):
             np.save(fresh / f"{name}_starts.npy", pieces.starts, allow_pickle=False)
-            np.save(fresh / f"{name}_outcomes.npy", pieces.outcomes, allow_pickle=False)
-        (fresh / OUTCOMES).write_text(json.dumps(made.outcomes, ensure_ascii=False), encoding="utf-8")
+            np.save(fresh / f"{name}_results.npy", pieces.results, allow_pickle=False)
+        (fresh / RESULTS).write_text(json.dumps(made.results, ensure_ascii=False), encoding="utf-8")
         if not place.exists():
             fresh.rename(place)
     finally:

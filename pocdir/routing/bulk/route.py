@@ -15,14 +15,14 @@ from pocdir.routing.bulk.lines import gathered
 from pocdir.routing.bulk.parcels import UNROUTED, Bound, Parcels
 from pocdir.routing.bulk.reader import Reader, exactly
 from pocdir.routing.bulk.records import CR, LF, Records, Shape, records
-from pocdir.routing.bulk.rows import Columns, Outcomes, file_of, outcomes_of
+from pocdir.routing.bulk.rows import Columns, Results, file_of, results_of
 from pocdir.routing.bulk.workers import DEPTH, LEAST, Made, Part, Worker, processes, rooms
 from pocdir.routing.rules.decisions import Decisions
 from pocdir.routing.rules.index import Index
-from pocdir.routing.rules.outcome import Outcome
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.registry_layers import Array
 from pocdir.routing.rules.reports.layout import Layout
+from pocdir.routing.rules.result import Result
 
 MOST_REASONS = 100  # of the manifest; unrouted.csv has them all
 STATUSES = {"ok": "routed", "no_contact": "no_contact", "not_routable": "not_routable", "invalid": "invalid"}
@@ -34,10 +34,10 @@ Progress = Callable[[int, int], object]  # rows and bytes so far
 
 
 class _Counts(NamedTuple):
-    """Rows of one block by outcome: of those known before it was given away by number, of others as they are."""
+    """Rows of one block by result: of those known before it was given away by number, of others as they are."""
 
     known: Array
-    others: list[tuple[Outcome, int]]
+    others: list[tuple[Result, int]]
     neutralised: int
     lines: int
 
@@ -61,7 +61,7 @@ def route(
     `report_line_too_long`, `report_malformed`, `report_binary`, and what `bound` says; then, and whatever else
     happens, nothing is left in `out`.
     """
-    work = _Work(layout, Outcomes(index, asked, decisions), split=out is not None, raw=raw, name=name)
+    work = _Work(layout, Results(index, asked, decisions), split=out is not None, raw=raw, name=name)
     header, with_reason = work.header(stream.read(layout.data_from))
     if out is None:
         for _ in work.through(stream, progress):
@@ -86,11 +86,11 @@ class _Given(NamedTuple):
 class _Work:
     """What is done with each block, and what the blocks have in common."""
 
-    def __init__(self, layout: Layout, outcomes: Outcomes, *, split: bool, raw: bool, name: str) -> None:
-        self._layout, self._outcomes, self._split, self._raw, self._name = layout, outcomes, split, raw, name
+    def __init__(self, layout: Layout, results: Results, *, split: bool, raw: bool, name: str) -> None:
+        self._layout, self._results, self._split, self._raw, self._name = layout, results, split, raw, name
         self._counts: Counter[int] = Counter()
         self._touched, self._line = 0, 1
-        self._before = len(outcomes.all)  # outcomes that every process knows by the same number
+        self._before = len(results.all)  # results that every process knows by the same number
         self._shape = Shape(layout.delimiter[0], layout.line_end[-1])
         self._columns = Columns(
             tuple(each for each in layout.columns if each[1] != "timestamp"),
@@ -163,7 +163,7 @@ class _Work:
         if isinstance(block, Records) or not LEAST <= size <= len(places[room]):
             return _Given(block, room, None)
         if not crew:
-            self._outcomes.decisions.v4.write_out()
+            self._results.decisions.v4.write_out()
             for _ in range(processes()):
                 crew.append(Worker(self._block, places, crew))
         has = Counter(each.worker for each in waiting)
@@ -179,8 +179,8 @@ class _Work:
     def _count(self, found: _Counts) -> None:
         for number in np.flatnonzero(found.known).tolist():
             self._counts[number] += int(found.known[number])
-        for outcome, rows in found.others:
-            self._counts[self._outcomes.number(outcome)] += rows
+        for result, rows in found.others:
+            self._counts[self._results.number(result)] += rows
         self._touched += found.neutralised
         self._line += found.lines
 
@@ -191,35 +191,35 @@ class _Work:
             found = None if b"\0" in block else records(block, self._shape)
         if found is None:
             return None
-        outcomes = outcomes_of(found, self._columns, self._outcomes)
-        rows, all_ = np.bincount(outcomes), self._outcomes.all
+        results = results_of(found, self._columns, self._results)
+        rows, all_ = np.bincount(results), self._results.all
         others = [(all_[n], int(rows[n])) for n in range(self._before, len(rows)) if rows[n]]
         touched = 0
         if self._split and not self._raw:
             found, touched = neutralised(found)
-        parts = list(self._parts(found, outcomes)) if self._split else []
+        parts = list(self._parts(found, results)) if self._split else []
         return Made(_Counts(rows[: self._before], others, touched, found.lines), parts)
 
-    def _parts(self, found: Records, outcomes: Array) -> Iterator[Part]:
+    def _parts(self, found: Records, results: Array) -> Iterator[Part]:
         """The lines of each parcel, in the order of the file."""
-        parcel = self._outcomes.file_numbers()[outcomes]
+        parcel = self._results.file_numbers()[results]
         order = np.argsort(parcel, kind="stable")
         start, end = found.start[order], found.end[order]
         rows = np.bincount(parcel)
         nobody = int(rows[0]) if len(rows) else 0
         if nobody:
-            yield UNROUTED, self._unrouted(found.data, start[:nobody], end[:nobody], outcomes[order[:nobody]])
+            yield UNROUTED, self._unrouted(found.data, start[:nobody], end[:nobody], results[order[:nobody]])
         lines = gathered(np.frombuffer(found.data, np.uint8), start[nobody:], end[nobody:]).data
         sizes = np.append(0, np.cumsum(end - start))
         stops = sizes[np.append(0, np.cumsum(rows))] - sizes[nobody]
         for number in np.flatnonzero(rows).tolist():
             if number:
-                yield self._outcomes.files[number], lines[stops[number] : stops[number + 1]]
+                yield self._results.files[number], lines[stops[number] : stops[number + 1]]
 
-    def _unrouted(self, data: bytes, start: Array, end: Array, outcomes: Array) -> memoryview:
+    def _unrouted(self, data: bytes, start: Array, end: Array, results: Array) -> memoryview:
         """The lines with their reasons: three spans for each, the second of them from a list of all reasons."""
-        numbers, which = np.unique(outcomes, return_inverse=True)
-        reasons = [self._reason(self._outcomes.all[number].reason or "") for number in numbers.tolist()]
+        numbers, which = np.unique(results, return_inverse=True)
+        reasons = [self._reason(self._results.all[number].reason or "") for number in numbers.tolist()]
         bounds = len(data) + np.cumsum([0, *map(len, reasons)])
         array = np.frombuffer(b"".join([data, *reasons]), np.uint8)
         last = array[end - 1]
@@ -239,9 +239,9 @@ class _Work:
         return b"".join((kept, self._reason("reason"), line[len(kept) :])) if line else line
 
     def manifest(self, digests: Mapping[str, str]) -> dict[str, Any]:
-        all_ = self._outcomes.all
+        all_ = self._results.all
         totals = Counter(dict.fromkeys(STATUSES.values(), 0))
-        parcels: dict[str, list[tuple[int, Outcome]]] = {}
+        parcels: dict[str, list[tuple[int, Result]]] = {}
         reasons: Counter[tuple[str, str]] = Counter()
         for number, count in self._counts.items():
             totals[STATUSES[all_[number].status]] += count
@@ -249,7 +249,7 @@ class _Work:
                 parcels.setdefault(file_of(all_[number]), []).append((count, all_[number]))
             elif count:
                 reasons[STATUSES[all_[number].status], all_[number].reason or ""] += count
-        index = self._outcomes.index
+        index = self._results.index
         return {
             "rows": self._counts.total(),
             **totals,
@@ -281,17 +281,17 @@ def _reasons(found: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
     ]
 
 
-def _parcel(name: str, outcomes: list[tuple[int, Outcome]], digest: str | None) -> dict[str, Any]:
+def _parcel(name: str, results: list[tuple[int, Result]], digest: str | None) -> dict[str, Any]:
     """The basis of most rows stands for the parcel, all stand in `bases`."""
-    outcomes = sorted(outcomes, key=lambda each: (-each[0], each[1].basis))
-    first = outcomes[0][1]
+    results = sorted(results, key=lambda each: (-each[0], each[1].basis))
+    first = results[0][1]
     return {
         "team": first.team,
         "name": first.name,
         "channel": dict(first.channel),
         "basis": dict(first.basis),
-        "bases": [{"basis": dict(outcome.basis), "rows": count} for count, outcome in outcomes],
-        "rows": sum(count for count, _ in outcomes),
+        "bases": [{"basis": dict(result.basis), "rows": count} for count, result in results],
+        "rows": sum(count for count, _ in results),
         "file": name if digest else None,
         "sha256": digest,
     }

@@ -1,4 +1,4 @@
-"""Which outcome each row has: addresses by the thousand, everything else one by one, and each text once."""
+"""Which result each row has: addresses by the thousand, everything else one by one, and each text once."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from pocdir.routing.rules.decisions import Decisions
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.indicator import KINDS, Indicator, parse, parse_network_name
 from pocdir.routing.rules.indicator import LONGEST as MOST_CHARACTERS
-from pocdir.routing.rules.outcome import Outcome, invalid, outcome_of
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.registry_layers import Array
 from pocdir.routing.rules.resolver import Answer, answer_to
+from pocdir.routing.rules.result import Result, invalid, result_of
 
 MOST_TEXTS = 200_000  # remembered
 MOST_DECIDED = 5_000
@@ -63,40 +63,40 @@ class Columns(NamedTuple):
     header: int = 0
 
 
-class Outcomes:
-    """All outcomes met so far, by number; those of the decisions first."""
+class Results:
+    """All results met so far, by number; those of the decisions first."""
 
     def __init__(self, index: Index, asked: Question, known: Decisions) -> None:
         self.index, self.asked, self.decisions = index, asked, known
-        self.all: list[Outcome] = []
+        self.all: list[Result] = []
         self.files: list[str] = [UNROUTED]
         self._of_file = {UNROUTED: 0}
-        self._file: list[int] = []  # by outcome
-        self._numbers: dict[Outcome, int] = {}
+        self._file: list[int] = []  # by result
+        self._numbers: dict[Result, int] = {}
         self._decided: dict[int, tuple[Decision, int]] = {}  # by identity, which holds while it is kept here
         self._texts: dict[str, dict[bytes, int]] = {kind: {} for kind in MEANT}
-        for outcome in known.outcomes:
-            self.number(outcome)
+        for result in known.results:
+            self.number(result)
         self.missing, self.joined, self.short = map(self.number, (NO_ADDRESS, ROWS_WITHIN, CELLS_MISSING))
 
-    def number(self, outcome: Outcome) -> int:
-        found = self._numbers.get(outcome)
+    def number(self, result: Result) -> int:
+        found = self._numbers.get(result)
         if found is None:
-            found = self._numbers[outcome] = len(self.all)
-            name = file_of(outcome)
+            found = self._numbers[result] = len(self.all)
+            name = file_of(result)
             if name not in self._of_file:
                 self._of_file[name] = len(self.files)
                 self.files.append(name)
             self._file.append(self._of_file[name])
-            self.all.append(outcome)
+            self.all.append(result)
         return found
 
     def file_numbers(self) -> Array:
-        """The number of the file (in `files`) of each outcome."""
+        """The number of the file (in `files`) of each result."""
         return np.array(self._file, dtype=np.min_scalar_type(len(self.files)))
 
     def of_texts(self, kind: str, texts: Sequence[bytes], encoding: str) -> list[int]:
-        """The outcome of each of these cells; it is remembered."""
+        """The result of each of these cells; it is remembered."""
         known = self._texts[kind]
         if len(known) > MOST_TEXTS:
             known = self._texts[kind] = {}
@@ -132,27 +132,27 @@ class Outcomes:
         return parse(words) if kind == "country" else parse_network_name(words)
 
     def _of_answer(self, answer: Answer) -> int:
-        """Where the decision says everything, its outcome is made once: most texts differ in nothing else."""
+        """Where the decision says everything, its result is made once: most texts differ in nothing else."""
         decision = answer.decision
         if not (decision.contacts or decision.notes):
-            return self.number(outcome_of(answer))
+            return self.number(result_of(answer))
         found = self._decided.get(id(decision))
         if found is None:
             if len(self._decided) > MOST_DECIDED:
                 self._decided.clear()
-            found = self._decided[id(decision)] = decision, self.number(outcome_of(answer))
+            found = self._decided[id(decision)] = decision, self.number(result_of(answer))
         return found[1]
 
 
-def file_of(outcome: Outcome) -> str:
-    """The name of the file that a row with this outcome goes to."""
-    return UNROUTED if outcome.team is None else file_for(outcome.team)
+def file_of(result: Result) -> str:
+    """The name of the file that a row with this result goes to."""
+    return UNROUTED if result.team is None else file_for(result.team)
 
 
-def outcomes_of(found: Records, where: Columns, known: Outcomes) -> Array:
-    """The number of the outcome of each record."""
-    result = np.full(len(found.start), known.missing, dtype=np.int32)
-    rows = np.arange(len(result))  # those that no column before has decided
+def results_of(found: Records, where: Columns, known: Results) -> Array:
+    """The number of the result of each record."""
+    which = np.full(len(found.start), known.missing, dtype=np.int32)
+    rows = np.arange(len(which))  # those that no column before has decided
     for column, kind in where.columns:
         opens, end = found.opens(column, rows), None
         if opens is None:
@@ -160,14 +160,14 @@ def outcomes_of(found: Records, where: Columns, known: Outcomes) -> Array:
         if kind in WITH_ADDRESSES:
             numbers, plain, stops = ipv4.parse(np.frombuffer(found.data, np.uint8), opens)
             plain &= found.closes(stops) if end is None else stops == end
-            result[rows[plain]] = known.decisions.v4.of(numbers[plain])
+            which[rows[plain]] = known.decisions.v4.of(numbers[plain])
             rest = np.flatnonzero(~plain)
             rows, opens, end = rows[rest], opens[rest], None if end is None else end[rest]
         start, end = found.cell(column, rows, opens) if end is None else (opens, end)
         filled = start < end
         spans = zip(start[filled].tolist(), end[filled].tolist(), strict=True)
         texts = [found.data[a:b] for a, b in spans]
-        result[rows[filled]] = _each(kind, texts, where.encoding, known)
+        which[rows[filled]] = _each(kind, texts, where.encoding, known)
         rows = rows[~filled]
         if not len(rows):
             break
@@ -175,11 +175,11 @@ def outcomes_of(found: Records, where: Columns, known: Outcomes) -> Array:
         joined, short = swallowed(
             found, header=where.header, columns=where.columns, leads=_leads(where, known)
         )
-        result[joined], result[short] = known.joined, known.short
-    return result
+        which[joined], which[short] = known.joined, known.short
+    return which
 
 
-def _leads(where: Columns, known: Outcomes) -> Callable[[list[bytes]], bool]:
+def _leads(where: Columns, known: Results) -> Callable[[list[bytes]], bool]:
     """Whether a row of these cells is a valid one."""
 
     def leads(row: list[bytes]) -> bool:
@@ -191,9 +191,9 @@ def _leads(where: Columns, known: Outcomes) -> Callable[[list[bytes]], bool]:
     return leads
 
 
-def _each(kind: str, texts: list[bytes], encoding: str, known: Outcomes) -> Array:
-    """The outcomes of cells that hold no plain IPv4 address: IPv6 together, the others one by one."""
-    result = np.empty(len(texts), dtype=np.int32)
+def _each(kind: str, texts: list[bytes], encoding: str, known: Results) -> Array:
+    """The results of cells that hold no plain IPv4 address: IPv6 together, the others one by one."""
+    which = np.empty(len(texts), dtype=np.int32)
     places = [place for place, text in enumerate(texts) if kind in WITH_ADDRESSES and b":" in text]
     packed, six = _ipv6([texts[place] for place in places])
     words = np.frombuffer(packed, ">u8").astype(np.uint64).reshape(-1, 2).T
@@ -202,9 +202,9 @@ def _each(kind: str, texts: list[bytes], encoding: str, known: Outcomes) -> Arra
     found[mapped] = known.decisions.v4.of(words[1][mapped].astype(np.uint32))
     others = np.ones(len(texts), dtype=bool)
     others[np.array(places, dtype=np.intp)[six]] = False
-    result[~others] = found
-    result[others] = known.of_texts(kind, [texts[at] for at in np.flatnonzero(others).tolist()], encoding)
-    return result
+    which[~others] = found
+    which[others] = known.of_texts(kind, [texts[at] for at in np.flatnonzero(others).tolist()], encoding)
+    return which
 
 
 def _ipv6(texts: list[bytes]) -> tuple[bytes, Array]:

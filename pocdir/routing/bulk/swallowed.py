@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from pocdir.routing.bulk.records import Records
-from pocdir.routing.rules.outcome import invalid
 from pocdir.routing.rules.registry_layers import Array
+from pocdir.routing.rules.result import invalid
 
 ROWS_WITHIN = invalid("a quoted cell of this row holds what reads as rows of their own: is a quote missing?")
 CELLS_MISSING = invalid(

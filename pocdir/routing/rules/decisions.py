@@ -1,4 +1,4 @@
-"""One question answered for every address there is: the space cut into pieces in which one outcome holds."""
+"""One question answered for every address there is: the space cut into pieces in which one result holds."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import numpy as np
 from pocdir.routing.rules.addresses import BITS, address_text, special_ends
 from pocdir.routing.rules.index import NOBODY, Index
 from pocdir.routing.rules.indicator import Indicator
-from pocdir.routing.rules.outcome import Outcome, outcome_of
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.registry_layers import FAMILIES, LOW_HALF, Array
 from pocdir.routing.rules.resolver import answer_to
+from pocdir.routing.rules.result import Result, result_of
 
 FEW = 50_000  # addresses for which a search in the starts costs less than writing out the table
 
 
 @dataclass(frozen=True, eq=False)
 class Pieces4:
-    """The IPv4 space: first addresses in order (uint32, the first is 0) and the number of the outcome from each on."""
+    """The IPv4 space: first addresses in order (uint32, the first is 0) and the number of the result from each on."""
 
     starts: Array
-    outcomes: Array
+    results: Array
 
     def of(self, numbers: Array) -> Array:
-        """The outcome of each address (uint32)."""
+        """The result of each address (uint32)."""
         if len(numbers) < FEW and "_table" not in self.__dict__:
-            near: Array = self.outcomes[np.searchsorted(self.starts, numbers, side="right") - 1]
+            near: Array = self.results[np.searchsorted(self.starts, numbers, side="right") - 1]
             return near
         first, second = self._table
         found: Array = first[numbers >> np.uint32(8)]
@@ -44,16 +44,16 @@ class Pieces4:
 
     @cached_property
     def _table(self) -> tuple[Array, Array]:
-        """DIR-24-8 (Gupta, Lin, McKeown 1998): the outcome of each /24, or ~row of its 256 addresses."""
+        """DIR-24-8 (Gupta, Lin, McKeown 1998): the result of each /24, or ~row of its 256 addresses."""
         starts = self.starts.astype(np.int64)
-        outcomes = self.outcomes.astype(np.int16 if self.outcomes.max() < 1 << 15 else np.int32)
-        first = np.repeat(outcomes, np.diff((starts + 255) >> 8, append=1 << 24))
+        results = self.results.astype(np.int16 if self.results.max() < 1 << 15 else np.int32)
+        first = np.repeat(results, np.diff((starts + 255) >> 8, append=1 << 24))
         inside = np.flatnonzero(starts & 255)
         blocks, rows = np.unique(starts[inside] >> 8, return_inverse=True)
         if len(blocks) >= 1 << 15:
             first = first.astype(np.int32)
         at = np.concatenate([np.arange(len(blocks)) << 8, (rows << 8) + (starts[inside] & 255)])
-        holds = np.concatenate([first[blocks], outcomes[inside]])
+        holds = np.concatenate([first[blocks], results[inside]])
         order = np.argsort(at, kind="stable")
         lengths = np.diff(at[order], append=len(blocks) << 8)
         second = np.repeat(holds[order], lengths).reshape(len(blocks), 256)
@@ -66,10 +66,10 @@ class Pieces6:
     """The same for IPv6: starts are two rows of uint64, the high and the low half."""
 
     starts: Array
-    outcomes: Array
+    results: Array
 
     def of(self, numbers: Array) -> Array:
-        """The outcome of each address (two rows of uint64)."""
+        """The result of each address (two rows of uint64)."""
         high, low = self.starts
         rows = np.searchsorted(high, numbers[0], side="right") - 1
         # Where a start has the address' own high half, its low half decides, among few.
@@ -77,26 +77,26 @@ class Pieces6:
         while len(tied):
             rows[tied] -= 1
             tied = tied[(high[rows[tied]] == numbers[0][tied]) & (low[rows[tied]] > numbers[1][tied])]
-        found: Array = self.outcomes[rows]
+        found: Array = self.results[rows]
         return found
 
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """The outcomes that any address can have, and which of them each has."""
+    """The results that any address can have, and which of them each has."""
 
-    outcomes: tuple[Outcome, ...]
+    results: tuple[Result, ...]
     v4: Pieces4
     v6: Pieces6
 
 
 def decisions(index: Index, asked: Question) -> Decisions:
     """Cut both spaces and ask the resolver once about each kind of piece, so that bulk and single cannot differ."""
-    numbers: dict[Outcome, int] = {}
+    numbers: dict[Result, int] = {}
     found = []
     for family in FAMILIES:
         starts, kinds, samples = _kinds(index, family, asked.country_by)
-        of_kind = np.array([_outcome(index, family, s, asked, numbers) for s in samples], dtype=np.int32)
+        of_kind = np.array([_result(index, family, s, asked, numbers) for s in samples], dtype=np.int32)
         held = of_kind[kinds]
         new = np.append(True, held[1:] != held[:-1])
         found.append((starts[:, new], held[new]))
@@ -104,10 +104,10 @@ def decisions(index: Index, asked: Question) -> Decisions:
     return Decisions(tuple(numbers), Pieces4(four[1].astype(np.uint32), held4), Pieces6(six, held6))
 
 
-def _outcome(index: Index, family: int, number: int, asked: Question, numbers: dict[Outcome, int]) -> int:
+def _result(index: Index, family: int, number: int, asked: Question, numbers: dict[Result, int]) -> int:
     text = address_text(family, number)
     answer = answer_to(index, Indicator("ip", text, text), asked.wish, asked.sector, asked.country_by)
-    return numbers.setdefault(outcome_of(answer), len(numbers))
+    return numbers.setdefault(result_of(answer), len(numbers))
 
 
 def _kinds(index: Index, family: int, country_by: str) -> tuple[Array, Array, list[int]]:

@@ -31,7 +31,7 @@ from pocdir.ledger.rules.events import Event
 _ACCEPTED = select(Held).where(Held.state == "held", cast(Held.approvals, String) != "{}")
 
 
-class Outcome(NamedTuple):
+class Decided(NamedTuple):
     """What became of one row; `became` is a state of it, or waits (for `missing` stewards, or `until`), or stale.
 
     A file that could not be read is seen, not refused.
@@ -53,8 +53,8 @@ def accept(
     mail_domain: str,
     now: dt.datetime,
     actor: str,
-) -> list[Outcome]:
-    """Apply exactly what was held; the outcomes in the order of `refs`.
+) -> list[Decided]:
+    """Apply exactly what was held; what became of them in the order of `refs`.
 
     Where the team was changed since it was held (or since `seen`, its revision by ref), or something is doubtful that
     was not, nothing is applied: it is stale, and shown anew. Where four eyes are needed it waits. Raises NotFound
@@ -66,31 +66,31 @@ def accept(
         raise Conflict("nothing_to_apply", "the file could not be read: there is nothing to apply")
     stewards = accounts.steward_refs(session)
     judged = judge(session, rows)
-    outcomes: dict[str, Outcome] = {}
+    decided: dict[str, Decided] = {}
     due: list[Held] = []
     for row in rows:
         of = judged[row.ref]
         overtaken = of.revision != (seen or {}).get(row.ref, row.revision) or of.is_worse
         if overtaken or of.whole in {judged[it.ref].whole for it in due}:
-            outcomes[row.ref] = Outcome(row.ref, row.team, "stale")
+            decided[row.ref] = Decided(row.ref, row.team, "stale")
             continue
         decision = _approved(session, row, of, stewards, note, mail_domain, now, actor)
         if decision.is_due(now):
             due.append(row)
-            outcomes[row.ref] = Outcome(row.ref, row.team, "accepted")
+            decided[row.ref] = Decided(row.ref, row.team, "accepted")
         else:
-            outcomes[row.ref] = Outcome(
+            decided[row.ref] = Decided(
                 row.ref, row.team, "waits", decision.missing, decision.effective_at or decision.not_before
             )
     _apply(session, due, judged, note, now, actor)
-    stale = [row for row in rows if outcomes[row.ref].became == "stale"]
-    _show_anew(session, stale, outcomes, now)
-    return [outcomes[row.ref] for row in rows]
+    stale = [row for row in rows if decided[row.ref].became == "stale"]
+    _show_anew(session, stale, decided, now)
+    return [decided[row.ref] for row in rows]
 
 
 def refuse(
     session: Session, *, refs: Sequence[str], note: str | None = None, now: dt.datetime, actor: str
-) -> list[Outcome]:
+) -> list[Decided]:
     """Leave the directory as it is; the same change of the same source is not held again.
 
     One steward is enough, also for what another has accepted and what still waits. Raises as `accept` does.
@@ -101,7 +101,7 @@ def refuse(
         _settle(row, "refused", note, now, actor)
     append_all(session, [_event("quarantine.refused", row, note, now, actor) for row in rows])
     session.flush()
-    return [Outcome(row.ref, row.team, "refused" if row.team else "seen") for row in rows]
+    return [Decided(row.ref, row.team, "refused" if row.team else "seen") for row in rows]
 
 
 def apply_due(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
@@ -113,17 +113,17 @@ def apply_due(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
     stewards = accounts.steward_refs(session)
     judged = judge(session, rows)
     due: list[Held] = []
-    outcomes: dict[str, Outcome] = {}
+    decided: dict[str, Decided] = {}
     for row in rows:
         of = judged[row.ref]
         _begin_delay(session, row, of, stewards, mail_domain, now)
         if decision_of(row, of, stewards, now).is_due(now) or of.is_worse:
             alone = of.whole not in {judged[it.ref].whole for it in due}
             fresh = of.revision == row.revision and not of.is_worse and alone
-            outcomes[row.ref] = Outcome(row.ref, row.team, "accepted" if fresh else "stale")
+            decided[row.ref] = Decided(row.ref, row.team, "accepted" if fresh else "stale")
             due.append(row)
-    _apply(session, [it for it in due if outcomes[it.ref].became == "accepted"], judged, None, now, "service")
-    _show_anew(session, [it for it in due if outcomes[it.ref].became == "stale"], outcomes, now)
+    _apply(session, [it for it in due if decided[it.ref].became == "accepted"], judged, None, now, "service")
+    _show_anew(session, [it for it in due if decided[it.ref].became == "stale"], decided, now)
     return len(due)
 
 
@@ -244,9 +244,7 @@ def _count(session: Session, row: Held) -> None:
     brought_by.removed += len(change.removed)
 
 
-def _show_anew(
-    session: Session, rows: Sequence[Held], outcomes: dict[str, Outcome], now: dt.datetime
-) -> None:
+def _show_anew(session: Session, rows: Sequence[Held], decided: dict[str, Decided], now: dt.datetime) -> None:
     """What was overtaken begins again, over what stands by now; nobody has accepted that yet."""
     if not rows:
         return
@@ -261,7 +259,7 @@ def _show_anew(
             row.digest = held.digest(row.changes)
         else:
             _settle(row, "superseded", None, now, "service")
-            outcomes[row.ref] = Outcome(row.ref, row.team, "superseded")
+            decided[row.ref] = Decided(row.ref, row.team, "superseded")
     judged = judge(session, rows)
     for row in rows:
         row.revision = judged[row.ref].revision

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from pocdir.routing.rules.resolver import Answer, basis_json, channel_json
 
 
-class Outcome(NamedTuple):
+class Result(NamedTuple):
     """status: ok, no_contact, not_routable or invalid; the others as the contact of rank 1 has them.
 
     `reason` is the sentence for a row that goes to nobody, else None.
@@ -21,14 +21,14 @@ class Outcome(NamedTuple):
     reason: str | None = None
 
 
-def outcome_of(answer: Answer) -> Outcome:
+def result_of(answer: Answer) -> Result:
     """The first contact that may have the row, else the decision's own reasons, else the first thing there is to say.
 
     A row is detail: whoever is to be told without detail gets no parcel.
     """
     first = next((contact for contact in answer.contacts if not contact.without_detail), None)
     if first:
-        return Outcome(
+        return Result(
             answer.status,
             first.team.slug,
             first.team.name,
@@ -37,12 +37,12 @@ def outcome_of(answer: Answer) -> Outcome:
         )
     if answer.contacts:
         name = answer.contacts[0].team.name
-        return Outcome(
+        return Result(
             "no_contact", reason=f"only {name} is known, to be told without detail: a row is detail"
         )
     said = answer.decision.notes or answer.notes[:1]
-    return Outcome(answer.status, reason="; ".join(said) or "no contact is known for this")
+    return Result(answer.status, reason="; ".join(said) or "no contact is known for this")
 
 
-def invalid(reason: str) -> Outcome:
-    return Outcome("invalid", reason=reason)
+def invalid(reason: str) -> Result:
+    return Result("invalid", reason=reason)
