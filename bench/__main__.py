@@ -43,8 +43,8 @@ def main() -> None:
 
 def told_first() -> str:
     """The slug of a seeded team that can be written to."""
-    desks = index().desks.values()
-    return next(desk.team.slug for desk in desks if desk.reach["incident"].channel)
+    teams = index().indexed.values()
+    return next(it.team.slug for it in teams if it.reach["incident"].channel)
 
 
 def report_resolver(rates: dict[str, float]) -> None:

@@ -172,7 +172,7 @@ def test_lookups_by_the_old_slug_and_name_answer_with_the_team_that_stays(two, a
     assert api.get("/api/v1/teams", q="Old CERT").json["items"][0]["slug"] == "whole"
     moved = client.get("/teams/old")
     assert (moved.status_code, moved.headers["Location"]) == (301, "/teams/whole")
-    assert index().desk("old").team.slug == "whole"
+    assert index().indexed_team("old").team.slug == "whole"
 
 
 def test_notifications_of_both_show_on_one_team(two, app, api):

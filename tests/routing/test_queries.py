@@ -46,8 +46,8 @@ def test_the_index_is_the_same_until_something_changes(app: Flask, now: dt.datet
     assert index() is before
     made.teams(now)
     assert index() is not before
-    assert "isp" in index().desks
-    assert before.desks == {}
+    assert "isp" in index().indexed
+    assert before.indexed == {}
 
 
 def test_what_is_not_committed_is_in_no_index(app: Flask, now: dt.datetime) -> None:
@@ -62,8 +62,8 @@ def test_what_is_not_committed_is_in_no_index(app: Flask, now: dt.datetime) -> N
             session, records=records.teams, source=records.source, origin="imported", now=now, actor="operator"
         )  # fmt: skip
         refresh(app)
-        assert index().desks == {}
-    assert list(index().desks) == ["newcomer"]
+        assert index().indexed == {}
+    assert list(index().indexed) == ["newcomer"]
 
 
 def test_a_new_registry_is_taken_and_a_damaged_one_is_not(app: Flask, folder: Path) -> None:

@@ -295,7 +295,7 @@ def test_each_address_has_the_candidates_whose_spans_hold_it(seed: int) -> None:
         found = index.pieces[address.version].at(int(address))
         same = {slug: ends for slug, ends in held.items() if ends[0].version == address.version}
         expected = {slug for slug, (first, last) in same.items() if first <= address <= last}
-        assert {candidate.desk.team.slug for candidate in found} == expected
+        assert {candidate.indexed.team.slug for candidate in found} == expected
         assert [candidate.size for candidate in found] == sorted(candidate.size for candidate in found)
 
 

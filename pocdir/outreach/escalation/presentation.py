@@ -34,10 +34,10 @@ def shown_policy(row: Policy, *, default: str | None) -> dict[str, Any]:
 
 def place(known: Index, team: str | None, rules: policy.Policy) -> Calendar:
     """The calendar of a team, or of nowhere in particular (UTC, Monday to Friday); raises NotFound `team_unknown`."""
-    desk = known.desk(team) if team else None
-    if team and desk is None:
+    indexed = known.indexed_team(team) if team else None
+    if team and indexed is None:
         raise NotFound("team_unknown", f"no team has the slug {team[:60]!r}", where="team")
-    zone, country = (desk.team.timezone, desk.team.country) if desk else (None, None)
+    zone, country = (indexed.team.timezone, indexed.team.country) if indexed else (None, None)
     return calendar(zone, country, rules.hours)
 
 

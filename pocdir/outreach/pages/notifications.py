@@ -101,15 +101,17 @@ def _say_what_is_declined(typed: Form) -> None:
 
 def _notify(typed: Form) -> str:
     slug = str(typed.values.get("team", ""))
-    desk = index().desk(slug)
+    indexed = index().indexed_team(slug)
     incidents = incident_queries.incidents(workspace_id=g.principal.workspace_id, limit=PAGE, is_open=True)
     return render_template(
         "outreach/notify.html",
         form=typed,
         once=typed.values.get("once") or new_ref(clock.now()),
-        team=desk.team if desk else None,
+        team=indexed.team if indexed else None,
         declines=declined_by(slug),
-        channels=[channel for channel in desk.team.channels if channel.audience == "public"] if desk else [],
+        channels=[channel for channel in indexed.team.channels if channel.audience == "public"]
+        if indexed
+        else [],
         incidents=[(incident.ref, incident.title) for incident in incidents],
         labels=tlp.LABELS,
         languages_of_letters=LETTER_LANGUAGES,

@@ -61,8 +61,8 @@ def routed(given: Mapping[str, Any], *, workspace_id: int | None, on: dt.date) -
 
 def declined_by(slug: str) -> list[str]:
     """The kinds of notification that a team has said it does not take."""
-    desk = index().desk(slug)
-    return declined(desk.team) if desk else []
+    indexed = index().indexed_team(slug)
+    return declined(indexed.team) if indexed else []
 
 
 def first_live_channel(slug: str) -> tuple[str, str] | None:

@@ -158,9 +158,9 @@ def drawn_up(
 
 def reached_by(index: Index, slug: str) -> tuple[Team, Channel] | None:
     """A team, or the one that this entry is part of, and its first live channel for incidents; None without one."""
-    desk = index.desk(slug)
-    channel = desk.reach["incident"].channel if desk else None
-    return (desk.team, channel) if desk and channel else None
+    indexed = index.indexed_team(slug)
+    channel = indexed.reach["incident"].channel if indexed else None
+    return (indexed.team, channel) if indexed and channel else None
 
 
 def declined(team: Team) -> list[str]:

@@ -53,8 +53,8 @@ def name_of(index: Index, asked: Question) -> str:
     )
     excluded = [sorted(names) for names in (asked.wish[3:])]
     digest.update(repr((wish, excluded, asked.sector, asked.country_by)).encode())
-    for slug in sorted(index.desks):
-        digest.update(repr(index.desks[slug].team).encode())
+    for slug in sorted(index.indexed):
+        digest.update(repr(index.indexed[slug].team).encode())
     return digest.hexdigest()[:32]
 
 

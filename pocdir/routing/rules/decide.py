@@ -37,7 +37,7 @@ def decide(index: Index, candidates: Sequence[Reached], countries: tuple[str, ..
     chosen: Chosen = {}
     rejected: dict[str, Rejected] = {}
     for candidate, reason in sorted(candidates, key=lambda reached: _rank(reached[0], places, wish.purpose)):
-        team = candidate.desk.team
+        team = candidate.indexed.team
         obstacle = _obstacle(candidate, wish)
         if obstacle is None:
             chosen.setdefault(team.slug, []).append((candidate, reason))
@@ -59,21 +59,21 @@ def _rank(candidate: Candidate, places: Mapping[str, int], purpose: str) -> tupl
         places[candidate.place],
         candidate.size,
         candidate.before_state,
-        candidate.desk.reach[purpose].state,
+        candidate.indexed.reach[purpose].state,
         candidate.after_state,
     )
 
 
 def _obstacle(candidate: Candidate, wish: Wish) -> Phrase | None:
     """Why this candidate may not be written to, None when it may."""
-    team = candidate.desk.team
+    team = candidate.indexed.team
     excluded = _excluded(team, wish)
     if excluded:
         return excluded
     kind = wish.kind_of_report
     if kind and not {kind, kind.partition("/")[0]}.isdisjoint(team.opt_outs):
         return Phrase("opted out of reports on %(kind)s", kind=kind)
-    obstacle = candidate.desk.reach[wish.purpose].obstacle
+    obstacle = candidate.indexed.reach[wish.purpose].obstacle
     if obstacle:
         return obstacle
     if candidate.valid_to <= wish.today:
@@ -98,9 +98,9 @@ def _excluded(team: Team, wish: Wish) -> Phrase | None:
 def alternatives(index: Index, wish: Wish) -> list[Team]:
     """Coordinators who can be written to where nobody else is known, but not those excluded; by slug."""
     return [
-        desk.team
-        for desk in index.coordinators
-        if desk.reach[wish.purpose].channel and _excluded(desk.team, wish) is None
+        indexed.team
+        for indexed in index.coordinators
+        if indexed.reach[wish.purpose].channel and _excluded(indexed.team, wish) is None
     ]
 
 
@@ -119,7 +119,7 @@ def _contacts(chosen: Chosen, purpose: str, order: Order) -> tuple[Contact, ...]
     contacts = []
     for rank, (role, pairs) in enumerate(zip(roles, chosen.values(), strict=True), 1):
         best, reason = pairs[0]
-        reach = best.desk.reach[purpose]
+        reach = best.indexed.reach[purpose]
         if reach.channel is None:  # an obstacle, so never among the chosen
             continue
         if reason is None:
@@ -135,7 +135,7 @@ def _contacts(chosen: Chosen, purpose: str, order: Order) -> tuple[Contact, ...]
             reasons += _other_ways(pairs)
         after = None if role == "cc" or rank == last else order.try_next_after
         contacts.append(
-            Contact(rank, role, best.desk.team, reach.channel, best.basis, tuple(reasons), after, hidden)
+            Contact(rank, role, best.indexed.team, reach.channel, best.basis, tuple(reasons), after, hidden)
         )
     return tuple(contacts)
 
@@ -164,8 +164,8 @@ def _about_countries(index: Index, countries: tuple[str, ...], chosen: Chosen, w
         if not national:
             missing = True
             notes.append(Phrase("no national PoC known for %(code)s", code=code))
-        elif all(not c.desk.team.channels for c in national):
-            names = ", ".join(dict.fromkeys(c.desk.team.name for c in national))
+        elif all(not c.indexed.team.channels for c in national):
+            names = ", ".join(dict.fromkeys(c.indexed.team.name for c in national))
             notes.append(
                 Phrase(
                     "the national PoC of %(code)s is known by name, no address is: %(teams)s",
@@ -173,11 +173,11 @@ def _about_countries(index: Index, countries: tuple[str, ...], chosen: Chosen, w
                     teams=names,
                 )
             )
-        elif not any(c.desk.team.slug in chosen for c in national):
+        elif not any(c.indexed.team.slug in chosen for c in national):
             notes.append(Phrase("the national PoC of %(code)s is known and ruled out", code=code))
     if missing:
         neutral = [
-            pairs[0][0].desk.team.name
+            pairs[0][0].indexed.team.name
             for pairs in chosen.values()
             if any(candidate.place in ("coordinator", "global") for candidate, _ in pairs)
         ]
@@ -189,7 +189,7 @@ def _about_countries(index: Index, countries: tuple[str, ...], chosen: Chosen, w
 
 def _about_hosts(chosen: Chosen, wish: Wish) -> list[Phrase]:
     """Whom an exclusion by kind of host could not judge."""
-    teams = [pairs[0][0].desk.team for pairs in chosen.values()] if wish.exclude_hosts else []
+    teams = [pairs[0][0].indexed.team for pairs in chosen.values()] if wish.exclude_hosts else []
     unknown = ", ".join(team.name for team in teams if host_of(team) is None)
     if not unknown:
         return []

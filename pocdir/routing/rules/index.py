@@ -92,7 +92,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Desk:
+class IndexedTeam:
     """A team with what was worked out for it once: its reach for each purpose."""
 
     team: Team
@@ -103,7 +103,7 @@ class Desk:
 class Candidate:
     """One responsibility of one team, reached in one way (`place` of order.PLACES)."""
 
-    desk: Desk
+    indexed: IndexedTeam
     basis: Basis
     place: str
     size: int  # the smaller the more specific: addresses of a prefix, minus the labels of a domain
@@ -144,7 +144,7 @@ class Index:
     directory_version: str
     registry: Registry | None
     names: Mapping[str, tuple[str, ...]]  # folded slug, name, short name -> slugs; for indicator.parse
-    desks: Mapping[str, Desk]  # by slug
+    indexed: Mapping[str, IndexedTeam]  # by slug
     teams: Mapping[str, Candidates]  # by slug: the team itself as the answer
     pieces: Mapping[int, Pieces]  # by family, 4 and 6
     domains: Mapping[str, Candidates]
@@ -160,7 +160,7 @@ class Index:
     merged: Mapping[str, str] = field(
         default_factory=dict
     )  # the slug of an entry -> that of the team it is part of
-    coordinators: tuple[Desk, ...] = ()  # teams of that kind, by slug: who takes reports for others
+    coordinators: tuple[IndexedTeam, ...] = ()  # teams of that kind, by slug: who takes reports for others
     notes: tuple[Phrase, ...] = ()  # what every answer says, such as the day of the directory
     decisions: dict[Any, Any] = field(default_factory=dict)  # resolve()'s memory; forgotten with the index
 
@@ -172,11 +172,11 @@ class Index:
 
         Raises ValueError when a responsibility's value is not in its normal form.
         """
-        desks = {team.slug: Desk(team, _reach(team, audiences)) for team in directory.teams}
+        teams = {team.slug: IndexedTeam(team, _reach(team, audiences)) for team in directory.teams}
         found: dict[str, list[Candidate]] = defaultdict(list)
-        for desk in desks.values():
-            for number, row in enumerate(desk.team.responsibilities):
-                found[row.key].append(_candidate(desk, row, number))
+        for indexed in teams.values():
+            for number, row in enumerate(indexed.team.responsibilities):
+                found[row.key].append(_candidate(indexed, row, number))
         own = own_domains(directory.teams, audiences)
         spans = found["prefix"]
         regions, sectors = found["country"], found["country+sector"]
@@ -184,11 +184,11 @@ class Index:
             directory_version=directory.version,
             registry=registry,
             names=MappingProxyType(_names(directory)),
-            desks=MappingProxyType(desks),
-            teams=_by_value(map(_by_name, desks.values())),
+            indexed=MappingProxyType(teams),
+            teams=_by_value(map(_by_name, teams.values())),
             pieces=MappingProxyType({family: _pieces(spans, family) for family in (4, 6)}),
             domains=_by_value(found["domain"]),
-            own_domains=_by_value(_own(desks, own.own)),
+            own_domains=_by_value(_own(teams, own.own)),
             shared_domains=MappingProxyType({name: _listed(several) for name, several in own.shared.items()}),
             systems=MappingProxyType({int(asn): teams for asn, teams in _by_value(found["asn"]).items()}),
             countries=_by_value(regions),
@@ -198,12 +198,14 @@ class Index:
             everywhere=tuple(found["global"]),
             nationals=_by_value(row for row in regions if row.national),
             merged=MappingProxyType({slug: into for slug, (into, _) in directory.merged.items()}),
-            coordinators=tuple(desk for _, desk in sorted(desks.items()) if desk.team.kind == "coordinator"),
+            coordinators=tuple(
+                indexed for _, indexed in sorted(teams.items()) if indexed.team.kind == "coordinator"
+            ),
         )
 
-    def desk(self, slug: str) -> Desk | None:
+    def indexed_team(self, slug: str) -> IndexedTeam | None:
         """The team of this slug, also of an entry that is part of it."""
-        return self.desks.get(self.merged.get(slug, slug))
+        return self.indexed.get(self.merged.get(slug, slug))
 
     def slugs(self, slug: str) -> frozenset[str]:
         """By which this team is named: its own, and those of entries that are part of it."""
@@ -281,33 +283,33 @@ def _place(team: Team, row: Responsibility) -> str:
     return "coordinator" if row.key == "country" and row.role == "coordinator" else row.key
 
 
-def _candidate(desk: Desk, row: Responsibility, number: int) -> Candidate:
+def _candidate(indexed: IndexedTeam, row: Responsibility, number: int) -> Candidate:
     span = parse_span(row.value) if row.key == "prefix" else None
     size = span.last - span.first + 1 if span else 0
     return Candidate(
-        desk=desk,
+        indexed=indexed,
         basis=Basis(row.key, row.value, row.origin, row.source, row.as_of),
-        place=_place(desk.team, row),
+        place=_place(indexed.team, row),
         size=-row.value.count(".") if row.key == "domain" else size,
         span=span,
         role=row.role,
         before_state=(ROLE_ORDER.index(row.role), ORIGIN_ORDER.index(row.origin)),
-        after_state=(row.rank, desk.team.slug, number),
+        after_state=(row.rank, indexed.team.slug, number),
         national=row.key == "country"
-        and (row.role in ("national", "holder") or desk.team.kind == "national"),
+        and (row.role in ("national", "holder") or indexed.team.kind == "national"),
         valid_from=row.valid_from or "",
         valid_to=row.valid_to or "9999",
     )
 
 
-def _by_name(desk: Desk) -> Candidate:
+def _by_name(indexed: IndexedTeam) -> Candidate:
     """The team itself; its basis is what says that the team can be reached."""
-    channel = desk.reach["incident"].channel
+    channel = indexed.reach["incident"].channel
     said_by = (channel.origin, channel.source, channel.as_of) if channel else ("imported", "", "")
-    slug = desk.team.slug
+    slug = indexed.team.slug
     basis = Basis("team", slug, *said_by)
     return Candidate(
-        desk=desk, basis=basis, place="team", size=0, span=None, role="holder", before_state=(0, 0),
+        indexed=indexed, basis=basis, place="team", size=0, span=None, role="holder", before_state=(0, 0),
         after_state=(0, slug, 0), national=False, valid_from="", valid_to="9999",
     )  # fmt: skip
 
@@ -316,13 +318,13 @@ def _listed(teams: Iterable[Team]) -> str:
     return ", ".join(sorted(team.name for team in teams))
 
 
-def _own(desks: Mapping[str, Desk], shown: Mapping[str, tuple[Team, Channel]]) -> Iterable[Candidate]:
+def _own(teams: Mapping[str, IndexedTeam], shown: Mapping[str, tuple[Team, Channel]]) -> Iterable[Candidate]:
     """Each team by the domain that its mailbox and website show to be its own."""
     for name, (team, channel) in shown.items():
         row = Responsibility(
             "domain", name, "holder", 1, channel.origin, source=channel.source, as_of=channel.as_of
         )
-        yield replace(_candidate(desks[team.slug], row, 0), place="own domain")
+        yield replace(_candidate(teams[team.slug], row, 0), place="own domain")
 
 
 def _by_tld(rows: Iterable[Candidate]) -> list[Candidate]:

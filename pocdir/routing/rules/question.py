@@ -91,7 +91,7 @@ def _named(texts: Iterable[str]) -> list[str]:
 
 def _teams(index: Index, texts: Iterable[str]) -> frozenset[str]:
     slugs = [index.merged.get(slug, slug) for slug in _named(texts)]
-    unknown = [slug for slug in slugs if slug not in index.desks]
+    unknown = [slug for slug in slugs if slug not in index.indexed]
     if unknown:
         message = f"no team here has the short name {unknown[0][:100]!r}, so it cannot be left out"
         raise Invalid("team_unknown", message, where="exclude_team")

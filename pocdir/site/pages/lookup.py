@@ -145,7 +145,7 @@ def _extras(known: Index, answer: dict[str, Any], others: list[dict[str, Any]]) 
         "alternatives": [] if answer["contacts"] else others,
         "contacts": [contact | {"seconds": _seconds(contact)} for contact in answer["contacts"]],
         "rejected": [
-            out | {"team": out["team"] | {"name": known.desks[out["team"]["slug"]].team.name}}
+            out | {"team": out["team"] | {"name": known.indexed[out["team"]["slug"]].team.name}}
             for out in answer["rejected"]
         ],
     }
@@ -187,7 +187,7 @@ def _details(known: Index, answers: list[dict[str, Any]], now: dt.datetime) -> d
     slugs = {contact["team"]["slug"] for answer in answers for contact in answer["contacts"]}
     found = {}
     for slug in slugs:
-        team = known.desks[slug].team
+        team = known.indexed[slug].team
         public = [channel for channel in team.channels if channel.audience == "public"]
         found[slug] = {
             "phones": list(dict.fromkeys(channel.value for channel in public if channel.kind == "phone")),

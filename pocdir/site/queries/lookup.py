@@ -35,7 +35,7 @@ def sectors(index: Index) -> list[str]:
 
 def totals(index: Index) -> dict[str, Any]:
     """What the directory holds, as its first page tells: teams, codes with one, addresses, newest source."""
-    teams = [desk.team for desk in index.desks.values()]
+    teams = [indexed.team for indexed in index.indexed.values()]
     channels = [channel for team in teams for channel in team.channels if channel.audience == "public"]
     return {
         "teams": len(teams),

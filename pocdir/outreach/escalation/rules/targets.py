@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pocdir.core.errors import Invalid
 from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.routing.rules.contacts import Contact
-from pocdir.routing.rules.index import Desk, Index, channels_for
+from pocdir.routing.rules.index import Index, IndexedTeam, channels_for
 from pocdir.routing.rules.question import Question, answered
 
 MOST_LOOKED_UP = 50  # assets of a parcel whose routing is asked; a parcel is of one contact
@@ -41,13 +41,13 @@ def target_of(step: str, reported: Reported, index: Index, asked: Question) -> T
 
     Nobody who was told of the same already is told again; a team with several addresses, over another one.
     """
-    desk = index.desk(reported.team)
+    indexed = index.indexed_team(reported.team)
     if step == "same_team":
-        if desk and "follow_up" in desk.team.opt_outs:
+        if indexed and "follow_up" in indexed.team.opt_outs:
             return "opted_out"
-        return _other_channel(desk, reported) or "no_contact"
+        return _other_channel(indexed, reported) or "no_contact"
     opted_out = False
-    for found in _WAYS[step](desk, reported, index, asked):
+    for found in _WAYS[step](indexed, reported, index, asked):
         channel = found.reach["incident"].channel
         if channel is None or found.team.slug in reported.teams:
             continue
@@ -60,17 +60,17 @@ def target_of(step: str, reported: Reported, index: Index, asked: Question) -> T
     return "opted_out" if opted_out else "no_contact"
 
 
-def _other_channel(desk: Desk | None, reported: Reported) -> Target | None:
-    for channel in channels_for(desk.team, "incident") if desk else ():
+def _other_channel(indexed: IndexedTeam | None, reported: Reported) -> Target | None:
+    for channel in channels_for(indexed.team, "incident") if indexed else ():
         if channel.state not in DEAD_STATES and (channel.kind, channel.value) not in reported.addresses:
-            team = desk.team if desk else None
-            assert team is not None  # noqa: S101 - channels are of a desk
+            team = indexed.team if indexed else None
+            assert team is not None  # noqa: S101 - channels are of a team
             return Target(team.slug, team.name, channel.kind, channel.value, tuple(team.languages))
     return None
 
 
-def _has_opted_out(desk: Desk, kind: str | None) -> bool:
-    said = desk.team.opt_outs
+def _has_opted_out(indexed: IndexedTeam, kind: str | None) -> bool:
+    said = indexed.team.opt_outs
     return "referral" in said or (kind is not None and not {kind, kind.partition("/")[0]}.isdisjoint(said))
 
 
@@ -85,47 +85,59 @@ def _routed(reported: Reported, index: Index, asked: Question) -> Iterator[Conta
             continue
 
 
-def _resolver(_desk: Desk | None, reported: Reported, index: Index, asked: Question) -> Iterator[Desk]:
+def _resolver(
+    _indexed: IndexedTeam | None, reported: Reported, index: Index, asked: Question
+) -> Iterator[IndexedTeam]:
     for contact in _routed(reported, index, asked):
-        yield index.desks[contact.team.slug]
+        yield index.indexed[contact.team.slug]
 
 
-def _parent(desk: Desk | None, _reported: Reported, index: Index, _asked: Question) -> Iterable[Desk]:
-    above = index.desk(desk.team.parent) if desk and desk.team.parent else None
+def _parent(
+    indexed: IndexedTeam | None, _reported: Reported, index: Index, _asked: Question
+) -> Iterable[IndexedTeam]:
+    above = index.indexed_team(indexed.team.parent) if indexed and indexed.team.parent else None
     return [above] if above else []
 
 
-def _national(desk: Desk | None, reported: Reported, index: Index, asked: Question) -> Iterator[Desk]:
+def _national(
+    indexed: IndexedTeam | None, reported: Reported, index: Index, asked: Question
+) -> Iterator[IndexedTeam]:
     for contact in _routed(reported, index, asked):
         if contact.basis.key == "country":
-            yield index.desks[contact.team.slug]
-    if desk and desk.team.country:
-        yield from (row.desk for row in index.nationals.get(desk.team.country, ()))
+            yield index.indexed[contact.team.slug]
+    if indexed and indexed.team.country:
+        yield from (row.indexed for row in index.nationals.get(indexed.team.country, ()))
 
 
-def _sector(desk: Desk | None, reported: Reported, index: Index, asked: Question) -> Iterator[Desk]:
+def _sector(
+    indexed: IndexedTeam | None, reported: Reported, index: Index, asked: Question
+) -> Iterator[IndexedTeam]:
     keys = ("sector", "country+sector")
     for contact in _routed(reported, index, asked):
         if contact.basis.key in keys:
-            yield index.desks[contact.team.slug]
-    for row in desk.team.responsibilities if desk else ():
+            yield index.indexed[contact.team.slug]
+    for row in indexed.team.responsibilities if indexed else ():
         if row.key in keys:
-            yield from (each.desk for each in index.sectors.get(row.value, ()))
+            yield from (each.indexed for each in index.sectors.get(row.value, ()))
 
 
-def _regional(desk: Desk | None, _reported: Reported, index: Index, _asked: Question) -> Iterator[Desk]:
-    code = desk.team.country if desk else None
+def _regional(
+    indexed: IndexedTeam | None, _reported: Reported, index: Index, _asked: Question
+) -> Iterator[IndexedTeam]:
+    code = indexed.team.country if indexed else None
     for row in index.countries.get(code or "", ()):
-        if row.desk.team.kind == "regional" or row.place == "coordinator":
-            yield row.desk
+        if row.indexed.team.kind == "regional" or row.place == "coordinator":
+            yield row.indexed
 
 
-def _global(_desk: Desk | None, _reported: Reported, index: Index, _asked: Question) -> Iterator[Desk]:
-    yield from (row.desk for row in index.everywhere)
+def _global(
+    _indexed: IndexedTeam | None, _reported: Reported, index: Index, _asked: Question
+) -> Iterator[IndexedTeam]:
+    yield from (row.indexed for row in index.everywhere)
     yield from index.coordinators
 
 
-_WAYS: Mapping[str, Callable[[Desk | None, Reported, Index, Question], Iterable[Desk]]] = {
+_WAYS: Mapping[str, Callable[[IndexedTeam | None, Reported, Index, Question], Iterable[IndexedTeam]]] = {
     "parent": _parent, "sector": _sector, "national": _national, "regional": _regional, "global": _global,
     "resolver": _resolver,
 }  # fmt: skip
