@@ -96,7 +96,7 @@ def append_all(session: Session, events: Sequence[Event], *, scope: str | None =
         return []
     execute_many(connection, _EVENTS, rows)
     execute_many(connection, _VALUES, values)
-    _tell_readers(connection, as_kept)
+    _mark_unread(connection, as_kept)
     return as_kept
 
 
@@ -110,7 +110,7 @@ def append_each(session: Session, events: Sequence[Event], *, scope: str) -> lis
         new.update(connection.scalars(select(LedgerEvent.id).where(LedgerEvent.id.in_(ids))))
     execute_many(connection, _VALUES, [value for value in values if value["event"] in new])
     as_kept = [event for event in as_kept if event.id in new]
-    _tell_readers(connection, as_kept)
+    _mark_unread(connection, as_kept)
     return as_kept
 
 
@@ -129,7 +129,7 @@ def _all_rows(
     return as_kept, rows, values
 
 
-def _tell_readers(connection: Connection, events: Sequence[Event]) -> None:
+def _mark_unread(connection: Connection, events: Sequence[Event]) -> None:
     """Leave what speaks of a workspace's record for whoever reads on, in the same transaction."""
     told = [{"event": each.id} for each in events if each.notification or each.incident]
     execute_many(connection, _UNREAD, told)

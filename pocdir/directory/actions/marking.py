@@ -53,19 +53,19 @@ def mark_address(
     if address is None:
         raise NotFound("address_unknown", "no team has this address here", where="value")
     takes_out = state in rules.DEAD_STATES and address.state not in rules.DEAD_STATES
-    told = _to_tell(session, address, now) if takes_out and claimed_by == STEWARD else {}
+    told = _addressees(session, address, now) if takes_out and claimed_by == STEWARD else {}
     slugs = put_address(
         session, address, state=state, evidence=evidence, now=now, actor=actor, claimed_by=claimed_by,
         occurred_at=occurred_at, evidence_digest=evidence_digest, stays_guarded=bool(told),
     )  # fmt: skip
     for team, to in told.items():
-        notices.tell_marked(
+        notices.send_marked(
             session, team=team, address=value, state=state, to=to, domain=office().mail_domain, now=now
         )
     return slugs
 
 
-def _to_tell(session: Session, address: Address, now: dt.datetime) -> dict[Team, list[str]]:
+def _addressees(session: Session, address: Address, now: dt.datetime) -> dict[Team, list[str]]:
     """The national teams (as wholes) that have confirmed this address, each with the addresses to be told."""
     if address.confirmed_at is None:
         return {}

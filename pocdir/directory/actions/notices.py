@@ -61,7 +61,7 @@ def send(
     return new
 
 
-def tell_marked(
+def send_marked(
     session: Session,
     *,
     team: Team,

@@ -80,7 +80,7 @@ def bring() -> Any:
         at = f"{refusal.where}: " if refusal.where and where == "file" != refusal.where else ""
         typed.errors.setdefault(where, []).append(at + refusal.message)
         return _page(typed), 422
-    _tell(result)
+    _flash(result)
     return redirect(url_for("quarantine.quarantine" if result.held else "site.steward"))
 
 
@@ -133,7 +133,7 @@ def _preview(file: Brought, parsed: Parsed, result: ImportResult) -> dict[str, A
     }
 
 
-def _tell(result: ImportResult) -> None:
+def _flash(result: ImportResult) -> None:
     told = result.as_dict()
     flash(
         _(

@@ -178,7 +178,7 @@ def prove(session: Session, *, token: str, user: User, office: Office, now: dt.d
             claimed_by="team",
         )  # fmt: skip
     if before:
-        _tell_both(session, claim, before, office, now)
+        _send_notices(session, claim, before, office, now)
     withdraw_unsent(session, key=_letter_key(claim), now=now, actor=SERVICE, reason="its link was used")
     session.flush()
     return team
@@ -240,7 +240,7 @@ def _stands(claim: Claim, now: dt.datetime) -> bool:
     return claim.address.value in live
 
 
-def _tell_both(
+def _send_notices(
     session: Session, claim: Claim, before: Sequence[Claim], office: Office, now: dt.datetime
 ) -> None:
     team = claim.team

@@ -85,7 +85,7 @@ def decide_pair(one: str, other: str) -> Any:
             return redirect(url_for("merging.duplicates"))
         into = typed.data["keep"]
         done = actions.merge(session, slug=other if into == one else one, into=into, office=office(), **said)
-    _tell(done, _("They are one team now."))
+    _flash(done, _("They are one team now."))
     return redirect(
         url_for("site.team", slug=into) if done.became == "applied" else url_for("merging.duplicates")
     )
@@ -114,7 +114,7 @@ def split(slug: str) -> Any:
             actor=g.principal.actor,
             **typed.data,
         )
-    _tell(done, _("They are two teams again."))
+    _flash(done, _("They are two teams again."))
     return redirect(url_for("merging.duplicates"))
 
 
@@ -152,7 +152,7 @@ def _waits(it: Said, stewards: frozenset[str]) -> dict[str, Any]:
     return {"row": it.row, "part": it.part, "whole": it.whole, "mine": mine, "until": until}
 
 
-def _tell(done: MergeResult, applied: str) -> None:
+def _flash(done: MergeResult, applied: str) -> None:
     if done.became == "applied":
         flash(applied, "success")
     elif done.missing:

@@ -91,7 +91,7 @@ def decide_quarantined(ref: str) -> Any:
             decided = decide.accept(session, seen=seen, mail_domain=domain, **told)
         else:
             decided = decide.refuse(session, **told)
-    _tell(decided)
+    _flash(decided)
     return redirect(url_for("quarantine.quarantined", ref=ref))
 
 
@@ -128,7 +128,7 @@ def _asked(ref: str, said: dict[str, Any]) -> str:
     )
 
 
-def _tell(decided: list[Decided]) -> None:
+def _flash(decided: list[Decided]) -> None:
     """One sentence for each of what became of them."""
     became: dict[str, list[Decided]] = {}
     for it in decided:

@@ -101,7 +101,7 @@ def notify(
             if not given["incident"]:
                 raise click.UsageError("--routed needs --incident")
             lines = tell_contacts(who, routed, given, to, dry_run=dry_run)
-            _tell(lines, as_json, dry_run=dry_run)
+            _print(lines, as_json, dry_run=dry_run)
             return 0
         if spreadsheet is not None:
             if day_first and month_first:
@@ -186,7 +186,7 @@ def _to_nobody(brought: Sequence[Brought], plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _tell(lines: Sequence[Mapping[str, Any]], as_json: bool, *, dry_run: bool) -> None:
+def _print(lines: Sequence[Mapping[str, Any]], as_json: bool, *, dry_run: bool) -> None:
     if as_json:
         for line in lines:
             emit(line)

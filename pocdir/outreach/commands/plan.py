@@ -92,7 +92,7 @@ def plan(
                 done = [
                     {"team": slug, "notification": one} for slug, one in zip(chosen.slugs, refs, strict=True)
                 ]
-    _say(done, as_json=as_json)
+    _print(done, as_json=as_json)
     return 0
 
 
@@ -124,7 +124,7 @@ def _preview(found: Plan, told: Mapping[str, Line], to: tuple[str, ...], *, as_j
     return 0 if shown else 1
 
 
-def _say(done: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print(done: list[dict[str, Any]], *, as_json: bool) -> None:
     for each in done:
         if as_json:
             emit(schemas.CampaignLetter().dump(each) if "body" in each else each)

@@ -77,7 +77,7 @@ def sightings(
                 )
                 kept = bring_sightings(session, case, measured, found, now=now, actor=who.actor)
             shown = _counted(found, kept)
-    _say(shown, found, as_json)
+    _print(shown, found, as_json)
     return 1 if found.refused else 0
 
 
@@ -97,7 +97,7 @@ def _counted(found: Read, kept: str | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _say(shown: dict[str, Any], found: Read, as_json: bool) -> None:
+def _print(shown: dict[str, Any], found: Read, as_json: bool) -> None:
     if as_json:
         emit(shown)
         return

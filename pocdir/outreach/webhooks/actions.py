@@ -186,7 +186,7 @@ def settle(
     elif now - webhook.failing_since >= rules.GIVEN_UP_AFTER:
         disable(session, webhook, because="failing", now=now, actor="service")
     if webhook.disabled_at is not None:
-        _tell_owners(session, webhook, domain=domain, now=now)
+        _send_notices(session, webhook, domain=domain, now=now)
     session.flush()
 
 
@@ -196,7 +196,7 @@ def tidy(session: Session, *, now: dt.datetime) -> int:
     return int(session.execute(delete(Delivery).where(over)).rowcount)  # type: ignore[attr-defined]
 
 
-def _tell_owners(session: Session, webhook: Webhook, *, domain: str, now: dt.datetime) -> None:
+def _send_notices(session: Session, webhook: Webhook, *, domain: str, now: dt.datetime) -> None:
     owners = (
         select(User.email)
         .join(Membership, Membership.user_id == User.id)

@@ -32,7 +32,7 @@ def erase_assets(session: Session, incident: Line, *, now: dt.datetime, actor: s
         .where(Notification.incident_id == incident.id, Notification.assets != queries.NO_ASSETS)
         .values(assets=[])
     )
-    _say(session, ASSETS, count, incident=incident.ref, now=now, actor=actor)
+    _append(session, ASSETS, count, incident=incident.ref, now=now, actor=actor)
     return count
 
 
@@ -50,7 +50,7 @@ def erase_cases(
         emptied = {"title": row.ref, "description": None, "source_ref": None}
         session.execute(update(Incident).where(Incident.id == row.id).values(emptied))
         erase_values(session, words, reason="retention", now=now, actor=actor)
-        _say(session, MESSAGES, count, incident=row.ref, now=now, actor=actor)
+        _append(session, MESSAGES, count, incident=row.ref, now=now, actor=actor)
         erased += count
     return erased
 
@@ -75,11 +75,11 @@ def erase_messages(
     counts.update(row.notification for row in words)
     erase_values(session, [(row.event, row.name) for row in words], reason="retention", now=now, actor=actor)
     for ref, count in counts.items():
-        _say(session, MESSAGES, count, notification=ref, now=now, actor=actor)
+        _append(session, MESSAGES, count, notification=ref, now=now, actor=actor)
     return counts.total()
 
 
-def _say(
+def _append(
     session: Session,
     of: str,
     count: int,

@@ -62,7 +62,7 @@ def demo(
         incidents=incidents,
         teams=teams,
         until=day,
-        say=_say,
+        say=_print,
     )
     if as_json:
         emit(shown)
@@ -148,5 +148,5 @@ def _environment(folder: Path) -> dict[str, str]:
     return kept | {"POCDIR_DATA": str(folder), "POCDIR_DEMO": "1"}
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     click.echo(line, err=True)

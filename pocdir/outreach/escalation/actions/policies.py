@@ -111,7 +111,7 @@ def follow(
         "incident": notification.incident.ref if notification.incident else None,
         "team": team.slug,
     }
-    _record(session, policy, about=[about], not_before=not_before, now=now, actor=actor, at=at)
+    _append(session, policy, about=[about], not_before=not_before, now=now, actor=actor, at=at)
     if standing is not None:
         session.delete(standing)
         session.flush()
@@ -132,7 +132,7 @@ def begin(session: Session, begun: Mapping[int, Event], row: Mapping[str, Any], 
         return
     policy = queries.policy(slug, workspace_id=workspace_id, session=session)
     about = [{name: getattr(each, name) for name in _ABOUT} for each in begun.values()]
-    _record(session, policy, about=about, not_before=None, now=now, actor=row["created_by"])
+    _append(session, policy, about=about, not_before=None, now=now, actor=row["created_by"])
     _walk(session, list(begun), policy, not_before=None, now=now)
 
 
@@ -156,7 +156,7 @@ def _require_open(notification: Notification) -> None:
         raise Conflict("answered_already", "a person has answered: there is no next step")
 
 
-def _record(
+def _append(
     session: Session,
     policy: Policy | None,
     *,
