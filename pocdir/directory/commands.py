@@ -194,7 +194,7 @@ def _verifier_key(given: str | None) -> str:
 
 
 def write(data: bytes, out: Path | None) -> None:
-    """To a file, or to standard output (None, or -)."""
+    """Write bytes to a file, or to standard output (None, or -)."""
     if out is None or str(out) == "-":
         click.echo(data, nl=False)
         return

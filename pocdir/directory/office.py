@@ -9,7 +9,7 @@ from pocdir.directory.rules.office import Office
 
 
 def office() -> Office:
-    """That of the running application."""
+    """The office of the running application."""
     settings: Settings = current_app.extensions["pocdir"]
     secret = str(current_app.config["SECRET_KEY"]).encode()
     return Office(secret=secret, url=settings.external_url, mail_domain=settings.mail_domain)

@@ -22,12 +22,12 @@ NOT_YET = "00000000-…"  # in place of the reference, which is given when it is
 
 
 def told_already(incident: Incident) -> dict[str, Line]:
-    """By slug of the team, the notification of the incident that it got and that was not taken back."""
+    """The incident's notifications that were not taken back, by the slug of the team that got each."""
     return {each.row.team_slug: each.row for each in of_incidents([incident.id]) if not each.row.withdrawn_at}
 
 
 def suggested(plan: Plan, told: Collection[str]) -> list[str]:
-    """Those to write to: nobody where people may be at risk, nor who was told, takes no reports, or gets a copy."""
+    """Whom to write to: nobody where people may be at risk, nor who was told, takes no reports, or gets a copy."""
     return [
         it.slug
         for it in plan.contacts

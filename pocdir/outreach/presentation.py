@@ -120,7 +120,7 @@ def shown_event(event: Event, *, as_contact: bool = False) -> dict[str, Any]:
 
 
 def for_contact(events: Iterable[Event]) -> list[Event]:
-    """Without the sender's path: whom else it turns to is not for the notified team."""
+    """The events without the sender's path: whom else it turns to is not for the notified team."""
     return [event for event in events if not event.type.startswith("escalation.")]
 
 
@@ -240,7 +240,7 @@ def timeline(
 
 
 def contests(told: Mapping[str, Sequence[Event]]) -> dict[str, list[dict[str, Any]]]:
-    """By notification what its recipient set against it and has not taken back, with its words (None: erased)."""
+    """What recipients set against notifications and have not taken back, by notification, with words (None: erased)."""
     found = {
         ref: [
             {"note": each.sealed.get("note"), "occurred_at": each.occurred_at}

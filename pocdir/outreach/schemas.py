@@ -170,7 +170,7 @@ class EventSchema(Schema):
 
 
 class ManyFacts(EventSchema):
-    """The same fact about many notifications: those named, or all that a team keeps under a number of its own."""
+    """One fact about many notifications: those named, or all that a team keeps under a number of its own."""
 
     class Meta:
         exclude = ("evidence_digest",)
@@ -207,7 +207,7 @@ class RecordedRow(Schema):
 
 
 class RecordedRows(Schema):
-    """One for each notification, in the order asked."""
+    """What became of each notification, in the order asked."""
 
     items = fields.List(fields.Nested(RecordedRow))
 

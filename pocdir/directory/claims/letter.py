@@ -15,7 +15,7 @@ class Letter(NamedTuple):
 
 
 def link(*, team: str, url: str, link: str, expires: dt.datetime, _: Translate = str) -> Letter:
-    """To the address on record that was chosen; `_` is a gettext function."""
+    """The letter with the link, to the address on record that was chosen; `_` is a gettext function."""
     paragraphs = (
         _("Dear colleagues,"),
         _(
@@ -32,7 +32,7 @@ def link(*, team: str, url: str, link: str, expires: dt.datetime, _: Translate =
 
 
 def again(*, team: str, url: str, when: dt.datetime, _: Translate = str) -> Letter:
-    """To the addresses through which both contacts were let in."""
+    """The letter about a second contact, to the addresses through which both were let in."""
     paragraphs = (
         _("Dear colleagues,"),
         _(

@@ -53,7 +53,7 @@ def write(teams: Iterable[Mapping[str, Any]], as_of: str) -> bytes:
 
 
 def whole(teams: Iterable[Mapping[str, Any]], as_of: str) -> dict[str, Any]:
-    """The same as a value."""
+    """The file for these teams (`write`) as a value."""
     source = {"name": EXPORT_NAME, "url": None, "date": as_of or None}
     return {"source": source, "origin": "imported", "teams": list(teams)}
 

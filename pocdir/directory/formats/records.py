@@ -206,7 +206,7 @@ def responsibility(raw: Any) -> ResponsibilityRecord:
 
 
 def with_team(parsed: Parsed, slug: str) -> Parsed:
-    """The same file about one team, whatever it calls it; raises Invalid `team_ambiguous` for several."""
+    """A file of one team, as that of this slug, whatever it calls it; raises Invalid `team_ambiguous` for several."""
     if len(parsed.teams) != 1:
         raise Invalid("team_ambiguous", f"the file speaks of {len(parsed.teams)} teams; --team takes one")
     return replace(parsed, teams=(replace(parsed.teams[0], slug=slug),))

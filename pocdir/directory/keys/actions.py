@@ -149,7 +149,10 @@ def refuse(
     actor: str,
     claimed_by: str = "steward",
 ) -> TeamKey:
-    """One steward is enough, whoever has agreed. Raises NotFound `key_unknown`, Conflict `key_decided`."""
+    """Refuse a key that was brought: one steward is enough, whoever has agreed.
+
+    Raises NotFound `key_unknown`, Conflict `key_decided`.
+    """
     lock_directory(session, now=now)
     row = _proposed(session, ref)
     _settle(session, row, REFUSED, None, note, now, actor, claimed_by)

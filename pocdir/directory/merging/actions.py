@@ -87,7 +87,7 @@ def split(
 
 
 def say_apart(session: Session, *, one: str, other: str, reason: str, now: dt.datetime, actor: str) -> None:
-    """They are two teams: they are suggested no more, and a merge that waits is refused. Again: nothing changes.
+    """Keep that two entries are two teams: no more suggested, a merge that waits is refused. Again: nothing changes.
 
     Raises NotFound `team_unknown`, Invalid `same_team`, Conflict `team_merged`.
     """
@@ -114,7 +114,10 @@ def say_apart(session: Session, *, one: str, other: str, reason: str, now: dt.da
 
 
 def refuse(session: Session, *, ref: str, now: dt.datetime, actor: str) -> MergeResult:
-    """What waits is not done; one steward is enough. Raises NotFound `pairing_unknown`, Conflict `pairing_settled`."""
+    """Refuse a merge or split that waits: one steward is enough.
+
+    Raises NotFound `pairing_unknown`, Conflict `pairing_settled`.
+    """
     lock_directory(session, now=now)
     row = session.execute(select(Pairing).where(Pairing.ref == ref)).scalar()
     if row is None:

@@ -71,7 +71,7 @@ def pair(one: str, other: str) -> Any:
 @blueprint.post("/directory/duplicates/<one>/<other>")
 @guard("directory.merge")
 def decide_pair(one: str, other: str) -> Any:
-    """They are one team, under the slug that stays; or they are two."""
+    """Say of two entries that they are one team, under the slug that stays; or that they are two."""
     typed = form(PairForm(), request.form)
     if typed.valid and typed.data["what"] == "merge" and typed.data["keep"] not in (one, other):
         typed.errors["keep"] = [_("Choose which of the two stays.")]

@@ -35,7 +35,7 @@ class Said(NamedTuple):
 
 
 def decision_of(row: Pairing, part: Team, whole: Team, stewards: frozenset[str]) -> Decision:
-    """By the one rule: one steward, or as for a national point of contact's address where one of the two is one."""
+    """What a merge or split still needs: one steward, or what a national point of contact's address needs."""
     given = {who: moment(at) for who, at in row.approvals.items()}
     both = whole_teams(db.session(), [part.id, whole.id]).values()
     national = any(it.kind == approval.NATIONAL for it in both)

@@ -93,7 +93,7 @@ def history(slug: str) -> str:
 @blueprint.get("/coverage")
 @guard("directory.read")
 def coverage() -> str:
-    """For which codes the directory knows somebody."""
+    """The codes for which the directory knows somebody."""
     filters.only("status", "sort")
     rows = listings.coverage(clock.now() - ANSWERED_WITHIN)
     totals = {

@@ -138,7 +138,7 @@ def approve(
 
 
 def refuse(session: Session, *, ref: str, reason: str, actor: str, now: dt.datetime) -> Proposal:
-    """One steward's no is enough; raises NotFound `proposal_unknown`, Conflict `proposal_settled`."""
+    """Refuse a proposal: one steward is enough; raises NotFound `proposal_unknown`, Conflict `proposal_settled`."""
     proposal = _open(session, ref, now)
     _settle(proposal, REFUSED, by=actor, reason=reason, now=now)
     claimed_by = SERVICE if actor == SERVICE else "steward"

@@ -49,7 +49,7 @@ class Item:
     after: Words | None
 
     def as_dict(self) -> dict[str, Any]:
-        """As the ledger and the pages have it: field, of, before, after."""
+        """The change as the ledger and the pages have it: field, of, before, after."""
         kind, *rest = self.of
         field = rest.pop(0) if kind == "fact" else kind
         return {"field": field, "of": rest, "before": self.before, "after": self.after}
@@ -78,7 +78,7 @@ def _says_nothing(words: Words | None) -> bool:
 
 
 def renewed(changes: Iterable[Item], standing: Mapping[Identity, Words]) -> list[Item]:
-    """The same wishes against what stands now; those that are fulfilled are left out."""
+    """A proposal's changes against what stands now; those that are fulfilled are left out."""
     return items(standing, {item.of: item.after for item in changes})
 
 

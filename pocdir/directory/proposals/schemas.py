@@ -16,7 +16,7 @@ class NewProposal(TeamChange):
 
 
 class ProposalForm(TeamForm):
-    """The same as a form; why is said where a steward says how it is known."""
+    """The browser's form of a proposal; why is said where a steward says how it is known."""
 
     evidence = Text(max=2000, lines=True, load_default=None)
 

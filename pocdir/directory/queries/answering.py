@@ -67,7 +67,7 @@ def answering(connection: Connection, codes: Collection[str]) -> list[Line]:
 
 
 def firm_answers(connection: Connection, codes: Collection[str]) -> dict[str, set[str]]:
-    """By code: the slugs of the teams that answer for it and are firm."""
+    """The slugs of the firm teams that answer for each code, by code."""
     found: dict[str, set[str]] = {}
     for row in answering(connection, codes):
         if row.firm:

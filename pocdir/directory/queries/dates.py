@@ -35,7 +35,7 @@ class Viewer(Protocol):
 def of_teams(
     teams: Sequence[Line], viewer: Viewer, *, reading: Reading = NOW
 ) -> dict[str, dict[str, dt.datetime | None]]:
-    """By slug `confirmed`, `reachable`, `outcome`: the last time of each, None where none is known or shown.
+    """The three dates of each team by slug (`confirmed`, `reachable`, `outcome`), None where none is known or shown.
 
     Everybody reads what the directory's own letters brought: confirmations, tests that were delivered or answered,
     addresses in the state *verified*. Answers to notifications, and outcomes, would tell that somebody wrote to

@@ -40,7 +40,7 @@ class Known:
 def named(
     session: Session, given: Sequence[TeamRecord], before: Mapping[Key, Statement]
 ) -> dict[str, TeamRecord]:
-    """Each record by the slug of its team.
+    """The records by the slug of the team of which each speaks.
 
     Without a slug it is the team with one of its ids elsewhere (IDS), else the one that this source called so
     last, else the one of this name and country (a record without a country: the only one of this name), else the

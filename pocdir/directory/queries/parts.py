@@ -35,7 +35,7 @@ def slugs_of(slug: str, *, reading: Reading = NOW) -> list[str]:
 
 
 def merged(reading: Reading = NOW) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """By the slug of each entry that is part of a team: the team's slug, and how the entry was called."""
+    """The entries that are part of a team, by their slugs: the team's slug, and how the entry was called."""
     of, other = reading.tables.teams.c, reading.tables.teams.alias("wholes").c
     chosen = select(of.slug, other.slug.label("into"), of.name, of.short_name)
     rows = chosen.join(reading.tables.teams, of.merged_into_id == other.id).order_by(of.slug)

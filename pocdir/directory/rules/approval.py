@@ -34,7 +34,7 @@ class Whole:
         return NATIONAL if NATIONAL in self.kinds else self.own_kind
 
     def kind_for(self, what: Collection[str]) -> str:
-        """As which kind of team a change of `what` (of WHAT) is judged.
+        """The kind of team as which a change of `what` (of WHAT) is judged.
 
         What one steward has keyed, or the team itself has confirmed, nobody alone makes national.
         """
@@ -115,7 +115,7 @@ def decide(
     approvals: Mapping[str, dt.datetime],
     proposed_at: dt.datetime,
 ) -> Decision:
-    """From who approved when (refs of people): what is missing, or when the change takes effect.
+    """What a change still needs, or when it takes effect, from who approved it when (refs of people).
 
     Counted are those who are stewards now and are not the proposer. The delay runs from `proposed_at`, when the
     notice went out, and not from an approval.

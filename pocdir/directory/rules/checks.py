@@ -103,7 +103,7 @@ def is_ping_time(
 
 
 def working_days_after(at: dt.datetime, days: int, zone: str | None) -> dt.datetime:
-    """The same hour in the team's zone, so many working days (WORKING) later."""
+    """The moment so many working days (WORKING) after `at`, at the same hour in the team's zone."""
     moment = at.astimezone(zone_or_utc(zone))
     while days:
         moment += DAY

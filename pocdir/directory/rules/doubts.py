@@ -122,7 +122,7 @@ def doubts(
 
 
 def doubts_of_change(change: Diff, after: Iterable[Key], standing: Standing) -> list[Doubt]:
-    """The same without what is told of the file as a whole (OF_THE_FILE); `after`: the keys of what the source says."""
+    """The doubts about a change, without those of the file as a whole (OF_THE_FILE); `after`: what the source says."""
     return [
         *(Doubt(code, entry.slug, values) for entry in standing.entries for code, values in losses(entry)),
         *_claims(change, after, standing),

@@ -74,13 +74,13 @@ def name_in(rows: Sequence[Any], team: str) -> str:
 
 
 def digest(rows: Sequence[Any]) -> str:
-    """By it the same change of the same source is known again, whatever date the source bears."""
+    """The digest of a change, by which it is known again in the same source, whatever date that bears."""
     words = [[key, _undated(then), _undated(now)] for key, then, now in rows]
     return "sha256:" + hashlib.sha256(canonical_json(words)).hexdigest()
 
 
 def digest_of(words: Mapping[str, Any]) -> str:
-    """The same of what could not be read: by it the same fault is known again."""
+    """The digest of what could not be read, by which the same fault is known again."""
     return "sha256:" + hashlib.sha256(canonical_json(dict(words))).hexdigest()
 
 

@@ -58,7 +58,7 @@ def unseen(text: str) -> str | None:
 
 
 def letters(word: str) -> str:
-    """Its letters of other scripts than Latin, each with its script: nobody sees the difference otherwise."""
+    """The word's letters of other scripts than Latin, each with its script: nobody sees the difference otherwise."""
     strange = dict.fromkeys(letter for letter in word if _script(letter) in _SCRIPTS - {"LATIN"})
     return ", ".join(f"{letter} ({_script(letter).title()})" for letter in strange)
 

@@ -10,7 +10,7 @@ from pocdir.core.codes import LANGUAGES
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """From where this service writes: its secret signs the links in a letter."""
+    """The place from where this service writes: its secret signs the links in a letter."""
 
     secret: bytes
     url: str  # without a final slash

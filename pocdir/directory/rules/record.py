@@ -191,7 +191,7 @@ def in_force(
     identity: Callable[[Row], Any],
     order: Callable[[Row], tuple[Any, ...]],
 ) -> dict[Any, Row]:
-    """For each thing what is said first: a manual row overrides imported ones of the same key only."""
+    """The row in force of each thing, what is said first: a manual row overrides imported ones of the same key only."""
     first: dict[Any, Row] = {}
     for row in rows:
         key = identity(row)
@@ -204,7 +204,7 @@ def in_force(
 def facts_in_force(
     rows: Sequence[Row], order: Callable[[Row], tuple[Any, ...]], teller: Callable[[Row], tuple[str, str]]
 ) -> dict[str, Row]:
-    """For each field what is said first; `teller` gives (source, origin) of a row, which has a `field`.
+    """The row in force of each field, what is said first; `teller` gives (source, origin) of a row with its `field`.
 
     What qualifies another fact (QUALIFIES) is never paired with another source's: who declares that a team is
     hosted by a ministry says nothing of the police.
@@ -246,13 +246,13 @@ class Statement:
     confidence: str = "medium"
 
     def text(self) -> str:
-        """The same for the same words: values that are lists have no hash."""
+        """The statement as a text, equal for equal words: values that are lists have no hash."""
         return repr((self.values, self.as_of, self.confidence))
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """From what a source said last to what it says now."""
+    """The change from what a source said last to what it says now."""
 
     added: Mapping[Key, Statement] = field(default_factory=dict)
     changed: Mapping[Key, tuple[Statement, Statement]] = field(default_factory=dict)

@@ -33,7 +33,7 @@ def answer_many(
     now: dt.datetime,
     actor: str,
 ) -> list[Done]:
-    """The same answer to each, in the order asked, each reference once; a refused one leaves nothing behind.
+    """Give one answer to many reports, in the order asked, each reference once; a refused one leaves nothing behind.
 
     A foreign report is refused like one that does not exist. Raises Invalid `action_unknown`.
     """

@@ -49,7 +49,7 @@ def _told(each: Snapshot) -> dict[str, Any]:
 
 
 def in_parts(parts: Iterator[list[Snapshot]]) -> Iterator[dict[str, Any]]:
-    """The same of what comes some at once."""
+    """What was told to a team, one by one, of notifications that come some at once."""
     for part in parts:
         yield from told(part)
 

@@ -32,12 +32,12 @@ def told(team_id: int, *, state: str | None, limit: int, cursor: str | None = No
 
 
 def slug_of(team_id: int) -> str:
-    """By what name the directory has the team, that of the whole where it was merged."""
+    """The slug by which the directory has the team, that of the whole where it was merged."""
     return team_slugs([team_id])[team_id]
 
 
 def all_told(team_id: int, *, state: str | None) -> Iterator[list[Snapshot]]:
-    """All of it, some at once."""
+    """All that was told to a team, of one of the `LISTS` or of all, some at once."""
     cursor = None
     while found := told(team_id, state=state, limit=AT_ONCE, cursor=cursor):
         yield found[:AT_ONCE]
@@ -57,7 +57,7 @@ def digest_waits(now: dt.datetime) -> bool:
 
 
 def due_digests(session: Session, *, now: dt.datetime, limit: int) -> list[Digest]:
-    """Those whose hour has come, locked for this worker."""
+    """The digests whose hour has come, locked for this worker."""
     statement = select(Digest).where(Digest.look_at <= now).order_by(Digest.look_at, Digest.team_id)
     statement = statement.limit(limit).with_for_update(skip_locked=True)
     return list(session.scalars(statement.execution_options(populate_existing=True)))

@@ -68,7 +68,7 @@ class DigestForm(Schema):
 
 
 class DigestChoice(DigestForm):
-    """The same by API, where an hour that was left out is no wish to end it."""
+    """A team's choice of its daily mail by API, where an hour that was left out is no wish to end it."""
 
     hour = fields.Integer(required=True, allow_none=True, validate=validate.Range(0, 23))
 

@@ -35,7 +35,10 @@ def own(session: Session, principal: Principal, ref: str, *, lock: bool = True) 
 def choose_policy(
     session: Session, principal: Principal, given: Mapping[str, Any], *, now: dt.datetime
 ) -> dict[str, Any]:
-    """As PolicyChoiceSchema loads it; raises what the actions raise, Forbidden `forbidden` for the workspace's own."""
+    """Choose a policy, given as PolicyChoiceSchema loads it.
+
+    Raises what the actions raise, Forbidden `forbidden` for the workspace's own.
+    """
     workspace_id, slug = principal.workspace_id or 0, given["policy"]
     chosen = {"policy": slug, "incident": None, "notification": None}
     if given["notification"] is not None:
@@ -82,7 +85,7 @@ def decide(
     known: Index,
     now: dt.datetime,
 ) -> str | None:
-    """As StepAct loads it; returns the notification that a step led to. Raises what the actions raise."""
+    """Decide on a step as StepAct loads it; returns the notification that it led to. Raises what the actions raise."""
     found = own(session, principal, ref)
     if given["action"] in ("pause", "resume"):
         record_event(
@@ -142,7 +145,7 @@ def decide_many(
     known: Index,
     now: dt.datetime,
 ) -> list[Decided]:
-    """The same decision (`action`, with skip a `note`) on many steps, each taken or refused by itself.
+    """Decide alike (`action`, with skip a `note`) on many steps, each taken or refused by itself.
 
     With the words prepared for each. Where people may be at risk a step is refused: that yes is said to one contact.
     """

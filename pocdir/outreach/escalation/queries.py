@@ -143,7 +143,7 @@ def path_row(notification_id: int, session: Session | None = None) -> Notificati
 
 
 def next_steps(ids: Sequence[int], at_once: int = 500) -> dict[int, dict[str, Any]]:
-    """By notification: the next step as the worker last saw it (level, target, due_at, state)."""
+    """The next step of each notification as the worker last saw it (level, target, due_at, state), by notification."""
     found: dict[int, dict[str, Any]] = {}
     for start in range(0, len(ids), at_once):
         statement = (

@@ -75,7 +75,7 @@ class PolicyQuery(Schema):
 
 
 class TimetableQuery(PolicyQuery):
-    """For which start, and in which place."""
+    """The start and the place that a policy's timetable is asked for."""
 
     start = Moment(load_default=None)
     team = Text(max=100, load_default=None)
@@ -197,7 +197,7 @@ class ChosenStep(Schema):
 
 
 class ManySteps(Schema):
-    """The same decision on many steps, with the words prepared for each."""
+    """One decision on many steps, with the words prepared for each."""
 
     action = fields.String(required=True, validate=validate.OneOf(OF_MANY))
     note = Text(max=2_000, lines=True, load_default=None, allow_none=True)
@@ -216,7 +216,7 @@ class DecidedStep(Schema):
 
 
 class DecidedSteps(Schema):
-    """One for each, in the order asked."""
+    """What became of each step, in the order asked."""
 
     items = fields.List(fields.Nested(DecidedStep))
 

@@ -125,7 +125,7 @@ def shown(kept: MeasuringWindow) -> dict[str, Any]:
 
 
 def added(kept: MeasuringWindow, found: Read) -> dict[str, Any]:
-    """The same for who has brought it: with what of it is none of this incident."""
+    """The values of a window's answer to who has brought it: with what of it is none of this incident."""
     return shown(kept) | {
         "rows": found.rows,
         "without_zone": found.without_zone,

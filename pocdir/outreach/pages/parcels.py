@@ -77,7 +77,7 @@ def parcel(ref: str, parcel: str) -> Response:
 @blueprint.get("/r/<token>/parcels/<parcel>")
 @guard("recipient.answer")
 def recipient_parcel(token: str, parcel: str) -> Response:
-    """The same for whoever holds the recipient's link."""
+    """A file that went with a notification, for whoever holds the recipient's link."""
     secret = running.secret()
     row = recipient.addressed(None, token, secret=secret, now=clock.now())
     return presentation.parcel_file(queries.handed_over(parcel, row.ref))

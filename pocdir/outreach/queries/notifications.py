@@ -76,7 +76,7 @@ def team_for_notification(session: Session, slug: str, *, workspace_id: int) -> 
 
 
 def teams_for_notification(session: Session, slugs: Sequence[str], *, workspace_id: int) -> dict[str, Line]:
-    """The same for many, by the slug that was asked for."""
+    """Live teams as team_for_notification gives one, by the slug that was asked for."""
     found: dict[str, Line] = {}
     for start in range(0, len(slugs), BATCH):
         asked = {"slugs": slugs[start : start + BATCH], "workspace_id": workspace_id}
@@ -103,7 +103,7 @@ def address_version(kind: str, value: str, session: Session | None = None) -> in
 
 
 def poster_of(viewer: Viewer, row: Any) -> str | None:
-    """As what the viewer speaks about this one: `member` of its workspace, `contact` of its team, None: as nobody.
+    """The viewer's part in this notification: `member` of its workspace, `contact` of its team, None: nobody.
 
     `row` has the notification's workspace_id and team_id. Who is both speaks as the sender: nobody answers for
     the recipient of an own report.
@@ -180,7 +180,7 @@ def teams_waiting(viewer: Viewer, state: str) -> list[tuple[str, str]]:
 
 
 def counts(viewer: Viewer) -> dict[str, int]:
-    """By state of `WAITING`, how many notifications: as many as its list has."""
+    """How many notifications there are in each state of `WAITING`: as many as its list has."""
     numbers = [func.count().filter(state).label(name) for name, state in WAITING.items()]
     row = db.session.execute(select(*numbers).select_from(Notification).where(seen_by(viewer))).one()
     return dict(row._mapping)

@@ -33,7 +33,7 @@ def in_folder(folder: Path) -> list[Brought]:
 
 
 def in_archive(file: BinaryIO) -> list[Brought]:
-    """The same of a ZIP archive that POST /api/v1/route answered."""
+    """The parcels in a ZIP archive that POST /api/v1/route answered; raises as in_folder does."""
     try:
         with ZipFile(cast(IO[bytes], Sparing(file))) as archive:
             return _brought(lambda name: _member(archive, name))
@@ -73,7 +73,7 @@ def standing(incident: Incident, session: Session | None = None) -> dict[tuple[s
 
 
 def new_of(incident: Incident, brought: Sequence[Brought]) -> list[Brought]:
-    """Those that will wait with the incident and do not yet: new ones, and what waited when it was erased."""
+    """The parcels that will wait with the incident and do not yet: new ones, and what waited when it was erased."""
     there = standing(incident) if brought else {}
 
     def is_new(row: Line | None) -> bool:
@@ -103,7 +103,7 @@ def _held(incident: Incident) -> Select[Any]:
 
 
 def of_notifications(ids: Sequence[int]) -> dict[int, list[Parcel]]:
-    """By notification, what it handed over."""
+    """The parcels that notifications handed over, by notification."""
     found: dict[int, list[Parcel]] = {number: [] for number in ids}
     for each in db.session().scalars(
         select(Parcel).where(Parcel.notification_id.in_(ids)).order_by(Parcel.id)
@@ -126,7 +126,7 @@ def handed_over(ref: str, notification: str) -> Parcel:
 
 
 def content(parcel: Parcel) -> Iterator[bytes]:
-    """Its bytes, a piece at a time; raises Gone `parcel_erased`."""
+    """The parcel's bytes, a piece at a time; raises Gone `parcel_erased`."""
     statement = (
         select(ParcelPiece.data).where(ParcelPiece.parcel_id == parcel.id).order_by(ParcelPiece.number)
     )

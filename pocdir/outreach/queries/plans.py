@@ -45,7 +45,7 @@ class Routed(NamedTuple):
 
 
 def routed(given: Mapping[str, Any], *, workspace_id: int | None, on: dt.date) -> Routed:
-    """For a notification as NotificationSchema loads it; to be asked before the transaction that writes it.
+    """What a notification, as NotificationSchema loads it, leaves open; asked before the transaction that writes it.
 
     An incident that is not the workspace's has no parcel: the transaction looks again and refuses.
     """

@@ -37,7 +37,7 @@ class Instead(NamedTuple):
 
 
 def bases_of(notification: Notification, *, on: dt.date) -> list[Basis]:
-    """By which of the team's responsibilities a lookup of the assets leads to it today, in the order of the assets."""
+    """The team's responsibilities by which a lookup of the assets leads to it today, in the order of the assets."""
     known, slug = index(), _slug(notification)
     asked, found = question(known, on=on), []
     for asset in notification.assets[:MOST_LOOKED_UP]:

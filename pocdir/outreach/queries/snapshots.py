@@ -115,7 +115,7 @@ def waiting(
 
 
 def some(viewer: Viewer, refs: Sequence[str]) -> list[Snapshot]:
-    """Those of the viewer's among these references."""
+    """The viewer's notifications among these references."""
     return _fetched(_ALL.where(seen_by(viewer), _N.ref.in_(refs)).order_by(_N.id))
 
 
@@ -180,7 +180,7 @@ def told_after(
 
 
 def addressed(team_id: int, refs: Sequence[str]) -> list[Snapshot]:
-    """Those of a team's among these references."""
+    """The notifications addressed to a team among these references."""
     return _fetched(_ALL.where(_N.team_id.in_(entries_of(team_id)), _N.ref.in_(refs)).order_by(_N.id))
 
 

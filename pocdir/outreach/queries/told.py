@@ -28,7 +28,7 @@ def told(team_id: int, name: str, *, offset: int, limit: int) -> list[Snapshot]:
 
 
 def counts(team_id: int) -> dict[str, int]:
-    """By the name of each of the `LISTS`, how many it holds."""
+    """How many notifications each of the `LISTS` holds, by its name."""
     numbers = [func.count().filter(chosen).label(name) for name, chosen in LISTS.items()]
     theirs = _N.team_id.in_(entries_of(team_id))
     row = db.session.execute(select(*numbers).select_from(table_of(Notification)).where(theirs)).one()

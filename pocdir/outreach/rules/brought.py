@@ -29,7 +29,7 @@ class Fact(NamedTuple):
 
 
 def row_key(row: Row) -> str:
-    """The same contact, date and subject (and team, where one is named) are the same notification.
+    """The key of a row: the same contact, date and subject (and team, where one is named) are the same notification.
 
     Only what the row says counts: a directory that changed meanwhile makes no second notification of it.
     """

@@ -63,7 +63,7 @@ def may_take_back(correction: Event, named: Event) -> bool:
 
 
 def check_correction(correction: Event, named: Event | None, *, is_back: bool = False) -> None:
-    """For an event that names another: `named` is that one, None when this notification has no such event.
+    """Check an event that names another: `named` is that one, None when this notification has no such event.
 
     `is_back`: it was taken back before; what does not count any more is not taken back again.
 

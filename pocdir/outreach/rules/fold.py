@@ -336,7 +336,7 @@ def _stopped_by_answer(start: Event, order: Sequence[Event]) -> dt.datetime | No
 
 
 def is_answer(event: Event) -> bool:
-    """In substance, or elsewhere as the recipient says; that it was received answers no question."""
+    """Whether an event answers in substance, or elsewhere as the recipient says; that it was received is none."""
     return event.type in _ANSWERS or bool(event.payload.get("already") or event.payload.get("in_substance"))
 
 

@@ -70,7 +70,7 @@ def listed_in(manifest: Any) -> list[Listed]:
 
 
 def parcels_of(listed: Sequence[Listed], opened: Opened) -> list[Brought]:
-    """The same with their bytes, each compared with its digest and its number of rows; `opened` opens one by its name.
+    """The listed parcels with their bytes, compared with digest and number of rows; `opened` opens one by its name.
 
     Raises Invalid `parcels_invalid` and `parcels_too_large`.
     """

@@ -62,7 +62,7 @@ class Planned:
 
     @property
     def rows(self) -> int:
-        """Of its parcels."""
+        """The rows of its parcels together."""
         return sum(each.rows for each in self.parcels)
 
 
@@ -108,7 +108,7 @@ class Choices:
 
     @property
     def slugs(self) -> list[str]:
-        """Those chosen, each once."""
+        """The slugs chosen, each once."""
         return list(dict.fromkeys(self.choose))
 
     def asks(self, contact: Planned) -> bool:

@@ -59,14 +59,14 @@ def subscribe(
 
 
 def renew_secret(session: Session, webhook: Webhook, *, actor: str) -> None:
-    """Another secret from now on; the old one signs nothing more."""
+    """Give a webhook another secret from now on; the old one signs nothing more."""
     webhook.generation += 1
     session.flush()
     _log.info("webhook secret renewed", webhook=webhook.ref, actor=actor)
 
 
 def enable(session: Session, webhook: Webhook, *, actor: str) -> None:
-    """Begin anew; what was given up goes again when `retry` says so."""
+    """Switch a webhook on again; what was given up goes again when `retry` says so."""
     webhook.disabled_at = webhook.disabled_because = webhook.failing_since = webhook.paused_until = None
     webhook.failures = 0
     session.flush()
@@ -75,7 +75,7 @@ def enable(session: Session, webhook: Webhook, *, actor: str) -> None:
 
 
 def disable(session: Session, webhook: Webhook, *, because: str, now: dt.datetime, actor: str) -> None:
-    """Nothing more goes there; what waits is given up."""
+    """Switch a webhook off: nothing more goes there, and what waits is given up."""
     webhook.disabled_at, webhook.disabled_because = now, because
     session.execute(
         update(Delivery)

@@ -35,7 +35,7 @@ def webhook(ref: str, *, workspace_id: int | None, session: Session | None = Non
 
 
 def deliveries(webhook: Webhook, limit: int = 100) -> Sequence[Delivery]:
-    """Its messages, the newest first."""
+    """The webhook's messages, the newest first."""
     chosen = select(Delivery).where(Delivery.webhook_id == webhook.id).order_by(Delivery.id.desc())
     return db.session.scalars(chosen.limit(limit)).all()
 

@@ -34,7 +34,7 @@ class WebhookAnswer(Schema):
 
 
 class WebhookList(Schema):
-    """All of the workspace's."""
+    """All webhooks of the workspace."""
 
     items = fields.List(fields.Nested(WebhookAnswer))
     next = fields.String(allow_none=True)

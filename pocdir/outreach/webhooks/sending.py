@@ -40,7 +40,7 @@ class _Guarded(http.client.HTTPConnection):
             self.sock = self._context.wrap_socket(sock, server_hostname=self.host)
 
     def end(self) -> None:
-        """From another thread: whoever reads or writes stops."""
+        """End the connection, from another thread: whoever reads or writes stops."""
         self.ended = True
         if self.sock is not None:
             with contextlib.suppress(OSError):

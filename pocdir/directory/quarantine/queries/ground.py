@@ -90,7 +90,7 @@ class Ground:
         return self._read(None)
 
     def teams(self, slugs: Sequence[str]) -> dict[str, Line]:
-        """These teams, as far as they stand and are not retired, by slug."""
+        """The teams of these slugs, as far as they stand and are not retired, by slug."""
         if len(slugs) > MANY or "everybody" in self.__dict__:
             return {slug: self.everybody[slug] for slug in slugs if slug in self.everybody}
         unknown = [slug for slug in slugs if slug not in self._known]

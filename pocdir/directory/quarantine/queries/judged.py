@@ -43,7 +43,7 @@ class Judged(NamedTuple):
 
     @property
     def seconds(self) -> list[Doubt]:
-        """By what a team would answer for a code beside others, of the doubts that stand now."""
+        """The doubts that stand now by which a team would answer for a code beside others."""
         return [doubt for doubt in self.doubts if doubt.code == "second"]
 
     @property
@@ -58,7 +58,7 @@ class Judged(NamedTuple):
 
 
 def judge(session: Session, rows: Iterable[Any]) -> dict[str, Judged]:
-    """Each row by its ref, as if it alone were accepted. What was told of its file as a whole stands."""
+    """Each held row judged, by its ref, as if it alone were accepted. What was told of its file as a whole stands."""
     some = list(rows)
     ground = Ground(session)
     sources = _sources(session, {row.source_id for row in some}) if some else {}

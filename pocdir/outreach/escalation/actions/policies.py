@@ -137,13 +137,13 @@ def begin(session: Session, begun: Mapping[int, Event], row: Mapping[str, Any], 
 
 
 def look_again(session: Session, notification: Notification, *, at: dt.datetime) -> None:
-    """Something was recorded: the worker looks at its path, and at that of which it is a step."""
+    """Have the worker look at a notification's path, and at that of which it is a step: something was recorded."""
     ids = [notification.id] + ([notification.parent_id] if notification.parent_id is not None else [])
     look_again_at(session, ids, at=at)
 
 
 def look_again_at(session: Session, ids: Sequence[int], *, at: dt.datetime) -> None:
-    """The same for many notifications, by row."""
+    """Have the worker look at the paths of these notifications, by row."""
     connection = session.connection()
     for some in batches(ids):
         connection.execute(update(_P).where(_P.c.notification_id.in_(some)).values(look_at=at))

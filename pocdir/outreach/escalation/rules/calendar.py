@@ -50,7 +50,7 @@ class Calendar:
 def calendar(
     zone: str | None, country: str | None, hours: tuple[dt.time, dt.time] = NINE_TO_FIVE
 ) -> Calendar:
-    """Of a team with this zone (none, or no known one: UTC) and country code (none: Monday to Friday)."""
+    """The calendar of a team with this zone (none, or no known one: UTC) and country code (none: Monday to Friday)."""
     return Calendar(zone_or_utc(zone), hours, _working_days(country))
 
 
