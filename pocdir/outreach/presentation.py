@@ -135,6 +135,7 @@ def letter(snapshot: Snapshot, *, content: str | None = None, link: bool = True)
     leads = row.parent_id or row.id
     contact = contact_of(leads, workspace_id=row.workspace_id, incident_id=row.incident_id)
     followed = events_of_notification(row.parent_ref) if row.parent_ref else []
+    first = snapshot_for_recipient(row.parent_ref) if row.parent_ref else None
     matter = letters.Matter(
         kind=row.kind,
         reference=row.ref,
@@ -150,7 +151,8 @@ def letter(snapshot: Snapshot, *, content: str | None = None, link: bool = True)
         content=content or _content_of(row.ref, followed),
         for_reader=content is None,
         since=_since(row, row.tlp),
-        first=_first(row, followed) if row.parent_ref else None,
+        first=_first(row, first, followed) if first else None,
+        case_tlp=tlp.strictest(*(it.row.incident_tlp or it.row.tlp for it in (snapshot, first) if it)),
     )
     mailto = None
     with force_locale(row.language if row.language in letters.LANGUAGES else "en"):
@@ -168,13 +170,12 @@ def _content_of(ref: str, followed: Sequence[Event]) -> str:
     return next(said, None) or "full"
 
 
-def _first(row: Line, followed: Sequence[Event]) -> letters.First:
+def _first(row: Line, found: Snapshot, followed: Sequence[Event]) -> letters.First:
     """The report that this one follows, as far as the label of this letter lets it be told."""
-    found = snapshot_for_recipient(row.parent_ref)
     first = found.row
     words = (each for each in reversed(corrections.counting(followed)) if each.type.startswith(_SAYS_TICKET))
     missed = (each.due_at for each in found.expectations if each.state in queries.NOT_ANSWERED)
-    may_tell = tlp.is_at_least(row.tlp, first.tlp)
+    may_tell = tlp.is_at_least(row.tlp, tlp.strictest(first.tlp, first.incident_tlp or first.tlp))
     return letters.First(
         reference=first.ref,
         team=first.team_name,

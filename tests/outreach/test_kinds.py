@@ -154,6 +154,19 @@ def test_a_follow_up_names_the_first_report_and_a_referral_says_all_that_its_rea
     assert "Hidden" not in letter(api, older)[1]
 
 
+def test_no_subject_says_what_the_label_of_the_incident_forbids_since(api: Api) -> None:
+    case = api.post("/api/v1/incidents", {"title": "C2", "tlp": "TLP:GREEN"}).get_json()["ref"]
+    about = {"team": "isp", "tlp": "TLP:GREEN", "subject": "Hospital"}
+    first = logged(api, incident=case, **about)["ref"]
+    again = logged(api, kind="follow_up", parent=first, **(about | {"subject": "Again"}))["ref"]
+    assert ("Hospital" in letter(api, first)[0], "Again" in letter(api, again)[0]) == (True, True)
+    assert "About: Hospital" in letter(api, again)[1]
+    assert api.patch(f"/api/v1/incidents/{case}", {"tlp": "TLP:RED"}).status_code == 200
+    for ref in (first, again):
+        assert letter(api, ref)[0] == f"[TLP:GREEN] [pocdir {ref}]"
+    assert "Hospital" not in letter(api, again)[1]
+
+
 def test_a_letter_says_where_its_sender_can_be_called(api: Api, lab: Workspace, now: dt.datetime) -> None:
     first = logged(api, team="isp")["ref"]
     chosen(lab, now, {})

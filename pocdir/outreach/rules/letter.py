@@ -92,7 +92,10 @@ class First:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """All that a letter is made from; `link` is the recipient's page, `content` one of CONTENTS."""
+    """All that a letter is made from; `link` is the recipient's page, `content` one of CONTENTS.
+
+    `case_tlp`: the label that the incident bears now, or that of what it follows; the subject keeps to it too.
+    """
 
     kind: str
     reference: str
@@ -108,6 +111,7 @@ class Matter:
     content: str = "full"
     since: dt.datetime | None = None  # since when what it is about was seen, where that is known
     first: First | None = None
+    case_tlp: str = tlp.CLEAR
     for_reader: bool = False  # the message was written for this reader: it is said at every content
 
 
@@ -127,7 +131,7 @@ def letter(matter: Matter, _: Translate = str) -> Letter:
 def subject(matter: Matter, _: Translate = str) -> str:
     """Label and reference first; the title only where everybody may read it (below TLP:AMBER)."""
     words = [f"[{matter.tlp}]", reference_tag(matter.reference)]
-    if not tlp.is_at_least(matter.tlp, tlp.AMBER):
+    if not tlp.is_at_least(tlp.strictest(matter.tlp, matter.case_tlp), tlp.AMBER):
         named = matter.title if matter.content != "reference" else None
         title = one_line(named or load(_)[f"name.{matter.kind}"])
         words.append(title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…")
