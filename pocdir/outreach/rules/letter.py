@@ -111,7 +111,7 @@ class Matter:
     content: str = "full"
     since: dt.datetime | None = None  # since when what it is about was seen, where that is known
     first: First | None = None
-    case_tlp: str = tlp.CLEAR
+    case_tlp: str = "TLP:CLEAR"
     for_reader: bool = False  # the message was written for this reader: it is said at every content
 
 
