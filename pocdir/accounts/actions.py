@@ -151,11 +151,11 @@ def _keep_an_owner(session: Session, member: Membership) -> None:
 
 
 def leave_in_order(session: Session, *, user_id: int) -> None:
-    """Whoever goes leaves nobody behind without an owner, nor the service without an admin.
+    """Whoever goes leaves nobody behind without an owner, nor the service without an admin and a steward.
 
-    Raises Conflict `last_owner`, `last_admin`.
+    Raises Conflict `last_owner`, `last_admin`, `last_steward`.
     """
-    if queries.is_last_admin(session, user_id):
+    if queries.is_last(session, user_id, "admin"):
         raise Conflict("last_admin", "the service keeps one admin; make somebody else an admin first")
     mine = select(Membership).where(Membership.user_id == user_id)
     for member in session.scalars(mine):
@@ -164,6 +164,11 @@ def leave_in_order(session: Session, *, user_id: int) -> None:
         )
         if session.scalar(shared.limit(1)) is not None:
             _keep_an_owner(session, member)
+    if queries.is_last(session, user_id, "steward"):
+        message = (
+            "the directory keeps one steward; first make another: pocdir user create EMAIL --role steward"
+        )
+        raise Conflict("last_steward", message)
 
 
 def set_site_role(session: Session, *, user: User, role: str, actor: str) -> None:

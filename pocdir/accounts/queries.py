@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, column, func, select, table
+from sqlalchemy import Select, bindparam, column, func, select, table
 from sqlalchemy import true as sql_true
 from sqlalchemy.orm import Session
 
@@ -232,17 +232,16 @@ def owners(session: Session, workspace_id: int) -> int:
 
 def admin_is_in(session: Session) -> bool:
     """Whether any admin has chosen a password."""
-    return session.scalar(_ADMINS.limit(1)) is not None
+    return session.scalar(_can_sign_in("admin").limit(1)) is not None
 
 
-def is_last_admin(session: Session, user_id: int) -> bool:
-    """Whether this is the only admin who can sign in."""
-    return session.scalars(_ADMINS.limit(2)).all() == [user_id]
+def is_last(session: Session, user_id: int, role: str) -> bool:
+    """Whether this is the only one of a role for the whole service who can sign in."""
+    return session.scalars(_can_sign_in(role).limit(2)).all() == [user_id]
 
 
-_ADMINS = (
-    select(User.id).join(User.roles).where(Role.name == "admin", User.password.is_not(None), User.active)
-)
+def _can_sign_in(role: str) -> Select[int]:
+    return select(User.id).join(User.roles).where(Role.name == role, User.password.is_not(None), User.active)
 
 
 def workspace_or_only(slug: str | None) -> Workspace:

@@ -101,6 +101,9 @@ def test_a_person_erases_the_own_account_with_its_password_and_leaves_nobody_wit
             actions.set_member_role(
                 session, workspace_id=lab.id, user_ref=ben.ref, role="owner", actor="operator"
             )
+        refused = post(browser, "/account/erase", present=made.PASSWORD)
+        assert (refused.status_code, "first make another: pocdir user create" in refused.text) == (409, True)
+        made.person("ida@example.org", now=now, site_role="steward")
         assert post(browser, "/account/erase", present=made.PASSWORD).status_code == 302
         assert ANNA not in everything()
         assert browser.get("/account").status_code == 302
