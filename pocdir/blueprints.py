@@ -45,7 +45,7 @@ from pocdir.site.api import health, intelmq
 from pocdir.site.api import lookup as lookup_api
 from pocdir.site.api import route as route_api
 from pocdir.site.api import workspace as workspace_api
-from pocdir.site.pages import files, published, steward, team, workspace
+from pocdir.site.pages import files, inbox, published, steward, team, workspace
 from pocdir.site.pages import lookup as lookup_pages
 from pocdir.site.pages import outbox as outbox_pages
 
@@ -56,6 +56,7 @@ SITE = (
     team,
     steward,
     outbox_pages,
+    inbox,
     workspace,
 )  # one blueprint, a file for each subject
 OUTREACH = (incident, notifications, parcels, recipient, sightings, spreadsheet, told, unanswered)

@@ -55,7 +55,10 @@ COMMANDS = {
     ),
     "webhook": ("pocdir.outreach.webhooks.commands:webhook", "Have another program told of new events."),
     "latency": ("pocdir.latency.commands:latency", "How long answers take, honestly."),
-    "mail": ("pocdir.site.commands.mail:mail", "The outbox, and whether the relay takes a letter."),
+    "mail": (
+        "pocdir.site.commands.mail:mail",
+        "The outbox, what comes in, and whether the relay takes a letter.",
+    ),
     "ledger": ("pocdir.site.commands.ledger:ledger", "Verify and export the record."),
     "retention": (
         "pocdir.site.commands.retention:retention",

@@ -56,6 +56,7 @@ JOBS: tuple[Callable[..., int], ...] = (
     proposals_jobs.enter_due,
     proposals_jobs.lapse,
     checks_jobs.note_letters,
+    checks_jobs.read_mail,
     checks_jobs.keep_true,
     keys_jobs.look_after_keys,
     desk_jobs.send_digests,

@@ -15,8 +15,9 @@ from pocdir.core.relays import Relay
 from pocdir.db import transaction
 from pocdir.mail import actions
 from pocdir.mail.models import Mail
-from pocdir.mail.rules import message
-from pocdir.mail.rules.envelope import envelope_sender
+from pocdir.mail.receiving import forget_old
+from pocdir.mail.rules import headers, message
+from pocdir.mail.rules.envelope import envelope_sender, reply_sign
 from pocdir.mail.rules.replies import DEFERRED, REFUSED, SENT, UNREACHABLE, Attempt
 from pocdir.mail.smtp import Submission
 
@@ -50,14 +51,14 @@ def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True) -> int
 
 def attempt(submission: Submission, settings: Settings, mail: Mail, *, now: dt.datetime) -> Attempt:
     """One letter on its way, from the address of the settings with the letter's own envelope."""
-    address = settings.mail_from or ""
+    address, secret = settings.mail_from or "", settings.secret_key.encode()
     try:
         data = message.compose(
             message.Message(
                 sender=address,
                 sender_name=mail.sender_name,
                 to=mail.to,
-                subject=mail.subject,
+                subject=headers.signed(mail.subject, reply_sign(secret, mail.ref)),
                 body=mail.body or "",
                 message_id=mail.message_id,
                 date=now,
@@ -69,7 +70,7 @@ def attempt(submission: Submission, settings: Settings, mail: Mail, *, now: dt.d
         )
     except Refusal as refusal:
         return Attempt(REFUSED, str(refusal))
-    sender = envelope_sender(settings.secret_key.encode(), address, mail.ref)
+    sender = envelope_sender(secret, address, mail.ref)
     return submission.hand_over(sender=sender, to=mail.to, data=data)
 
 
@@ -78,7 +79,8 @@ def tidy(now: dt.datetime) -> int:
     settings = running.settings()
     kept = dt.timedelta(seconds=settings.keep_messages)
     with transaction() as session:
-        return actions.expire(session, now=now) + actions.forget_old_bodies(session, now=now, kept=kept)
+        erased = actions.forget_old_bodies(session, now=now, kept=kept)
+        return actions.expire(session, now=now) + erased + forget_old(session, now=now, kept=kept)
 
 
 def _claim(relay: Relay) -> Mail | None:

@@ -1,13 +1,14 @@
-"""The outbox: every letter of this service, what became of it, and how fast a domain is written to."""
+"""The outbox: every letter of this service, what became of it, how fast a domain is written to; and what comes in."""
 
 from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import CheckConstraint, Index, String, Text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pocdir.db import Base
+from pocdir.mail.rules.classes import CLASSES
 
 QUEUED, CLAIMED, SENT, FAILED, DEAD, STALE, WITHDRAWN = STATES = (
     "queued",  # waits for its time, or for a person where no relay is set up
@@ -76,3 +77,60 @@ class MailDomain(Base):
     domain: Mapped[str] = mapped_column(String(253), primary_key=True)
     free_at: Mapped[dt.datetime | None]  # of the leaky bucket, see rules.schedule
     paused_until: Mapped[dt.datetime | None]
+
+
+# What became of a mail that came in. None: the room whose letter it answers has not read it yet.
+ACTED, KEPT, WAITS, UNMATCHED = RESULTS = (
+    "acted",  # it is recorded as what it says
+    "kept",  # it changes nothing, and is counted
+    "waits",  # a person's words, for a steward to read
+    "unmatched",  # it answers no letter of ours
+)
+
+
+class Received(Base):
+    """One mail that came in: its bytes as they were, and what was read of them."""
+
+    __tablename__ = "inbox"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(36), unique=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256 in hex: the same mail is kept once
+    raw: Mapped[bytes | None] = mapped_column(LargeBinary)  # None: erased, after its time
+    size: Mapped[int]  # bytes that came; more than `raw` holds where it was cut
+    received_at: Mapped[dt.datetime]
+
+    sender: Mapped[str | None] = mapped_column(String(254))  # as its From line says: it proves nothing
+    subject: Mapped[str | None] = mapped_column(String(300))
+    excerpt: Mapped[str | None] = mapped_column(Text)  # the writer's own words, cut
+    attachments: Mapped[int]
+    mail_class: Mapped[str] = mapped_column(String(12))
+    rule: Mapped[str] = mapped_column(String(40))
+    word: Mapped[str | None] = mapped_column(String(10))  # on its first line, of rules.first_line
+
+    letter: Mapped[str | None] = mapped_column(String(36))  # the letter of the outbox that it speaks of
+    proven: Mapped[bool]  # it bears what only a reader of that letter has
+    action: Mapped[str | None] = mapped_column(
+        String(10)
+    )  # a delivery report's, of that letter's own address
+    status: Mapped[str | None] = mapped_column(String(12))
+    server: Mapped[str | None] = mapped_column(String(254))
+
+    result: Mapped[str | None] = mapped_column(String(10))
+    reason: Mapped[str | None] = mapped_column(String(200))
+    event: Mapped[str | None] = mapped_column(String(36))  # what it led to
+    seen_at: Mapped[dt.datetime | None]
+    seen_by: Mapped[str | None] = mapped_column(String(80))
+
+    __table_args__ = (
+        CheckConstraint(f"mail_class IN ({', '.join(map(repr, CLASSES))})", name="mail_class"),
+        CheckConstraint(f"result IN ({', '.join(map(repr, RESULTS))})", name="result"),
+        Index("ix_inbox_result", "result", "id"),
+        Index("ix_inbox_letter", "letter"),
+        Index(
+            "ix_inbox_unread",
+            "id",
+            sqlite_where=text("result IS NULL"),
+            postgresql_where=text("result IS NULL"),
+        ),
+    )

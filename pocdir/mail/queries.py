@@ -1,4 +1,4 @@
-"""What stands in the outbox, for its page and for the rooms that queued it."""
+"""What stands in the outbox, for its page and for the rooms that queued it; and what came in."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from pocdir.core.errors import NotFound
 from pocdir.db import db
-from pocdir.mail.models import CLAIMED, QUEUED, SENT, WAITING, Mail, MailDomain
+from pocdir.mail.models import CLAIMED, QUEUED, SENT, WAITING, WAITS, Mail, MailDomain, Received
 from pocdir.mail.rules import schedule
 
 
@@ -89,3 +89,76 @@ def listed(
     total = db.session.scalar(select(func.count()).select_from(Mail).where(*chosen)) or 0
     statement = select(Mail).where(*chosen).order_by(Mail.id.desc()).offset(offset).limit(limit)
     return db.session.scalars(statement).all(), total
+
+
+_LEFT = (CLAIMED, SENT)  # what nobody can have read yet, nobody answers
+
+
+def letter(session: Session, ref: str) -> Mail | None:
+    """One letter that left, or None."""
+    return session.scalar(select(Mail).where(Mail.ref == ref, Mail.state.in_(_LEFT)))
+
+
+def letters_about(session: Session, reference: str) -> Sequence[Mail]:
+    """The letters that bear this reference in their subject and left, the newest first."""
+    named = or_(Mail.notification == reference, (Mail.ref == reference) & Mail.notification.is_(None))
+    statement = select(Mail).where(named, Mail.state.in_(_LEFT)).order_by(Mail.id.desc()).limit(10)
+    return session.scalars(statement).all()
+
+
+def letter_of_message(session: Session, message_ids: Sequence[str]) -> Mail | None:
+    """The newest letter with one of these Message-IDs, or None."""
+    if not message_ids:
+        return None
+    named = select(Mail).where(Mail.message_id.in_(message_ids), Mail.state.in_(_LEFT))
+    return session.scalar(named.order_by(Mail.id.desc()).limit(1))
+
+
+def unread(session: Session, *, ref: str | None = None) -> tuple[Received, Mail] | None:
+    """The oldest mail that speaks of a letter and that no room has read yet (or this one), locked, with that letter."""
+    statement = (
+        select(Received, Mail)
+        .join(Mail, Mail.ref == Received.letter)
+        .where(Received.result.is_(None))
+        .order_by(Received.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=Received)
+    )
+    found = session.execute(statement.where(Received.ref == ref) if ref else statement).first()
+    return (found[0], found[1]) if found else None
+
+
+def waiting_words(limit: int) -> Sequence[tuple[Received, str | None]]:
+    """Persons' words that no steward has read, the oldest first, each with the slug of its team."""
+    statement = (
+        select(Received, Mail.team)
+        .join(Mail, Mail.ref == Received.letter)
+        .where(Received.result == WAITS, Received.seen_at.is_(None))
+    )
+    rows = db.session().execute(statement.order_by(Received.id).limit(limit)).all()
+    return [(row[0], row[1]) for row in rows]
+
+
+def received(ref: str, session: Session | None = None) -> Received:
+    """One mail that came in; raises NotFound `mail_unknown`."""
+    found = (session or db.session()).scalar(select(Received).where(Received.ref == ref))
+    if found is None:
+        raise NotFound("mail_unknown", "there is no such mail")
+    return found
+
+
+def received_counts() -> dict[tuple[str | None, str], int]:
+    """{(result, class): number of mails that came in}, only those that occur."""
+    kinds = (Received.result, Received.mail_class)
+    rows = db.session.execute(select(*kinds, func.count()).group_by(*kinds))
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def received_list(
+    *, results: Sequence[str], offset: int = 0, limit: int = 100
+) -> tuple[Sequence[Received], int]:
+    """(one page of mails that came in, the newest first; how many there are in all)."""
+    chosen = Received.result.in_(results)
+    total = db.session.scalar(select(func.count()).select_from(Received).where(chosen)) or 0
+    statement = select(Received).options(defer(Received.raw)).where(chosen).order_by(Received.id.desc())
+    return db.session.scalars(statement.offset(offset).limit(limit)).all(), total

@@ -22,7 +22,7 @@ from sqlalchemy import update
 from pocdir.db import db, transaction
 from pocdir.mail import jobs, queries
 from pocdir.mail.models import Mail
-from pocdir.mail.rules.envelope import ref_of
+from pocdir.mail.rules.envelope import ref_of, reply_sign
 from tests.mail.made import queued
 from tests.mail.relay import PASSWORD, USER, Relay, certificate, dawdle, hang_up, serving, signing_in
 
@@ -75,7 +75,9 @@ def test_a_letter_arrives_as_it_stood_in_the_outbox(
     assert ref_of(app.extensions["pocdir"].secret_key.encode(), taken.sender) == letter.ref
     assert read["From"] == f"pocdir <{FROM}>"
     assert read["Reply-To"] == FROM
-    assert read["Subject"] == f"Please confirm your entry [pocdir {letter.ref}]"
+    sign = reply_sign(b"k" * 43, letter.ref)  # on its way alone: the outbox shows the reference without it
+    assert read["Subject"] == f"Please confirm your entry [pocdir {letter.ref}.{sign}]"
+    assert sign not in mail(letter.ref).subject
     assert read["Message-ID"] == letter.message_id
     assert read["Auto-Submitted"] == "auto-generated"
     assert read["Date"].datetime == now

@@ -70,6 +70,7 @@ def ask(session: Session, *, slug: str, kind: str, post: Post, now: dt.datetime)
         return None
     address = _address(session, channel.kind, channel.value)
     check = Check(ref=new_ref(now), kind=kind, team_id=team.id, address_id=address.id, queued_at=now)
+    check.asked_revision = team.revision
     session.add(check)
     session.flush()
     _queue(session, check, post, kind, now, expires_at=now + rules.UNSENT_BY)
@@ -83,7 +84,7 @@ def remind(session: Session, check: Check, *, post: Post, now: dt.datetime) -> b
         return False
     ends = rules.course(check.kind, _sent(check), check.team.timezone).closed_at
     _queue(session, check, post, kind, now, expires_at=ends)
-    check.reminded_at = now
+    check.reminded_at, check.reminded_revision = now, check.team.revision
     return True
 
 
@@ -95,10 +96,7 @@ def note_sent(session: Session, mail: Mail, *, now: dt.datetime) -> None:
         return
     if mail.state != SENT:
         bounced = mail.state == FAILED and is_bounce(mail.last_error or "")
-        if bounced:
-            _move(session, check.address, states.BOUNCED, f"mail came back: {mail.last_error}", now)
-        if (bounced or mail.kind in rules.KINDS) and check.closed_at is None:
-            _close(check, rules.UNDELIVERABLE if bounced else rules.UNSENT, now)
+        came_back(session, check, mail.kind, bounced=bounced, said=mail.last_error or "", now=now)
         return
     at, reminder = mail.sent_at or now, mail.kind not in rules.KINDS
     payload = {"kind": "email", "recipient": mail.to, "message_id": mail.message_id}
@@ -107,18 +105,21 @@ def note_sent(session: Session, mail: Mail, *, now: dt.datetime) -> None:
     else:
         type_, check.sent_at = "ping.sent" if check.kind == rules.PING else "contact.asked", at
     append(
-        session,
-        type=type_,
-        occurred_at=at,
-        now=now,
-        actor=SERVICE,
-        claimed_by="service",
-        notification=check.ref,
-        team=check.team.slug,
-        payload=payload,
-    )
+        session, type=type_, occurred_at=at, now=now, actor=SERVICE, claimed_by="service",
+        notification=check.ref, team=check.team.slug, payload=payload,
+    )  # fmt: skip
     if mail.kind == rules.CONFIRMATION:
         _move(session, check.address, states.ASKED, f"asked to confirm on {at:%Y-%m-%d}", now)
+
+
+def came_back(
+    session: Session, check: Check, kind: str, *, bounced: bool, said: str, now: dt.datetime
+) -> None:
+    """A letter of this kind did not arrive; `bounced`: because there is no such mailbox or domain."""
+    if bounced:
+        _move(session, check.address, states.BOUNCED, f"mail came back: {said}", now)
+    if (bounced or kind in rules.KINDS) and check.closed_at is None:
+        _close(check, rules.UNDELIVERABLE if bounced else rules.UNSENT, now)
 
 
 def close_what_ended(session: Session, check: Check, *, in_use: bool, now: dt.datetime) -> bool:
@@ -190,6 +191,7 @@ def confirm(
     claimed_by: str = "team",
     assurance: str | None = None,
     evidence: str | None = None,
+    digest: str | None = None,
     revision: int | None = None,
     check: Check | None = None,
 ) -> Event:
@@ -206,7 +208,7 @@ def confirm(
     if check and (before := event_by_key(once[0] or "", once[1] or "", session)):
         return before
     if revision is not None and team.revision != revision:
-        raise Stale("stale", "the entry was changed since you read it; read it again")
+        raise changed_since()
     address = _address(session, kind, value)
     entry = entries.entry(slug, audiences=entries.EVERYBODY)
     if (kind, value) not in {(it.kind, it.value) for it in entry.channels}:
@@ -217,7 +219,7 @@ def confirm(
     }  # fmt: skip
     event = append(
         session, type="contact.confirmed", now=now, actor=actor, claimed_by=claimed_by, assurance=assurance,
-        team=slug, payload=payload, scope=once[0], idempotency_key=once[1],
+        team=slug, payload=payload, evidence_digest=digest, scope=once[0], idempotency_key=once[1],
     )  # fmt: skip
     assert event is not None  # noqa: S101 - its key was looked for under the directory's lock
     said = evidence or f"confirmed by the team on {now:%Y-%m-%d}"
@@ -237,8 +239,16 @@ def confirm(
     return event
 
 
-def answer_test(session: Session, check: Check, *, level: int, now: dt.datetime) -> Event:
-    """A person answers a reachability test through its link; the same answer again is the same event.
+def answer_test(
+    session: Session,
+    check: Check,
+    *,
+    level: int,
+    now: dt.datetime,
+    via: str = "page",
+    digest: str | None = None,
+) -> Event:
+    """A person answers a reachability test, by its link or by mail; the same answer again is the same event.
 
     `level` is that of the ladder which the person names (LEVELS); raises Invalid `payload_invalid`, and
     `action_unknown` where no test was asked for: what asks for a confirmation is answered by confirming.
@@ -251,18 +261,10 @@ def answer_test(session: Session, check: Check, *, level: int, now: dt.datetime)
     if before := event_by_key(scope, key, session):
         return before
     event = append(
-        session,
-        type="ack.given",
-        now=now,
-        actor=TEAM,
-        claimed_by="recipient",
-        assurance="A2",
-        notification=check.ref,
-        team=check.team.slug,
-        payload={"via": "page"},
-        scope=scope,
-        idempotency_key=key,
-    )
+        session, type="ack.given", now=now, actor=TEAM, claimed_by="recipient", assurance="A2",
+        notification=check.ref, team=check.team.slug, payload={"via": via}, evidence_digest=digest,
+        scope=scope, idempotency_key=key,
+    )  # fmt: skip
     assert event is not None  # noqa: S101 - its key was looked for, and the check is locked
     _close(check, rules.ANSWERED, now)
     check.level, check.settled_at = level, None
@@ -295,6 +297,11 @@ def choose_tests(
         office=office,
         now=now,
     )
+
+
+def changed_since() -> Stale:
+    """The refusal of a word about what is not there any more."""
+    return Stale("stale", "the entry was changed since you read it; read it again")
 
 
 def refuse_machines(check: Check, now: dt.datetime) -> None:

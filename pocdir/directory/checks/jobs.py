@@ -8,9 +8,10 @@ from flask import current_app
 
 from pocdir.config import Settings
 from pocdir.db import transaction
-from pocdir.directory.checks import actions, queries
+from pocdir.directory.checks import actions, queries, received
 from pocdir.directory.checks.letters import post
 from pocdir.directory.checks.models import Check
+from pocdir.directory.office import office
 from pocdir.directory.rules import checks as rules
 from pocdir.mail.queries import unreported
 
@@ -30,6 +31,14 @@ def note_letters(now: dt.datetime) -> int:
         noted += len(ended)
         if not ended:
             return noted
+
+
+def read_mail(now: dt.datetime) -> int:
+    """Read what came in and answers a letter, where the command that took it in has not; returns how many."""
+    read = 0
+    while received.read_next(now=now, secret=office().secret):
+        read += 1
+    return read
 
 
 def keep_true(now: dt.datetime) -> int:

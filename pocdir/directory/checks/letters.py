@@ -8,6 +8,7 @@ from typing import Any
 from flask import current_app
 from flask_babel import force_locale
 
+from pocdir.config import Settings
 from pocdir.directory.checks.actions import Letter, Post
 from pocdir.directory.checks.models import Check
 from pocdir.directory.office import office
@@ -17,6 +18,9 @@ from pocdir.directory.rules import check_link
 from pocdir.directory.rules import checks as rules
 from pocdir.directory.rules.office import language_for
 from pocdir.directory.rules.record import QUALIFIES
+from pocdir.mail.rules import first_line
+
+_ASKED_FOR = {rules.CONFIRMATION: first_line.CONFIRM, rules.PING: first_line.RECEIVED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ def compose(entry: Entry, check: Check, reminder: bool) -> Letter:
         "most": rules.MOST_A_YEAR,
     }
     language = language_for(entry.team.languages)
+    # Only what leaves through our relay bears the sign by which a reply is known.
+    settings: Settings = current_app.extensions["pocdir"]
+    values["word"] = first_line.SAID[_ASKED_FOR[check.kind]][language][0] if settings.relay else None
     words = _Words(f"directory/letter_{check.kind}.txt")
     with force_locale(language):
         return Letter(

@@ -28,6 +28,9 @@ class Check(Base):
     closed_at: Mapped[dt.datetime | None]
     result: Mapped[str | None] = mapped_column(String(13))
     level: Mapped[int | None]  # of reachability, as the answer said
+    # The entry's revision as each letter told it: a word by mail counts for what its letter said. None: not known.
+    asked_revision: Mapped[int | None]
+    reminded_revision: Mapped[int | None]
     settled_at: Mapped[dt.datetime | None]  # unanswered: when that came to count against the address
 
     team: Mapped[Team] = relationship()

@@ -19,6 +19,9 @@ from pocdir.directory.rules import checks as rules
 from pocdir.directory.rules import steward
 from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.directory.rules.steward import Waiting
+from pocdir.mail import queries as letters
+
+MOST_WORDS = 200  # on the desk
 
 _T, _A, _C, _K = (table_of(model).c for model in (Team, Address, Channel, Check))
 
@@ -186,7 +189,7 @@ def of_team(team_id: int, limit: int = 10) -> Sequence[Check]:
 
 def waiting(now: dt.datetime) -> list[Waiting]:
     """What of addresses and confirmations needs a steward."""
-    return [*_unreachable(), *_not_confirmed()]
+    return [*_unreachable(), *_not_confirmed(), *_words()]
 
 
 def _unreachable() -> Iterator[Waiting]:
@@ -222,6 +225,14 @@ def _not_confirmed() -> Iterator[Waiting]:
         ends = closed + rules.GRACE
         yield steward.waiting(
             "not_confirmed", slug=slug, since=closed, default_at=ends, what=value, where=f"/teams/{slug}"
+        )
+
+
+def _words() -> Iterator[Waiting]:
+    """What persons have written in answer to our letters, until a steward has read it."""
+    for row, slug in letters.waiting_words(MOST_WORDS):
+        yield steward.waiting(
+            "reply", slug=slug, since=row.received_at, what=row.sender, where=f"/inbox/{row.ref}"
         )
 
 

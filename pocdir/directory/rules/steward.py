@@ -26,6 +26,7 @@ KINDS: Mapping[str, Kind] = {
     "proposal_national": Kind(80, "lapses", 90 * DAY),
     "not_confirmed": Kind(70, "unresponsive", 14 * DAY),  # a national team; others move by themselves
     "quarantine": Kind(60, STAYS),  # the old data stays in force
+    "reply": Kind(50, "leaves", 30 * DAY),  # a person's words in answer to a letter of ours
     "lead_with_traffic": Kind(45, "leaves", 30 * DAY),  # after the last notification to it
     "key_expiring": Kind(40, "not_used", None),
     "unreachable": Kind(35, "leaves", 90 * DAY),  # another team without a working address

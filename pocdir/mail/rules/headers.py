@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from pocdir.core import tlp as labels
@@ -14,6 +15,8 @@ LONGEST_SUBJECT = 300  # characters, with label and reference
 _BREAKING = ("Cc", "Cs", "Zl", "Zp")
 # They show a text in another order than the one it is read in (Unicode: Bidi_Control).
 BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+_TAG = re.compile(r"\[pocdir ([0-9a-f-]{36})\]")
 
 
 def guard(name: str, text: str, *, longest: int = LONGEST) -> str:
@@ -40,6 +43,11 @@ def one_line(text: str, longest: int = LONGEST) -> str:
 def reference_tag(reference: str) -> str:
     """What ties a reply to its notification or letter, wherever it stands in subject or body."""
     return f"[pocdir {reference}]"
+
+
+def signed(text: str, sign: str) -> str:
+    """A subject whose reference bears the sign of its letter (`envelope.reply_sign`)."""
+    return _TAG.sub(rf"[pocdir \1.{sign}]", text)
 
 
 def subject(words: str, *, reference: str, tlp: str | None = None) -> str:

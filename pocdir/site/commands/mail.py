@@ -1,8 +1,9 @@
-"""Mail from the command line: the outbox, a letter to try the relay with, and what the relay's log says."""
+"""Mail from the command line: the outbox, what comes in, a letter to try the relay with, what the relay's log says."""
 
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from typing import Any
 
 import click
@@ -15,8 +16,9 @@ from pocdir.core.mailboxes import parse_mailbox
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
 from pocdir.db import transaction
-from pocdir.mail import actions, queries
-from pocdir.mail.models import STATES, Mail
+from pocdir.directory.checks import received
+from pocdir.mail import actions, queries, receiving
+from pocdir.mail.models import RESULTS, STATES, Mail, Received
 from pocdir.mail.rules import headers, message
 from pocdir.mail.rules.envelope import envelope_sender
 from pocdir.mail.rules.replies import SENT
@@ -27,11 +29,12 @@ from pocdir.site.actions import outbox as outbox_actions
 from pocdir.web.terminal import MOMENT, app_context, emit, json_option, plain, table, workspace_option
 
 OPERATOR = "operator"
+TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 
 
 @click.group()
 def mail() -> None:
-    """The outbox, and whether the relay takes a letter."""
+    """The outbox, what comes in, and whether the relay takes a letter."""
 
 
 @mail.command("test")
@@ -98,6 +101,76 @@ def taken(
             )  # fmt: skip
             level = told.sent_level
     click.echo(f"{notification} is at {level}")
+
+
+@mail.command()
+@click.option("--sender", help="The envelope's sender, as the mail server knows it; empty for none.")
+@click.option("--recipient", help="The envelope's recipient.")
+def receive(sender: str | None, recipient: str | None) -> None:
+    """Take in one mail from standard input, as a mail server's pipe gives it.
+
+    Exit 0 once it is kept; 75 when it could not be, so that the mail server keeps it and tries again.
+
+    \b
+    Example:  pocdir mail receive --sender reports@cert.example --recipient pocdir@example.org
+    """
+    try:
+        with app_context():
+            secret, now = running.secret(), clock.now()
+            incoming = receiving.taken_in(sys.stdin.buffer)
+            looked = receiving.look(incoming, secret=secret, sender=sender, to=recipient)
+            with transaction() as session:
+                row = receiving.keep(session, looked, secret=secret, now=now)
+            _read(row.ref, now=now, secret=secret)
+    except Exception as error:  # whatever it is, the mail server has the mail still, and must not lose it
+        click.echo(
+            f"pocdir: not kept, try again: {plain(type(error).__name__)}: {plain(error)[:300]}", err=True
+        )
+        raise click.exceptions.Exit(TRY_AGAIN) from None
+
+
+def _read(ref: str, *, now: dt.datetime, secret: bytes) -> None:
+    """What follows from a mail that is kept; where that fails, the worker tries again and says why."""
+    try:
+        received.read_next(now=now, secret=secret, ref=ref)
+    except Exception as error:
+        click.echo(f"pocdir: kept, and left to the worker: {plain(type(error).__name__)}", err=True)
+
+
+@mail.command("list")
+@click.option(
+    "--result", "results", multiple=True, type=click.Choice(RESULTS), help="Only these; several times."
+)
+@json_option
+def received_list(results: tuple[str, ...], as_json: bool) -> None:
+    """Mails that came in, the newest first: at most 1,000.
+
+    \b
+    Example:  pocdir mail list --result unmatched
+    """
+    with app_context():
+        rows, total = queries.received_list(results=results or RESULTS, limit=1000)
+        if as_json:
+            for each in rows:
+                emit(_shown_received(each))
+            return
+        columns = ("ref", "received", "class", "result", "sender", "subject")
+        lines = [(m.ref, isoformat(m.received_at), m.mail_class, m.result, m.sender, m.subject) for m in rows]
+        table(columns, lines)
+        if total > len(rows):
+            click.echo(f"and {total - len(rows)} older ones", err=True)
+
+
+def _shown_received(found: Received) -> dict[str, Any]:
+    names = (
+        "ref", "digest", "size", "sender", "subject", "excerpt", "attachments", "rule", "word", "letter", "proven",
+        "action", "status", "server", "result", "reason", "event",
+    )  # fmt: skip
+    return {
+        "received_at": isoformat(found.received_at),
+        "class": found.mail_class,
+        "seen_at": isoformat(found.seen_at) if found.seen_at else None,
+    } | {name: getattr(found, name) for name in names}
 
 
 @mail.group()

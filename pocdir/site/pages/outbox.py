@@ -32,7 +32,7 @@ def outbox() -> str:
     """One of four lists, the newest first."""
     filters.only("state", "page")
     chosen = filters.chosen("state", LISTS, "waiting")
-    number = _page_number()
+    number = page_number()
     first = (number - 1) * ON_A_PAGE
     mails, total = queries.listed(states=LISTS[chosen], offset=first, limit=ON_A_PAGE)
     counts = queries.counts()
@@ -157,6 +157,7 @@ def _mailto(mail: Mail) -> str | None:
         return None
 
 
-def _page_number() -> int:
+def page_number() -> int:
+    """As the address says; what is no number is the first."""
     text = request.args.get("page", "1")
     return min(max(int(text), 1), MOST_PAGES) if text.isascii() and text.isdigit() and len(text) < 9 else 1

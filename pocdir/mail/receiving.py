@@ -1,0 +1,134 @@
+"""Keeping a mail that came in, and which letter of ours it speaks of; what follows from it, that letter's room says."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import BinaryIO
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from pocdir.core.errors import Conflict, NotFound
+from pocdir.core.refs import new_ref
+from pocdir.db import inserts_once, table_of
+from pocdir.mail import queries
+from pocdir.mail.models import KEPT, UNMATCHED, WAITS, Mail, Received
+from pocdir.mail.rules import classes, delivery, first_line, mime, references
+from pocdir.mail.rules.envelope import reply_sign
+
+MOST_KEPT = 4 << 20  # bytes of one mail; of a longer one the beginning
+MOST_READ = 64 << 20  # bytes after which nobody listens any more
+_CHUNK = 1 << 16
+_ONCE = inserts_once(table_of(Received), "digest")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """The bytes of one mail, or their beginning; `size` and `digest` (SHA-256 in hex) are of all that came."""
+
+    raw: bytes
+    size: int
+    digest: str
+
+
+def taken_in(file: BinaryIO) -> Incoming:
+    """Read a mail of any length with bounded memory."""
+    kept, size, digest = bytearray(), 0, sha256()
+    while size < MOST_READ and (chunk := file.read(_CHUNK)):
+        digest.update(chunk)
+        size += len(chunk)
+        kept += chunk[: MOST_KEPT - len(kept)]
+    return Incoming(bytes(kept), size, digest.hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was read of a mail, before anything is written."""
+
+    incoming: Incoming
+    mail: mime.Read
+    named: references.References
+    of: classes.Class
+
+
+def look(incoming: Incoming, *, secret: bytes, sender: str | None = None, to: str | None = None) -> Looked:
+    """Read any bytes as a mail. `sender` and `to` are the envelope's, where the mail server says them (an empty
+    sender: none)."""
+    mail = mime.read(incoming.raw)
+    named = references.references(mail, to=to, secret=secret)
+    of = classes.classify(mail, sender=sender, is_to_envelope=named.is_to_envelope)
+    return Looked(incoming, mail, named, of)
+
+
+def keep(session: Session, looked: Looked, *, secret: bytes, now: dt.datetime) -> Received:
+    """Keep one mail with what was read of it; the same bytes again are the row that stands.
+
+    What answers no letter of ours is unmatched; the rest has no result until the letter's room has read it.
+    """
+    mail, of = looked.mail, looked.of
+    letter, proven = _letter(session, looked.named, secret)
+    said = delivery.of_address(delivery.recipients(mail.reports), letter.to) if letter else None
+    row = {
+        "ref": new_ref(now), "digest": looked.incoming.digest, "raw": looked.incoming.raw,
+        "size": looked.incoming.size, "received_at": now,
+        "sender": classes.address(mail.head.first("from")) or None,
+        "subject": references.without_secrets(mail.subject) or None,
+        "excerpt": references.without_secrets(first_line.excerpt(mail.text)) or None,
+        "attachments": mail.attachments,
+        "mail_class": of.name, "rule": of.rule,
+        "word": first_line.first_word(mail.text) if of.name == classes.HUMAN else None,
+        "letter": letter.ref if letter else None, "proven": proven,
+        "action": said.action if said else None,
+        "status": said.status or None if said else None,
+        "server": said.server or None if said else None,
+        "result": None if letter else UNMATCHED,
+    }  # fmt: skip
+    connection = session.connection()
+    connection.execute(_ONCE[connection.dialect.name], row)
+    return session.scalars(select(Received).where(Received.digest == looked.incoming.digest)).one()
+
+
+def _letter(session: Session, named: references.References, secret: bytes) -> tuple[Mail | None, bool]:
+    """The letter that is meant, and whether its own signed reference says so."""
+    for ref in named.letters:
+        if (mail := queries.letter(session, ref)) is not None:
+            return mail, True
+    found: Mail | None = None
+    for reference, sign in named.tags:
+        for mail in queries.letters_about(session, reference):
+            if sign and hmac.compare_digest(reply_sign(secret, mail.ref), sign):
+                return mail, True
+            found = found or mail
+    return found or queries.letter_of_message(session, named.message_ids), False
+
+
+def settle(row: Received, result: str, *, reason: str | None = None, event: str | None = None) -> None:
+    """Write down what became of a mail; `result` is one of models.RESULTS."""
+    row.result, row.reason, row.event = result, reason, event
+
+
+def settle_the_rest(row: Received) -> None:
+    """Of a letter whose room reads no mail: a person's words wait for a steward, the rest is counted."""
+    settle(row, WAITS if row.mail_class == classes.HUMAN else KEPT)
+
+
+def see(session: Session, *, ref: str, now: dt.datetime, actor: str) -> None:
+    """A steward has read it; raises NotFound `mail_unknown`, Conflict `mail_seen`."""
+    row = session.scalar(select(Received).where(Received.ref == ref).with_for_update())
+    if row is None:
+        raise NotFound("mail_unknown", "there is no such mail")
+    if row.seen_at is not None:
+        raise Conflict("mail_seen", "this was marked as read already")
+    row.seen_at, row.seen_by = now, actor
+
+
+def forget_old(session: Session, *, now: dt.datetime, kept: dt.timedelta) -> int:
+    """Erase what mails said so long after they came; digest, class and result stay. Returns how many."""
+    said = {Received.raw: None, Received.sender: None, Received.subject: None, Received.excerpt: None}
+    statement = (
+        update(Received).where(Received.received_at <= now - kept, Received.raw.is_not(None)).values(said)
+    )
+    return int(session.connection().execute(statement).rowcount)

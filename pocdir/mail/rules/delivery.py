@@ -1,0 +1,92 @@
+"""What a delivery report says of each recipient (RFC 3464): by its Action, the digits are detail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pocdir.mail.rules.mime import Headers, entity
+
+FAILED, DELAYED = "failed", "delayed"
+ACTIONS = (FAILED, DELAYED, "delivered", "relayed", "expanded")
+MOST_RECIPIENTS = 200  # of one report that are read
+
+_STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+# RFC 3463, as an SMTP refusal counts (replies.is_bounce): no mailbox, or no domain.
+_NO_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+_VAGUE = ("5.0.0", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """What became of the letter at one address; `addresses`: the final and the original one."""
+
+    addresses: tuple[str, ...]
+    action: str
+    status: str = ""  # 5.1.1; empty where none is said
+    server: str = ""  # who said so, where it is a host's name
+
+    @property
+    def has_no_mailbox(self) -> bool:
+        """Whether it failed because the mailbox or its domain is none."""
+        return self.action == FAILED and self.status in _NO_MAILBOX
+
+
+def recipients(reports: Iterable[bytes]) -> list[Recipient]:
+    """Those of which a report says an Action that is one, the first MOST_RECIPIENTS."""
+    found: list[Recipient] = []
+    for headers in _blocks(reports):
+        action = _first(headers, "action").split(maxsplit=1)[:1]
+        if action and action[0].lower() in ACTIONS and len(found) < MOST_RECIPIENTS:
+            found.append(
+                Recipient(
+                    tuple(filter(None, (_address(headers, it) for it in ("final-recipient", "original-recipient")))),
+                    action[0].lower(),
+                    _status(headers),
+                    _server(headers),
+                )
+            )  # fmt: skip
+    return found
+
+
+def of_address(found: Iterable[Recipient], address: str) -> Recipient | None:
+    """What is said of this very address: a list's dead member says nothing of the list. The worst that is said."""
+    same = [it for it in found if address.casefold() in (each.casefold() for each in it.addresses)]
+    return min(same, key=lambda it: ACTIONS.index(it.action), default=None)
+
+
+def _blocks(reports: Iterable[bytes]) -> Iterator[Headers]:
+    for report in reports:
+        text, left = report.replace(b"\r\n", b"\n").strip(b"\n"), MOST_RECIPIENTS + 1
+        while text and left:
+            block, _, text = text.partition(b"\n\n")
+            yield entity(block + b"\n").headers
+            text, left = text.lstrip(b"\n"), left - 1
+
+
+def _first(headers: Headers, name: str) -> str:
+    return next(iter(headers.get(name, ())), "").strip()
+
+
+def _address(headers: Headers, name: str) -> str:
+    """`rfc822; <cert@example.org>` is `cert@example.org`."""
+    return _first(headers, name).rpartition(";")[2].strip().strip("<>").strip()[:254]
+
+
+def _status(headers: Headers) -> str:
+    """That of the field; where it is vague or absent, the one in what the remote server said."""
+    said = _STATUS.search(_first(headers, "status"))
+    status = said[0] if said else ""
+    if status in _VAGUE and (told := _STATUS.search(_first(headers, "diagnostic-code"))):
+        return told[0]
+    return status
+
+
+def _server(headers: Headers) -> str:
+    for name in ("remote-mta", "reporting-mta"):
+        host = _first(headers, name).rpartition(";")[2].strip()
+        if _HOST.fullmatch(host) and "." in host:
+            return host.lower()
+    return ""

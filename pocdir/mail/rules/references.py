@@ -1,0 +1,60 @@
+"""Which of our letters a mail speaks of, and what in it only a reader of that letter can know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pocdir.mail.rules.envelope import ref_of
+from pocdir.mail.rules.mime import Entity, Read, words
+
+MOST = 40  # of each kind that are looked at
+_REF = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_TAG = re.compile(rf"\[pocdir ({_REF})(?:\.([a-z2-7]{{13}}))?\]", re.IGNORECASE)
+_LINK = re.compile(r"(/(?:r|claim|proposed|called-off|invite|key)/(?:entry/)?)[A-Za-z0-9_.-]{16,}")
+_MESSAGE_ID = re.compile(r"<[^\s<>]{1,300}>")
+_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*/=?^_`{|}~+-]{1,64}@[A-Za-z0-9.-]{1,253}")
+_TO = ("delivered-to", "x-original-to", "envelope-to", "to", "cc")
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What names a letter of ours; the first two are signed or were, the others anybody may have seen."""
+
+    letters: tuple[str, ...] = ()  # refs out of signed envelope senders that it was addressed to
+    tags: tuple[tuple[str, str], ...] = ()  # (reference, its sign or nothing) in a subject
+    message_ids: tuple[str, ...] = ()
+
+    @property
+    def is_to_envelope(self) -> bool:
+        """Whether it was addressed to a letter's own envelope sender."""
+        return bool(self.letters)
+
+
+def references(mail: Read, *, to: str | None, secret: bytes) -> References:
+    """Of the mail, and of the heads that came back in it. `to`: the envelope's recipient, where it is known.
+
+    Headers of a name of our own are read nowhere: whoever writes to us could have put them there.
+    """
+    addressed = [to or "", *(value for name in _TO for value in mail.head.headers.get(name, ())[:5])]
+    found = [ref_of(secret, each) for value in addressed for each in _MAILBOX.findall(value)[:MOST]]
+    heads = [mail.head, *mail.returned]
+    subjects = [words(value, 500) for head in heads for value in head.headers.get("subject", ())[:3]]
+    tags = [(ref.lower(), sign.lower()) for text in subjects for ref, sign in _TAG.findall(text)]
+    named = [each for head in heads for each in _message_ids(head)]
+    return References(_once(each for each in found if each), tuple(dict.fromkeys(tags))[:MOST], _once(named))
+
+
+def without_secrets(text: str) -> str:
+    """Words for others to read: without the sign of a reference, and without the token of any link to us."""
+    return _LINK.sub(r"\1…", _TAG.sub(r"[pocdir \1]", text))
+
+
+def _message_ids(head: Entity) -> list[str]:
+    names = ("in-reply-to", "references", "message-id")
+    return [each for name in names for each in _MESSAGE_ID.findall(head.first(name))[-MOST:]]
+
+
+def _once(found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(found))[:MOST]

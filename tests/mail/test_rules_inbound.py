@@ -1,0 +1,170 @@
+"""Reading mail of any bytes: what it says, of which letter, and whether a person wrote it."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pocdir.mail.rules import classes, delivery, first_line, mime, references
+from pocdir.mail.rules.envelope import envelope_sender, reply_sign
+from pocdir.mail.rules.first_line import CONFIRM, RECEIVED, first_word
+from pocdir.mail.rules.headers import signed
+
+SECRET, REF = b"s" * 32, "019a5c1e-7d00-7a10-9f00-0242ac120002"
+
+
+def looked(raw: bytes) -> tuple[mime.Read, classes.Class, references.References]:
+    mail = mime.read(raw)
+    named = references.references(mail, to=None, secret=SECRET)
+    return mail, classes.classify(mail, sender=None, is_to_envelope=named.is_to_envelope), named
+
+
+@pytest.mark.parametrize("text", [
+    "confirm", "Confirmed.", " *confirm* \n\nBest regards\nAnna", "\n\n> is this right?\n\nWe confirm!", "أؤكد",
+    "تَأكيد", "确认。",
+    "Je confirme !", "CONFIRMÉ", "«Подтверждаю»", "Confirmo", "confirm\nOn Monday, 23 November, Main wrote:\n> is it?",
+    "confirm\n\n-----Original Message-----\nFrom: Main\nno", "\u200fconfirm\u200f",
+])  # fmt: skip
+def test_the_first_line_confirms(text: str) -> None:
+    assert first_word(text) == CONFIRM
+
+
+@pytest.mark.parametrize("text", ["received", "Bien reçu", "收到", "Получено.", "recibido", "تم الاستلام"])
+def test_the_first_line_says_that_it_came(text: str) -> None:
+    assert first_word(text) == RECEIVED
+
+
+@pytest.mark.parametrize("text", [
+    "", "> confirm", "-- \nconfirm", "confirm?", "确认？", "Not confirmed", "confirm, but the phone is wrong",
+    "Hello\nconfirm",
+    "On Monday somebody wrote:\n> confirm", "unconfirmed", "From: a\nconfirm", "confirm" * 100,
+])  # fmt: skip
+def test_what_is_not_said_on_the_first_line_is_not_said(text: str) -> None:
+    assert first_word(text) is None
+
+
+def test_an_encoded_line_break_makes_no_header_and_no_line() -> None:
+    raw = (
+        b"Subject: =?utf-8?q?hello=0D=0ABcc:_all=40example.org=00?=\r\nX-Pocdir-Confirm: yes\r\n\r\nhello\r\n"
+    )
+    mail, _of, _named = looked(raw)
+    assert mail.subject == "hello Bcc: all@example.org"
+    assert "bcc" not in mail.head.headers
+    assert first_word(mail.text) is None
+
+
+def test_the_text_is_found_in_a_nest_of_parts_and_attachments_are_counted() -> None:
+    raw = b"""Content-Type: multipart/mixed; boundary=a
+
+--a
+Content-Type: multipart/alternative; boundary="b b"
+
+--b b
+Content-Type: text/html
+
+<p>never rendered</p>
+--b b
+Content-Type: text/plain; charset=ISO-8859-1
+Content-Transfer-Encoding: quoted-printable
+
+confirm=E9
+--b b--
+--a
+Content-Type: text/plain
+Content-Disposition: attachment; filename=a.txt
+
+confirm
+--a
+Content-Type: application/zip
+
+PK
+--a--
+"""
+    mail, _of, _named = looked(raw)
+    assert mail.text.strip() == "confirmé"
+    assert mail.attachments == 2
+
+
+def test_a_letter_is_named_by_envelope_subject_and_message_id() -> None:
+    to = envelope_sender(SECRET, "pocdir@pocdir.example", REF)
+    subject = signed(f"Re: Is it right? [pocdir {REF}]", reply_sign(SECRET, REF))
+    raw = f"To: <{to.upper()}>\r\nSubject: {subject}\r\nReferences: <a@b> <c@d>\r\n\r\n".encode()
+    named = looked(raw)[2]
+    assert named.letters == (REF,)
+    assert named.tags == ((REF, reply_sign(SECRET, REF)),)
+    assert named.message_ids == ("<a@b>", "<c@d>")
+    forged = to.replace("+", "+a", 1)
+    assert looked(f"To: {forged}\r\n\r\n".encode())[2].letters == ()
+
+
+def test_a_report_speaks_of_each_recipient_by_its_action() -> None:
+    said = b"""Reporting-MTA: dns; mx.example.org
+
+Final-Recipient: rfc822; <CERT@example.org>
+Action: failed
+Status: 5.0.0
+Diagnostic-Code: smtp; 550-5.1.1 no such user
+
+Final-Recipient: rfc822; member@example.org
+Original-Recipient: rfc822; list@example.org
+Action: Delayed (for now)
+Status: 4.4.1
+"""
+    found = delivery.recipients([said])
+    cert = delivery.of_address(found, "cert@EXAMPLE.org")
+    assert cert is not None
+    assert cert.has_no_mailbox
+    assert cert.status == "5.1.1"
+    delayed = delivery.of_address(found, "list@example.org")
+    assert delayed is not None
+    assert (delayed.action, delayed.has_no_mailbox) == ("delayed", False)
+    assert delivery.of_address(found, "other@example.org") is None
+    assert not delivery.Recipient(("a@b",), "failed", "5.7.1").has_no_mailbox
+
+
+def test_ten_thousand_recipients_a_deep_nest_and_a_long_head_are_read_in_part() -> None:
+    block = b"Final-Recipient: rfc822; a%d@example.org\nAction: failed\n\n"
+    assert len(delivery.recipients([b"".join(block % n for n in range(10_000))])) == delivery.MOST_RECIPIENTS
+    nest = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(5_000))
+    for raw in (nest, b"A:" * (1 << 20), b"A: b\n" * 200_000, b"Subject: " + b"=?utf-8?q?=00?= " * 60_000):
+        looked(raw)
+    wide = b"Content-Type: multipart/mixed; boundary=a\n\n" + b"--a\nContent-Type: image/png\n\n" * 20_000
+    assert looked(wide)[0].attachments == mime.MOST_PARTS
+
+
+PIECES = st.sampled_from([
+    b"Content-Type: multipart/report; report-type=delivery-status; boundary=a\n", b"\n", b"--a\n", b"--a--",
+    b"\r\n\r\n",
+    b"Content-Type: message/delivery-status\n\n", b"Action: failed\n", b"Subject: =?utf-8?b?", b"=?x?q?=?=",
+    b"\x00\xff",
+    b"Content-Transfer-Encoding: base64\n\nAAA", b"Content-Type: text/plain; charset=utf-7; charset*=\n\n",
+    b"> confirm\n",
+    f"Subject: [pocdir {REF}.aaaaaaaaaaaaa]\n".encode(), b"To: a+" + b"a" * 39 + b"@b\n", b"From: <<>>\n", b"confirm",
+])  # fmt: skip
+
+
+@given(st.one_of(st.binary(max_size=400), st.lists(PIECES, max_size=12).map(b"".join)))
+def test_no_bytes_raise(raw: bytes) -> None:
+    mail, of, named = looked(raw)
+    assert of.name in classes.CLASSES
+    assert not named.letters
+    assert len(first_line.excerpt(mail.text)) <= first_line.LONGEST_EXCERPT
+    assert mail.subject == "" or mail.subject.isprintable() or "\N{REPLACEMENT CHARACTER}" in mail.subject
+    delivery.recipients(mail.reports)
+    first_word(mail.text)
+
+
+def test_of_real_mail_no_robot_says_the_word_and_people_are_people(shared_data: Path) -> None:
+    folder, people = shared_data / "mail", []
+    with (folder / "manifest.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        mail, of, _named = looked((folder / row["path"]).read_bytes())
+        assert first_word(mail.text) is None, row["path"]
+        if row["label"] == "human":
+            people.append(of.name == classes.HUMAN)
+    assert sum(people) >= 0.98 * len(people)
