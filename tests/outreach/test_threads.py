@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from pocdir.accounts.models import Workspace
 from pocdir.db import db
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.rules.events import Event
@@ -22,8 +23,11 @@ from pocdir.outreach.queries.projections import differences
 from pocdir.outreach.rules.fold import state_of
 from pocdir.outreach.rules.thread import ANSWERED, WHY, settle, words
 from pocdir.site.queries.ledger import verified
+from tests.accounts import made as people
 from tests.conftest import Api
 from tests.outreach import made
+from tests.outreach.policies import chosen, work
+from tests.outreach.test_pages import send
 
 DAY = dt.timedelta(days=1)
 START = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
@@ -158,15 +162,32 @@ def test_whatever_is_recorded_first_each_member_has_what_the_others_were_told(
         assert sorted(map(str, stops)) == sorted(str(it.stopped_at) for it in state_.expectations)
 
 
-def test_a_thread_is_bounded_and_settled_once_for_many(api: Api, now: dt.datetime) -> None:
-    refs = [logged(api, now - 9 * DAY)]
+def test_a_thread_is_bounded_and_settled_once_for_many(
+    app: Flask, lab: Workspace, api: Api, now: dt.datetime
+) -> None:
+    chosen(lab, now, {"target": "same_team", "wait": "PT0S"})
+    by_phone = {"channel": {"kind": "phone", "value": "+43 1 0000"}}
+    refs = [logged(api, now - 9 * DAY, **by_phone)]
     for n in range(MOST):
-        refs.append(logged(api, now - 8 * DAY, kind="follow_up", parent=refs[-1] if n % 9 else refs[0]))
+        parent = refs[-1] if n % 9 else refs[0]
+        refs.append(logged(api, now - 8 * DAY, kind="follow_up", parent=parent, **by_phone))
     body = {"team": "cert-at", "kind": "follow_up", "parent": refs[7]}
     refused = api.post("/api/v1/notifications", body)
     assert (refused.status_code, refused.get_json()["code"]) == (422, "thread_full")
     assert list(refused.get_json()["errors"]) == ["parent"]
     assert api.post("/api/v1/notifications", body | {"kind": "sample_request"}).status_code == 201
+
+    # A step that would be one more says so, and is left out with a reason.
+    work(app, now)
+    owner = people.browser(app, people.person(now=now, workspace="lab"), now=now)
+    steps = f"/notifications/{refs[0]}/steps"
+    assert "no room for another follow-up" in owner.get(steps).text
+    said = send(owner, steps, action="take", level="1")
+    assert (said.status_code, "leave the step out and say why" in said.text) == (422, True)
+    taken = api.post(f"/api/v1{steps}", {"action": "take", "level": 1})
+    assert (taken.status_code, taken.json["code"]) == (422, "thread_full")
+    skipped = api.post(f"/api/v1{steps}", {"action": "skip", "level": 1, "note": "by phone again"})
+    assert skipped.json["steps"][0]["state"] == "skipped"
 
     many = {"type": "ack.given", "notifications": refs[:40]}
     assert api.post("/api/v1/events", many).status_code == 200

@@ -26,11 +26,16 @@ def check_room(session: Session, kind: str, parent: Notification | None) -> None
     if parent is None or kind != queries.FOLLOW_UP:
         return
     queries.thread_of(parent, session)
-    if len(queries.numbers_of_thread(parent, session)) > MOST:
+    if is_full(session, parent):
         message = (
             f"a report has at most {MOST} follow-ups, those of follow-ups too: write a report of its own"
         )
         raise Invalid("thread_full", message, where="parent")
+
+
+def is_full(session: Session, notification: Notification) -> bool:
+    """Whether its thread has all the follow-ups that one may have."""
+    return len(queries.numbers_of_thread(notification, session)) > MOST
 
 
 def keep_threads(session: Session, changed: Iterable[Notification], *, now: dt.datetime) -> None:

@@ -14,6 +14,7 @@ from pocdir.core.refs import is_ref
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.outreach import presentation as outreach
+from pocdir.outreach.actions.threads import is_full
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
 from pocdir.outreach.escalation.actions.steps import Prepared
@@ -22,6 +23,7 @@ from pocdir.outreach.escalation.rules.policy import policy as rules_from
 from pocdir.outreach.queries.snapshots import snapshot, some
 from pocdir.routing.queries import index
 from pocdir.web import filters
+from pocdir.web.errors import sentence
 from pocdir.web.forms import Form, form, utc_moments
 from pocdir.web.paging import page
 
@@ -190,7 +192,10 @@ def act(ref: str) -> Any:
     except Refusal as refusal:
         if refusal.status == 404:
             raise
-        typed.refuse(refusal)
+        if refusal.where in schemas.StepForm().fields and refusal.where != "level":
+            typed.refuse(refusal)
+        else:  # it has no box of its own
+            typed.errors.setdefault("form", []).append(sentence(_(refusal.message)))
         return _steps(ref, typed), refusal.status
     if led_to:
         flash(_("Logged. The letter to copy is below."), "success")
@@ -238,11 +243,13 @@ def _steps(ref: str, typed: Form) -> str:
             )
         except Conflict:
             message = None
+    shown = outreach.described(snapshot(ref, g.principal))
     return render_template(
         "outreach/steps.html",
-        notification=outreach.described(snapshot(ref, g.principal)),
+        notification=shown,
         path=presentation.shown_path(looked, to),
         message=message,
+        full=message is not None and message.target.team == shown["team"]["slug"] and is_full(session, found),
         people_at_risk=bool(found.incident and found.incident.people_at_risk),
         by_owner=g.principal.role == "owner",
         policies=[each.slug for each in queries.policies(g.principal.workspace_id)],

@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pocdir.core import tlp
-from pocdir.core.errors import Conflict, Forbidden
+from pocdir.core.errors import Conflict, Forbidden, Invalid
 from pocdir.core.times import duration, isoformat
 from pocdir.ledger.actions import append
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.actions.notifications import NewNotification, log_notification
 from pocdir.outreach.actions.projection import project
+from pocdir.outreach.actions.threads import is_full
 from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.queries import Looked
 from pocdir.outreach.escalation.rules.path import Path, Rung
@@ -25,6 +26,9 @@ from pocdir.outreach.queries.notifications import teams_by_id
 from pocdir.outreach.rules.posting import occurred
 from pocdir.routing.rules.index import Index
 
+FULL = (
+    "its thread has no room for this follow-up: leave the step out and say why, or write a report of its own"
+)
 _ANSWERED = ("acknowledged", "engaged")
 
 
@@ -172,8 +176,8 @@ def take(
     `people_at_risk`: it is known that the incident says so. A step that was taken already gives what it led to.
     One that was taken before it is recorded here says when (`at`): by the directory as `known`, what had fallen due
     until then is written down first.
-    Raises Conflict `people_at_risk`, Forbidden `owner_needed`, Invalid `sent_in_future`, `event_before_sending`,
-    and what `to_decide` raises.
+    Raises Conflict `people_at_risk`, Forbidden `owner_needed`, Invalid `thread_full`, `sent_in_future`,
+    `event_before_sending`, and what `to_decide` raises.
     """
     if at is not None:
         occurred(at, "exact", sent_at=notification.sent_at)
@@ -189,6 +193,8 @@ def take(
     if at is not None and known is not None:
         _write_down(_Record(session, notification, looked, now), known, until=at)
     own = prepared.target.team == _slug(session, notification)
+    if own and is_full(session, notification):
+        raise Invalid("thread_full", FULL, where="level")
     # The incident's may have been raised since.
     label = tlp.strictest(notification.tlp, incident.tlp) if incident else notification.tlp
     new = NewNotification(
