@@ -18,11 +18,20 @@ from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
 from pocdir.ledger.rules.events import Event
-from pocdir.outreach import campaigns, presentation, schemas
+from pocdir.outreach import campaigns, schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.actions.parcels import keep
+from pocdir.outreach.presentation.letter import letter_of
+from pocdir.outreach.presentation.notification import (
+    handed_over,
+    listed_notifications,
+    parcel_file,
+    shown_notification,
+)
+from pocdir.outreach.presentation.plan import shown_plan
+from pocdir.outreach.presentation.timeline import for_contact, shown_event
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import parcels, snapshots
 from pocdir.outreach.queries.plans import plan_of, routed
@@ -50,7 +59,7 @@ _notification, _event = schemas.NotificationAnswer(), schemas.EventAnswer()
 def plan(ref: str) -> Any:
     """Preview whom the incident's assets concern, grouped per contact. Nothing is logged."""
     incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
-    return presentation.shown_plan(plan_of(incident, on=clock.now().date()))
+    return shown_plan(plan_of(incident, on=clock.now().date()))
 
 
 @blueprint.route("/notifications")
@@ -63,7 +72,7 @@ def notifications(query: dict[str, Any]) -> Any:
     found = snapshots.notifications(
         g.principal, limit=query["limit"], cursor=query["cursor"], incident=incident
     )
-    return presentation.listed(page(found, query["limit"], lambda each: each.row.ref))
+    return listed_notifications(page(found, query["limit"], lambda each: each.row.ref))
 
 
 @blueprint.route("/notifications", methods=["POST"])
@@ -87,7 +96,7 @@ def log_notification(given: dict[str, Any]) -> Any:
             )
 
         ref = once(session, scope=f"workspace:{principal.workspace_id}", now=now, act=act)
-        shown = presentation.shown(snapshot(ref, principal, session))
+        shown = shown_notification(snapshot(ref, principal, session))
     return _created(_notification.dumps(shown), url_for("outreach_api.notification", ref=ref))
 
 
@@ -96,7 +105,7 @@ def log_notification(given: dict[str, Any]) -> Any:
 @blueprint.response(200, schemas.NotificationAnswer)
 def notification(ref: str) -> Any:
     """One notification as it stands."""
-    return presentation.shown(snapshot(ref, g.principal))
+    return shown_notification(snapshot(ref, g.principal))
 
 
 @blueprint.route("/notifications/<ref>/events")
@@ -108,7 +117,7 @@ def events(query: dict[str, Any], ref: str) -> Any:
     as_contact = queries.poster_of(g.principal, snapshot(ref, g.principal).row) == "contact"
     recorded: Iterable[Event] = ledger_queries.events_of_notification(ref)
     if as_contact:
-        recorded = presentation.for_contact(recorded)
+        recorded = for_contact(recorded)
     found = sorted(recorded, key=lambda each: (each.recorded_at, each.id))
     if query["cursor"] is not None:
         seen = next((i for i, each in enumerate(found) if each.id == query["cursor"]), None)
@@ -116,9 +125,7 @@ def events(query: dict[str, Any], ref: str) -> Any:
             raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
         found = found[seen + 1 :]
     listed = page(found[: query["limit"] + 1], query["limit"], lambda each: each.id)
-    return listed | {
-        "items": [presentation.shown_event(each, as_contact=as_contact) for each in listed["items"]]
-    }
+    return listed | {"items": [shown_event(each, as_contact=as_contact) for each in listed["items"]]}
 
 
 @blueprint.route("/notifications/<ref>/events", methods=["POST"])
@@ -145,7 +152,7 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
             once(session, scope=f"events:{principal.actor}", now=now, act=act), session
         )
     assert event is not None  # noqa: S101 - recorded in this transaction, or before
-    return _created(_event.dumps(presentation.shown_event(event)), url_for("outreach_api.events", ref=ref))
+    return _created(_event.dumps(shown_event(event)), url_for("outreach_api.events", ref=ref))
 
 
 @blueprint.route("/events", methods=["POST"])
@@ -176,7 +183,7 @@ def add_events(given: dict[str, Any]) -> Any:
 @blueprint.response(200, schemas.LetterAnswer)
 def letter(query: dict[str, Any], ref: str) -> Any:
     """The letter to copy into a mail program; the recipient's link is its last line."""
-    return presentation.letter(snapshot(ref, g.principal), content=query["content"])
+    return letter_of(snapshot(ref, g.principal), content=query["content"])
 
 
 @blueprint.route("/unanswered")
@@ -201,7 +208,7 @@ def unanswered(query: dict[str, Any]) -> Any:
         incident=str(query["incident"]) if query["incident"] else None,
         due_before=query["due_before"],
     )
-    return presentation.listed(page(found, query["limit"], lambda each: each.row.ref))
+    return listed_notifications(page(found, query["limit"], lambda each: each.row.ref))
 
 
 def _created(body: str, location: str) -> Response:
@@ -280,7 +287,7 @@ def preview_letters(given: dict[str, Any], ref: str) -> Any:
 @blueprint.response(200, schemas.ParcelList)
 def notification_parcels(ref: str) -> Any:
     """The files that went with a notification."""
-    return {"items": presentation.handed_over(snapshot(ref, g.principal)), "next": None}
+    return {"items": handed_over(snapshot(ref, g.principal)), "next": None}
 
 
 @blueprint.route("/notifications/<ref>/parcels/<parcel>")
@@ -289,4 +296,4 @@ def notification_parcels(ref: str) -> Any:
 def notification_parcel(ref: str, parcel: str) -> Response:
     """One of them, byte for byte."""
     snapshot(ref, g.principal)
-    return presentation.parcel_file(parcels.handed_over(parcel, ref))
+    return parcel_file(parcels.handed_over(parcel, ref))

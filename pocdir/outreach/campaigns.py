@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from pocdir.accounts.guards import Principal
 from pocdir.db import Line
 from pocdir.incidents.models import Incident
-from pocdir.outreach import presentation
 from pocdir.outreach.actions.chosen import log_chosen
+from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.queries.snapshots import of_incidents, snapshot
 from pocdir.outreach.rules.plan import Choices, Plan, declined
 
@@ -63,7 +63,7 @@ def letters(
 
 def _letter(ref: str, principal: Principal, session: Session) -> dict[str, Any]:
     found = snapshot(ref, principal, session)
-    row, words = found.row, presentation.letter(found, link=False)
+    row, words = found.row, letter_of(found, link=False)
     return {
         "team": row.team_slug, "name": row.team_name, "language": row.language, "answer_asked": row.answer_asked,
         "due": row.due, "to": words["to"], "subject": words["subject"].replace(ref, NOT_YET),

@@ -18,7 +18,7 @@ from pocdir.ledger.queries import event_count, events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.actions.spreadsheet import Result, expected, import_spreadsheet, tally
-from pocdir.outreach.presentation import shown_event
+from pocdir.outreach.presentation.timeline import shown_event
 from pocdir.outreach.queries.notifications import notification_to_change
 from pocdir.outreach.queries.spreadsheet import matched
 from pocdir.outreach.rules.spreadsheet import read_spreadsheet

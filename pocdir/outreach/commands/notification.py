@@ -9,7 +9,10 @@ from pocdir.core.times import isoformat
 from pocdir.db import db
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.queries import events_of_notification
-from pocdir.outreach import presentation, schemas
+from pocdir.outreach import schemas
+from pocdir.outreach.presentation.letter import letter_of
+from pocdir.outreach.presentation.notification import shown_notification
+from pocdir.outreach.presentation.timeline import shown_event
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.web.terminal import app_context, emit, json_option, plain, table, workspace_option
@@ -41,7 +44,7 @@ def list_(incident: str | None, workspace: str | None, as_json: bool) -> int:
         if incident is not None:
             incident_queries.incident(incident, workspace_id=who.workspace_id)
         found = snapshots.notifications(who, limit=MOST_LISTED, incident=incident)
-        shown = [presentation.shown(each) for each in found]
+        shown = [shown_notification(each) for each in found]
         db.session.remove()
     if as_json:
         for each in shown:
@@ -73,8 +76,8 @@ def show(ref: str, workspace: str | None, as_json: bool) -> None:
     Example:  pocdir notification show 019ab3...
     """
     with app_context():
-        one = presentation.shown(snapshots.snapshot(ref, operator_for(workspace)))
-        events = [presentation.shown_event(each) for each in events_of_notification(ref)]
+        one = shown_notification(snapshots.snapshot(ref, operator_for(workspace)))
+        events = [shown_event(each) for each in events_of_notification(ref)]
         db.session.remove()
     if as_json:
         said = [schemas.EventAnswer().dump(each) for each in events]
@@ -101,7 +104,7 @@ def letter(ref: str, content: str | None, workspace: str | None, as_json: bool) 
     Example:  pocdir notification letter 019ab3...
     """
     with app_context():
-        said = presentation.letter(snapshots.snapshot(ref, operator_for(workspace)), content=content)
+        said = letter_of(snapshots.snapshot(ref, operator_for(workspace)), content=content)
         db.session.remove()
     if as_json:
         emit(schemas.LetterAnswer().dump(said))

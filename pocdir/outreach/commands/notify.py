@@ -18,11 +18,12 @@ from pocdir.core.times import isoformat
 from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
-from pocdir.outreach import presentation, schemas
+from pocdir.outreach import schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.actions.parcels import keep
 from pocdir.outreach.actions.spreadsheet import Result, expected, import_spreadsheet, tally
+from pocdir.outreach.presentation.notification import shown_notification
 from pocdir.outreach.queries import parcels, plans, snapshots
 from pocdir.outreach.queries.spreadsheet import Matched, matched
 from pocdir.outreach.rules.delimited import LARGEST
@@ -224,7 +225,7 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
         ref = actions.log_as_given(
             session, words, routed=found, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
         )
-        return presentation.shown(snapshots.snapshot(ref, who, session))
+        return shown_notification(snapshots.snapshot(ref, who, session))
 
 
 def _import(who: Principal, path: Path, day_first: bool | None, dry_run: bool, as_json: bool) -> int:

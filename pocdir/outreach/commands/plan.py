@@ -15,8 +15,9 @@ from pocdir.core.times import isoformat
 from pocdir.db import Line, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
-from pocdir.outreach import campaigns, presentation, schemas
+from pocdir.outreach import campaigns, schemas
 from pocdir.outreach.actions.chosen import log_chosen
+from pocdir.outreach.presentation.plan import shown_contact
 from pocdir.outreach.queries.plans import plan_of
 from pocdir.outreach.rules.plan import Choices, Plan
 from pocdir.web.terminal import (
@@ -111,7 +112,7 @@ def _preview(found: Plan, told: Mapping[str, Line], to: tuple[str, ...], *, as_j
     if as_json:
         for each in shown:
             ref = told[each.slug].ref if each.slug in told else None
-            emit(schemas.PlanContact().dump(presentation.shown_contact(each)) | {"told": ref})
+            emit(schemas.PlanContact().dump(shown_contact(each)) | {"told": ref})
     else:
         rows = [
             (it.slug, it.role, it.channel.value, len(it.assets),

@@ -11,7 +11,8 @@ from pocdir.accounts.queries import team_id_of
 from pocdir.core import clock
 from pocdir.core.times import isoformat
 from pocdir.db import db
-from pocdir.outreach import presentation, schemas
+from pocdir.outreach import schemas
+from pocdir.outreach.presentation.notification import shown_notification
 from pocdir.outreach.queries import snapshots
 from pocdir.web.terminal import (
     DURATION,
@@ -60,7 +61,7 @@ def unanswered(
             incident=incident,
             due_before=due_before,
         )
-        shown = [presentation.shown(each) for each in found]
+        shown = [shown_notification(each) for each in found]
         db.session.remove()
     if as_json:
         for each in shown:

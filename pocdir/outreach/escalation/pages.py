@@ -13,13 +13,13 @@ from pocdir.core.errors import Conflict, Invalid, Refusal
 from pocdir.core.refs import is_ref
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
-from pocdir.outreach import presentation as outreach
 from pocdir.outreach.actions.threads import is_full
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
 from pocdir.outreach.escalation.actions.steps import Prepared
 from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_many, own
 from pocdir.outreach.escalation.rules.policy import policy as rules_from
+from pocdir.outreach.presentation.notification import described
 from pocdir.outreach.queries.snapshots import snapshot, some
 from pocdir.routing.queries import index
 from pocdir.web import filters
@@ -243,7 +243,7 @@ def _steps(ref: str, typed: Form) -> str:
             )
         except Conflict:
             message = None
-    shown = outreach.described(snapshot(ref, g.principal))
+    shown = described(snapshot(ref, g.principal))
     return render_template(
         "outreach/steps.html",
         notification=shown,

@@ -130,7 +130,7 @@ def _chart(curves: Mapping[str, Still], length: int) -> Any:
 def timeline(entries: Sequence[dict[str, Any]], out: Outcome) -> list[dict[str, Any]]:
     """Answers and sightings in one line of time: windows with nothing between them are one entry.
 
-    `entries` as presentation.timeline gives them; each gets `measured`, None or what was measured by then.
+    `entries` as presentation.timeline.timeline_of gives them; each gets `measured`, None or what was measured by then.
     """
     answers = [{**each, "measured": None} for each in entries if each["type"] != "sightings.recorded"]
     moments = sorted(each["occurred_at"] for each in answers)

@@ -19,11 +19,15 @@ from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Incident
 from pocdir.ledger import queries as ledger_queries
-from pocdir.outreach import campaigns, presentation, schemas
+from pocdir.outreach import campaigns, schemas
 from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.outcome import presentation as measuring
 from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.presentation.lists import counted, incident_rows
+from pocdir.outreach.presentation.notification import described
+from pocdir.outreach.presentation.plan import shown_plan
+from pocdir.outreach.presentation.timeline import contests, timeline_of
 from pocdir.outreach.queries.plans import plan_of
 from pocdir.outreach.queries.snapshots import of_incidents
 from pocdir.outreach.rules.plan import Choices, Plan
@@ -54,11 +58,10 @@ def incident(ref: str) -> str:
         asset_count=len(became.measured.ids),
         outcome=became.as_json(),
         measured=measuring.measured(became, sent),
-        told=shown
-        | {"rows": [measuring.with_outcome(presentation.described(each), became) for each in shown["rows"]]},
-        happened=_asked_page(measuring.timeline(presentation.timeline(events, told), became), "happened"),
-        counts=presentation.counted(told),
-        contested=presentation.contests(by_ref),
+        told=shown | {"rows": [measuring.with_outcome(described(each), became) for each in shown["rows"]]},
+        happened=_asked_page(measuring.timeline(timeline_of(events, told), became), "happened"),
+        counts=counted(told),
+        contested=contests(by_ref),
         asset_form=Form(),
         may_reopen=True,
     )
@@ -118,7 +121,7 @@ def _plan(ref: str, typed: Form | None, letters: Sequence[Mapping[str, Any]] = (
     incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
     found, told = plan_of(incident, on=clock.now().date()), campaigns.told_already(incident)
     by_team = {each["team"]: each for each in letters}
-    shown = presentation.shown_plan(found)
+    shown = shown_plan(found)
     shown["contacts"] = [
         contact | {"told": told.get(each.slug), "letter": by_team.get(each.slug)}
         for each, contact in zip(found.contacts, shown["contacts"], strict=True)
@@ -143,7 +146,7 @@ def incidents() -> str:
     rows = incident_queries.newest_incidents(
         workspace_id=g.principal.workspace_id, is_open={"open": True, "closed": False}.get(state)
     )
-    listed = presentation.incident_rows(rows)
+    listed = incident_rows(rows)
     return render_template(
         "incidents/list.html",
         state=state,

@@ -16,12 +16,15 @@ from pocdir.core.refs import new_ref
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
-from pocdir.outreach import presentation, schemas
+from pocdir.outreach import schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.escalation.deciding import path_shown
 from pocdir.outreach.outcome import presentation as measuring
 from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.presentation.letter import letter_of
+from pocdir.outreach.presentation.notification import described, handed_over
+from pocdir.outreach.presentation.timeline import contests, shown_event, timeline_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import declined_by, routed
 from pocdir.outreach.queries.redirects import asked_instead
@@ -161,14 +164,14 @@ def take_back_event(ref: str, id: str) -> Any:
 
 def _correct(ref: str, event_id: str, typed: Form) -> str:
     found = snapshot(ref, g.principal)
-    shown = presentation.described(found)
+    shown = described(found)
     event = next((it for it in ledger_queries.events_of_notification(ref) if it.id == event_id), None)
     if event is None:
         raise NotFound("event_not_found", _("This notification has no such event."))
     return render_template(
         "outreach/correct.html",
         notification=shown,
-        event=presentation.shown_event(event, as_contact=_poster(found) == "contact"),
+        event=shown_event(event, as_contact=_poster(found) == "contact"),
         as_contact=_poster(found) == "contact",
         form=typed,
     )
@@ -177,7 +180,7 @@ def _correct(ref: str, event_id: str, typed: Form) -> str:
 @blueprint.get("/notifications/<ref>/withdraw")
 @guard("notification.log")
 def withdraw(ref: str) -> str:
-    shown = presentation.described(snapshot(ref, g.principal))
+    shown = described(snapshot(ref, g.principal))
     return render_template("outreach/withdraw.html", notification=shown, form=Form())
 
 
@@ -190,7 +193,7 @@ def take_back(ref: str) -> Any:
     except Invalid as refusal:
         typed = Form(values=request.form)
         typed.errors = {(refusal.where or "form").removeprefix("payload."): [refusal.message]}
-        shown = presentation.described(snapshot(ref, g.principal))
+        shown = described(snapshot(ref, g.principal))
         return render_template("outreach/withdraw.html", notification=shown, form=typed), 422
     flash(_("Withdrawn. It stays in the record."), "success")
     return redirect(url_for("outreach.notification", ref=ref))
@@ -221,7 +224,7 @@ def _poster(found: Snapshot) -> str:
 
 def _as_measured(found: Snapshot) -> dict[str, Any]:
     """With what the sensors say of its assets, as the page of its incident lists it."""
-    shown, ref = presentation.described(found), found.row.incident_ref
+    shown, ref = described(found), found.row.incident_ref
     if ref is None or found.row.withdrawn_at is not None:
         return shown
     incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
@@ -235,11 +238,11 @@ def _notification(found: Snapshot, typed: Form) -> str:
     return render_template(
         "outreach/notification.html",
         notification=_as_measured(found),
-        parcels=presentation.handed_over(found),
-        events=presentation.timeline(events, [found], as_contact=poster == "contact"),
-        letter=None if found.row.withdrawn_at else presentation.letter(found, content=content),
+        parcels=handed_over(found),
+        events=timeline_of(events, [found], as_contact=poster == "contact"),
+        letter=None if found.row.withdrawn_at else letter_of(found, content=content),
         content=content,
-        contested=presentation.contests({found.row.ref: events}).get(found.row.ref),
+        contested=contests({found.row.ref: events}).get(found.row.ref),
         instead=asked_instead(events, own=found.row.team_slug, on=clock.now().date()),
         only_here=running.settings().is_only_here,
         event_form=typed,

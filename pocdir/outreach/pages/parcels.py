@@ -15,10 +15,10 @@ from pocdir.core.errors import Refusal
 from pocdir.db import transaction
 from pocdir.incidents import actions as incident_actions
 from pocdir.incidents import queries as incident_queries
-from pocdir.outreach import presentation
 from pocdir.outreach.actions import parcels as actions
 from pocdir.outreach.actions import recipient
 from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.presentation.notification import parcel_file
 from pocdir.outreach.queries import parcels as queries
 from pocdir.outreach.queries.snapshots import snapshot
 from pocdir.routing.uploads.queries import upload
@@ -71,7 +71,7 @@ def incident_from_file() -> Any:
 def parcel(ref: str, parcel: str) -> Response:
     """A file that went with a notification, byte for byte."""
     snapshot(ref, g.principal)
-    return presentation.parcel_file(queries.handed_over(parcel, ref))
+    return parcel_file(queries.handed_over(parcel, ref))
 
 
 @blueprint.get("/r/<token>/parcels/<parcel>")
@@ -80,7 +80,7 @@ def recipient_parcel(token: str, parcel: str) -> Response:
     """A file that went with a notification, for whoever holds the recipient's link."""
     secret = running.secret()
     row = recipient.addressed(None, token, secret=secret, now=clock.now())
-    return presentation.parcel_file(queries.handed_over(parcel, row.ref))
+    return parcel_file(queries.handed_over(parcel, row.ref))
 
 
 def _title(name: str) -> str:

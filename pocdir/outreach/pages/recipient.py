@@ -17,10 +17,11 @@ from pocdir.db import transaction
 from pocdir.directory.office import office
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
-from pocdir.outreach import presentation
 from pocdir.outreach.actions import recipient as actions
 from pocdir.outreach.models import Notification
 from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.presentation.notification import for_recipient
+from pocdir.outreach.presentation.timeline import shown_event
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.redirects import Basis, bases_of
 from pocdir.outreach.queries.snapshots import snapshot_for_recipient
@@ -40,7 +41,7 @@ def recipient(token: str) -> str:
     return render_template(
         "outreach/recipient.html",
         **_about(row, token),
-        notification=presentation.for_recipient(snapshot_for_recipient(row.ref)),
+        notification=for_recipient(snapshot_for_recipient(row.ref)),
         said=[_said(event, now) for event in reversed(given)],
         withdrawn=False,
     )
@@ -82,7 +83,7 @@ def answer_as_recipient(token: str) -> Any:
         "outreach/recipient_done.html",
         **about,
         proposed=not again and not is_sudden and _propose(row, bases, typed, now),
-        recorded=presentation.shown_event(event),
+        recorded=shown_event(event),
         may_undo=choice != "undo" and may_undo(event.recorded_at, now),
         undo_until=event.recorded_at + UNDO_WINDOW,
         may_be_automatic=is_sudden,
@@ -123,14 +124,14 @@ def filled_in(asks: tuple[str, ...]) -> dict[str, Any]:
 
 def _named(row: Notification, event_id: str) -> dict[str, Any]:
     given = actions.answers_given(events_of_notification(row.ref))
-    named = next((presentation.shown_event(each) for each in given if each.id == event_id), None)
+    named = next((shown_event(each) for each in given if each.id == event_id), None)
     if named is None:
         raise NotFound("event_unknown", "there is nothing of this to take back")
     return named
 
 
 def _said(event: Event, now: dt.datetime) -> dict[str, Any]:
-    return presentation.shown_event(event) | {
+    return shown_event(event) | {
         "may_undo": may_undo(event.recorded_at, now),
         "may_be_automatic": bool(event.payload.get("may_be_automatic")),
     }

@@ -12,10 +12,12 @@ from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.db import transaction
 from pocdir.ledger.queries import events_of_notification
-from pocdir.outreach import presentation
 from pocdir.outreach.actions.recipient import answer
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.pages.recipient import filled_in
+from pocdir.outreach.presentation.lists import told_rows
+from pocdir.outreach.presentation.notification import for_recipient
+from pocdir.outreach.presentation.timeline import timeline_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import told as lists
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
@@ -42,7 +44,7 @@ def told() -> str:
         state=state,
         counts=counts,
         page={
-            "rows": presentation.told_rows(found, lists.senders(found)),
+            "rows": told_rows(found, lists.senders(found)),
             "first": first + 1,
             "last": first + len(found),
             "total": counts[state],
@@ -59,11 +61,11 @@ def told_report(ref: str) -> Any:
     found = snapshot(ref, g.principal)
     if not _is_contact(found):
         return redirect(url_for("outreach.notification", ref=ref))
-    timeline = presentation.timeline(events_of_notification(ref), [found], as_contact=True)
+    timeline = timeline_of(events_of_notification(ref), [found], as_contact=True)
     return render_template(
         "outreach/told_report.html",
         **_about(found),
-        notification=presentation.for_recipient(found),
+        notification=for_recipient(found),
         ref=ref,
         withdrawn=found.row.withdrawn_at is not None,
         said=[it for it in reversed(timeline) if it["may_correct"]],

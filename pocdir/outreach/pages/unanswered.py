@@ -15,9 +15,11 @@ from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.queries import events_of_notifications
-from pocdir.outreach import presentation
 from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.presentation.lists import working_list
+from pocdir.outreach.presentation.notification import described
+from pocdir.outreach.presentation.timeline import contests
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.feed import feed_of, feed_reader
@@ -58,7 +60,7 @@ def unanswered() -> Any:
         offset=start,
         limit=PAGE,
     )
-    rows = presentation.working_list(found, now=now)
+    rows = working_list(found, now=now)
     return render_template(
         "outreach/unanswered.html",
         state=state,
@@ -80,7 +82,7 @@ def unanswered() -> Any:
             "next": at + 1 if start + PAGE < total else None,
         },
         counts=queries.counts(principal),
-        contested=presentation.contests(events_of_notifications([it["ref"] for it in rows])),
+        contested=contests(events_of_notifications([it["ref"] for it in rows])),
     )
 
 
@@ -116,7 +118,7 @@ def record_selected() -> Any:
         "outreach/selected.html",
         act=act,
         refs=refs,
-        rows=[presentation.described(found[ref]) if ref in found else {"ref": ref} for ref in refs],
+        rows=[described(found[ref]) if ref in found else {"ref": ref} for ref in refs],
         results=results,
         form=typed,
     )

@@ -14,8 +14,10 @@ from pocdir.db import Line, snapshot, table_of
 from pocdir.incidents.models import Asset, Incident, MeasuringWindow, Sighting
 from pocdir.ledger.queries import events_of_incidents, events_of_notifications
 from pocdir.ledger.rules.events import Event
-from pocdir.outreach import presentation
 from pocdir.outreach.escalation.models import Policy
+from pocdir.outreach.presentation.letter import letter_of
+from pocdir.outreach.presentation.notification import handed_over, shown_notification
+from pocdir.outreach.presentation.timeline import shown_event
 from pocdir.outreach.queries.snapshots import Snapshot, notifications
 from pocdir.site.rules import export
 
@@ -141,7 +143,7 @@ def _notification(each: Snapshot) -> Iterator[Row]:
         "incident": row.incident_ref,
         "team": row.team_slug,
         "parent": row.parent_ref,
-        "due": presentation.shown(each)["due"],
+        "due": shown_notification(each)["due"],
     }
 
 
@@ -153,11 +155,11 @@ def _expectations(each: Snapshot) -> Iterator[Row]:
 def _letter(each: Snapshot) -> Iterator[Row]:
     """The letter without the recipient's link: whoever has that may answer."""
     if each.row.withdrawn_at is None:
-        yield {**presentation.letter(each, link=False), "notification": each.row.ref}
+        yield {**letter_of(each, link=False), "notification": each.row.ref}
 
 
 def _parcels(each: Snapshot) -> Iterator[Row]:
-    for one in presentation.handed_over(each):
+    for one in handed_over(each):
         yield {**one, "notification": each.row.ref}
 
 
@@ -176,7 +178,7 @@ def _events(session: Session, workspace_id: int) -> Iterator[Row]:
 def _told(found: Mapping[str, Sequence[Event]]) -> Iterator[Row]:
     for events in found.values():
         for event in events:
-            shown = presentation.shown_event(event)
+            shown = shown_event(event)
             yield shown | {
                 "payload": dict(sorted(shown["payload"].items())),
                 "incident": event.incident,

@@ -1,0 +1,106 @@
+"""A notification as API, pages and commands show it, with its link and its files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from pocdir import running
+from pocdir.db import Line
+from pocdir.outreach.models import Parcel
+from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries import parcels
+from pocdir.outreach.queries.snapshots import Snapshot
+from pocdir.outreach.rules.recipient import LIFE, recipient_token
+
+
+def listed_notifications(page: dict[str, Any]) -> dict[str, Any]:
+    """A page of notifications with each as the API shows it."""
+    return page | {"items": [shown_notification(each) for each in page["items"]]}
+
+
+def shown_notification(snapshot: Snapshot) -> dict[str, Any]:
+    """A notification as the API shows it."""
+    row = snapshot.row
+    standing = [each.due_at for each in snapshot.expectations if each.state in queries.NOT_ANSWERED]
+    return {
+        "ref": row.ref,
+        "incident": row.incident_ref,
+        "team": row.team_slug,
+        "channel": {"kind": row.channel_kind, "value": row.channel_value},
+        "kind": row.kind,
+        "sent_at": row.sent_at,
+        "send": False,  # as the schema says
+        "subject": row.subject,
+        "body": row.body,
+        "body_digest": row.body_digest,
+        "language": row.language,
+        "tlp": row.tlp,
+        "assets": row.assets,
+        "parent": row.parent_ref,
+        "answer_asked": row.answer_asked,
+        "expect": snapshot.expectations,
+        "sent_level": row.sent_level,
+        "state": {
+            "transport": row.transport,
+            "response": row.response,
+            "outcome": row.outcome,
+            "clock": row.clock,
+        },
+        "due": row.due or min(standing, default=None),
+        "recipient_page": recipient_page(row),
+        "created_at": row.created_at,
+        "withdrawn_at": row.withdrawn_at,
+    }
+
+
+def recipient_page(row: Line) -> str | None:
+    """The recipient's link; None once the notification was taken back."""
+    if row.withdrawn_at is not None:
+        return None
+    settings = running.settings()
+    token = recipient_token(
+        running.secret(),
+        row.ref,
+        row.channel_kind,
+        row.channel_value,
+        row.address_version,
+        row.created_at + LIFE,
+    )
+    return f"{settings.external_url}/r/{token}"
+
+
+def described(snapshot: Snapshot) -> dict[str, Any]:
+    """A notification as the pages show it: with the names of team and incident."""
+    row = snapshot.row
+    return shown_notification(snapshot) | {
+        "team": {"slug": row.team_slug, "name": row.team_name},
+        "incident": {"ref": row.incident_ref, "title": row.incident_title} if row.incident_ref else None,
+        "parent": {"ref": row.parent_ref} if row.parent_ref else None,
+    }
+
+
+def for_recipient(snapshot: Snapshot) -> dict[str, Any]:
+    """What the recipient's page shows: what the mail said, nothing above its own TLP."""
+    names = ("kind", "sent_at", "tlp", "subject", "body", "assets", "language")
+    return {name: getattr(snapshot.row, name) for name in names} | {
+        "expect": snapshot.expectations,
+        # The incident may bear a stricter label than this mail: its title is the sender's own.
+        "incident_title": None,
+        "reference": snapshot.row.ref,
+        "parcels": handed_over(snapshot),
+    }
+
+
+def handed_over(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The files that went with a notification."""
+    return [parcels.shown(each) for each in parcels.of_notifications([snapshot.row.id])[snapshot.row.id]]
+
+
+def parcel_file(parcel: Parcel) -> Response:
+    """A parcel's bytes as a file to keep."""
+    response = Response(parcels.content(parcel), content_type="text/csv")
+    response.headers.set("Content-Disposition", "attachment", filename=parcel.name)
+    response.content_length = parcel.size
+    return response

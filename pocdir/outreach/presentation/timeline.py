@@ -1,0 +1,96 @@
+"""Events as API, pages and commands show them: one by one, in time, and as far as their reader may read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pocdir.ledger.rules.events import Event
+from pocdir.outreach.queries.snapshots import Snapshot
+from pocdir.outreach.rules import corrections
+from pocdir.outreach.rules.posting import POSTED_BY
+
+
+def shown_event(event: Event, *, as_contact: bool = False) -> dict[str, Any]:
+    """An event as interface and pages show it: plain and not erased values together.
+
+    A contact of the notified team does not read what the sender noted for its own workspace, nor who acted for it.
+    """
+    hidden = set()
+    if as_contact and event.claimed_by == "sender":
+        hidden = {"note"} if event.type == "notification.logged" else set(event.sealed)
+    return {
+        "id": event.id,
+        "type": event.type,
+        "v": event.v,
+        "occurred_at": event.occurred_at,
+        "precision": event.precision,
+        "recorded_at": event.recorded_at,
+        "payload": {
+            **event.payload,
+            **{name: value for name, value in event.sealed.items() if name not in hidden},
+        },
+        "evidence_digest": event.evidence_digest,
+        "claimed_by": event.claimed_by,
+        "assurance": event.assurance,
+        "actor": None if as_contact and event.claimed_by != "recipient" else event.actor,
+        "log_index": event.log_index,
+    }
+
+
+def for_contact(events: Iterable[Event]) -> list[Event]:
+    """The events without the sender's path: whom else it turns to is not for the notified team."""
+    return [event for event in events if not event.type.startswith("escalation.")]
+
+
+_FINAL = ("event.corrected", "classification.corrected", "ack.retracted", "expectation.set")
+CORRECTABLE = {
+    poster: frozenset(
+        type_ for type_, posters in POSTED_BY.items() if poster in posters and type_ not in _FINAL
+    )
+    for poster in ("member", "contact")
+}
+
+
+def timeline_of(
+    events: Sequence[Event], snapshots: Sequence[Snapshot], *, as_contact: bool = False
+) -> list[dict[str, Any]]:
+    """Events oldest first, each with its notification, and whether it was taken back or may be by who reads."""
+    own = "recipient" if as_contact else "sender"
+    may_take_back = CORRECTABLE["contact" if as_contact else "member"]
+    by_ref = {
+        each.row.ref: {"ref": each.row.ref, "team": {"slug": each.row.team_slug, "name": each.row.team_name}}
+        for each in snapshots
+    }
+    kept = {event.id for event in corrections.counting(events)}
+    told = []
+    for event in sorted(for_contact(events) if as_contact else events, key=_in_time):
+        about = by_ref.get(event.notification or "")
+        told.append(
+            shown_event(event, as_contact=as_contact)
+            | {
+                "corrected": event.id not in kept,
+                "may_correct": event.id in kept and event.claimed_by == own and event.type in may_take_back,
+                "notification": about,
+            }
+        )
+    return told
+
+
+def contests(told: Mapping[str, Sequence[Event]]) -> dict[str, list[dict[str, Any]]]:
+    """What recipients set against notifications and have not taken back, by notification, with words (None: erased)."""
+    found = {
+        ref: [
+            {"note": each.sealed.get("note"), "occurred_at": each.occurred_at}
+            for each in corrections.counting(events)
+            if each.type == "response.contested"
+        ]
+        for ref, events in told.items()
+    }
+    return {ref: words for ref, words in found.items() if words}
+
+
+def _in_time(event: Event) -> tuple[Any, ...]:
+    """By when it happened; of what happened at once, first what all the rest is about."""
+    begins = {"incident.opened": 0, "notification.logged": 1}
+    return event.occurred_at, begins.get(event.type, 2), event.recorded_at, event.id
