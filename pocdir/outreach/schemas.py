@@ -27,7 +27,7 @@ NOBODY_CHOSEN = "Choose at least one contact."
 DIGEST = re.compile(r"(sha256:)?[0-9a-fA-F]{64}\Z")
 
 
-class Digest(Text):
+class Sha256(Text):
     """The SHA-256 of something that its sender keeps, with or without `sha256:`; kept as it was written."""
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class NotificationSchema(Schema):
     send = Flag(load_default=False)  # for the day when pocdir sends: until then true is refused, not dropped
     subject = Text(max=300, load_default=None, allow_none=True)
     body = Text(max=100_000, lines=True, load_default=None, allow_none=True)
-    body_digest = Digest()
+    body_digest = Sha256()
     language = Text(min=2, max=20, load_default=None, allow_none=True)
     tlp = fields.String(
         load_default=None, allow_none=True, validate=validate.OneOf((*tlp.LABELS, "TLP:WHITE"))
@@ -166,7 +166,7 @@ class EventSchema(Schema):
     occurred_at = Moment(load_default=None, allow_none=True)
     precision = fields.String(load_default="exact", validate=validate.OneOf(PRECISIONS))
     payload = fields.Dict(keys=fields.String(), load_default=dict)
-    evidence_digest = Digest()
+    evidence_digest = Sha256()
 
 
 class ManyFacts(EventSchema):

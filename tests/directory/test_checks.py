@@ -24,7 +24,7 @@ from pocdir.directory.queries import dates, entries
 from pocdir.ledger.queries import events_of_notification, events_of_team
 from pocdir.mail import actions as outbox
 from pocdir.mail.models import Mail
-from pocdir.site.queries.ledger import verdict
+from pocdir.site.queries.ledger import verification
 from tests.conftest import Api
 from tests.directory import made
 
@@ -170,7 +170,7 @@ def test_a_word_by_the_link_confirms_the_entry_and_everything_that_was_asked(app
     mine = [it.type for it in events_of_team("cert-example")]
     assert mine.count("contact.confirmed") == 1
     assert mine.count("contact.marked") == 2  # asked; the other address
-    assert verdict().faults == ()
+    assert verification().faults == ()
 
 
 def test_saying_it_twice_is_the_same_event(app):
@@ -361,7 +361,7 @@ def test_a_person_who_answers_a_test_shows_how_far_it_reaches(testing):
     shown = dates.of_teams([team], Anybody())["cert-example"]
     assert shown == {"confirmed": None, "reachable": NOW + DAY, "outcome": None}
     assert [it.type for it in events_of_notification(check.ref)] == ["ping.sent", "ack.given"]
-    assert verdict().faults == ()
+    assert verification().faults == ()
 
 
 def test_how_far_an_address_was_seen_to_reach_is_for_the_team_and_stewards(app, lab):
@@ -418,11 +418,11 @@ def test_who_wants_no_tests_gets_none(testing):
 def test_going_round_again_changes_nothing(asking):
     made.imported(made.file(made.team_json()))
     days(180, 261, 3)
-    before = verdict().events, len(letters())
+    before = verification().events, len(letters())
     for _again in range(3):
         asking.extensions.pop("pocdir.checks_looked_at")
         assert work(NOW + 258 * DAY) == 0
-    assert (verdict().events, len(letters())) == before
+    assert (verification().events, len(letters())) == before
 
 
 def test_the_link_ends_with_the_address(app):

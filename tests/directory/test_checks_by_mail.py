@@ -16,7 +16,7 @@ from pocdir.directory.checks.letters import post
 from pocdir.directory.queries import entries
 from pocdir.ledger.queries import events_of_team
 from pocdir.mail.models import Mail, Received
-from pocdir.site.queries.ledger import verdict
+from pocdir.site.queries.ledger import verification
 from tests.directory import made
 from tests.directory.test_checks import asked, letters, state, the_check
 from tests.mail.replies import came_in, reply, report, subject
@@ -52,7 +52,7 @@ def test_a_reply_confirms_the_entry_as_its_link_does(letter):
     assert state() == "verified"
     assert the_check().result == "confirmed"
     assert entries.entry("cert-example").team.confirmed_at == LATER
-    assert verdict().faults == ()
+    assert verification().faults == ()
 
 
 def test_what_says_more_or_less_than_the_word_waits_for_a_steward(letter):

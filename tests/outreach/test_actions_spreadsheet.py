@@ -17,7 +17,7 @@ from pocdir.incidents.models import Incident
 from pocdir.ledger.queries import event_count, events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.actions.notifications import record_event
-from pocdir.outreach.actions.spreadsheet import Result, expected, import_spreadsheet, tally
+from pocdir.outreach.actions.spreadsheet import LineResult, expected, import_spreadsheet, tally
 from pocdir.outreach.presentation.timeline import shown_event
 from pocdir.outreach.queries.notifications import notification_to_change
 from pocdir.outreach.queries.spreadsheet import matched
@@ -36,7 +36,7 @@ def _teams(app: Flask, now: dt.datetime) -> None:
 
 def bring(
     lab: Workspace, now: dt.datetime, *rows: str, apply: bool = True, incident: Incident | None = None
-) -> list[Result]:
+) -> list[LineResult]:
     """The results of the rows; what the dry run said of them before is the same."""
     db.session.rollback()
     sheet = read_spreadsheet("\n".join([HEADER, *rows]).encode(), now=now)
@@ -52,7 +52,7 @@ def bring(
     return results
 
 
-def outcome(results: list[Result]) -> list[tuple[str, tuple[str, ...]]]:
+def outcome(results: list[LineResult]) -> list[tuple[str, tuple[str, ...]]]:
     return [(each.result, each.events) for each in results]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from pocdir.core.errors import Invalid
 from pocdir.directory.rules.record import Directory
 from pocdir.incidents.rules.assets import AssetValue
-from pocdir.outreach.rules.plan import Choices, Plan, Waiting, asset_as_sent, drawn_up
+from pocdir.outreach.rules.plan import Choices, Plan, WaitingParcel, asset_as_sent, drawn_up
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.indicator import parse
 from pocdir.routing.rules.resolver import Answer, resolve
@@ -24,12 +24,12 @@ KNOWN = Index.build(
 )
 
 
-def waiting(slug: str, **more: Any) -> Waiting:
+def waiting(slug: str, **more: Any) -> WaitingParcel:
     said = {"ref": None, "team": slug, "name": f"{slug}.csv", "rows": 1, "size": 9, "sha256": "0" * 64}
-    return Waiting(**said | {"basis": {"key": "country", "value": "AT"}} | more)
+    return WaitingParcel(**said | {"basis": {"key": "country", "value": "AT"}} | more)
 
 
-def plan(*assets: str, parcels: tuple[Waiting, ...] = (), people_at_risk: bool = False) -> Plan:
+def plan(*assets: str, parcels: tuple[WaitingParcel, ...] = (), people_at_risk: bool = False) -> Plan:
     routed = [(AssetValue("ip", text), answer(text)) for text in assets]
     return drawn_up(KNOWN, routed, parcels, incident="ref", people_at_risk=people_at_risk)
 

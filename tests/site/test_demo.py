@@ -32,7 +32,7 @@ from pocdir.outreach.queries.notifications import Own
 from pocdir.outreach.rules.fold import state_of
 from pocdir.site.actions import demo as actions
 from pocdir.site.commands import demo
-from pocdir.site.queries.ledger import verdict
+from pocdir.site.queries.ledger import verification
 from pocdir.site.rules.demo import EMAIL, TALK, YEAR, Case, year
 from tests.accounts import made as people
 from tests.conftest import settings_for
@@ -194,7 +194,7 @@ def test_every_event_keeps_to_the_vocabulary_and_the_record_verifies(
         sealed = {name: value for name, (_, value) in kept.get(row.id, {}).items()}
         assert check_event(row.type, row.payload | sealed) == (row.payload, sealed)
         assert row.claimed_by in VOCABULARY[row.type].claimed_by
-    assert verdict().faults == ()
+    assert verification().faults == ()
 
 
 def test_nothing_due_is_left_unrecorded(made: dict[str, Any], database: None) -> None:

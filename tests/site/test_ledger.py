@@ -24,8 +24,8 @@ def faults() -> str:
 
 
 def test_an_empty_ledger_verifies(app: Flask) -> None:
-    verdict = verified()
-    assert (verdict.events, verdict.erased, verdict.faults) == (0, 0, ())
+    found = verified()
+    assert (found.events, found.erased, found.faults) == (0, 0, ())
 
 
 def test_an_untouched_record_verifies_and_its_head_follows_its_events(api: Api, now: dt.datetime) -> None:
@@ -83,9 +83,9 @@ def test_a_value_that_was_erased_with_its_event_leaves_the_record_whole(api: Api
             session, type="event.redacted", now=now, actor="service", claimed_by="service",
             payload={"event": erased, "reason": "retention"},
         )  # fmt: skip
-    verdict = verified()
-    assert verdict.faults == ()
-    assert verdict.erased > 0
+    found = verified()
+    assert found.faults == ()
+    assert found.erased > 0
 
 
 def test_a_missing_trigger_is_found(app: Flask) -> None:

@@ -101,7 +101,7 @@ def refuse(ids: tuple[str, ...], reason: str | None, as_json: bool) -> int:
     return _print(decided, as_json)
 
 
-def _print(decided: Sequence[decide.Decided], as_json: bool) -> int:
+def _print(decided: Sequence[decide.DecidedRow], as_json: bool) -> int:
     words = {
         "stale": "the team was changed meanwhile; look again (list)",
         "superseded": "the source says nothing else any more",

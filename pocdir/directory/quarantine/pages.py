@@ -16,7 +16,7 @@ from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
 from pocdir.directory.presentation import difference
 from pocdir.directory.quarantine.actions import decide
-from pocdir.directory.quarantine.actions.decide import Decided
+from pocdir.directory.quarantine.actions.decide import DecidedRow
 from pocdir.directory.quarantine.queries import waiting
 from pocdir.directory.quarantine.queries.waiting import Item
 from pocdir.web import filters
@@ -128,9 +128,9 @@ def _asked(ref: str, said: dict[str, Any]) -> str:
     )
 
 
-def _flash(decided: list[Decided]) -> None:
+def _flash(decided: list[DecidedRow]) -> None:
     """One sentence for each of what became of them."""
-    became: dict[str, list[Decided]] = {}
+    became: dict[str, list[DecidedRow]] = {}
     for it in decided:
         became.setdefault("missing" if it.became == "waits" and it.missing else it.became, []).append(it)
     number = {name: len(some) for name, some in became.items()}
@@ -139,7 +139,7 @@ def _flash(decided: list[Decided]) -> None:
         flash(_sentence(name, number[name], some[0]), tone)
 
 
-def _sentence(name: str, number: int, one: Decided) -> str:
+def _sentence(name: str, number: int, one: DecidedRow) -> str:
     if name == "accepted":
         return ngettext("Accepted: %(num)s team.", "Accepted: %(num)s teams.", number)
     if name == "refused":

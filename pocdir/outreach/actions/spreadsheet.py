@@ -21,7 +21,7 @@ from pocdir.outreach.rules.spreadsheet import Refused, channel_kind
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class LineResult:
     """What becomes of one line: `new`, `gains` (known, and adds the `events`), `known` or `refused`."""
 
     line: int
@@ -42,7 +42,7 @@ class Result:
         }
 
 
-def expected(lines: Iterable[Matched | Refused], *, incident: Incident | None = None) -> list[Result]:
+def expected(lines: Iterable[Matched | Refused], *, incident: Incident | None = None) -> list[LineResult]:
     """What bringing these lines would do. No line is lost: what is refused says why."""
     return [_expected(line, incident) for line in lines]
 
@@ -55,7 +55,7 @@ def import_spreadsheet(
     now: dt.datetime,
     actor: str,
     incident: Incident | None = None,
-) -> list[Result]:
+) -> list[LineResult]:
     """Log what is new in the lines; each line's result. Brought again, or by two at once, nothing counts twice.
 
     `lines` were matched before the transaction. Raises Conflict `incident_closed`.
@@ -75,7 +75,7 @@ def import_spreadsheet(
     return results
 
 
-def tally(results: Iterable[Result]) -> dict[str, int]:
+def tally(results: Iterable[LineResult]) -> dict[str, int]:
     """How many lines are new, gain something (an answer, a bounce), are known, are refused; events added."""
     counts = dict.fromkeys(("new", "gains", "answers", "bounces", "known", "refused", "events"), 0)
     for each in results:
@@ -87,11 +87,11 @@ def tally(results: Iterable[Result]) -> dict[str, int]:
     return counts
 
 
-def _expected(line: Matched | Refused, incident: Incident | None) -> Result:
+def _expected(line: Matched | Refused, incident: Incident | None) -> LineResult:
     if isinstance(line, Refused):
-        return Result(line.line, line.contact, "refused", message=_why(line))
+        return LineResult(line.line, line.contact, "refused", message=_why(line))
     row = line.row
-    result = Result(row.line, row.contact, "new", line.team, row.sent_at, row.precision, ref=line.ref)
+    result = LineResult(row.line, row.contact, "new", line.team, row.sent_at, row.precision, ref=line.ref)
     if line.team is None:
         return replace(result, result="refused", message=_no_team(line))
     if line.is_known:

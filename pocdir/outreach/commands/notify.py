@@ -22,14 +22,14 @@ from pocdir.outreach import schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.actions.parcels import keep
-from pocdir.outreach.actions.spreadsheet import Result, expected, import_spreadsheet, tally
+from pocdir.outreach.actions.spreadsheet import LineResult, expected, import_spreadsheet, tally
 from pocdir.outreach.presentation.notification import shown_notification
 from pocdir.outreach.queries import parcels, plans, snapshots
 from pocdir.outreach.queries.spreadsheet import Matched, matched
 from pocdir.outreach.rules.delimited import LARGEST
 from pocdir.outreach.rules.letter import one_line
 from pocdir.outreach.rules.parcels import Brought
-from pocdir.outreach.rules.plan import Choices, Plan, Planned, Waiting
+from pocdir.outreach.rules.plan import Choices, Plan, Planned, WaitingParcel
 from pocdir.outreach.rules.spreadsheet import Refused, Spreadsheet, read_spreadsheet
 from pocdir.web.terminal import (
     MOMENT,
@@ -179,7 +179,7 @@ def _line(contact: Planned, notification: str | None) -> dict[str, Any]:
 
 def _to_nobody(brought: Sequence[Brought], plan: Plan) -> list[dict[str, Any]]:
     """Parcels of teams that cannot be written to any more: they wait with the incident."""
-    names = {each.what.name for each in plan.unrouted if isinstance(each.what, Waiting)}
+    names = {each.what.name for each in plan.unrouted if isinstance(each.what, WaitingParcel)}
     return [
         {"team": each.team, "channel": None, "rows": each.rows, "notification": None}
         for each in brought
@@ -248,7 +248,7 @@ def _import(who: Principal, path: Path, day_first: bool | None, dry_run: bool, a
     return 1 if counts["refused"] else 0
 
 
-def _write(lines: Sequence[Matched | Refused], who: Principal, now: dt.datetime) -> list[Result]:
+def _write(lines: Sequence[Matched | Refused], who: Principal, now: dt.datetime) -> list[LineResult]:
     """In steps, so that others can write meanwhile: a file that was cut short goes on where it is brought again."""
     with transaction() as session:
         return import_spreadsheet(
@@ -259,7 +259,7 @@ def _write(lines: Sequence[Matched | Refused], who: Principal, now: dt.datetime)
 _GAINS = {"ack.given": "an answer", "delivery.failed": "a bounce"}
 
 
-def _said(each: Result) -> tuple[str, ...]:
+def _said(each: LineResult) -> tuple[str, ...]:
     gained = " and ".join(_GAINS[type_] for type_ in each.events) if each.result == "gains" else ""
     return f"line {each.line}: {each.result}", gained, each.team or each.contact, each.message
 

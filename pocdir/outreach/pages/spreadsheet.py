@@ -13,7 +13,7 @@ from pocdir.core.errors import Invalid, Refusal
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Incident
-from pocdir.outreach.actions.spreadsheet import Result, expected, import_spreadsheet, tally
+from pocdir.outreach.actions.spreadsheet import LineResult, expected, import_spreadsheet, tally
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.queries.spreadsheet import matched
 from pocdir.outreach.rules.spreadsheet import Spreadsheet, read_spreadsheet
@@ -94,7 +94,7 @@ def _brought() -> bytes:
     return data
 
 
-def _preview(sheet: Spreadsheet, results: list[Result], data: bytes) -> dict[str, Any]:
+def _preview(sheet: Spreadsheet, results: list[LineResult], data: bytes) -> dict[str, Any]:
     others = [each for each in results if each.result != "refused"]
     return tally(results) | {
         "columns": sheet.columns,
@@ -107,5 +107,5 @@ def _preview(sheet: Spreadsheet, results: list[Result], data: bytes) -> dict[str
     }
 
 
-def _refused(results: list[Result]) -> list[Result]:
+def _refused(results: list[LineResult]) -> list[LineResult]:
     return [each for each in results if each.result == "refused"][:SHOWN]

@@ -19,7 +19,7 @@ from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Notification, Parcel, ParcelPiece
 from pocdir.outreach.rules import parcels as rules
 from pocdir.outreach.rules.parcels import Brought
-from pocdir.outreach.rules.plan import Waiting
+from pocdir.outreach.rules.plan import WaitingParcel
 from pocdir.routing.bulk.parcels import MANIFEST
 from pocdir.routing.rules.reports.opened import Sparing
 
@@ -136,6 +136,6 @@ def content(parcel: Parcel) -> Iterator[bytes]:
     return rules.unpacked(iter(pieces))
 
 
-def shown(parcel: Parcel | Waiting) -> dict[str, Any]:
+def shown(parcel: Parcel | WaitingParcel) -> dict[str, Any]:
     """A parcel as API and pages tell of it; one that is not kept yet has no reference."""
     return {name: getattr(parcel, name) for name in ("ref", "team", "name", "rows", "size", "sha256")}

@@ -13,7 +13,7 @@ from pocdir.incidents.rules.assets import MOST_ASSETS, AssetValue
 from pocdir.outreach.models import Parcel
 from pocdir.outreach.queries import parcels
 from pocdir.outreach.rules.parcels import Brought
-from pocdir.outreach.rules.plan import Plan, Waiting, asset_as_sent, declined, drawn_up, reached_by
+from pocdir.outreach.rules.plan import Plan, WaitingParcel, asset_as_sent, declined, drawn_up, reached_by
 from pocdir.routing.queries import index, question
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import answered
@@ -107,8 +107,8 @@ def _name(asset: Asset | AssetValue) -> tuple[str, str, int]:
     return asset.kind, asset.value, asset.port
 
 
-def _waiting(parcel: Parcel | Brought) -> Waiting:
-    return Waiting(
+def _waiting(parcel: Parcel | Brought) -> WaitingParcel:
+    return WaitingParcel(
         ref=parcel.ref if isinstance(parcel, Parcel) else None, team=parcel.team, basis=parcel.basis, name=parcel.name,
         rows=parcel.rows, size=parcel.size, sha256=parcel.sha256,
     )  # fmt: skip

@@ -19,7 +19,7 @@ ASKED_OF: Mapping[str, tuple[str, ...]] = {"true": ("to",), "all": ("to", "cc"),
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class WaitingParcel:
     """A parcel that waits with the incident; `ref` None: it is brought, and not kept yet."""
 
     ref: str | None
@@ -49,7 +49,7 @@ class Planned:
     held: bool = False
     assets: Sequence[AssetValue] = ()
     copies: int = 0
-    parcels: Sequence[Waiting] = ()
+    parcels: Sequence[WaitingParcel] = ()
 
     @property
     def slug(self) -> str:
@@ -70,7 +70,7 @@ class Planned:
 class Unrouted:
     """An asset or parcel that goes to nobody; reason: not_an_address, not_routable or no_contact."""
 
-    what: AssetValue | Waiting
+    what: AssetValue | WaitingParcel
     reason: str
 
 
@@ -119,7 +119,7 @@ class Choices:
 def drawn_up(
     index: Index,
     routed: Iterable[tuple[AssetValue, Answer | None]],
-    waiting: Iterable[Waiting],
+    waiting: Iterable[WaitingParcel],
     *,
     incident: str,
     people_at_risk: bool,

@@ -37,7 +37,7 @@ from pocdir.core.version import VERSION
 from pocdir.routing.rules.registry import CURRENT, Registry
 from pocdir.site.actions.database import downgrade, upgrade
 from pocdir.site.queries.database import revisions, standing
-from pocdir.site.queries.ledger import Verdict, head, verdict
+from pocdir.site.queries.ledger import Verification, head, verification
 from pocdir.site.rules import backup as rules
 from pocdir.site.rules.backup import Manifest
 
@@ -47,10 +47,10 @@ _BROKEN = (tarfile.TarError, EOFError, zlib.error, UnicodeDecodeError)
 
 def back_up(
     session: Session, path: Path, *, settings: Settings, now: dt.datetime
-) -> tuple[Manifest, Verdict]:
+) -> tuple[Manifest, Verification]:
     """Write one file (mode 0600) with every row the session's snapshot shows; never half a file.
 
-    Returns what it says of itself and the verdict over the ledger in it. Raises Invalid `backup_unwritable`.
+    Returns what it says of itself and what was found of the ledger in it. Raises Invalid `backup_unwritable`.
     """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
@@ -74,7 +74,7 @@ def back_up(
 
 def _write_members(
     tar: tarfile.TarFile, connection: Connection, settings: Settings, now: dt.datetime
-) -> tuple[Manifest, Verdict]:
+) -> tuple[Manifest, Verification]:
     members: dict[str, dict[str, Any]] = {}
     for table in _tables(connection):
         with tempfile.TemporaryFile() as spool:
@@ -91,7 +91,7 @@ def _write_members(
         with path.open("rb") as content:
             name = f"registry/{path.parent.name}/{path.name}"
             members[name] = _add(tar, name, content, now)
-    judged = verdict()
+    judged = verification()
     manifest = Manifest(
         pocdir=VERSION,
         migration=standing(connection) or "",

@@ -15,7 +15,7 @@ from pocdir.routing.actions import load_seed_registry
 from pocdir.site.actions.backup import back_up, load, make_room, opened, put_files
 from pocdir.site.actions.database import upgrade
 from pocdir.site.actions.start import require_current, require_possible
-from pocdir.site.queries.ledger import Verdict, verified
+from pocdir.site.queries.ledger import Verification, verified
 from pocdir.web.terminal import app_context, emit, json_option
 
 
@@ -36,13 +36,13 @@ def backup(file: Path, force: bool, as_json: bool) -> None:
         if file.exists() and not force:
             raise Conflict("backup_exists", f"{file} is there already; name another file, or add --force")
         with snapshot() as session:
-            manifest, verdict = back_up(
+            manifest, verification = back_up(
                 session, file.absolute(), settings=running.settings(), now=clock.now()
             )
     rows = sum(member["rows"] or 0 for member in manifest.members.values())
     if not as_json:
         click.echo(f"Wrote {rows} rows at migration {manifest.migration} to {file}.")
-    _end(verdict, {"file": str(file), "rows": rows, "migration": manifest.migration}, as_json)
+    _end(verification, {"file": str(file), "rows": rows, "migration": manifest.migration}, as_json)
 
 
 @click.command()
@@ -63,7 +63,7 @@ def restore(file: Path, as_json: bool) -> None:
         upgrade(db.engine)
         if manifest.registry is None:
             load_seed_registry(folder("seeds") / "registry", settings.data / "registry", now=clock.now())
-        verdict = verified()
+        verification = verified()
     if not same_secret:
         click.echo(
             "Links and sessions of before need the secret in the backup: set POCDIR_SECRET_KEY to it.",
@@ -72,16 +72,18 @@ def restore(file: Path, as_json: bool) -> None:
     rows = sum(member["rows"] or 0 for member in manifest.members.values())
     if not as_json:
         click.echo(f"Restored {rows} rows of {manifest.created_at} from {file}.")
-    _end(verdict, {"file": str(file), "rows": rows, "migration": manifest.migration}, as_json)
+    _end(verification, {"file": str(file), "rows": rows, "migration": manifest.migration}, as_json)
 
 
-def _end(verdict: Verdict, about: dict[str, object], as_json: bool) -> None:
+def _end(verification: Verification, about: dict[str, object], as_json: bool) -> None:
     if as_json:
-        emit(about | verdict.as_dict())
+        emit(about | verification.as_dict())
     else:
-        for fault in verdict.faults[:20]:
+        for fault in verification.faults[:20]:
             click.echo(fault)
-        state = f"{len(verdict.faults)} faults (pocdir ledger verify)" if verdict.faults else "verified"
-        click.echo(f"Ledger: {verdict.events} events, head {verdict.head}: {state}.")
-    if verdict.faults:
+        state = (
+            f"{len(verification.faults)} faults (pocdir ledger verify)" if verification.faults else "verified"
+        )
+        click.echo(f"Ledger: {verification.events} events, head {verification.head}: {state}.")
+    if verification.faults:
         raise click.exceptions.Exit(1)

@@ -34,19 +34,19 @@ def verify(rebuild: bool, as_json: bool) -> None:
     """
     with app_context():
         done = _rebuild() if rebuild else 0
-        verdict = verified()
+        found = verified()
     if as_json:
-        emit(verdict.as_dict() | ({"rebuilt": done} if rebuild else {}))
+        emit(found.as_dict() | ({"rebuilt": done} if rebuild else {}))
     else:
         if rebuild:
             click.echo(f"{done} states made anew")
-        for fault in verdict.faults[:SHOWN]:
+        for fault in found.faults[:SHOWN]:
             click.echo(fault)
-        if len(verdict.faults) > SHOWN:
-            click.echo(f"... and {len(verdict.faults) - SHOWN} more (--json shows all)")
-        state = f"{len(verdict.faults)} faults" if verdict.faults else "verified"
-        click.echo(f"{verdict.events} events, {verdict.erased} values erased, head {verdict.head}: {state}")
-    if verdict.faults:
+        if len(found.faults) > SHOWN:
+            click.echo(f"... and {len(found.faults) - SHOWN} more (--json shows all)")
+        state = f"{len(found.faults)} faults" if found.faults else "verified"
+        click.echo(f"{found.events} events, {found.erased} values erased, head {found.head}: {state}")
+    if found.faults:
         raise click.exceptions.Exit(1)
 
 

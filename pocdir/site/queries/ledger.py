@@ -25,7 +25,7 @@ _FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verification:
     """What stands in the ledger and what does not fit together.
 
     `head` is SHA-256 over the RFC 9162 hashes of all leaves in the order of the events' ids: two ledgers with the
@@ -46,13 +46,13 @@ class Verdict:
         }
 
 
-def verified() -> Verdict:
+def verified() -> Verification:
     """Every event, value, trigger and projection checked at one moment of the database."""
     with snapshot():
-        return verdict()
+        return verification()
 
 
-def verdict() -> Verdict:
+def verification() -> Verification:
     """The same inside the caller's transaction."""
     found, erased, redacted = [], [], set()
     digest, count = hashlib.sha256(), 0
@@ -73,7 +73,7 @@ def verdict() -> Verdict:
     ]
     found += [f"trigger {name}: missing or disabled" for name in queries.missing_guards()]
     found += [*incidents.differences(), *projections.differences()]
-    return Verdict(count, len(erased), f"sha256:{digest.hexdigest()}", tuple(found))
+    return Verification(count, len(erased), f"sha256:{digest.hexdigest()}", tuple(found))
 
 
 def head() -> tuple[int, str]:

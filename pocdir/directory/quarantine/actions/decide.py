@@ -31,7 +31,7 @@ from pocdir.ledger.rules.events import Event
 _ACCEPTED = select(Held).where(Held.state == "held", cast(Held.approvals, String) != "{}")
 
 
-class Decided(NamedTuple):
+class DecidedRow(NamedTuple):
     """What became of one row; `became` is a state of it, or waits (for `missing` stewards, or `until`), or stale.
 
     A file that could not be read is seen, not refused.
@@ -53,7 +53,7 @@ def accept(
     mail_domain: str,
     now: dt.datetime,
     actor: str,
-) -> list[Decided]:
+) -> list[DecidedRow]:
     """Apply exactly what was held; what became of them in the order of `refs`.
 
     Where the team was changed since it was held (or since `seen`, its revision by ref), or something is doubtful that
@@ -66,20 +66,20 @@ def accept(
         raise Conflict("nothing_to_apply", "the file could not be read: there is nothing to apply")
     stewards = accounts.steward_refs(session)
     judged = judge(session, rows)
-    decided: dict[str, Decided] = {}
+    decided: dict[str, DecidedRow] = {}
     due: list[Held] = []
     for row in rows:
         of = judged[row.ref]
         overtaken = of.revision != (seen or {}).get(row.ref, row.revision) or of.is_worse
         if overtaken or of.whole in {judged[it.ref].whole for it in due}:
-            decided[row.ref] = Decided(row.ref, row.team, "stale")
+            decided[row.ref] = DecidedRow(row.ref, row.team, "stale")
             continue
         decision = _approved(session, row, of, stewards, note, mail_domain, now, actor)
         if decision.is_due(now):
             due.append(row)
-            decided[row.ref] = Decided(row.ref, row.team, "accepted")
+            decided[row.ref] = DecidedRow(row.ref, row.team, "accepted")
         else:
-            decided[row.ref] = Decided(
+            decided[row.ref] = DecidedRow(
                 row.ref, row.team, "waits", decision.missing, decision.effective_at or decision.not_before
             )
     _apply(session, due, judged, note, now, actor)
@@ -90,7 +90,7 @@ def accept(
 
 def refuse(
     session: Session, *, refs: Sequence[str], note: str | None = None, now: dt.datetime, actor: str
-) -> list[Decided]:
+) -> list[DecidedRow]:
     """Leave the directory as it is; the same change of the same source is not held again.
 
     One steward is enough, also for what another has accepted and what still waits. Raises as `accept` does.
@@ -101,7 +101,7 @@ def refuse(
         _settle(row, "refused", note, now, actor)
     append_all(session, [_event("quarantine.refused", row, note, now, actor) for row in rows])
     session.flush()
-    return [Decided(row.ref, row.team, "refused" if row.team else "seen") for row in rows]
+    return [DecidedRow(row.ref, row.team, "refused" if row.team else "seen") for row in rows]
 
 
 def apply_due(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
@@ -113,14 +113,14 @@ def apply_due(session: Session, *, now: dt.datetime, mail_domain: str) -> int:
     stewards = accounts.steward_refs(session)
     judged = judge(session, rows)
     due: list[Held] = []
-    decided: dict[str, Decided] = {}
+    decided: dict[str, DecidedRow] = {}
     for row in rows:
         of = judged[row.ref]
         _begin_delay(session, row, of, stewards, mail_domain, now)
         if decision_of(row, of, stewards, now).is_due(now) or of.is_worse:
             alone = of.whole not in {judged[it.ref].whole for it in due}
             fresh = of.revision == row.revision and not of.is_worse and alone
-            decided[row.ref] = Decided(row.ref, row.team, "accepted" if fresh else "stale")
+            decided[row.ref] = DecidedRow(row.ref, row.team, "accepted" if fresh else "stale")
             due.append(row)
     _apply(session, [it for it in due if decided[it.ref].became == "accepted"], judged, None, now, "service")
     _show_anew(session, [it for it in due if decided[it.ref].became == "stale"], decided, now)
@@ -244,7 +244,9 @@ def _count(session: Session, row: Held) -> None:
     brought_by.removed += len(change.removed)
 
 
-def _show_anew(session: Session, rows: Sequence[Held], decided: dict[str, Decided], now: dt.datetime) -> None:
+def _show_anew(
+    session: Session, rows: Sequence[Held], decided: dict[str, DecidedRow], now: dt.datetime
+) -> None:
     """What was overtaken begins again, over what stands by now; nobody has accepted that yet."""
     if not rows:
         return
@@ -259,7 +261,7 @@ def _show_anew(session: Session, rows: Sequence[Held], decided: dict[str, Decide
             row.digest = held.digest(row.changes)
         else:
             _settle(row, "superseded", None, now, "service")
-            decided[row.ref] = Decided(row.ref, row.team, "superseded")
+            decided[row.ref] = DecidedRow(row.ref, row.team, "superseded")
     judged = judge(session, rows)
     for row in rows:
         row.revision = judged[row.ref].revision
