@@ -209,7 +209,7 @@ def test_order_of_the_notifications_does_not_matter(cohort, random):
 
 
 @given(cohorts)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_curve_equals_lifelines(cohort):
     curve = curve_of(cohort)
     fit = lifelines_fit(*zip(*cohort, strict=True))

@@ -287,7 +287,7 @@ def random_history(chance: random.Random) -> list[Event]:
     return [event(ref) for ref in ids]
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_any_history_gives_one_state_in_any_order_and_repeated(seed):
     chance = random.Random(seed)
@@ -314,14 +314,14 @@ def test_ten_thousand_histories_shuffled_and_repeated_give_the_same_states():
         assert state_of(again) == state_of(history)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_erasing_every_personal_value_changes_no_state(seed):
     history = random_history(random.Random(seed))
     assert state_of([event._replace(sealed={}) for event in history]) == state_of(history)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_more_events_never_lower_the_sent_level_nor_remove_a_lapse(seed):
     history = random_history(random.Random(seed))
@@ -337,7 +337,7 @@ def test_more_events_never_lower_the_sent_level_nor_remove_a_lapse(seed):
         lapsed |= now_lapsed
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_the_senders_word_alone_proves_no_sending(seed):
     history = [event._replace(claimed_by="sender") for event in random_history(random.Random(seed))]

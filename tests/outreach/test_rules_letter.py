@@ -224,7 +224,7 @@ def test_a_letter_that_is_too_long_is_cut_at_a_line_and_says_so():
     assert body[-1] == "[This letter is longer. Copy it from the page that you came from.]"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=3_000), st.integers(0, 4))
 def test_any_letter_gives_a_url_that_can_be_opened(text, repeated):
     url = mailto_url("incident@cert.example", f"[pocdir {REF}] {text}", text * repeated)

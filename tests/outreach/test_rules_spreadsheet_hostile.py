@@ -77,7 +77,7 @@ def test_a_formula_is_a_text_like_any_other():
     assert row.note == '=HYPERLINK("x")'
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.lists(st.text("ab@.,;\"' \t2026-03/4\u2028", max_size=12), min_size=1, max_size=4).filter(
@@ -96,7 +96,7 @@ def test_no_row_is_ever_lost(table):
     assert [row.line for row in sheet.rows] == list(range(2, len(table) + 2))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.text('a@.,;"\t\n\r 2026-03', max_size=200)
     | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1"))

@@ -186,7 +186,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("name", ["intelmq-json", "xarf-4", "xarf-3", "stix"])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_any_json_in_the_place_of_any_value_is_taken_or_refused(name, data):
     shape = EVENT.copy() if name == "intelmq-json" else json.loads(VALID[name])

@@ -24,6 +24,7 @@ BATCH = 500
 MANY = 20 * BATCH  # teams: from here on all are read at once
 NEW = 1 << 62  # the row of what is not there yet: of what is said alike it comes last
 _TEAM = table_of(Team)
+_PART, _WHOLE = _TEAM.alias("part"), _TEAM.alias("whole")  # made once: an alias costs more than its statement
 _T, _A, _C = (table_of(model).c for model in (Team, Address, Channel))
 
 
@@ -46,7 +47,7 @@ class Ground:
     @cached_property
     def wholes(self) -> dict[str, str]:
         """The slug of the team by that of each entry that is part of it."""
-        part = _TEAM.alias("part").c
+        part = _PART.c
         chosen = select(part.slug, _T.slug.label("into")).where(part.merged_into_id == _T.id)
         return {row.slug: row.into for row in self.connection.execute(chosen)}
 
@@ -68,7 +69,7 @@ class Ground:
     def national(self) -> dict[str, bool]:
         """The teams (by slug) of which one entry at least is national, or which answer for a code; and whether one of
         their entries was confirmed."""
-        whole = _TEAM.alias("whole").c
+        whole = _WHOLE.c
         chosen = select(whole.slug, func.count(_T.confirmed_at)).join(
             _TEAM, func.coalesce(_T.merged_into_id, _T.id) == whole.id
         )
@@ -180,13 +181,12 @@ class Ground:
 
     def _holders(self, changes: Iterable[Diff], teller: Teller | None) -> list[Line]:
         """Which teams have the addresses that come in by another's word than the teller's, and which are confirmed."""
-        of = _TEAM.alias("whole")
-        whole, firm = of.c, _A.confirmed_at.is_not(None).label("firm")
+        whole, firm = _WHOLE.c, _A.confirmed_at.is_not(None).label("firm")
         chosen = (
             select(_A.kind.label("of"), _A.value, whole.slug, firm)
             .join(table_of(Channel), _C.address_id == _A.id)
             .join(_TEAM, _C.team_id == _T.id)
-            .join(of, whole.id == func.coalesce(_T.merged_into_id, _T.id))
+            .join(_WHOLE, whole.id == func.coalesce(_T.merged_into_id, _T.id))
             .where(_C.withdrawn.is_(False), whole.retired_at.is_(None))
         )
         if teller is not None:
