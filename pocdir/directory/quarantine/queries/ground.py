@@ -24,7 +24,7 @@ BATCH = 500
 MANY = 20 * BATCH  # teams: from here on all are read at once
 NEW = 1 << 62  # the row of what is not there yet: of what is said alike it comes last
 _TEAM = table_of(Team)
-_PART, _WHOLE = _TEAM.alias("part"), _TEAM.alias("whole")  # made once: an alias costs more than its statement
+_PART, _WHOLE = _TEAM.alias("part"), _TEAM.alias("whole")  # once: to name its columns takes longest
 _T, _A, _C = (table_of(model).c for model in (Team, Address, Channel))
 
 
