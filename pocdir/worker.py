@@ -40,6 +40,7 @@ from pocdir.routing.queries import refresh
 from pocdir.routing.uploads import jobs as upload_jobs
 from pocdir.site import jobs as site_jobs
 from pocdir.site.actions.start import prepare, require_current, require_possible, way_in
+from pocdir.site.api.health import STARTED
 from pocdir.web import logs
 from pocdir.web.terminal import app_context
 
@@ -244,6 +245,7 @@ def _serve(app: Flask, listener: socket.socket, last_words: str | None) -> None:
     except OSError as error:  # bound by two, listened on by one
         raise _port_taken(settings, error) from None
     config.keep_served(settings)
+    app.extensions[STARTED] = clock.now()  # a first start prepares for minutes before its worker can be late
     click.echo("\n\n".join(filter(None, (f"pocdir is ready at {settings.external_url}", last_words))))
     logs.init(settings.log_level)  # until it is ready a person reads sentences
     server.run()
