@@ -13,12 +13,15 @@ from pocdir.directory.actions import marking
 from pocdir.directory.checks import actions
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.checks.letters import post
+from pocdir.directory.merging import actions as merging
+from pocdir.directory.office import office
 from pocdir.directory.queries import entries
-from pocdir.ledger.queries import events_of_team
+from pocdir.ledger.queries import events_of_notification, events_of_team
+from pocdir.mail.actions import enqueue
 from pocdir.mail.models import Mail, Received
 from pocdir.site.queries.ledger import verification
 from tests.directory import made
-from tests.directory.test_checks import asked, letters, state, the_check
+from tests.directory.test_checks import asked, letters, send, state, the_check
 from tests.mail.replies import came_in, reply, report, subject
 
 NOW, DAY = made.NOW, dt.timedelta(days=1)
@@ -145,3 +148,95 @@ def test_the_letter_names_the_word_where_a_relay_is_set_up(app, letter, monkeypa
     monkeypatch.setitem(app.extensions, "pocdir", given)
     entry = entries.entry("cert-example")
     assert "the one word “confirm” on the first line" in post().compose(entry, the_check(), False).body
+
+
+def test_a_delivery_report_counts_as_a_refusal_of_the_relay_does(letter):
+    row = came_in(report(letter), LATER)
+    assert result(row) == ("acted", "5.1.1 (a delivery report of mx.cert.example)")
+    assert state() == "bouncing"
+    assert the_check().result == "undeliverable"
+    failed = [it for it in events_of_notification(letter.notification) if it.type == "delivery.failed"]
+    assert [(it.id, it.claimed_by, it.payload["status"]) for it in failed] == [
+        (row.event, "remote_mta", "5.1.1")
+    ]
+    marked = [it for it in events_of_team("cert-example") if it.type == "contact.marked_bouncing"]
+    assert marked[0].sealed["evidence"] == "mail came back: 5.1.1 (a delivery report of mx.cert.example)"
+    assert came_in(report(letter), LATER + DAY).ref == row.ref
+    assert verdict().faults == ()
+
+
+def test_what_fails_for_another_reason_is_a_letter_that_did_not_leave(letter):
+    assert result(came_in(report(letter, status="5.7.1"), LATER))[0] == "acted"
+    assert (state(), the_check().result) == ("in-check", "unsent")
+
+
+def test_a_report_that_says_no_failure_of_this_address_moves_nothing(letter):
+    for action in ("delayed", "delivered", "relayed", "expanded"):
+        assert result(came_in(report(letter, action=action, status="2.0.0"), LATER)) == ("kept", None)
+    other = came_in(report(letter, about="member@cert.example"), LATER)
+    assert result(other)[0] == "waits"
+    assert (state(), the_check().result) == ("in-check", None)
+
+
+def test_a_forged_report_moves_nothing(letter):
+    """It knows what the outbox shows: Message-ID and reference."""
+    raw = report(letter).replace(subject(letter).encode(), letter.subject.encode())
+    raw = raw.replace(raw.splitlines()[2], b"To: pocdir@pocdir.example")
+    row = came_in(raw, LATER)
+    assert (row.letter, row.proven) == (letter.ref, False)
+    assert result(row) == ("kept", None)
+    assert state() == "in-check"
+
+
+def test_a_late_report_does_not_outweigh_a_persons_word(letter):
+    came_in(reply(letter, "confirm"), LATER)
+    assert result(came_in(report(letter), LATER + DAY))[0] == "waits"
+    assert state() == "verified"
+
+
+def test_a_reply_to_a_test_reaches_a_person_and_no_more(app):
+    made.imported(made.file(made.team_json()))
+    asked("ping")
+    letter = letters("ping")[0]
+    assert result(came_in(reply(letter, "Ticket 4711 was opened"), LATER))[0] == "waits"
+    assert the_check().result is None
+    row = came_in(reply(letter, "received"), LATER)
+    assert result(row)[0] == "acted"
+    assert (the_check().result, the_check().level, state()) == ("answered", 3, "verified")
+    (answered,) = [it for it in events_of_notification(letter.notification) if it.type == "ack.given"]
+    assert (answered.id, answered.assurance, answered.payload["via"]) == (row.event, "A2", "email")
+    assert came_in(reply(letter, "received", head="X-Again: 1"), LATER).event == row.event
+    assert confirmations() == []
+
+
+def test_received_confirms_no_entry(letter):
+    assert result(came_in(reply(letter, "received"), LATER))[0] == "waits"
+    assert confirmations() == []
+
+
+@pytest.mark.parametrize(("slug", "into"), [("cert-example", "other"), ("other", "cert-example")])
+def test_after_a_merge_a_word_about_what_was_the_whole_entry_then_waits(app, slug, into):
+    other = made.team_json("other", name="Other", kind="academic", channels=[made.channel("o@other.example")])
+    made.imported(made.file(made.team_json(kind="academic"), other))
+    asked()
+    with transaction() as session:
+        merging.merge(
+            session, slug=slug, into=into, reason="one", office=office(), now=LATER, actor="operator"
+        )
+    assert result(came_in(reply(letters()[0], "confirm"), LATER))[0] == "waits"
+    assert not [it for it in events_of_team(into) if it.type == "contact.confirmed"]
+
+
+def test_what_answers_another_letter_waits_where_a_person_wrote_it(app):
+    with transaction() as session:
+        enqueue(
+            session, kind="proposal_notice", to="cert@cert.example", subject="A change", body="b", key="k",
+            domain="pocdir.example", team="cert-example", now=NOW,
+        )  # fmt: skip
+    send(NOW)
+    notice = letters("proposal_notice")[0]
+    assert result(came_in(reply(notice, "We did not ask for this"), LATER))[0] == "waits"
+    assert result(came_in(reply(notice, "away", head="Auto-Submitted: auto-replied"), LATER))[0] == "kept"
+    assert result(came_in(reply(notice, "hello", about="no reference").replace(b"In-Reply-To", b"X-No"), LATER)) == (
+        "unmatched", None,
+    )  # fmt: skip

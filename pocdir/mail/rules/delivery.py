@@ -37,17 +37,14 @@ class Recipient:
 def recipients(reports: Iterable[bytes]) -> list[Recipient]:
     """Those of which a report says an Action that is one, the first MOST_RECIPIENTS."""
     found: list[Recipient] = []
+    reporter = ""
     for headers in _blocks(reports):
+        reporter = _host(headers, "reporting-mta") or reporter  # said once, of them all
         action = _first(headers, "action").split(maxsplit=1)[:1]
         if action and action[0].lower() in ACTIONS and len(found) < MOST_RECIPIENTS:
-            found.append(
-                Recipient(
-                    tuple(filter(None, (_address(headers, it) for it in ("final-recipient", "original-recipient")))),
-                    action[0].lower(),
-                    _status(headers),
-                    _server(headers),
-                )
-            )  # fmt: skip
+            both = (_address(headers, it) for it in ("final-recipient", "original-recipient"))
+            server = _host(headers, "remote-mta") or reporter
+            found.append(Recipient(tuple(filter(None, both)), action[0].lower(), _status(headers), server))
     return found
 
 
@@ -84,9 +81,6 @@ def _status(headers: Headers) -> str:
     return status
 
 
-def _server(headers: Headers) -> str:
-    for name in ("remote-mta", "reporting-mta"):
-        host = _first(headers, name).rpartition(";")[2].strip()
-        if _HOST.fullmatch(host) and "." in host:
-            return host.lower()
-    return ""
+def _host(headers: Headers, name: str) -> str:
+    host = _first(headers, name).rpartition(";")[2].strip()
+    return host.lower() if _HOST.fullmatch(host) and "." in host else ""
