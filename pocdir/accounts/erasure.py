@@ -15,7 +15,7 @@ from pocdir.accounts.models import Invitation, Membership, SignIn, TeamContact, 
 from pocdir.db import Base, table_of
 from pocdir.ledger.actions import append, erase_values
 from pocdir.ledger.models import EventValue, LedgerEvent
-from pocdir.mail.models import CLAIMED, WAITING, WITHDRAWN, Mail
+from pocdir.mail.models import CLAIMED, FORGOTTEN, WAITING, WITHDRAWN, Mail, Received
 
 ERASED = "erased"
 # Sealed values that speak of a team's own address: the directory's matter, not the account's.
@@ -47,8 +47,11 @@ def found(session: Session, user: User, *, own: bool = False) -> Found:
         session.scalars(select(func.count()).select_from(model).where(which)).one()
         for model, which in _own(user)
     )
-    letters = select(func.count()).select_from(Mail).where(_to(user, own))
-    return Found(rows, session.scalars(letters).one(), _values(session, user, own))
+    letters = [(Mail, _to(user, own)), *([] if own else [(Received, _from(user))])]
+    count = sum(
+        session.scalars(select(func.count()).select_from(of).where(which)).one() for of, which in letters
+    )
+    return Found(rows, count, _values(session, user, own))
 
 
 def erase_person(
@@ -75,6 +78,8 @@ def erase_person(
     session.execute(
         update(Mail).where(_to(user, own)).values(to=ERASED, domain=ERASED, subject=ERASED, body=None)
     )
+    if not own:  # who a mail says it is from is not proven
+        session.execute(update(Received).where(_from(user)).values(FORGOTTEN))
     erase_values(session, taken.values, reason=reason, now=now, actor=actor)
     user.roles.clear()
     session.flush()
@@ -117,6 +122,11 @@ def _elsewhere() -> list[tuple[Table, str]]:
 def _to(user: User, own: bool) -> ColumnElement[bool]:
     to_them = (Mail.to == user.email) & (Mail.state != CLAIMED)
     return to_them & Mail.team.is_(None) & Mail.notification.is_(None) if own else to_them
+
+
+def _from(user: User) -> ColumnElement[bool]:
+    """Mails that came in from the address, as they say themselves."""
+    return func.lower(Received.sender) == user.email.lower()
 
 
 def _values(session: Session, user: User, own: bool) -> list[tuple[str, str]]:

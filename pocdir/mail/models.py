@@ -134,3 +134,7 @@ class Received(Base):
             postgresql_where=text("result IS NULL"),
         ),
     )
+
+
+# What a mail said, as it is erased.
+FORGOTTEN: dict[str, None] = dict.fromkeys(("raw", "sender", "subject", "excerpt"))

@@ -15,7 +15,7 @@ from pocdir.core.errors import Conflict, NotFound
 from pocdir.core.refs import new_ref
 from pocdir.db import inserts_once, table_of
 from pocdir.mail import queries
-from pocdir.mail.models import KEPT, UNMATCHED, WAITS, Mail, Received
+from pocdir.mail.models import FORGOTTEN, KEPT, UNMATCHED, WAITS, Mail, Received
 from pocdir.mail.rules import classes, delivery, first_line, mime, references
 from pocdir.mail.rules.envelope import reply_sign
 
@@ -127,8 +127,9 @@ def see(session: Session, *, ref: str, now: dt.datetime, actor: str) -> None:
 
 def forget_old(session: Session, *, now: dt.datetime, kept: dt.timedelta) -> int:
     """Erase what mails said so long after they came; digest, class and result stay. Returns how many."""
-    said = {Received.raw: None, Received.sender: None, Received.subject: None, Received.excerpt: None}
     statement = (
-        update(Received).where(Received.received_at <= now - kept, Received.raw.is_not(None)).values(said)
+        update(Received)
+        .where(Received.received_at <= now - kept, Received.raw.is_not(None))
+        .values(FORGOTTEN)
     )
     return int(session.connection().execute(statement).rowcount)

@@ -20,6 +20,7 @@ from pocdir.site.queries.ledger import verified
 from tests.accounts import made
 from tests.accounts.test_commands import run
 from tests.accounts.test_pages import post
+from tests.mail.replies import came_in
 
 ANNA = "anna@example.org"
 
@@ -62,8 +63,9 @@ def everything() -> str:
 
 
 def test_an_erased_person_is_nowhere_and_the_record_still_verifies(app: Flask, anna, now, capsys) -> None:
+    came_in(f"From: Anna <{ANNA.upper()}>\nSubject: {ANNA}\n\nI am {ANNA}".encode(), now)
     code, (would,), _ = run(capsys, "user", "erase", ANNA, "--dry-run")
-    assert (code, would["erased"], would["letters"], would["values"]) == (0, False, 1, 1)
+    assert (code, would["erased"], would["letters"], would["values"]) == (0, False, 2, 1)
     assert ANNA in everything()
 
     code, (done,), _ = run(capsys, "user", "erase", ANNA)
@@ -75,7 +77,7 @@ def test_an_erased_person_is_nowhere_and_the_record_still_verifies(app: Flask, a
     kept = {event.type: event for event in made.every(LedgerEvent)}
     assert kept["contact.released"].actor == f"user:{anna.ref}"
     assert kept["event.redacted"].payload["event"] == kept["contact.released"].id
-    said = {"class": "person", "count": would["rows"] + 2, "reason": "request", "person": anna.ref}
+    said = {"class": "person", "count": would["rows"] + 3, "reason": "request", "person": anna.ref}
     assert kept["data.erased"].payload == said
     verdict = verified()
     assert (verdict.faults, verdict.erased) == ((), 1)

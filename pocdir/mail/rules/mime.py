@@ -96,9 +96,9 @@ def read(raw: bytes) -> Read:
 
 
 def entity(data: bytes) -> Entity:
-    """Head and body; a line that is no header ends the head."""
+    """Head and body, divided by an empty line: without one there is no body. What is no header is passed over."""
     headers: dict[str, list[str]] = {}
-    at, count = 0, 0
+    at, count, ended = 0, 0, False
     lines: list[str] = []
     if data[:5] in (b"From ", b">From"):  # as a mailbox or a pipe puts it before
         at = data.find(b"\n") + 1
@@ -107,18 +107,16 @@ def entity(data: bytes) -> Entity:
         line = data[at : end if end >= 0 else len(data)].rstrip(b"\r")[: LONGEST_VALUE * 2]
         after = end + 1 if end >= 0 else len(data)
         if not line:
-            at = after
+            at, ended = after, True
             break
         if line[:1] in b" \t":
             lines.append(_plain(line))
         elif _FIELD.fullmatch(_plain(line)):
             _keep(headers, lines)
             lines, count = [_plain(line)], count + 1
-        else:
-            break
         at = after
     _keep(headers, lines)
-    return Entity({name: tuple(values) for name, values in headers.items()}, data[at:])
+    return Entity({name: tuple(values) for name, values in headers.items()}, data[at:] if ended else b"")
 
 
 def _keep(headers: dict[str, list[str]], lines: list[str]) -> None:
