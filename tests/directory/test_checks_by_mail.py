@@ -162,7 +162,7 @@ def test_a_delivery_report_counts_as_a_refusal_of_the_relay_does(letter):
     marked = [it for it in events_of_team("cert-example") if it.type == "contact.marked_bouncing"]
     assert marked[0].sealed["evidence"] == "mail came back: 5.1.1 (a delivery report of mx.cert.example)"
     assert came_in(report(letter), LATER + DAY).ref == row.ref
-    assert verdict().faults == ()
+    assert verification().faults == ()
 
 
 def test_what_fails_for_another_reason_is_a_letter_that_did_not_leave(letter):
