@@ -25,6 +25,7 @@ from pocdir.routing.actions import load_seed_registry
 from pocdir.site.actions.database import upgrade
 from tests.accounts import made as people
 from tests.directory import made as listed
+from tests.mail.replies import came_in
 from tests.outreach import made
 
 # The headless shell draws the same pages with a quarter less work than the whole browser.
@@ -76,6 +77,7 @@ def serving(data: Path, url: str) -> Iterator[Service]:
             "borrowed", name="C\u0415RT Example", channels=[]
         )  # waits in the quarantine
         listed.imported(listed.file(borrowed), now=now)
+        came_in(b"From: desk@cert.example\r\nSubject: Re: confirm\r\n\r\nThe phone is another one.\r\n", now)
         people.person(now=now, workspace="lab", role="owner")
         people.person("steward@example.org", now=now, site_role="steward")
         people.person("desk@example.org", now=now, team_id=team_by_slug("cert-at").id)

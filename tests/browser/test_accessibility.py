@@ -66,6 +66,7 @@ STEWARDS = (
     "/teams/isp/history",
     "/proposals",
     "/outbox",
+    "/inbox?result=unmatched",
 )
 DAYS = itertools.count(1)  # a row that was brought before is known, and not logged again
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
@@ -116,6 +117,11 @@ class Judge(NamedTuple):
                 yield f"{path}, {scheme}, {size['width']}: scrolls sideways"
 
 
+def with_query(path: str, query: str) -> str:
+    """The path may have a query already."""
+    return path + (query.replace("?", "&") if "?" in path else query)
+
+
 def pages_of(
     chromium: Browser, service: Service, ways: list[Any], language: str, *, whole: bool
 ) -> Iterator[str]:
@@ -130,12 +136,12 @@ def pages_of(
     anybody = judge()
     page = anybody.page
     for path in PUBLIC:
-        yield from anybody.look(path + query)
+        yield from anybody.look(with_query(path, query))
     page.goto("/?lang=en")
     sign_in(page, service.email, service.password)
     suggest(service)
     for path in MEMBERS:
-        yield from anybody.look(path + query)
+        yield from anybody.look(with_query(path, query))
     page.goto("/steps?lang=en")
     page.locator("button[name=only]").first.click(timeout=5_000)
     yield from anybody.judged("steps: what became of them")
@@ -146,9 +152,11 @@ def pages_of(
     page = steward.page
     sign_in(page, "steward@example.org", service.password)
     for path in STEWARDS:
-        yield from steward.look(path + query)
+        yield from steward.look(with_query(path, query))
     yield from a_letter(steward, query)
     page.goto("/directory/quarantine?lang=en")
+    yield from steward.look(str(page.locator("tbody th a").first.get_attribute("href")) + query)
+    page.goto("/inbox?result=unmatched&lang=en")
     yield from steward.look(str(page.locator("tbody th a").first.get_attribute("href")) + query)
     yield from keyed(steward, query)
     page.context.close()
