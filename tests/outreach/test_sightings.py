@@ -12,9 +12,13 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from pocdir.accounts.actions import create_token, create_workspace
+from pocdir.accounts.models import Workspace
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
+from pocdir.incidents import queries as incidents
 from pocdir.ledger import queries as ledger
+from pocdir.outreach.outcome.queries import outcome, outcome_of_one
+from pocdir.outreach.queries.snapshots import of_incidents
 from pocdir.site.queries.ledger import verified
 from tests.conftest import Api
 from tests.outreach import made
@@ -277,3 +281,14 @@ def test_what_bears_red_leaves_no_time_of_detection_in_the_ledger(world: World) 
         if it.type == "outcome.remediation_observed"
     )
     assert "last_seen" not in observed.payload
+
+
+def test_one_notification_is_measured_by_its_own_assets_alone(world: World, lab: Workspace) -> None:
+    world.told("isp", (DEVICES[0],))
+    assert world.window(0, 40, (DEVICES[0], 1), (DEVICES[1], 39)).status_code == 201
+    incident = incidents.incident(world.ref, workspace_id=lab.id)
+    whole = outcome(incident)
+    alone = [outcome_of_one(incident, each) for each in of_incidents([incident.id])]
+    assert [len(each.measured.ids) for each in alone] == [2, 1]
+    assert alone[0].became | alone[1].became == whole.became
+    assert sorted(whole.became.values()) == ["none", "observed"]

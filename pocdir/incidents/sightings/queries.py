@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, cast
@@ -22,6 +22,7 @@ from pocdir.ledger.rules.vocabulary import METHODS
 
 _A, _W, _S = (table_of(model).c for model in (Asset, MeasuringWindow, Sighting))
 _AT_ONCE = 20_000
+MOST_CHOSEN = 1_000  # assets that are asked for one by one; of more all are read
 _COLUMNS = ("value", "seen_at", "last_seen", "count", "method", "window_from", "window_to", "port", "control")
 
 
@@ -47,17 +48,21 @@ class Measured:
         return found
 
 
-def measured(incident: Incident, session: Session | None = None) -> Measured:
-    """All that is known of when an incident's assets were seen."""
+def measured(
+    incident: Incident, session: Session | None = None, *, values: Collection[str] | None = None
+) -> Measured:
+    """All that is known of when an incident's assets were seen; `values`: of these assets alone."""
     connection = (session or db.session()).connection()
     columns = (_A.id, _A.value, _A.port, _A.control, _A.added_at)
-    assets = connection.execute(
-        select(*columns).where(_A.incident_id == incident.id).order_by(_A.id)
-    ).all()  # fmt: skip
+    mine = [_A.incident_id == incident.id]
+    if values is not None and len(values) <= MOST_CHOSEN:
+        mine.append(_A.value.in_(values))
+    assets = connection.execute(select(*columns).where(*mine).order_by(_A.id)).all()
     windows = connection.execute(
         select(*table_of(MeasuringWindow).c).where(_W.incident_id == incident.id).order_by(_W.id)
     ).all()
-    ids, rows = np.array([it.id for it in assets], dtype=np.int64), _stretches(incident, session)
+    chosen = [it.id for it in assets] if len(mine) > 1 else None
+    ids, rows = np.array([it.id for it in assets], dtype=np.int64), _stretches(incident, session, chosen)
     window = np.searchsorted(np.array([it.id for it in windows], dtype=np.int64), rows[:, 0])
     method = np.array([METHODS.index(it.method) for it in windows], dtype=np.int64)
     kept = Stretches(np.searchsorted(ids, rows[:, 1]), method[window], rows[:, 2], rows[:, 3])
@@ -79,13 +84,15 @@ def measured(incident: Incident, session: Session | None = None) -> Measured:
     )
 
 
-def _stretches(incident: Incident, session: Session | None) -> Ints:
-    """Rows of window, asset, first, last."""
+def _stretches(incident: Incident, session: Session | None, assets: Sequence[int] | None) -> Ints:
+    """Rows of window, asset, first, last; of these assets, or of all."""
     chosen = (
         select(_S.window_id, _S.asset_id, _S.first, _S.last)
         .join(MeasuringWindow, _W.id == _S.window_id)
         .where(_W.incident_id == incident.id)
     )
+    if assets is not None:
+        chosen = chosen.where(_S.asset_id.in_(assets))
     found = (session or db.session()).connection().execute(chosen)
     # From the driver straight into a column of numbers: there may be millions, and none is looked at by itself.
     rows = cast(Iterable[tuple[int, ...]], found.cursor)

@@ -48,9 +48,18 @@ class Outcome:
 
 def outcome(incident: Incident, told: Sequence[Snapshot] | None = None) -> Outcome:
     """What became of an incident, as all its sightings say it now; `told`: its notifications, where they are known."""
-    found = measured(incident)
+    return _outcome(measured(incident), of_incidents([incident.id]) if told is None else told)
+
+
+def outcome_of_one(incident: Incident, told: Snapshot) -> Outcome:
+    """What became of one notification: of its assets alone, however many more its incident has."""
+    values = {each if isinstance(each, str) else each["value"] for each in told.row.assets}
+    return _outcome(measured(incident, values=values), [told])
+
+
+def _outcome(found: Measured, told: Sequence[Snapshot]) -> Outcome:
     states = found.silences.states(found.quiet_after)
-    rows = [each.row for each in (of_incidents([incident.id]) if told is None else told)]
+    rows = [each.row for each in told]
     rows = [row for row in rows if row.withdrawn_at is None]
     claims = _claims([row.ref for row in rows if row.outcome == "claimed"])
     places = found.places

@@ -20,7 +20,7 @@ from pocdir.outreach import schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.escalation.deciding import path_shown
 from pocdir.outreach.outcome import presentation as measuring
-from pocdir.outreach.outcome.queries import outcome
+from pocdir.outreach.outcome.queries import outcome_of_one
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.presentation.notification import described, handed_over
@@ -228,7 +228,7 @@ def _as_measured(found: Snapshot) -> dict[str, Any]:
     if ref is None or found.row.withdrawn_at is not None:
         return shown
     incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
-    return measuring.with_outcome(shown, outcome(incident, [found]))
+    return measuring.with_outcome(shown, outcome_of_one(incident, found))
 
 
 def _notification(found: Snapshot, typed: Form) -> str:
