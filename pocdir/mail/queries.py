@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, defer
 
 from pocdir.core.errors import NotFound
 from pocdir.db import db
-from pocdir.mail.models import CLAIMED, QUEUED, SENT, WAITING, WAITS, Mail, MailDomain, Received
+from pocdir.mail.models import CLAIMED, MORE, QUEUED, SENT, WAITING, WAITS, Mail, MailDomain, Received
 from pocdir.mail.rules import schedule
 
 
@@ -133,7 +133,7 @@ def waiting_words(limit: int) -> Sequence[tuple[Received, str | None]]:
     statement = (
         select(Received, Mail.team)
         .join(Mail, Mail.ref == Received.letter)
-        .where(Received.result == WAITS, Received.seen_at.is_(None))
+        .where(or_(Received.result == WAITS, Received.reason == MORE), Received.seen_at.is_(None))
     )
     rows = db.session().execute(statement.order_by(Received.id).limit(limit)).all()
     return [(row[0], row[1]) for row in rows]

@@ -67,6 +67,14 @@ def test_what_says_more_or_less_than_the_word_waits_for_a_steward(letter):
     assert (waiting[0].slug, waiting[0].what) == ("cert-example", "somebody@cert.example")
 
 
+def test_what_is_written_below_the_word_is_read_by_a_steward_too(letter):
+    closing = "Confirmed.\n\nBest regards\nA. Person\nCERT Example, +43 1 5056416"
+    assert result(came_in(reply(letter, closing), LATER)) == ("acted", None)
+    more = "confirm\n\nBut our telephone has changed since your letter, would you write down the new one?"
+    assert result(came_in(reply(letter, more), LATER)) == ("acted", "more is written below the word")
+    assert [it.kind for it in checks.waiting(LATER)] == ["reply"]
+
+
 def test_an_automatic_answer_changes_nothing_and_is_kept(letter):
     for head in (
         "Auto-Submitted: auto-replied",

@@ -15,11 +15,11 @@ from pocdir.directory.checks.models import Check
 from pocdir.directory.rules import checks as rules
 from pocdir.ledger.actions import append
 from pocdir.mail import queries as mails
-from pocdir.mail.models import ACTED, KEPT, WAITS, Mail, Received
+from pocdir.mail.models import ACTED, KEPT, MORE, WAITS, Mail, Received
 from pocdir.mail.receiving import settle, settle_the_rest
 from pocdir.mail.rules.classes import BOUNCE, HUMAN
 from pocdir.mail.rules.delivery import FAILED, Recipient
-from pocdir.mail.rules.first_line import CONFIRM
+from pocdir.mail.rules.first_line import CONFIRM, says_more
 
 LETTERS = (*rules.KINDS, *rules.REMINDER.values())
 AT_ONCE = dt.timedelta(seconds=90)  # so soon after a letter nobody can tell whether a person wrote it
@@ -61,7 +61,8 @@ def _hear(session: Session, row: Received, letter: Mail, *, secret: bytes, now: 
         except Refusal as refusal:  # raised before anything is written
             settle(row, WAITS, reason=refusal.message[:200])
         else:
-            settle(row, ACTED if event else WAITS, event=event)
+            more = MORE if event and says_more(row.excerpt or "") else None
+            settle(row, ACTED if event else WAITS, reason=more, event=event)
 
 
 def _do(session: Session, row: Received, letter: Mail, *, secret: bytes, now: dt.datetime) -> str | None:

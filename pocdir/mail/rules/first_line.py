@@ -27,6 +27,7 @@ SAID = {
     },
 }  # fmt: skip
 LONGEST_LINE = 200
+LONGEST_CLOSING, MOST_OF_CLOSING = 60, 400  # characters of a line, and in all
 LONGEST_EXCERPT = 1000  # characters of a person's words that are shown
 
 _ENDS = re.compile(
@@ -49,6 +50,12 @@ def excerpt(text: str) -> str:
     """The own words of a reply, cut, each line without what a terminal or a page would obey."""
     lines = ("".join(sign for sign in line if _is_shown(sign)) for line in own_lines(text))
     return "\n".join(lines)[:LONGEST_EXCERPT].rstrip()
+
+
+def says_more(text: str) -> bool:
+    """Whether own words stand below the first line that are longer than names and numbers of a closing are."""
+    rest = list(own_lines(text))[1:]
+    return any(len(line) > LONGEST_CLOSING for line in rest) or sum(map(len, rest)) > MOST_OF_CLOSING
 
 
 def own_lines(text: str) -> Iterator[str]:
