@@ -115,6 +115,13 @@ def test_who_is_in_no_notification_is_neither_told_nor_baseline(world: World, br
     assert "First told 24 h before measuring began." in page
     one = words(browser, f"/notifications/{world.notification}")
     assert "Did the world change still seen" in one
+    claim = {"type": "outcome.remediation_claimed", "occurred_at": world.at(30)}
+    path = f"/api/v1/notifications/{world.notification}/events"
+    assert world.api.post(path, claim).status_code == 201
+    # A device was seen after it was said to be done.
+    assert sum(row["none"] for row in world.outcome()["matrix"].values()) == 1
+    one = words(browser, f"/notifications/{world.notification}")
+    assert "Did the world change still seen" in one
     assert "Only what an event says counts here" in words(browser, "/responsiveness")
 
 

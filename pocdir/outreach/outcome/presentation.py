@@ -196,9 +196,11 @@ def with_states(assets: Sequence[Any], out: Outcome) -> list[dict[str, Any]]:
 
 
 def with_outcome(notification: dict[str, Any], out: Outcome) -> dict[str, Any]:
-    """A notification as the page lists it: where no event says what became of its assets, what the sensors say."""
+    """A notification as the page lists it: with the outcome that the matrix counts, which the sensors decide.
+
+    Where none of its assets was measured the events do; what they call seen again is said so, not just still seen.
+    """
     said = notification["state"]["outcome"]
     became = out.became.get(notification["ref"], said)
-    return notification | {
-        "state": notification["state"] | {"outcome": became if said == "unknown" else said}
-    }
+    shown = said if (said, became) == ("relapsed", "none") else became
+    return notification | {"state": notification["state"] | {"outcome": shown}}
