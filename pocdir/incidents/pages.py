@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, flash, g, redirect, render_template, request, url_for
-from flask_babel import gettext as _
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
@@ -40,7 +38,7 @@ def new() -> str:
 def open_new() -> Any:
     typed = form(schemas.IncidentOpening(), _without_assets(request.form))
     typed.values = {**typed.values, "assets": request.form.get("assets", "")}
-    assets = _assets(typed)
+    assets = typed_assets(typed)
     if typed.valid:
         try:
             with transaction() as session:
@@ -105,22 +103,6 @@ def change(ref: str) -> Any:
     return _edit(queries.incident(ref, workspace_id=g.principal.workspace_id), typed), 422
 
 
-@blueprint.post("/incidents/<ref>/assets")
-@guard("incident.write")
-def add_assets(ref: str) -> Any:
-    typed = Form(values=request.form)
-    control = bool(request.form.get("control"))
-    assets = [replace(each, control=control) for each in _assets(typed)]
-    with transaction() as session:
-        incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
-        added = actions.add_assets(session, incident, assets, now=clock.now()) if typed.valid else 0
-    if typed.valid:
-        flash(_("%(count)s added.", count=added), "success")
-    else:
-        flash(" ".join(typed.errors["assets"]), "error")
-    return redirect(url_for("outreach.incident", ref=ref))
-
-
 @blueprint.post("/incidents/<ref>/close")
 @guard("incident.write")
 def close(ref: str) -> Any:
@@ -182,7 +164,7 @@ def _without_assets(typed: Mapping[str, str]) -> MultiDict[str, str]:
     return kept
 
 
-def _assets(typed: Form) -> list[AssetValue]:
+def typed_assets(typed: Form) -> list[AssetValue]:
     """The assets of a text box, one on each line; what is wrong stands beside the box."""
     try:
         return assets_from_lines(str(typed.values.get("assets", "")))

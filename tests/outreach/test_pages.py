@@ -276,6 +276,17 @@ def test_where_people_are_at_risk_nobody_is_chosen_for_the_person(browser: Flask
     assert not re.search(r'name="choose"[^>]*checked', plan)
 
 
+def test_a_wrong_asset_is_said_beside_what_was_typed(browser: FlaskClient) -> None:
+    path = send(browser, "/incidents/new", title="Sinkhole", assets="203.0.113.70").headers["Location"]
+    refused = send(
+        browser, path + "/assets", form_at=path, assets="203.0.113.71\nnothing known", control="true"
+    )
+    assert refused.status_code == 422
+    assert "203.0.113.71\nnothing known</textarea>" in refused.text
+    assert "Line 2: " in refused.text
+    assert "203.0.113.71</code>" not in browser.get(path).text
+
+
 def test_a_closed_incident_takes_no_more(browser: FlaskClient) -> None:
     path = send(browser, "/incidents/new", title="Sinkhole", assets="203.0.113.70").headers["Location"]
     assert send(browser, path + "/close", form_at=path).status_code == 302

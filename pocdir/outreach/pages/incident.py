@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from flask import flash, g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
@@ -16,8 +18,10 @@ from pocdir.core import clock
 from pocdir.core.errors import Refusal
 from pocdir.core.refs import new_ref
 from pocdir.db import transaction
+from pocdir.incidents import actions as incident_actions
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Incident
+from pocdir.incidents.pages import typed_assets
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import campaigns, schemas
 from pocdir.outreach.actions.chosen import log_chosen
@@ -42,6 +46,24 @@ PAGE = 50
 @blueprint.get("/incidents/<ref>")
 @guard("incident.read")
 def incident(ref: str) -> str:
+    return _incident(ref, Form())
+
+
+@blueprint.post("/incidents/<ref>/assets")
+@guard("incident.write")
+def add_assets(ref: str) -> Any:
+    typed = Form(values=request.form)
+    assets = [replace(each, control=bool(request.form.get("control"))) for each in typed_assets(typed)]
+    if not typed.valid:
+        return _incident(ref, typed), 422
+    with transaction() as session:
+        found = incident_queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
+        added = incident_actions.add_assets(session, found, assets, now=clock.now())
+    flash(_("%(count)s added.", count=added), "success")
+    return redirect(url_for("outreach.incident", ref=ref))
+
+
+def _incident(ref: str, asset_form: Form) -> str:
     found = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
     told = of_incidents([found.id])
     assets = incident_queries.assets(found, limit=SHOWN_ASSETS)[:SHOWN_ASSETS]
@@ -62,7 +84,7 @@ def incident(ref: str) -> str:
         happened=_asked_page(measuring.timeline(timeline_of(events, told), became), "happened"),
         counts=counted(told),
         contested=contests(by_ref),
-        asset_form=Form(),
+        asset_form=asset_form,
         may_reopen=True,
     )
 
