@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
 
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -11,8 +12,9 @@ from werkzeug.test import TestResponse
 from pocdir.accounts.models import Workspace
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import events_of_notification
+from pocdir.outreach.actions.lapses import tick
 from pocdir.outreach.actions.notifications import record_event
-from pocdir.outreach.queries.notifications import own_notification_to_change
+from pocdir.outreach.queries.notifications import last_tick, own_notification_to_change
 from pocdir.outreach.queries.projections import differences
 from pocdir.outreach.queries.snapshots import snapshot
 from tests.conftest import Api
@@ -90,3 +92,30 @@ def test_of_two_requests_at_once_with_one_key_the_first_is_recorded(
         assert sorted(said.values()) == [200, 422]
         tickets = [each.sealed["ticket"] for each in events_of_notification(ref) if each.type == "ack.given"]
         assert tickets == [ticket for ticket, status in said.items() if status == 200]
+
+
+def test_two_workers_that_go_round_for_the_first_time_at_once_both_say_so(
+    app: Flask, now: dt.datetime
+) -> None:
+    said: list[bool] = []
+    first_has_said = threading.Event()
+
+    def go_round(waits: bool) -> None:
+        with app.app_context():
+            if waits:
+                first_has_said.wait(timeout=30)
+            with transaction() as session:
+                tick(session, now=now)
+                first_has_said.set()
+                if not waits:
+                    time.sleep(0.1)  # not committed yet when the second one speaks
+            db.session.remove()
+        said.append(waits)
+
+    threads = [threading.Thread(target=go_round, args=(waits,)) for waits in (False, True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert sorted(said) == [False, True]
+    assert last_tick() == now

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from pocdir.core.refs import new_ref
-from pocdir.db import Line
+from pocdir.db import Line, inserts_once, table_of
 from pocdir.ledger.actions import append_each
 from pocdir.ledger.queries import events_of_notifications
 from pocdir.ledger.rules.events import Event
@@ -20,6 +21,7 @@ from pocdir.outreach.rules import expectations
 from pocdir.outreach.rules.fold import State, state_of
 
 POLICY = POLICIES[0]  # the sender sets the due time
+_FIRST_TICK = inserts_once(table_of(WorkerTick), "id")
 
 
 def record_lapses(session: Session, due: Sequence[Line], *, now: dt.datetime) -> int:
@@ -55,5 +57,8 @@ def _lapses(row: Line, state: State, now: dt.datetime) -> list[Event]:
 
 def tick(session: Session, *, now: dt.datetime) -> None:
     """Note that the worker went round."""
-    session.merge(WorkerTick(id=1, last_tick=now))
-    session.flush()
+    dialect = session.connection().dialect.name
+    session.execute(
+        _FIRST_TICK[dialect], {"id": 1, "last_tick": now}
+    )  # two workers may go round for the first time
+    session.execute(update(WorkerTick).values(last_tick=now))
