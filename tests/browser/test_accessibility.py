@@ -73,22 +73,17 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 ALL = [(scheme, size) for scheme in ("light", "dark") for size in (DESKTOP, PHONE)]
 ORDINARY = [ALL[0], ALL[-1]]
 SIDEWAYS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-STYLED = ["color-contrast", "target-size", "scrollable-region-focusable"]
 ALIKE = "tbody tr:nth-child(n + 21)"  # a quarter of all the time would go into the rows of two tables
 AXE = Axe().axe_script
 
 
-def violations(page: Page, rules: list[str] | None, *, whole: bool) -> list[Any]:
-    """What axe finds wrong with the open page, by these of its rules or by all; `whole`: in every row of a table."""
+def violations(page: Page, *, whole: bool) -> list[Any]:
+    """What axe finds wrong with the open page; `whole`: in every row of a table."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
-    only = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
     found: list[Any] = page.evaluate(
         "([looked, options]) => axe.run(looked, options).then(found => found.violations)",
-        [
-            {"include": ["html"], "exclude": [] if whole else [ALIKE]},
-            {"resultTypes": ["violations"], **only},
-        ],
+        [{"include": ["html"], "exclude": [] if whole else [ALIKE]}, {"resultTypes": ["violations"]}],
     )
     return found
 
@@ -98,7 +93,7 @@ class Judge(NamedTuple):
 
     page: Page
     ways: list[tuple[str, dict[str, int]]]
-    whole: bool  # else axe's rules about structure are asked once, as no style changes it
+    whole: bool  # with every row of its tables
 
     def look(self, path: str) -> Iterator[str]:
         self.page.goto(path)
@@ -110,8 +105,7 @@ class Judge(NamedTuple):
         for scheme, size in reversed(self.ways):
             self.page.emulate_media(color_scheme=scheme)
             self.page.set_viewport_size(size)
-            rules = None if self.whole or scheme == "light" else STYLED
-            for it in violations(self.page, rules, whole=self.whole):
+            for it in violations(self.page, whole=self.whole):
                 yield f"{path}, {scheme}, {size['width']}: {it['id']}: {it['nodes'][0]['html'][:200]}"
             if self.page.evaluate(SIDEWAYS):
                 yield f"{path}, {scheme}, {size['width']}: scrolls sideways"
