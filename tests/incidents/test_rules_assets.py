@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pocdir.core.errors import Invalid
 from pocdir.incidents.rules.assets import MOST_NAMED, asset, assets_from_csv, assets_from_lines
@@ -32,3 +34,14 @@ def test_a_hundred_wrong_lines_are_counted_and_the_first_are_named() -> None:
         assets_from_lines("300.1.1.1\n" * 100)
     assert len(refused.value.errors) == MOST_NAMED
     assert str(refused.value).endswith("; and 80 more")
+
+
+@example(";")
+@example("\n,,\n")
+@given(st.text(st.sampled_from('ip,;\t|"\r\n 203.0.113.7:x'), max_size=60))
+def test_any_text_as_a_file_is_assets_or_a_refusal(text: str) -> None:
+    for data in (text, f"ip;port\n{text}"):
+        try:
+            assert assets_from_csv(data.encode())
+        except Invalid as refused:
+            assert refused.code in ("csv_invalid", "asset_invalid")

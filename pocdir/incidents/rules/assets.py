@@ -117,6 +117,10 @@ def _rows(data: bytes) -> list[tuple[int, list[str]]]:
         rows = [(lines.line_num, row) for row in lines if any(row)]
     except csv.Error as error:
         raise Invalid("csv_invalid", f"this is no CSV: {error}") from None
+    if not rows:
+        raise Invalid(
+            "csv_invalid", "no row with anything in it; the first names the columns", where="line 1"
+        )
     if len(rows) > MOST_ASSETS + 1:
         raise Invalid("csv_invalid", f"more than {MOST_ASSETS} rows; split the file")
     return rows
