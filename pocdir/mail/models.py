@@ -87,8 +87,6 @@ ACTED, KEPT, WAITS, UNMATCHED = RESULTS = (
     "unmatched",  # it answers no letter of ours
 )
 
-MORE = "more is written below the word"  # the reason why what is recorded is read by a person too
-
 
 class Received(Base):
     """One mail that came in: its bytes as they were, and what was read of them."""

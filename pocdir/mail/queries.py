@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, defer
 
 from pocdir.core.errors import NotFound
 from pocdir.db import db
-from pocdir.mail.models import CLAIMED, MORE, QUEUED, SENT, WAITING, WAITS, Mail, MailDomain, Received
+from pocdir.mail.models import CLAIMED, QUEUED, SENT, WAITING, WAITS, Mail, MailDomain, Received
 from pocdir.mail.rules import schedule
 
 
@@ -91,6 +91,7 @@ def listed(
     return db.session.scalars(statement).all(), total
 
 
+MOST_UNPROVEN = 3  # of one letter, on the desk
 _LEFT = (CLAIMED, SENT)  # what nobody can have read yet, nobody answers
 
 
@@ -128,14 +129,24 @@ def unread(session: Session, *, ref: str | None = None) -> tuple[Received, Mail]
     return (found[0], found[1]) if found else None
 
 
-def waiting_words(limit: int) -> Sequence[tuple[Received, str | None]]:
-    """Persons' words that no steward has read, the oldest first, each with the slug of its team."""
+def waiting_words(limit: int, *, since: dt.datetime) -> Sequence[tuple[Received, str | None]]:
+    """Persons' words that came since then and that no steward has read, each with the slug of its team: what is proven
+    first, then of each letter the first MOST_UNPROVEN of what anybody may have written; of these the oldest first."""
+    place = func.row_number().over(partition_by=(Received.letter, Received.proven), order_by=Received.id)
+    waiting = (
+        select(Received.id, place.label("place"))
+        .where(Received.result == WAITS, Received.seen_at.is_(None), Received.received_at > since)
+        .subquery()
+    )
     statement = (
         select(Received, Mail.team)
+        .options(defer(Received.raw))
+        .join(waiting, waiting.c.id == Received.id)
         .join(Mail, Mail.ref == Received.letter)
-        .where(or_(Received.result == WAITS, Received.reason == MORE), Received.seen_at.is_(None))
+        .where(or_(Received.proven, waiting.c.place <= MOST_UNPROVEN))
+        .order_by(Received.proven.desc(), Received.id)
     )
-    rows = db.session().execute(statement.order_by(Received.id).limit(limit)).all()
+    rows = db.session().execute(statement.limit(limit)).all()
     return [(row[0], row[1]) for row in rows]
 
 

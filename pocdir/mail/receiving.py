@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import BinaryIO
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Conflict, NotFound
@@ -18,8 +18,11 @@ from pocdir.mail import queries
 from pocdir.mail.models import FORGOTTEN, KEPT, UNMATCHED, WAITS, Mail, Received
 from pocdir.mail.rules import classes, delivery, first_line, mime, references
 from pocdir.mail.rules.envelope import reply_sign
+from pocdir.mail.rules.headers import one_line
 
 MOST_KEPT = 4 << 20  # bytes of one mail; of a longer one the beginning
+MOST_UNPROVEN = 64 << 10  # bytes of one that anybody may have written
+UNPROVEN_KEPT = dt.timedelta(days=30)
 MOST_READ = 64 << 20  # bytes after which nobody listens any more
 _CHUNK = 1 << 16
 _ONCE = inserts_once(table_of(Received), "digest")
@@ -72,14 +75,15 @@ def keep(session: Session, looked: Looked, *, secret: bytes, now: dt.datetime) -
     letter, proven = _letter(session, looked.named, secret)
     said = delivery.of_address(delivery.recipients(mail.reports), letter.to) if letter else None
     row = {
-        "ref": new_ref(now), "digest": looked.incoming.digest, "raw": looked.incoming.raw,
+        "ref": new_ref(now), "digest": looked.incoming.digest,
+        "raw": looked.incoming.raw[: MOST_KEPT if proven else MOST_UNPROVEN],
         "size": looked.incoming.size, "received_at": now,
         "sender": classes.address(mail.head.first("from")) or None,
-        "subject": references.without_secrets(mail.subject) or None,
-        "excerpt": references.without_secrets(first_line.excerpt(mail.text)) or None,
+        "subject": one_line(references.without_secrets(mail.subject), mime.LONGEST_SUBJECT) or None,
+        "excerpt": _excerpt(mail.text) or None,
         "attachments": mail.attachments,
         "mail_class": of.name, "rule": of.rule,
-        "word": first_line.first_word(mail.text) if of.name == classes.HUMAN else None,
+        "word": first_line.first_word(mail.text) if _is_heard(looked) else None,
         "letter": letter.ref if letter else None, "proven": proven,
         "action": said.action if said else None,
         "status": said.status or None if said else None,
@@ -89,6 +93,19 @@ def keep(session: Session, looked: Looked, *, secret: bytes, now: dt.datetime) -
     connection = session.connection()
     connection.execute(_ONCE[connection.dialect.name], row)
     return session.scalars(select(Received).where(Received.digest == looked.incoming.digest)).one()
+
+
+def _excerpt(text: str) -> str:
+    words = references.without_secrets(
+        first_line.own_words(text)
+    )  # before it is cut: half a secret is not found
+    return words[: first_line.LONGEST_EXCERPT].rstrip()
+
+
+def _is_heard(looked: Looked) -> bool:
+    """Whether a word in it may count: it is a person's without doubt, and all that its reader sees."""
+    mail = looked.mail
+    return looked.of.name == classes.HUMAN and mail.is_all and not classes.may_be_a_programs(mail)
 
 
 def _letter(session: Session, named: references.References, secret: bytes) -> tuple[Mail | None, bool]:
@@ -126,10 +143,12 @@ def see(session: Session, *, ref: str, now: dt.datetime, actor: str) -> None:
 
 
 def forget_old(session: Session, *, now: dt.datetime, kept: dt.timedelta) -> int:
-    """Erase what mails said so long after they came; digest, class and result stay. Returns how many."""
+    """Erase what mails said so long after they came, what anybody may have written after UNPROVEN_KEPT at the latest;
+    digest, class and result stay. Returns how many."""
+    soon = Received.proven.is_(False) & (Received.received_at <= now - min(kept, UNPROVEN_KEPT))
     statement = (
         update(Received)
-        .where(Received.received_at <= now - kept, Received.raw.is_not(None))
+        .where(or_(soon, Received.received_at <= now - kept), Received.raw.is_not(None))
         .values(FORGOTTEN)
     )
     return int(session.connection().execute(statement).rowcount)

@@ -8,12 +8,14 @@ import datetime as dt
 import pytest
 from sqlalchemy import select
 
+from pocdir.core.errors import Conflict
 from pocdir.db import db, transaction
 from pocdir.directory.actions import marking
 from pocdir.directory.checks import actions
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.checks.letters import post
 from pocdir.directory.merging import actions as merging
+from pocdir.directory.models import Address
 from pocdir.directory.office import office
 from pocdir.directory.queries import entries
 from pocdir.ledger.queries import events_of_notification, events_of_team
@@ -21,7 +23,7 @@ from pocdir.mail.actions import enqueue
 from pocdir.mail.models import Mail, Received
 from pocdir.site.queries.ledger import verification
 from tests.directory import made
-from tests.directory.test_checks import asked, letters, send, state, the_check
+from tests.directory.test_checks import asked, confirmed, letters, send, state, the_check
 from tests.mail.replies import came_in, reply, report, subject
 
 NOW, DAY = made.NOW, dt.timedelta(days=1)
@@ -67,12 +69,39 @@ def test_what_says_more_or_less_than_the_word_waits_for_a_steward(letter):
     assert (waiting[0].slug, waiting[0].what) == ("cert-example", "somebody@cert.example")
 
 
-def test_what_is_written_below_the_word_is_read_by_a_steward_too(letter):
-    closing = "Confirmed.\n\nBest regards\nA. Person\nCERT Example, +43 1 5056416"
-    assert result(came_in(reply(letter, closing), LATER)) == ("acted", None)
-    more = "confirm\n\nBut our telephone has changed since your letter, would you write down the new one?"
-    assert result(came_in(reply(letter, more), LATER)) == ("acted", "more is written below the word")
-    assert [it.kind for it in checks.waiting(LATER)] == ["reply"]
+def test_what_is_written_below_the_word_makes_it_wait(letter):
+    for below in ("but the address is dead", "\nBest regards\nA. Person"):
+        assert result(came_in(reply(letter, f"Confirmed\n{below}"), LATER)) == ("waits", None)
+    for head in ("X-RT-Loop-Prevention: cert.example", "Precedence: bulk", "X-Loop: a@cert.example"):
+        assert result(came_in(reply(letter, "confirm", head=head), LATER)) == ("waits", None)
+    assert confirmations() == []
+
+
+def test_the_desk_shows_what_is_proven_first_and_little_of_the_rest(letter):
+    with transaction() as session:
+        rows = [came_in_row(letter, number) for number in range(250)]
+        session.add_all(rows)
+    signed = came_in(reply(letter, "the phone is wrong"), LATER)
+    waiting = [it for it in checks.waiting(LATER) if it.kind == "reply"]
+    assert waiting[0].where == f"/inbox/{signed.ref}"
+    assert len(waiting) == 4
+    assert not [it for it in checks.waiting(LATER + 31 * DAY) if it.kind == "reply"]
+
+
+def came_in_row(letter: Mail, number: int) -> Received:
+    return Received(
+        ref=f"{number:036}", digest=f"{number:064}", raw=b"a", size=1, received_at=NOW, attachments=0,
+        mail_class="human", rule="else", letter=letter.ref, proven=False, result="waits",
+    )  # fmt: skip
+
+
+def test_what_is_refused_on_the_way_leaves_nothing_behind(letter, monkeypatch):
+    def refuse(*_given, **_more):
+        raise Conflict("too_late", "too late")
+
+    monkeypatch.setattr(actions, "_withdraw_letters", refuse)
+    assert result(came_in(reply(letter, "confirm"), LATER)) == ("waits", "too late")
+    assert (confirmations(), state(), the_check().result) == ([], "in-check", None)
 
 
 def test_an_automatic_answer_changes_nothing_and_is_kept(letter):
@@ -198,8 +227,40 @@ def test_a_forged_report_moves_nothing(letter):
 
 def test_a_late_report_does_not_outweigh_a_persons_word(letter):
     came_in(reply(letter, "confirm"), LATER)
-    assert result(came_in(report(letter), LATER + DAY))[0] == "waits"
-    assert state() == "verified"
+    with transaction() as session:
+        actions.grow_old(session, kind="email", value=letter.to, evidence="old", now=LATER + DAY)
+    assert result(came_in(report(letter), LATER + 2 * DAY))[0] == "waits"
+    assert state() == "due"
+
+
+def test_a_report_that_comes_after_ten_days_waits(letter):
+    assert result(came_in(report(letter), NOW + 11 * DAY)) == (
+        "waits", "mail came back later than mail servers try",
+    )  # fmt: skip
+    assert state() == "in-check"
+
+
+def test_a_letter_comes_back_once_however_often_it_is_reported(letter):
+    for number in range(3):
+        last = came_in(f"X-Number: {number}\r\n".encode() + report(letter), LATER)
+    assert result(last) == ("kept", "that this letter came back is recorded already")
+    assert sum(it.type == "delivery.failed" for it in events_of_notification(letter.notification)) == 1
+
+
+def test_what_a_team_has_confirmed_stays_guarded_when_a_report_says_that_it_bounces(app):
+    made.imported(made.file(made.team_json()))
+    confirmed(NOW - DAY)
+    asked()
+    assert result(came_in(report(letters("confirmation")[0]), LATER))[0] == "acted"
+    address = db.session.scalars(select(Address).where(Address.value == "cert@cert.example")).one()
+    assert (address.state, address.confirmed_at) == ("bouncing", NOW - DAY)
+
+
+def test_a_dead_member_behind_the_address_says_nothing_of_it(letter):
+    original = f"Original-Recipient: rfc822; {letter.to}\r\nFinal-Recipient: rfc822; gone@".encode()
+    raw = report(letter, about="member@cert.example").replace(b"Final-Recipient: rfc822; member@", original)
+    assert result(came_in(raw, LATER))[0] == "waits"
+    assert state() == "in-check"
 
 
 def test_a_reply_to_a_test_reaches_a_person_and_no_more(app):

@@ -24,10 +24,13 @@ def looked(raw: bytes) -> tuple[mime.Read, classes.Class, references.References]
 
 
 @pytest.mark.parametrize("text", [
-    "confirm", "Confirmed.", " *confirm* \n\nBest regards\nAnna", "\n\n> is this right?\n\nWe confirm!", "أؤكد",
+    "confirm", "Confirmed.", " *confirm* \n\n-- \nAnna", "\n\n> is this right?\n\nWe confirm!", "أؤكد",
     "تَأكيد", "确认。",
-    "Je confirme !", "CONFIRMÉ", "«Подтверждаю»", "Confirmo", "confirm\nOn Monday, 23 November, Main wrote:\n> is it?",
+    "Je confirme !", "CONFIRMÉ", "Подтверждаю", "Confirmo", "confirm\nOn Monday, 23 November, Main wrote:\n> is it?",
     "confirm\n\n-----Original Message-----\nFrom: Main\nno", "\u200fconfirm\u200f",
+    "confirm\n\nOn Mon, 23 Nov 2026 at 10:00 Main <\nmain@cert.example> wrote:\n\n> is it?",
+    "confirm\n\nVon: Main\nGesendet: Montag\nAn: CERT\nBetreff: is it?",
+    "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nconfirm\n\n- -- \nAnna\n-----BEGIN PGP SIGNATURE-----\n\niQ\n",
 ])  # fmt: skip
 def test_the_first_line_confirms(text: str) -> None:
     assert first_word(text) == CONFIRM
@@ -41,10 +44,53 @@ def test_the_first_line_says_that_it_came(text: str) -> None:
 @pytest.mark.parametrize("text", [
     "", "> confirm", "-- \nconfirm", "confirm?", "确认？", "Not confirmed", "confirm, but the phone is wrong",
     "Hello\nconfirm",
+    "confirm\nbut the address is dead", "confirm\n\nBest regards\nAnna", "confirm\n> 1\nthat is wrong", "confirm:",
+    "confirm;", "confirm\u037e", "“confirm”", "«Подтверждаю»", "~confirm~", "'confirm'", "c\u0336o\u0336nfirm",
+    "confirm\nbut this is wrong:\n> 123", "confirm\nFrom: now on, another address is right", "confirm\n" + "-" * 300,
+    "confirm\n-----BEGIN PGP SIGNED MESSAGE-----\n\nnot yet\n", "confirm\n-----BEGIN PGP MESSAGE-----\n\nhQ\n",
     "On Monday somebody wrote:\n> confirm", "unconfirmed", "From: a\nconfirm", "confirm" * 100,
 ])  # fmt: skip
 def test_what_is_not_said_on_the_first_line_is_not_said(text: str) -> None:
     assert first_word(text) is None
+
+
+def test_no_line_takes_long_to_read() -> None:
+    for text in ("-" * 20_000, "--- " * 5_000, "\n" * 19_000 + ">", "From:" * 4_000, "a:\n" * 6_000 + ">"):
+        assert first_word("confirm\n" + text) in (None, CONFIRM)
+    mime.read(b"Content-Type: text/html\n\n" + b"<style" * 30_000)
+
+
+def test_a_word_counts_only_where_it_is_all_that_a_reader_sees() -> None:
+    plain, html = "Content-Type: text/plain\n\nconfirm\n", "Content-Type: text/html\n\n<p>no</p>\n"
+
+    def is_all(kind: str, *parts: str) -> bool:
+        inside = "".join(f"--a\n{part}" for part in parts)
+        return mime.read(f"Content-Type: multipart/{kind}; boundary=a\n\n{inside}--a--\n".encode()).is_all
+
+    assert mime.read(b"Subject: a\n\nconfirm\n").is_all
+    assert is_all("alternative", html, plain)
+    assert is_all("mixed", plain, "Content-Type: image/png\n\nPNG\n")
+    for parts in ((html, plain), (plain, html), (plain, plain), (plain.replace("\n", "; name=a.txt\n", 1),)):
+        assert not is_all("mixed", *parts)
+    assert not mime.read(b"Subject: a\n\nconfirm\n" + b" " * mime.LONGEST_TEXT + b"not").is_all
+
+
+def test_html_alone_is_read_as_plain_text() -> None:
+    mail = mime.read(
+        b"Content-Type: text/html\n\n<style>p {}</style><!-- > --><p>Our <b>phone</b>\nis&nbsp;new<br>Anna"
+    )
+    assert (mail.text, mail.is_all) == ("Our phone is new\nAnna", False)
+
+
+@pytest.mark.parametrize("text", [
+    "[pocdir {ref}.{sign}]", "[pocdir\n{ref}.{sign}]", "[pocdir\t{ref}.\n{sign}", "[pocdir {ref}.{half}",
+    "https://a.example/r/entry/{token}", "https://b.example/?u=https%3A%2F%2Fa.example%2Fr%2Fentry%2F{token}",
+    "/r/entry/\n{token}",
+])  # fmt: skip
+def test_no_secret_of_a_letter_is_shown(text: str) -> None:
+    sign, token = reply_sign(SECRET, REF), "Aa1_" * 13
+    shown = references.without_secrets(text.format(ref=REF, sign=sign, half=sign[:8], token=token))
+    assert not any(each in shown for each in (sign[:8], token[:8], token[-8:]))
 
 
 def test_an_encoded_line_break_makes_no_header_and_no_line() -> None:
@@ -119,11 +165,12 @@ Status: 4.4.1
     assert cert is not None
     assert cert.has_no_mailbox
     assert cert.status == "5.1.1"
-    delayed = delivery.of_address(found, "list@example.org")
+    assert delivery.of_address(found, "list@example.org") is None  # it has a dead member, and lives
+    delayed = delivery.of_address(found, "member@example.org")
     assert delayed is not None
     assert (delayed.action, delayed.has_no_mailbox) == ("delayed", False)
     assert delivery.of_address(found, "other@example.org") is None
-    assert not delivery.Recipient(("a@b",), "failed", "5.7.1").has_no_mailbox
+    assert not delivery.Recipient("a@b", "failed", "5.7.1").has_no_mailbox
 
 
 def test_ten_thousand_recipients_a_deep_nest_and_a_long_head_are_read_in_part() -> None:
@@ -152,7 +199,7 @@ def test_no_bytes_raise(raw: bytes) -> None:
     mail, of, named = looked(raw)
     assert of.name in classes.CLASSES
     assert not named.letters
-    assert len(first_line.excerpt(mail.text)) <= first_line.LONGEST_EXCERPT
+    assert "\x00" not in first_line.own_words(mail.text) + "".join(named.message_ids)
     assert mail.subject == "" or mail.subject.isprintable() or "\N{REPLACEMENT CHARACTER}" in mail.subject
     delivery.recipients(mail.reports)
     first_word(mail.text)

@@ -113,11 +113,13 @@ def note_sent(session: Session, mail: Mail, *, now: dt.datetime) -> None:
 
 
 def came_back(
-    session: Session, check: Check, kind: str, *, bounced: bool, said: str, now: dt.datetime
-) -> None:
+    session: Session, check: Check, kind: str, *, bounced: bool, said: str, now: dt.datetime,
+    stays_guarded: bool = False,
+) -> None:  # fmt: skip
     """A letter of this kind did not arrive; `bounced`: because there is no such mailbox or domain."""
     if bounced:
-        _move(session, check.address, states.BOUNCED, f"mail came back: {said}", now)
+        said = f"mail came back: {said}"
+        _move(session, check.address, states.BOUNCED, said, now, stays_guarded=stays_guarded)
     if (bounced or kind in rules.KINDS) and check.closed_at is None:
         _close(check, rules.UNDELIVERABLE if bounced else rules.UNSENT, now)
 
@@ -386,6 +388,7 @@ def _move(
     level: int | None = None,
     event: tuple[str, str] | None = None,
     team: str | None = None,
+    stays_guarded: bool = False,
 ) -> None:
     """Move an address as the table says; a word from it counts also where it stays `verified`."""
     lock_directory(session, now=now)
@@ -393,5 +396,5 @@ def _move(
     if state != address.state or occasion == states.CONFIRMED:
         put_address(
             session, address, state=state, evidence=evidence, now=now, actor=actor, claimed_by=claimed_by,
-            level=level, event=event, team=team,
+            level=level, event=event, team=team, stays_guarded=stays_guarded,
         )  # fmt: skip

@@ -22,6 +22,7 @@ from pocdir.directory.rules.steward import Waiting
 from pocdir.mail import queries as letters
 
 MOST_WORDS = 200  # on the desk
+WORDS_STAY = steward.KINDS["reply"].after or rules.YEAR
 
 _T, _A, _C, _K = (table_of(model).c for model in (Team, Address, Channel, Check))
 
@@ -189,7 +190,7 @@ def of_team(team_id: int, limit: int = 10) -> Sequence[Check]:
 
 def waiting(now: dt.datetime) -> list[Waiting]:
     """What of addresses and confirmations needs a steward."""
-    return [*_unreachable(), *_not_confirmed(), *_words()]
+    return [*_unreachable(), *_not_confirmed(), *_words(now)]
 
 
 def _unreachable() -> Iterator[Waiting]:
@@ -228,9 +229,9 @@ def _not_confirmed() -> Iterator[Waiting]:
         )
 
 
-def _words() -> Iterator[Waiting]:
+def _words(now: dt.datetime) -> Iterator[Waiting]:
     """What persons have written in answer to our letters, until a steward has read it."""
-    for row, slug in letters.waiting_words(MOST_WORDS):
+    for row, slug in letters.waiting_words(MOST_WORDS, since=now - WORDS_STAY):
         yield steward.waiting(
             "reply", slug=slug, since=row.received_at, what=row.sender, where=f"/inbox/{row.ref}"
         )

@@ -15,14 +15,15 @@ from pocdir.directory.checks.models import Check
 from pocdir.directory.rules import checks as rules
 from pocdir.ledger.actions import append
 from pocdir.mail import queries as mails
-from pocdir.mail.models import ACTED, KEPT, MORE, WAITS, Mail, Received
+from pocdir.mail.models import ACTED, KEPT, WAITS, Mail, Received
 from pocdir.mail.receiving import settle, settle_the_rest
 from pocdir.mail.rules.classes import BOUNCE, HUMAN
 from pocdir.mail.rules.delivery import FAILED, Recipient
-from pocdir.mail.rules.first_line import CONFIRM, says_more
+from pocdir.mail.rules.first_line import CONFIRM
 
 LETTERS = (*rules.KINDS, *rules.REMINDER.values())
 AT_ONCE = dt.timedelta(seconds=90)  # so soon after a letter nobody can tell whether a person wrote it
+REPORTED_WITHIN = dt.timedelta(days=10)  # twice as long as mail servers try
 _LINK = re.compile(r"/r/entry/([A-Za-z0-9_-]{20,200})\s*\Z")
 
 
@@ -57,12 +58,12 @@ def _hear(session: Session, row: Received, letter: Mail, *, secret: bytes, now: 
         settle(row, WAITS)
     else:
         try:
-            event = _do(session, row, letter, secret=secret, now=now)
-        except Refusal as refusal:  # raised before anything is written
+            with session.begin_nested():
+                event = _do(session, row, letter, secret=secret, now=now)
+        except Refusal as refusal:
             settle(row, WAITS, reason=refusal.message[:200])
         else:
-            more = MORE if event and says_more(row.excerpt or "") else None
-            settle(row, ACTED if event else WAITS, reason=more, event=event)
+            settle(row, ACTED if event else WAITS, event=event)
 
 
 def _do(session: Session, row: Received, letter: Mail, *, secret: bytes, now: dt.datetime) -> str | None:
@@ -92,24 +93,31 @@ def _refuse_what_changed(session: Session, check: Check, letter: Mail) -> None:
 
 
 def _note_return(session: Session, row: Received, letter: Mail, *, now: dt.datetime) -> None:
-    """A delivery report about the very address that was written to counts as a refusal of the relay does."""
+    """A delivery report about the very address that was written to counts as a refusal of the relay does, once; but
+    whoever has read the letter can write one, so what the team has confirmed stays guarded."""
     check = checks.check_by_ref(letter.notification or "", session, lock=True)
     assert check is not None  # noqa: S101 - it was found in this transaction
     if row.action != FAILED:
         settle(row, WAITS, reason="mail came back, without a report about the address that was written to")
         return
-    address, sent = check.address, letter.sent_at or letter.created_at
-    if address.state == "verified" and address.state_since is not None and address.state_since > sent:
+    spoken, sent = check.address.confirmed_at, letter.sent_at or letter.created_at
+    if row.received_at - sent > REPORTED_WITHIN:
+        settle(row, WAITS, reason="mail came back later than mail servers try")
+        return
+    if spoken is not None and spoken > sent:
         settle(row, WAITS, reason="mail came back, but somebody has answered from this address since")
         return
-    bounced = Recipient((letter.to,), FAILED, row.status or "").has_no_mailbox
+    bounced = Recipient(letter.to, FAILED, row.status or "").has_no_mailbox
     by = f" (a delivery report of {row.server})" if row.server else " (a delivery report)"
     event = append(
         session, type="delivery.failed", now=now, actor=actions.SERVICE, claimed_by="remote_mta",
         notification=check.ref, team=check.team.slug, evidence_digest=row.digest,
         payload={"recipient": letter.to, "action": FAILED, "status": row.status, "remote_mta": row.server},
-        scope=f"mail:{row.digest}", idempotency_key="failed",
+        scope=f"letter:{letter.ref}", idempotency_key="failed",
     )  # fmt: skip
+    if event is None:
+        settle(row, KEPT, reason="that this letter came back is recorded already")
+        return
     said = f"{row.status or 'failed'}{by}"
-    actions.came_back(session, check, letter.kind, bounced=bounced, said=said, now=now)
-    settle(row, ACTED, reason=said[:200], event=event.id if event else None)
+    actions.came_back(session, check, letter.kind, bounced=bounced, said=said, now=now, stays_guarded=True)
+    settle(row, ACTED, reason=said[:200], event=event.id)

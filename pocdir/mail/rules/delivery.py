@@ -21,9 +21,9 @@ _VAGUE = ("5.0.0", "")
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """What became of the letter at one address; `addresses`: the final and the original one."""
+    """What became of the letter at one address: the final one, or the original one where no other is said."""
 
-    addresses: tuple[str, ...]
+    address: str
     action: str
     status: str = ""  # 5.1.1; empty where none is said
     server: str = ""  # who said so, where it is a host's name
@@ -42,15 +42,15 @@ def recipients(reports: Iterable[bytes]) -> list[Recipient]:
         reporter = _host(headers, "reporting-mta") or reporter  # said once, of them all
         action = _first(headers, "action").split(maxsplit=1)[:1]
         if action and action[0].lower() in ACTIONS and len(found) < MOST_RECIPIENTS:
-            both = (_address(headers, it) for it in ("final-recipient", "original-recipient"))
+            address = _address(headers, "final-recipient") or _address(headers, "original-recipient")
             server = _host(headers, "remote-mta") or reporter
-            found.append(Recipient(tuple(filter(None, both)), action[0].lower(), _status(headers), server))
+            found.append(Recipient(address, action[0].lower(), _status(headers), server))
     return found
 
 
 def of_address(found: Iterable[Recipient], address: str) -> Recipient | None:
-    """What is said of this very address: a list's dead member says nothing of the list. The worst that is said."""
-    same = [it for it in found if address.casefold() in (each.casefold() for each in it.addresses)]
+    """The worst that is said of this very address: a dead member behind a list or an alias says nothing of it."""
+    same = [it for it in found if it.address.casefold() == address.casefold()]
     return min(same, key=lambda it: ACTIONS.index(it.action), default=None)
 
 

@@ -10,7 +10,8 @@ import uuid
 from pocdir.core.mailboxes import LONGEST_LOCAL
 from pocdir.core.tokens import digest
 
-MAC_BYTES = 8  # 64 bits are enough for what a forger gains: one false bounce, which anybody can claim anyway
+# 64 bits are enough: each guess costs a mail, and gains one false bounce of an address that stays guarded.
+MAC_BYTES = 8
 TOKEN = 39  # characters: 16 octets of reference and 8 of signature in base32
 LONGEST_NAME = LONGEST_LOCAL - TOKEN - 1
 _PURPOSE = "envelope sender"

@@ -26,59 +26,82 @@ SAID = {
         "es": ("recibido",),
     },
 }  # fmt: skip
-LONGEST_LINE = 200
-LONGEST_CLOSING, MOST_OF_CLOSING = 60, 400  # characters of a line, and in all
+LONGEST_LINE = 200  # of which anything is asked but who wrote it
 LONGEST_EXCERPT = 1000  # characters of a person's words that are shown
 
-_ENDS = re.compile(
-    r"--\s*|_{5,}|-{3,}.{0,60}-{3,}"
-)  # a signature's mark (RFC 3676, 4.3), a rule, "-----Original Message-----"
-_HEAD = re.compile(r"\*?(?:from|von|de|от|من|发件人)\*?\s?[:\uff1a].{1,300}", re.IGNORECASE)
+# A signature's mark (RFC 3676, 4.3), a rule, "-----Original Message-----"; what is encrypted stands there unread.
+_ENDS = re.compile(r"--\s*|_{5,}|(?!-----BEGIN PGP MESSAGE)-{3,}.{0,60}-{3,}")
+_SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
+_HEAD = re.compile(r"\*?(?:from|von|de|от|من|发件人)\*?\s?[:\uff1a].{1,190}", re.IGNORECASE)
+_FIELD = re.compile(r"[^\s:\uff1a][^:\uff1a]{0,30}[:\uff1a].{0,190}")
 _ATTRIBUTES = ("On ", "Am ", "Le ", "El ")
-_ROUND = "Ps", "Pe", "Pi", "Pf", "Zs", "Cf"
-_POINTS = frozenset(".,!;:*_\"'`~-·。！，、،؛")  # no question mark: what asks does not say
+_WROTE = re.compile(r"wrote|schrieb|a écrit|escribi|пишет|пишут|написал|写道|寫道|كتب|كتابة", re.IGNORECASE)
+_WHEN_OR_WHO = re.compile(r"\d:\d\d|<[^<>]{0,100}@[^<>]{0,100}>|^(?:On|Am|Le|El) .{0,60}\d")
+# No question mark, no colon and no semicolon: what asks or goes on does not say. No quotation marks, no tilde: what is
+# quoted or struck out is not said.
+_POINTS = frozenset(".,!*_-·。！，、،")
+_OVERLAY = 1  # the combining class of what strikes a letter through
 
 
 def first_word(text: str) -> str | None:
-    """CONFIRM or RECEIVED where the first own line of a reply says this and nothing else; None: it says something
-    else. What is quoted, and what stands below a signature's mark, is nobody's own line."""
-    line = next(iter(own_lines(text)), "")
-    return _MEANS.get(_bare(line)) if len(line) <= LONGEST_LINE else None
+    """CONFIRM or RECEIVED where this is all that a reply says of its own, on one line; else None. What is quoted, and
+    what stands below a signature's mark, is nobody's own line."""
+    lines = list(own_lines(text))
+    return _MEANS.get(_bare(lines[0])) if len(lines) == 1 and len(lines[0]) <= LONGEST_LINE else None
 
 
-def excerpt(text: str) -> str:
-    """The own words of a reply, cut, each line without what a terminal or a page would obey."""
-    lines = ("".join(sign for sign in line if _is_shown(sign)) for line in own_lines(text))
-    return "\n".join(lines)[:LONGEST_EXCERPT].rstrip()
-
-
-def says_more(text: str) -> bool:
-    """Whether own words stand below the first line that are longer than names and numbers of a closing are."""
-    rest = list(own_lines(text))[1:]
-    return any(len(line) > LONGEST_CLOSING for line in rest) or sum(map(len, rest)) > MOST_OF_CLOSING
+def own_words(text: str) -> str:
+    """The own lines of a reply, each without what a terminal or a page would obey."""
+    return "\n".join("".join(sign for sign in line if _is_shown(sign)) for line in own_lines(text))
 
 
 def own_lines(text: str) -> Iterator[str]:
     """The lines of a reply that are the writer's own and not empty."""
     waiting: list[str] = []  # what may say who wrote what is quoted below it
-    for line in (each.strip() for each in text.split("\n")):
+    lines = _without_armour([each.strip() for each in text.split("\n")])
+    for at, line in enumerate(lines):
         if line.startswith(">"):
-            yield from filter(None, _without_attribution(waiting))
+            yield from _without_attribution(waiting)
             waiting = []
-        elif _ENDS.fullmatch(line) or _HEAD.fullmatch(line):
+        elif len(line) <= LONGEST_LINE and (_ENDS.fullmatch(line) or _is_head(lines[at : at + 3])):
             break
-        else:
+        elif line:
             waiting.append(line)
-    yield from filter(None, waiting)
+    yield from waiting
+
+
+def _without_armour(lines: list[str]) -> list[str]:
+    """What was signed in the clear (RFC 9580, 7) as it was written: without the armour's head, nor its escapes."""
+    kept, in_head, is_signed = [], False, False
+    for line in lines:
+        if line == _SIGNED:
+            in_head = is_signed = True
+        elif in_head:
+            in_head = bool(line)
+        else:
+            kept.append(line.removeprefix("- ") if is_signed else line)
+    return kept
+
+
+def _is_head(lines: list[str]) -> bool:
+    """Whether the head of a quoted mail begins, as some programs put it above: three fields at least."""
+    few = [line[:LONGEST_LINE] for line in lines]
+    return len(few) > 2 and bool(_HEAD.fullmatch(few[0])) and all(map(_FIELD.fullmatch, few[1:]))
 
 
 def _without_attribution(lines: list[str]) -> list[str]:
-    """Without `On Monday somebody wrote:`, on one line or on two, before what is quoted."""
-    while lines and not lines[-1]:
-        lines = lines[:-1]
+    """Without `On 23 November somebody wrote:`, on one line or on two, before what is quoted."""
     if not lines or not lines[-1].endswith((":", "\uff1a")):
         return lines
-    return lines[:-2] if len(lines) > 1 and lines[-2].startswith(_ATTRIBUTES) else lines[:-1]
+    if _attributes(lines[-1]):
+        return lines[:-1]
+    if len(lines) > 1 and lines[-2].startswith(_ATTRIBUTES) and _attributes(f"{lines[-2]} {lines[-1]}"):
+        return lines[:-2]
+    return lines
+
+
+def _attributes(line: str) -> bool:
+    return len(line) <= 2 * LONGEST_LINE and bool(_WROTE.search(line) and _WHEN_OR_WHO.search(line))
 
 
 def _is_shown(sign: str) -> bool:
@@ -86,14 +109,22 @@ def _is_shown(sign: str) -> bool:
 
 
 def _bare(line: str) -> str:
-    """Without points, brackets, accents that are left out, and case."""
+    """Without points, accents that are left out, and case."""
     folded = unicodedata.normalize("NFKD", line).casefold()
-    kept = "".join(sign for sign in folded if not unicodedata.category(sign).startswith("M"))
-    while kept and (kept[0] in _POINTS or unicodedata.category(kept[0]) in _ROUND):
+    kept = "".join(
+        sign
+        for sign in folded
+        if unicodedata.category(sign) != "Mn" or unicodedata.combining(sign) == _OVERLAY
+    )
+    while kept and _is_point(kept[0]):
         kept = kept[1:]
-    while kept and (kept[-1] in _POINTS or unicodedata.category(kept[-1]) in _ROUND):
+    while kept and _is_point(kept[-1]):
         kept = kept[:-1]
     return " ".join(kept.split())
+
+
+def _is_point(sign: str) -> bool:
+    return sign in _POINTS or unicodedata.category(sign) in ("Zs", "Cf")
 
 
 _MEANS = {_bare(word): what for what, by in SAID.items() for words in by.values() for word in words}

@@ -10,6 +10,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 
 from pocdir.mail.rules.headers import one_line
+from pocdir.mail.rules.markup import shown
 
 MOST_BYTES = 1 << 20  # that are looked at; what follows is kept and not read
 MOST_HEAD = 64 << 10  # bytes of one head
@@ -61,7 +62,8 @@ class Read:
     """What was found in a mail."""
 
     head: Entity
-    text: str = ""  # the first text/plain, decoded and cut
+    text: str = ""  # the first text/plain, else what HTML shows; decoded and cut
+    is_all: bool = False  # whether that is the text/plain that a reader sees, whole, and no other
     attachments: int = 0  # counted, never opened
     kind: str = ""  # report-type of a multipart/report
     reports: tuple[bytes, ...] = ()  # message/delivery-status
@@ -69,15 +71,18 @@ class Read:
 
     @property
     def subject(self) -> str:
-        """On one line, whatever it was encoded as."""
-        return words(self.head.first("subject"), LONGEST_SUBJECT)
+        """On one line, whatever it was encoded as; not cut."""
+        return words(self.head.first("subject"), LONGEST_VALUE)
 
 
 def read(raw: bytes) -> Read:
     """What these bytes say as a mail; of anything that is none at least an empty head."""
     head = entity(raw[:MOST_BYTES])
-    text, attachments, reports, returned = "", 0, [], []
-    for part in _leaves(head):
+    attachments, reports, returned = 0, [], []
+    leaves = list(_leaves(head))
+    plain = [part for part in leaves if part.type == "text/plain" and not _is_attached(part)]
+    marked = [part for part in leaves if part.type == "text/html" and not _is_attached(part)]
+    for part in leaves:
         if part.type in ("message/delivery-status", "message/global-delivery-status"):
             reports.append(decoded(part))
         elif part.type in (
@@ -87,12 +92,34 @@ def read(raw: bytes) -> Read:
             "message/global-headers",
         ):
             returned.append(entity(decoded(part)))
-        elif part.type == "text/plain" and not text and not _is_attached(part):
-            text = string(decoded(part), part.parameter("charset"))[:LONGEST_TEXT]
-        elif part.type != "text/html" or _is_attached(part):
+        elif not any(part is each for each in (*plain[:1], *marked)):
             attachments += 1
     kind = head.parameter("report-type").lower() if head.type == "multipart/report" else ""
-    return Read(head, text, attachments, kind, tuple(reports), tuple(returned))
+    text = _text(plain[0]) if plain else shown(_text(marked[0])) if marked else ""
+    is_all = len(raw) <= MOST_BYTES and len(leaves) < MOST_PARTS and len(text) <= LONGEST_TEXT
+    is_all = is_all and len(plain) == 1 and _is_first(head, plain[0], marked)
+    return Read(head, text[:LONGEST_TEXT], is_all, attachments, kind, tuple(reports), tuple(returned))
+
+
+def _is_first(part: Entity, plain: Entity, marked: list[Entity]) -> bool:
+    """Whether this is the part that is shown first, with no HTML but that which says the same."""
+    is_choice = False
+    for _ in range(DEEPEST + 1):
+        boundary = part.parameter("boundary")
+        if not part.type.startswith("multipart/") or not boundary:
+            break
+        inside = _parts(part.body, boundary)
+        if part.type == "multipart/alternative":
+            is_choice, inside = True, [each for each in inside if each.type == "text/plain"]
+        if not inside:
+            return False
+        part = inside[0]
+    is_named = part.parameter("name") or "filename" in part.first("content-disposition").lower()
+    return part == plain and not is_named and len(marked) <= is_choice
+
+
+def _text(part: Entity) -> str:
+    return string(decoded(part), part.parameter("charset"))
 
 
 def entity(data: bytes) -> Entity:

@@ -12,8 +12,17 @@ from pocdir.mail.rules.mime import Entity, Read, words
 MOST = 40  # of each kind that are looked at
 _REF = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _TAG = re.compile(rf"\[pocdir ({_REF})(?:\.([a-z2-7]{{13}}))?\]", re.IGNORECASE)
-_LINK = re.compile(r"(/(?:r|claim|proposed|called-off|invite|key)/(?:entry/)?)[A-Za-z0-9_.-]{16,}")
-_MESSAGE_ID = re.compile(r"<[^\s<>]{1,300}>")
+# For redaction whatever may be left of them: broken over lines, cut, percent-encoded.
+_SIGN = re.compile(
+    r"([0-9a-f]{8}(?:-\s*[0-9a-f]{4}){3}-\s*[0-9a-f]{12})\s*\.(?:\s*[a-z2-7]){1,13}", re.IGNORECASE
+)
+_SLASH = r"(?:/|%(?:25)?2F)"
+_LINK = re.compile(
+    rf"({_SLASH}(?:r|claim|proposed|called-off|invite|key){_SLASH}(?:entry{_SLASH})?)"
+    r"(?:[\w.%-]{16,}|[\w.%-]{0,15}\n[\w.%-]{16,})(?:\n[\w.%-]{16,})*",
+    re.IGNORECASE,
+)
+_MESSAGE_ID = re.compile(r"<[^\s<>\x00-\x1f\x7f-\x9f]{1,300}>")  # no database keeps every control
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*/=?^_`{|}~+-]{1,64}@[A-Za-z0-9.-]{1,253}")
 _TO = ("delivered-to", "x-original-to", "envelope-to", "to", "cc")
 
@@ -48,7 +57,7 @@ def references(mail: Read, *, to: str | None, secret: bytes) -> References:
 
 def without_secrets(text: str) -> str:
     """Words for others to read: without the sign of a reference, and without the token of any link to us."""
-    return _LINK.sub(r"\1…", _TAG.sub(r"[pocdir \1]", text))
+    return _LINK.sub(r"\1…", _SIGN.sub(r"\1", text))
 
 
 def _message_ids(head: Entity) -> list[str]:

@@ -11,7 +11,7 @@ from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.db import db, transaction
 from pocdir.mail import queries, receiving
-from pocdir.mail.models import ACTED, KEPT, MORE, UNMATCHED, WAITS
+from pocdir.mail.models import ACTED, KEPT, UNMATCHED, WAITS
 from pocdir.site.pages.lookup import blueprint
 from pocdir.site.pages.outbox import ON_A_PAGE, page_number
 from pocdir.web import filters
@@ -49,7 +49,7 @@ def inbox_mail(ref: str) -> str:
     """One mail: who, when, the writer's own words, and what became of it."""
     mail = queries.received(ref)
     letter = queries.letter(db.session(), mail.letter) if mail.letter else None
-    waits = mail.seen_at is None and (mail.result == WAITS or mail.reason == MORE)
+    waits = mail.seen_at is None and mail.result == WAITS
     return render_template("site/inbox_mail.html", mail=mail, letter=letter, waits=waits)
 
 
