@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, or_, select
@@ -129,7 +130,8 @@ def notification_to_change(ref: str, session: Session) -> Notification | None:
     Only for a caller who has proven its right before, such as the reader of a recipient's token.
     """
     found: Notification | None = session.scalar(
-        _WHOLE.where(Notification.ref == ref)
+        _with_incident()
+        .where(Notification.ref == ref)
         .with_for_update(of=Notification)
         .execution_options(populate_existing=True)
     )
@@ -143,7 +145,7 @@ def thread_of(notification: Notification, session: Session) -> list[Notification
         return [notification]
     members: list[Notification] = []
     for start in range(0, len(numbers), BATCH):
-        statement = _WHOLE.where(_N.id.in_(numbers[start : start + BATCH])).order_by(_N.id)
+        statement = _with_incident().where(_N.id.in_(numbers[start : start + BATCH])).order_by(_N.id)
         locked = statement.with_for_update(of=Notification).execution_options(populate_existing=True)
         members += session.scalars(locked)
     return members
@@ -163,7 +165,7 @@ def numbers_of_thread(notification: Notification, session: Session) -> list[int]
 
 def notification_by_ref(ref: str) -> Notification | None:
     """A notification by reference alone, to read: the caller looks whose it is."""
-    found: Notification | None = db.session.scalar(_WHOLE.where(Notification.ref == ref))
+    found: Notification | None = db.session.scalar(_with_incident().where(Notification.ref == ref))
     return found
 
 
@@ -243,4 +245,7 @@ def seen_by(viewer: Viewer) -> ColumnElement[bool]:
     return _N.workspace_id == viewer.workspace_id
 
 
-_WHOLE: Select[Notification] = select(Notification).options(joinedload(Notification.incident))
+@cache
+def _with_incident() -> Select[Notification]:
+    """Whole rows. Not made at import: to name a relation sets up every model, a tenth of a start."""
+    return select(Notification).options(joinedload(Notification.incident))
