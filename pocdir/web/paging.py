@@ -1,11 +1,14 @@
-"""Lists by cursor: the public id of the last item seen, never a row number."""
+"""Lists in pages: by cursor, the public id of the last item seen; for people by the page's number."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from flask import request
+
 Row = TypeVar("Row")
+MOST_PAGES = 10_000
 
 
 def page(rows: Sequence[Row], limit: int, cursor_of: Callable[[Row], str]) -> dict[str, Any]:
@@ -17,13 +20,27 @@ def page(rows: Sequence[Row], limit: int, cursor_of: Callable[[Row], str]) -> di
 def numbered(rows: Sequence[Row], number: int, size: int) -> dict[str, Any]:
     """A page of what is at hand whole, counted from 0, as the macro `pager` shows it; a number beyond is the last."""
     number = min(max(0, number), max(0, len(rows) - 1) // size)
-    shown = rows[number * size : (number + 1) * size]
-    first = number * size
+    return _shown(rows[number * size : (number + 1) * size], len(rows), number, size, lowest=0)
+
+
+def page_number() -> int:
+    """Counted from 1, as the page's address says; what is no number is the first."""
+    text = request.args.get("page", "1")
+    return min(max(int(text), 1), MOST_PAGES) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+
+
+def fetched(rows: Sequence[Row], total: int, number: int, size: int) -> dict[str, Any]:
+    """A page of a list of `total`, counted from 1, of which the database gave these rows, as `pager` shows it."""
+    return _shown(rows, total, number, size, lowest=1)
+
+
+def _shown(rows: Sequence[Row], total: int, number: int, size: int, *, lowest: int) -> dict[str, Any]:
+    first = (number - lowest) * size
     return {
-        "rows": shown,
+        "rows": rows,
         "first": first + 1,
-        "last": first + len(shown),
-        "total": len(rows),
-        "previous": number - 1 if number else None,
-        "next": number + 1 if first + len(shown) < len(rows) else None,
+        "last": first + len(rows),
+        "total": total,
+        "previous": number - 1 if number > lowest else None,
+        "next": number + 1 if first + len(rows) < total else None,
     }

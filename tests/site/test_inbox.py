@@ -128,6 +128,7 @@ def test_a_steward_reads_a_persons_words_as_text_and_settles_them(steward: Flask
     row = came_in(reply(letter, text), NOW + LATER)
     assert f"/inbox/{row.ref}" in steward.get("/steward").text
     assert f"/inbox/{row.ref}" in steward.get("/inbox").text
+    assert steward.get("/inbox?state=waits").status_code == 422
     shown = steward.get(f"/inbox/{row.ref}").text
     assert "Our &lt;b&gt;phone&lt;/b&gt; is new." in shown
     assert "quoted" not in shown

@@ -32,12 +32,12 @@ from pocdir.directory.queries.reading import Reading
 from pocdir.directory.rules import record as rules
 from pocdir.web import filters
 from pocdir.web.forms import Form, form
+from pocdir.web.paging import fetched, page_number
 
 blueprint = Blueprint("directory", __name__)
 ON_A_PAGE = 50
 EVENTS_ON_A_PAGE = 50
 ANSWERED_WITHIN = dt.timedelta(days=180)
-MOST_PAGES = 10_000
 
 
 @blueprint.get("/teams")
@@ -49,7 +49,7 @@ def teams() -> str:
     country, kind = alpha2(asked["country"]) or "", filters.chosen("kind", rules.TEAM_KINDS)
     if asked["country"] and not country:
         raise ValidationError({"country": [_("A country code is right, such as AT.")]})
-    number, reading = _page_number(), _reading()
+    number, reading = page_number(), _reading()
     found = listings.teams_page(
         q=asked["q"],
         country=country,
@@ -67,7 +67,7 @@ def teams() -> str:
         **(asked | {"country": country, "kind": kind}),
         kinds=rules.TEAM_KINDS,
         countries=listings.countries(),
-        page=_page(found, number),
+        page=fetched(found.rows, found.total, number, ON_A_PAGE),
         as_of=reading.at,
         today=clock.now().date().isoformat(),
     )
@@ -260,20 +260,3 @@ def _reading() -> Reading:
 
 def _word(name: str) -> str:
     return "".join(c for c in request.args.get(name, "")[:200] if c.isprintable()).strip()
-
-
-def _page_number() -> int:
-    text = request.args.get("page", "1")
-    return min(max(int(text), 1), MOST_PAGES) if text.isascii() and text.isdigit() and len(text) < 9 else 1
-
-
-def _page(found: listings.TeamPage, number: int) -> dict[str, Any]:
-    first = (number - 1) * ON_A_PAGE
-    return {
-        "rows": found.rows,
-        "first": first + 1,
-        "last": first + len(found.rows),
-        "total": found.total,
-        "previous": number - 1 if number > 1 else None,
-        "next": number + 1 if first + len(found.rows) < found.total else None,
-    }

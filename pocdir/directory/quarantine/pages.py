@@ -21,10 +21,11 @@ from pocdir.directory.quarantine.queries import waiting
 from pocdir.directory.quarantine.queries.waiting import Item
 from pocdir.web import filters
 from pocdir.web.forms import form
+from pocdir.web.paging import fetched, page_number
 from pocdir.web.schemas import Schema, Text
 
 blueprint = Blueprint("quarantine", __name__)
-IMPORTS_ON_A_PAGE, TEAMS_ON_A_PAGE, MOST_PAGES = 50, 20, 10_000
+IMPORTS_ON_A_PAGE, TEAMS_ON_A_PAGE = 50, 20
 MOST_CHANGES = 50  # of one team on the page; the command line shows them all
 
 
@@ -43,13 +44,13 @@ class DecisionForm(Schema):
 def quarantine() -> str:
     """Imports of which something waits, or those that are decided."""
     filters.only("state", "page")
-    waits, number = filters.chosen("state", ("waiting", "decided")) != "decided", _page_number()
+    waits, number = filters.chosen("state", ("waiting", "decided")) != "decided", page_number()
     first = (number - 1) * IMPORTS_ON_A_PAGE
     rows, total = waiting.imports(waiting=waits, offset=first, limit=IMPORTS_ON_A_PAGE)
     return render_template(
         "directory/quarantine.html",
         state="waiting" if waits else "decided",
-        page=_page(rows, total, number, IMPORTS_ON_A_PAGE),
+        page=fetched(rows, total, number, IMPORTS_ON_A_PAGE),
     )
 
 
@@ -57,7 +58,7 @@ def quarantine() -> str:
 @guard("quarantine.read")
 def quarantined(ref: str) -> str:
     """One import: why it waits, and what it would change, team by team."""
-    number = _page_number()
+    number = page_number()
     first, counts = (number - 1) * TEAMS_ON_A_PAGE, waiting.counts(ref)
     stewards, now = accounts.steward_refs(db.session()), clock.now()
     rows = waiting.items(state=None, import_ref=ref, offset=first, limit=TEAMS_ON_A_PAGE)
@@ -66,7 +67,9 @@ def quarantined(ref: str) -> str:
         note=waiting.import_of(ref),
         counts=counts,
         may_accept=bool(waiting.refs_of(ref)),
-        page=_page([_shown(it, stewards, now) for it in rows], sum(counts.values()), number, TEAMS_ON_A_PAGE),
+        page=fetched(
+            [_shown(it, stewards, now) for it in rows], sum(counts.values()), number, TEAMS_ON_A_PAGE
+        ),
     )
 
 
@@ -176,21 +179,4 @@ def _shown(it: Item, stewards: frozenset[str], now: Any) -> dict[str, Any]:
         "until": decision.not_before if it.row.approvals and not decision.missing else None,
         "eyes": decision.needed.eyes,
         "delay": bool(decision.needed.delay),
-    }
-
-
-def _page_number() -> int:
-    text = request.args.get("page", "1")
-    return min(max(int(text), 1), MOST_PAGES) if text.isascii() and text.isdigit() and len(text) < 9 else 1
-
-
-def _page(rows: list[Any], total: int, number: int, most: int) -> dict[str, Any]:
-    first = (number - 1) * most
-    return {
-        "rows": rows,
-        "first": first + 1,
-        "last": first + len(rows),
-        "total": total,
-        "previous": number - 1 if number > 1 else None,
-        "next": number + 1 if first + len(rows) < total else None,
     }

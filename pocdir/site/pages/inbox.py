@@ -13,8 +13,9 @@ from pocdir.db import db, transaction
 from pocdir.mail import queries, receiving
 from pocdir.mail.models import ACTED, KEPT, UNMATCHED, WAITS
 from pocdir.site.pages.lookup import blueprint
-from pocdir.site.pages.outbox import ON_A_PAGE, page_number
+from pocdir.site.pages.outbox import ON_A_PAGE
 from pocdir.web import filters
+from pocdir.web.paging import fetched, page_number
 
 LISTS = {"waits": (WAITS,), "unmatched": (UNMATCHED,), "acted": (ACTED,), "kept": (KEPT,)}
 
@@ -23,6 +24,7 @@ LISTS = {"waits": (WAITS,), "unmatched": (UNMATCHED,), "acted": (ACTED,), "kept"
 @guard("outbox.read")
 def inbox() -> str:
     """One of four lists, the newest first."""
+    filters.only("result", "page")
     chosen = filters.chosen("result", LISTS, "waits")
     number = page_number()
     first = (number - 1) * ON_A_PAGE
@@ -32,14 +34,7 @@ def inbox() -> str:
         "site/inbox.html",
         result=chosen,
         counts={name: sum(n for (it, _class), n in counts.items() if it in of) for name, of in LISTS.items()},
-        page={
-            "rows": rows,
-            "first": first + 1,
-            "last": first + len(rows),
-            "total": total,
-            "previous": number - 1 if number > 1 else None,
-            "next": number + 1 if first + len(rows) < total else None,
-        },
+        page=fetched(rows, total, number, ON_A_PAGE),
     )
 
 

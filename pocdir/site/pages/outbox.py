@@ -20,9 +20,9 @@ from pocdir.outreach.rules.letter import mailto_url
 from pocdir.site.actions import outbox as reading
 from pocdir.site.pages.lookup import blueprint
 from pocdir.web import filters
+from pocdir.web.paging import fetched, page_number
 
 ON_A_PAGE = 50
-MOST_PAGES = 10_000
 LISTS = {"waiting": WAITING, "unsent": UNSENT, "sent": (SENT,), "withdrawn": (WITHDRAWN,)}
 
 
@@ -42,14 +42,7 @@ def outbox() -> str:
         state=chosen,
         is_ours=_is_ours,
         counts={name: sum(counts.get(state, 0) for state in states) for name, states in LISTS.items()},
-        page={
-            "rows": mails,
-            "first": first + 1,
-            "last": first + len(mails),
-            "total": total,
-            "previous": number - 1 if number > 1 else None,
-            "next": number + 1 if first + len(mails) < total else None,
-        },
+        page=fetched(mails, total, number, ON_A_PAGE),
     )
 
 
@@ -155,9 +148,3 @@ def _mailto(mail: Mail) -> str | None:
         return mailto_url(mail.to, mail.subject, mail.body or "", _)
     except Invalid:
         return None
-
-
-def page_number() -> int:
-    """As the address says; what is no number is the first."""
-    text = request.args.get("page", "1")
-    return min(max(int(text), 1), MOST_PAGES) if text.isascii() and text.isdigit() and len(text) < 9 else 1
