@@ -15,6 +15,7 @@ from pocdir.core.errors import Invalid
 from pocdir.core.refs import is_ref
 from pocdir.outreach.rules.letter_texts import Translate, load
 
+MAIL = "notification"  # the kind of such a letter in the outbox
 LONGEST_TITLE = 120  # characters of a title in a subject
 LONGEST_MAILTO = 1_900  # characters of a URL that every mail program still opens
 MOST_ASSETS = 500  # more are counted, not listed
