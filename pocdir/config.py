@@ -51,6 +51,7 @@ class Settings:
     webhooks: str = "off"
     webhook_networks: str = ""
     heartbeat_url: str = ""
+    sends_per_day: int = 100
     demo: bool = False
 
     @property
@@ -304,5 +305,6 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "webhooks": _one_of("off", "https", "http"),
     "webhook_networks": _networks,
     "heartbeat_url": _heartbeat_url,
+    "sends_per_day": _whole(0, 100_000),
     "demo": lambda text: _one_of("0", "1")(text) == "1",
 }

@@ -69,6 +69,7 @@ def enqueue(
     unsubscribe: str | None = None,
     not_before: dt.datetime | None = None,
     expires_at: dt.datetime | None = None,
+    protection: str | None = None,
 ) -> Queued:
     """Queue one letter to one address; it goes out after the caller's commit.
 
@@ -77,6 +78,7 @@ def enqueue(
     body get the reference tag and the TLP label where they lack them; from TLP:AMBER up the subject is these two alone.
     `automatic`: written by the service itself (Auto-Submitted), False for a person's report. `confidential`: it
     carries a one-time link; its body is erased once sent. After `expires_at` it is not sent any more (stale).
+    `protection`: how it may travel, of rules.protection; None: in plain text.
     Raises Invalid `address_invalid`, `header_invalid`, `mail_too_long`, `tlp_invalid`.
     """
     if not _KIND.fullmatch(kind) or not 1 <= len(key) <= 200:
@@ -94,6 +96,8 @@ def enqueue(
         "sender_name": headers.guard("From", sender_name, longest=120),
         "language": headers.guard("Content-Language", language, longest=20) if language else None,
         "unsubscribe": message.check_url(unsubscribe) if unsubscribe else None,
+        "tlp": label,
+        "protection": protection,
         "automatic": automatic,
         "confidential": confidential,
         "state": QUEUED,

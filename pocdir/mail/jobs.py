@@ -18,6 +18,7 @@ from pocdir.mail.models import Mail
 from pocdir.mail.receiving import forget_old
 from pocdir.mail.rules import headers, message
 from pocdir.mail.rules.envelope import envelope_sender, reply_sign
+from pocdir.mail.rules.protection import ENCRYPTED
 from pocdir.mail.rules.replies import DEFERRED, REFUSED, SENT, UNREACHABLE, Attempt
 from pocdir.mail.smtp import Submission
 
@@ -52,6 +53,8 @@ def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True) -> int
 def attempt(submission: Submission, settings: Settings, mail: Mail, *, now: dt.datetime) -> Attempt:
     """One letter on its way, from the address of the settings with the letter's own envelope."""
     address, secret = settings.mail_from or "", settings.secret_key.encode()
+    if mail.protection == ENCRYPTED:
+        return Attempt(DEFERRED, "no encryption here yet")
     try:
         data = message.compose(
             message.Message(

@@ -43,6 +43,9 @@ class Mail(Base):
     sender_name: Mapped[str] = mapped_column(String(200))
     language: Mapped[str | None] = mapped_column(String(20))
     unsubscribe: Mapped[str | None] = mapped_column(String(500))
+    tlp: Mapped[str | None] = mapped_column(String(16))
+    # How it may travel (rules.protection); None: in plain text, as every letter about an entry.
+    protection: Mapped[str | None] = mapped_column(String(10))
     automatic: Mapped[bool]
     confidential: Mapped[bool]  # it carries a one-time link: only its reader may see the body
 

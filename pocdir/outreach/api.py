@@ -40,6 +40,7 @@ from pocdir.outreach.queries.tickets import with_ticket
 from pocdir.outreach.rules.parcels import MOST_BYTES
 from pocdir.outreach.rules.plan import Choices
 from pocdir.outreach.rules.posting import claim_of
+from pocdir.outreach.sending.telling import tell
 from pocdir.web.api import Blueprint, documented
 from pocdir.web.files import takes_files
 from pocdir.web.idempotency import once, row_key
@@ -86,7 +87,7 @@ def log_notification(given: dict[str, Any]) -> Any:
     with transaction() as session:
 
         def act() -> str:
-            return actions.log_as_given(
+            return tell(
                 session,
                 given,
                 routed=found,

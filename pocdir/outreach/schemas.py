@@ -81,7 +81,9 @@ class NotificationSchema(Schema):
     channel = fields.Nested(ChannelSchema, load_default=None, allow_none=True)
     kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
     sent_at = Moment(load_default=None, allow_none=True)
-    send = Flag(load_default=False)  # for the day when pocdir sends: until then true is refused, not dropped
+    send = Flag(load_default=False)  # by this service, now
+    plain_text = Flag(load_default=False)  # with send: it may go in plain text where no key is pinned
+    people_at_risk = Flag(load_default=False)  # with send: it is known that the incident says so
     subject = Text(max=300, load_default=None, allow_none=True)
     body = Text(max=100_000, lines=True, load_default=None, allow_none=True)
     body_digest = Sha256()
@@ -381,6 +383,8 @@ def as_notification(typed: dict[str, Any]) -> dict[str, Any]:
     }
     return shape | {
         "send": False,
+        "plain_text": False,
+        "people_at_risk": False,
         "body_digest": None,
         "answer_asked": asked,
         "assets": assets or None,

@@ -90,7 +90,7 @@ def usable(row: TeamKey, now: dt.datetime) -> tuple[str, ...]:
 def key_for(slug: str, address: str, *, now: dt.datetime) -> tuple[TeamKey | None, tuple[str, ...]]:
     """(the key to encrypt to when writing to this address, why it must not be used); (None, ()): none is pinned."""
     for row in of_team(slug, states=(PINNED,)):
-        if address in row.addresses:
+        if address.lower() in map(str.lower, row.addresses):
             return row, usable(row, now)
     return None, ()
 

@@ -155,13 +155,11 @@ def _pairing(refused: bool = False) -> EventType:
 
 
 _THREAD = {
-    "notification": _required(_ref),
-    "answer": _required(_ref),
-    "in_substance": _flag,
-    "may_be_automatic": _flag,
-}
+    "notification": _required(_ref), "answer": _required(_ref), "in_substance": _flag, "may_be_automatic": _flag,
+}  # fmt: skip
 _DIGEST = {"digest": _required(_choice("on", "off")), "hour": _count(0, 23), "address": _line}
 _RENAMED = {"workspace": _required(_ref), "old_name": _required(_line), "new_name": _required(_line)}
+_ALLOWED = {"workspace": _required(_ref), "note": _text}
 _sender, _service, _keepers = ("sender",), ("service",), ("team", "steward", "service")
 VOCABULARY: Mapping[str, EventType] = {
     "notification.drafted": EventType("the act", _sender, {"note": _text}),
@@ -189,7 +187,7 @@ VOCABULARY: Mapping[str, EventType] = {
     ),
     "message.stale": EventType(
         "it was given up unsent", _service,
-        _MESSAGE | {"reason": _choice("expired", "refused", "withdrawn", "other")},
+        _MESSAGE | {"reason": _choice("expired", "refused", "withdrawn", "key", "other")},
     ),
     "message.copied": EventType("the date of the sender's own mail, copied to us", _service, _MAIL),
     "delivery.relayed": _delivery("relayed"),
@@ -322,6 +320,8 @@ VOCABULARY: Mapping[str, EventType] = {
     "team.pairing_approved": _pairing(),
     "team.pairing_refused": _pairing(refused=True),
     "workspace.renamed": EventType("the act", _sender, _RENAMED),
+    "workspace.sending_allowed": EventType("the act", ("steward",), _ALLOWED),
+    "workspace.sending_stopped": EventType("the act", ("steward",), _ALLOWED),
     "incident.created": EventType("the act", _sender, _REVISION | {"tlp": _required(_label)} | _INCIDENT),
     "incident.changed": EventType("the act", _sender, _REVISION | _INCIDENT_CHANGE | _INCIDENT),
     "sightings.recorded": EventType("the act", _sender, _WINDOW),

@@ -223,13 +223,8 @@ def log_as_given(
 
     What is not named comes from `routed`: the team's first live channel, and the incident's own assets that
     concern the team, with the parcels that wait for it. `key` as log_notification takes it. Raises what
-    `log_notification` raises, NotFound for an unknown incident, Invalid `parent_invalid` for an unknown parent,
-    `send_unavailable`.
+    `log_notification` raises, NotFound for an unknown incident, Invalid `parent_invalid` for an unknown parent.
     """
-    if given["send"]:
-        raise Invalid(
-            "send_unavailable", "this service does not send yet; send it yourself and log it", where="send"
-        )
     own = queries.Own(workspace_id)
     incident = (
         incident_queries.incident(str(given["incident"]), workspace_id=workspace_id, session=session)
@@ -272,7 +267,7 @@ def record_event(
     now: dt.datetime,
     actor: str,
     claimed_by: str,
-    assurance: str,
+    assurance: str | None,
     occurred_at: dt.datetime | None = None,
     precision: str = "exact",
     evidence_digest: str | None = None,

@@ -42,6 +42,7 @@ _UNDER_WAY = {
     "delivery.delayed": "delayed",
     "message.stale": "stale",
 }
+_BEGINNINGS = ("logged", "queued")
 _BY_BEARER = ("A2", "A3", "A4", "A5")
 
 
@@ -165,7 +166,9 @@ def _transport(order: Sequence[Event]) -> str:
     if failed and max(map(_attempt, failed)) >= latest:
         return "failed"
     last = [_UNDER_WAY[event.type] for event in under_way if _attempt(event) == latest]
-    return last[-1] if last else "none"
+    # Logging and queuing are one act of one moment, and begin what the others go on with.
+    later = [word for word in last if word not in _BEGINNINGS]
+    return later[-1] if later else max(last, key=_BEGINNINGS.index, default="none")
 
 
 def _response(order: Sequence[Event]) -> str:

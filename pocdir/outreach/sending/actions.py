@@ -1,0 +1,178 @@
+"""Sending a notification's letter by this service: queued with the change it belongs to, or refused with it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy.orm import Session
+
+from pocdir.accounts.models import Workspace
+from pocdir.core.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
+from pocdir.core.mailboxes import parse_mailbox
+from pocdir.ledger.actions import append
+from pocdir.mail.actions import enqueue
+from pocdir.mail.rules.headers import one_line
+from pocdir.mail.rules.protection import problem, protection
+from pocdir.outreach.actions.notifications import record_event
+from pocdir.outreach.models import Notification
+from pocdir.outreach.presentation.letter import letter_of
+from pocdir.outreach.queries import notifications
+from pocdir.outreach.queries.snapshots import snapshot_for_recipient
+from pocdir.outreach.rules.letter import MAIL
+from pocdir.outreach.sending import queries
+from pocdir.outreach.sending.means import Means, means
+from pocdir.outreach.sending.models import Sending, SendingPermission
+
+WAITS = dt.timedelta(days=2)  # what has not left by then is not sent any more
+SERVICE = "service"
+
+
+def send(
+    session: Session,
+    *,
+    ref: str,
+    now: dt.datetime,
+    actor: str,
+    plain_text: bool = False,
+    people_at_risk: bool = False,
+) -> bool:
+    """Queue the letter of a notification that stands in this transaction; it goes out after the commit.
+
+    True: it is queued. False: it stays unsent for a problem with the team's OpenPGP key, which its record and its page
+    say. `plain_text`: its sender says that it may go in plain text; `people_at_risk`: it is known that the incident
+    says so. The caller has proven its right to the notification before.
+
+    Raises Invalid `send_unavailable`, `send_not_email`, `send_without_body`, `address_not_on_record`, `key_needed`,
+    Forbidden `sending_not_allowed`, TooMany `sends_used_up`, Conflict `people_at_risk`, `sent_already`,
+    `withdrawn_already`.
+    """
+    found = notifications.notification_to_change(ref, session)
+    if found is None:
+        raise NotFound("notification_unknown", "no notification of yours has this reference")
+    given = means()
+    last = queries.last_sending(found.id, session)
+    _require_sendable(found, given, people_at_risk)
+    if last is not None and found.transport not in ("stale", "failed"):
+        raise Conflict("sent_already", "its letter was queued already", where="send")
+    address = _address(session, found)
+    _require_allowed(session, found.workspace_id, given, now)
+    team = notifications.teams_by_id([found.team_id], session)[found.team_id].slug
+    key = queries.key_for(team, address, now)
+    how = protection(label=found.tlp, key=key, plain_text=plain_text)
+    if how is None:
+        raise _key_needed(found.tlp)
+    sending = Sending(
+        notification_id=found.id, workspace_id=found.workspace_id, attempt=last.attempt + 1 if last else 1,
+        queued_at=now, queued_by=actor, plain_text=plain_text, problem=problem(how, label=found.tlp, key=key),
+    )  # fmt: skip
+    session.add(sending)
+    if sending.problem is None:
+        _queue(session, found, sending, team=team, to=address, how=how, domain=given.domain)
+    _record(session, found, sending, to=address)
+    return sending.problem is None
+
+
+def allow(
+    session: Session,
+    workspace: Workspace,
+    *,
+    allowed: bool,
+    now: dt.datetime,
+    actor: str,
+    note: str | None = None,
+) -> bool:
+    """Let a workspace send by this service, or stop it; False when that stands already.
+
+    What is queued goes out all the same: its senders withdraw it.
+    """
+    standing = queries.permission(session, workspace.id, lock=True)
+    if (standing is not None and standing.allowed) == allowed:
+        return False
+    append(
+        session, type=f"workspace.sending_{'allowed' if allowed else 'stopped'}", now=now, actor=actor,
+        claimed_by="steward", payload={"workspace": workspace.ref, "note": note},
+    )  # fmt: skip
+    kept = standing or SendingPermission(workspace_id=workspace.id)
+    kept.allowed, kept.decided_at, kept.decided_by, kept.note = allowed, now, actor, note
+    session.add(kept)
+    session.flush()
+    return True
+
+
+def _require_sendable(found: Notification, given: Means, people_at_risk: bool) -> None:
+    if not given.can_send:
+        message = "no mail relay is set up here: send it yourself and log it"
+        raise Invalid("send_unavailable", message, where="send")
+    if found.withdrawn_at is not None:
+        raise Conflict("withdrawn_already", "it was withdrawn: there is nothing to send", where="send")
+    if found.incident is not None and found.incident.people_at_risk and not people_at_risk:
+        message = "people may be at risk: say that you know, and that this contact shall be told"
+        raise Conflict("people_at_risk", message, where="people_at_risk")
+    if found.body_digest and not found.body:
+        message = "its text is not here, only its digest: send it yourself and log it"
+        raise Invalid("send_without_body", message, where="body")
+
+
+def _address(session: Session, found: Notification) -> str:
+    """Where it goes: a mail address that the directory has of this team."""
+    if found.channel_kind != "email":
+        message = "this service sends mail alone: tell them yourself and log it"
+        raise Invalid("send_not_email", message, where="channel")
+    team = notifications.teams_by_id([found.team_id], session)[found.team_id].slug
+    try:
+        address = parse_mailbox(found.channel_value)
+    except ValueError:
+        address = ""
+    if not address or not queries.is_on_record(team, address):
+        message = "the directory has no such working mail address of this team: send it yourself and log it"
+        raise Invalid("address_not_on_record", message, where="channel")
+    return address
+
+
+def _require_allowed(session: Session, workspace_id: int, given: Means, now: dt.datetime) -> None:
+    permission = queries.permission(session, workspace_id, lock=True)
+    if permission is None or not permission.allowed:
+        message = "this workspace does not send by this service yet: a steward or admin allows it once"
+        raise Forbidden("sending_not_allowed", message, where="send")
+    if queries.sent_within_a_day(session, workspace_id, now) >= given.a_day:
+        message = (
+            f"this workspace has sent {given.a_day} letters within 24 hours, which is the most; go on later"
+        )
+        raise TooMany("sends_used_up", message, where="send")
+
+
+def _key_needed(label: str) -> Invalid:
+    message = "no OpenPGP key is pinned for this address, and "
+    if label == "TLP:RED":
+        message += "TLP:RED never goes in plain text: tell them another way and log it"
+    else:
+        message += f"{label} goes in plain text only where you say so"
+    return Invalid("key_needed", message, where="plain_text")
+
+
+def _queue(
+    session: Session, found: Notification, sending: Sending, *, team: str, to: str, how: str, domain: str
+) -> None:
+    session.flush()
+    words = letter_of(snapshot_for_recipient(found.ref))
+    key = f"{MAIL}:{found.ref}" if sending.attempt == 1 else f"{MAIL}:{found.ref}:{sending.attempt}"
+    workspace = notifications.workspace_by_id(found.workspace_id, session)
+    sending.mail = enqueue(
+        session, kind=MAIL, to=to, subject=words["subject"], body=words["body"], key=key, domain=domain,
+        now=sending.queued_at, team=team, notification=found.ref, tlp=found.tlp, language=found.language,
+        automatic=False, confidential=True, sender_name=one_line(workspace.name, 120) or "pocdir",
+        expires_at=sending.queued_at + WAITS, protection=how,
+    ).ref  # fmt: skip
+    session.flush()
+
+
+def _record(session: Session, found: Notification, sending: Sending, *, to: str) -> None:
+    payload = {"attempt": sending.attempt, "kind": "email", "recipient": to}
+    if sending.problem is not None:
+        type_, payload = "message.stale", payload | {"reason": "key"}
+    else:
+        type_ = "message.queued"
+    record_event(
+        session, found, type=type_, payload=payload, now=sending.queued_at, actor=sending.queued_by,
+        claimed_by=SERVICE, assurance=None,
+    )  # fmt: skip

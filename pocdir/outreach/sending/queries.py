@@ -1,0 +1,89 @@
+"""Who may send, how much was sent, and the letters of notifications."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from pocdir.accounts.models import Workspace
+from pocdir.db import Line, db, table_of
+from pocdir.directory.keys import queries as keys
+from pocdir.directory.queries import entries
+from pocdir.directory.rules.record import DEAD_STATES
+from pocdir.mail.models import Mail
+from pocdir.mail.rules.protection import KeyFor
+from pocdir.outreach.models import Notification
+from pocdir.outreach.sending.models import Sending, SendingPermission
+
+DAY = dt.timedelta(days=1)
+_S, _M, _P, _W, _N = (table_of(it).c for it in (Sending, Mail, SendingPermission, Workspace, Notification))
+
+
+def permission(session: Session, workspace_id: int, *, lock: bool = False) -> SendingPermission | None:
+    """What was decided about a workspace; None: nothing yet. `lock`: nobody else sends for it meanwhile."""
+    statement = select(SendingPermission).where(SendingPermission.workspace_id == workspace_id)
+    statement = statement.execution_options(populate_existing=True)
+    return session.scalar(statement.with_for_update() if lock else statement)
+
+
+def may_send(workspace_id: int | None, session: Session | None = None) -> bool:
+    """Whether a workspace was allowed to send by this service."""
+    found = permission(session or db.session(), workspace_id or 0)
+    return found is not None and found.allowed
+
+
+def sent_within_a_day(session: Session, workspace_id: int, now: dt.datetime) -> int:
+    """How many letters a workspace has sent, or tried to, within the last 24 hours."""
+    mine = (_S.workspace_id == workspace_id, _S.queued_at > now - DAY)
+    return session.scalar(select(func.count()).select_from(Sending).where(*mine)) or 0
+
+
+def last_sending(notification_id: int, session: Session | None = None) -> Sending | None:
+    """The last attempt to send a notification's letter, or None."""
+    statement = select(Sending).where(Sending.notification_id == notification_id)
+    return (session or db.session()).scalar(statement.order_by(Sending.attempt.desc()).limit(1))
+
+
+def sending_of_mail(session: Session, mail: str) -> tuple[Sending, str] | None:
+    """The attempt that a letter of the outbox belongs to, with the reference of its notification."""
+    statement = select(Sending, Notification.ref).join(
+        Notification, Notification.id == Sending.notification_id
+    )
+    found = session.execute(statement.where(Sending.mail == mail)).first()
+    return (found[0], found[1]) if found else None
+
+
+def letter(sending: Sending, session: Session | None = None) -> Mail | None:
+    """Its letter in the outbox."""
+    if sending.mail is None:
+        return None
+    return (session or db.session()).scalar(select(Mail).where(Mail.ref == sending.mail))
+
+
+def key_for(slug: str, address: str, now: dt.datetime) -> KeyFor | None:
+    """The OpenPGP key that is pinned for a team's address, judged at `now`; None: none is."""
+    row, reasons = keys.key_for(slug, address, now=now)
+    return KeyFor(row.public, row.fingerprint, reasons) if row is not None else None
+
+
+def is_on_record(slug: str, address: str) -> bool:
+    """Whether a team has this mail address in the directory, and mail to it is not known to come back."""
+    found = entries.entry(slug, audiences=entries.EVERYBODY)
+    wanted = address.lower()
+    return any(
+        it.kind == "email" and it.value.lower() == wanted and it.state not in DEAD_STATES
+        for it in found.channels
+    )
+
+
+def workspaces() -> Sequence[Line]:
+    """Every workspace (slug, name, created_at) with what was decided about it (allowed, decided_at, note), by name."""
+    statement = (
+        select(_W.slug, _W.name, _W.created_at, _P.allowed, _P.decided_at, _P.note)
+        .select_from(table_of(Workspace).outerjoin(table_of(SendingPermission), _P.workspace_id == _W.id))
+        .order_by(func.lower(_W.name), _W.id)
+    )
+    return db.session().connection().execute(statement).all()
