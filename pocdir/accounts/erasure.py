@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.models import Invitation, Membership, SignIn, TeamContact, User, WebAuthn
+from pocdir.core.batches import batches
 from pocdir.db import Base, table_of
 from pocdir.ledger.actions import append, erase_values
 from pocdir.ledger.models import EventValue, LedgerEvent
@@ -25,10 +26,11 @@ _BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is of a person: rows of the account, letters, and (event, name) of sealed values."""
+    """What there is of a person: rows of the account, letters, mails, and (event, name) of sealed values."""
 
     rows: int
-    letters: int
+    letters: int  # and mails
+    came: Sequence[int]  # mails that came in
     values: Sequence[tuple[str, str]]
 
     @property
@@ -47,11 +49,9 @@ def found(session: Session, user: User, *, own: bool = False) -> Found:
         session.scalars(select(func.count()).select_from(model).where(which)).one()
         for model, which in _own(user)
     )
-    letters = [(Mail, _to(user, own)), *([] if own else [(Received, _from(user))])]
-    count = sum(
-        session.scalars(select(func.count()).select_from(of).where(which)).one() for of, which in letters
-    )
-    return Found(rows, count, _values(session, user, own))
+    letters = session.scalars(select(func.count()).select_from(Mail).where(_to(user, own))).one()
+    came = [] if own else _came(session, user)
+    return Found(rows, letters + len(came), came, _values(session, user, own))
 
 
 def erase_person(
@@ -78,8 +78,8 @@ def erase_person(
     session.execute(
         update(Mail).where(_to(user, own)).values(to=ERASED, domain=ERASED, subject=ERASED, body=None)
     )
-    if not own:  # who a mail says it is from is not proven
-        session.execute(update(Received).where(_from(user)).values(FORGOTTEN))
+    for ids in batches(taken.came):  # none where the person asks: who a mail says it is from is not proven
+        session.execute(update(Received).where(Received.id.in_(ids)).values(FORGOTTEN))
     erase_values(session, taken.values, reason=reason, now=now, actor=actor)
     user.roles.clear()
     session.flush()
@@ -124,9 +124,18 @@ def _to(user: User, own: bool) -> ColumnElement[bool]:
     return to_them & Mail.team.is_(None) & Mail.notification.is_(None) if own else to_them
 
 
-def _from(user: User) -> ColumnElement[bool]:
-    """Mails that came in from the address, as they say themselves."""
-    return func.lower(Received.sender) == user.email.lower()
+def _came(session: Session, user: User) -> list[int]:
+    """Mails that came in from the address, as they say themselves and however they write it, or on a letter to it."""
+    on_letters = select(Received.id).where(Received.letter.in_(select(Mail.ref).where(_to(user, False))))
+    near = func.lower(Received.sender).contains(user.email.lower(), autoescape=True)
+    named = session.execute(select(Received.id, Received.sender).where(near))
+    from_them = {row.id for row in named if _address(user).search(row.sender)}
+    return sorted(from_them | set(session.scalars(on_letters)))
+
+
+def _address(user: User) -> re.Pattern[str]:
+    """The address where it stands whole, and not as a part of a longer one."""
+    return re.compile(rf"(?<![\w.+-]){re.escape(user.email)}(?![\w-]|\.\w)", re.IGNORECASE)
 
 
 def _values(session: Session, user: User, own: bool) -> list[tuple[str, str]]:
@@ -136,7 +145,7 @@ def _values(session: Session, user: User, own: bool) -> list[tuple[str, str]]:
     if own:
         written = LedgerEvent.actor == f"user:{user.ref}"
         statement = statement.join(LedgerEvent, LedgerEvent.id == EventValue.event).where(written)
-    address = re.compile(rf"(?<![\w.+-]){re.escape(user.email)}(?![\w-]|\.\w)")
+    address = _address(user)
     return [
         (event, name)
         for event, name, value in session.execute(statement)

@@ -83,11 +83,12 @@ class MailDomain(Base):
 
 
 # What became of a mail that came in. None: the room whose letter it answers has not read it yet.
-ACTED, KEPT, WAITS, UNMATCHED = RESULTS = (
+ACTED, KEPT, WAITS, UNMATCHED, UNREADABLE = RESULTS = (
     "acted",  # it is recorded as what it says
     "kept",  # it changes nothing, and is counted
-    "waits",  # a person's words, for a steward to read
+    "waits",  # a person's words, for a person to read
     "unmatched",  # it answers no letter of ours
+    "unreadable",  # reading it met with something unforeseen: set aside, for a person to read
 )
 
 
@@ -112,6 +113,7 @@ class Received(Base):
     word: Mapped[str | None] = mapped_column(String(10))  # on its first line, of rules.first_line
 
     letter: Mapped[str | None] = mapped_column(String(36))  # the letter of the outbox that it speaks of
+    notification: Mapped[str | None] = mapped_column(String(36))  # which its workspace alone reads
     proven: Mapped[bool]  # it bears what only a reader of that letter has
     action: Mapped[str | None] = mapped_column(
         String(10)
@@ -130,6 +132,7 @@ class Received(Base):
         CheckConstraint(f"result IN ({', '.join(map(repr, RESULTS))})", name="result"),
         Index("ix_inbox_result", "result", "id"),
         Index("ix_inbox_letter", "letter"),
+        Index("ix_inbox_notification", "notification", "id"),
         Index(
             "ix_inbox_unread",
             "id",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from pocdir.core.errors import NotFound
 from pocdir.db import db
-from pocdir.mail.models import CLAIMED, QUEUED, SENT, WAITING, WAITS, Mail, MailDomain, Received
+from pocdir.mail.models import CLAIMED, QUEUED, SENT, UNREADABLE, WAITING, WAITS, Mail, MailDomain, Received
 from pocdir.mail.rules import schedule
 
 
@@ -92,6 +92,7 @@ def listed(
 
 
 MOST_UNPROVEN = 3  # of one letter, on the desk
+MOST_SHOWN = 200  # mails of one notification
 _LEFT = (CLAIMED, SENT)  # what nobody can have read yet, nobody answers
 
 
@@ -115,12 +116,18 @@ def letter_of_message(session: Session, message_ids: Sequence[str]) -> Mail | No
     return session.scalar(named.order_by(Mail.id.desc()).limit(1))
 
 
-def unread(session: Session, *, ref: str | None = None) -> tuple[Received, Mail] | None:
-    """The oldest mail that speaks of a letter and that no room has read yet (or this one), locked, with that letter."""
+def unread(
+    session: Session, *, kinds: Collection[str], ref: str | None = None, copies: bool = False
+) -> tuple[Received, Mail | None] | None:
+    """The oldest mail that speaks of a letter of these kinds and that no room has read yet (or this one), locked, with
+    that letter; with `copies` also what claims to be a copy of a sender's own mail."""
+    of_room: ColumnElement[bool] = Mail.kind.in_(kinds)
+    if copies:
+        of_room = or_(of_room, Received.letter.is_(None) & Received.notification.is_not(None))
     statement = (
         select(Received, Mail)
-        .join(Mail, Mail.ref == Received.letter)
-        .where(Received.result.is_(None))
+        .outerjoin(Mail, Mail.ref == Received.letter)
+        .where(Received.result.is_(None), of_room)
         .order_by(Received.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=Received)
@@ -129,13 +136,29 @@ def unread(session: Session, *, ref: str | None = None) -> tuple[Received, Mail]
     return (found[0], found[1]) if found else None
 
 
+def of_notification(ref: str, session: Session | None = None) -> Sequence[Received]:
+    """What came in on a notification, the oldest first, without its bytes; the first MOST_SHOWN, proven ones first."""
+    chosen = (
+        select(Received)
+        .options(defer(Received.raw))
+        .where(Received.notification == ref)
+        .order_by(Received.proven.desc(), Received.id)
+        .limit(MOST_SHOWN)
+    )
+    found = (session or db.session()).scalars(chosen).all()
+    return sorted(found, key=lambda row: row.id)
+
+
 def waiting_words(limit: int, *, since: dt.datetime) -> Sequence[tuple[Received, str | None]]:
     """Persons' words that came since then and that no steward has read, each with the slug of its team: what is proven
     first, then of each letter the first MOST_UNPROVEN of what anybody may have written; of these the oldest first."""
     place = func.row_number().over(partition_by=(Received.letter, Received.proven), order_by=Received.id)
     waiting = (
         select(Received.id, place.label("place"))
-        .where(Received.result == WAITS, Received.seen_at.is_(None), Received.received_at > since)
+        .where(
+            Received.result.in_((WAITS, UNREADABLE)), Received.seen_at.is_(None), Received.received_at > since
+        )
+        .where(Received.notification.is_(None))
         .subquery()
     )
     statement = (
@@ -158,18 +181,22 @@ def received(ref: str, session: Session | None = None) -> Received:
     return found
 
 
-def received_counts() -> dict[tuple[str | None, str], int]:
-    """{(result, class): number of mails that came in}, only those that occur."""
-    kinds = (Received.result, Received.mail_class)
+def received_counts() -> dict[tuple[str | None, bool], int]:
+    """{(result, whether a workspace alone reads it): number of mails that came in}, only those that occur."""
+    kinds = (Received.result, Received.notification.is_not(None))
     rows = db.session.execute(select(*kinds, func.count()).group_by(*kinds))
-    return {(row[0], row[1]): row[2] for row in rows}
+    return {(row[0], bool(row[1])): row[2] for row in rows}
 
 
 def received_list(
-    *, results: Sequence[str], offset: int = 0, limit: int = 100
+    *, results: Sequence[str | None], offset: int = 0, limit: int = 100
 ) -> tuple[Sequence[Received], int]:
-    """(one page of mails that came in, the newest first; how many there are in all)."""
-    chosen = Received.result.in_(results)
+    """(one page of mails that came in, the newest first; how many there are in all), without what a workspace alone
+    reads. The result None: not read yet."""
+    named = Received.result.in_([each for each in results if each])
+    chosen = (
+        or_(named, Received.result.is_(None)) if None in results else named
+    ) & Received.notification.is_(None)
     total = db.session.scalar(select(func.count()).select_from(Received).where(chosen)) or 0
     statement = select(Received).options(defer(Received.raw)).where(chosen).order_by(Received.id.desc())
     return db.session.scalars(statement.offset(offset).limit(limit)).all(), total

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
+import traceback
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import BinaryIO
 
+import structlog
 from sqlalchemy import or_, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Conflict, NotFound
 from pocdir.core.refs import new_ref
-from pocdir.db import inserts_once, table_of
+from pocdir.db import inserts_once, table_of, transaction
 from pocdir.mail import queries
-from pocdir.mail.models import FORGOTTEN, KEPT, UNMATCHED, WAITS, Mail, Received
-from pocdir.mail.rules import classes, delivery, first_line, mime, references
+from pocdir.mail.models import FORGOTTEN, KEPT, UNMATCHED, UNREADABLE, WAITS, Mail, Received
+from pocdir.mail.rules import classes, delivery, first_line, mime, redaction, references
 from pocdir.mail.rules.envelope import reply_sign
 from pocdir.mail.rules.headers import one_line
 
@@ -24,8 +28,13 @@ MOST_KEPT = 4 << 20  # bytes of one mail; of a longer one the beginning
 MOST_UNPROVEN = 64 << 10  # bytes of one that anybody may have written
 UNPROVEN_KEPT = dt.timedelta(days=30)
 MOST_READ = 64 << 20  # bytes after which nobody listens any more
+_MARGIN = 8 << 10  # read beyond what is kept, so that no half of a secret stands at its end
+_NOBODY_WROTE = mime.Read(mime.Entity({}, b""))
 _CHUNK = 1 << 16
 _ONCE = inserts_once(table_of(Received), "digest")
+_log = structlog.get_logger("pocdir.mail")
+
+Reader = Callable[[Session, Received, Mail | None], None]  # a room's: it settles what it is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +64,47 @@ class Looked:
     mail: mime.Read
     named: references.References
     of: classes.Class
+    is_readable: bool = True
 
 
 def look(incoming: Incoming, *, secret: bytes, sender: str | None = None, to: str | None = None) -> Looked:
     """Read any bytes as a mail. `sender` and `to` are the envelope's, where the mail server says them (an empty
     sender: none)."""
-    mail = mime.read(incoming.raw)
-    named = references.references(mail, to=to, secret=secret)
-    of = classes.classify(mail, sender=sender, is_to_envelope=named.is_to_envelope)
+    try:
+        mail = mime.read(incoming.raw)
+        named = references.references(mail, to=to, secret=secret)
+        of = classes.classify(mail, sender=sender, is_to_envelope=named.is_to_envelope)
+    except Exception as error:  # a mail that nobody foresaw is kept all the same
+        _say_unreadable(error, digest=incoming.digest)
+        nothing = classes.Class(classes.HUMAN, "unreadable")
+        return Looked(incoming, _NOBODY_WROTE, references.References(), nothing, is_readable=False)
     return Looked(incoming, mail, named, of)
 
 
-def keep(session: Session, looked: Looked, *, secret: bytes, now: dt.datetime) -> Received:
+def keep(
+    session: Session,
+    looked: Looked,
+    *,
+    secret: bytes,
+    now: dt.datetime,
+    read: Collection[str],
+    private: Collection[str] = (),
+    copy_of: str | None = None,
+) -> Received:
     """Keep one mail with what was read of it; the same bytes again are the row that stands.
 
-    What answers no letter of ours is unmatched; the rest has no result until the letter's room has read it.
+    What answers no letter of ours is unmatched; what answers a letter of no kind in `read` (by some room) is settled at
+    once; the rest has no result until its room has read it. `private`: kinds of letters whose workspace alone reads
+    what comes back. `copy_of`: the notification that it claims to be a copy of, where it answers no letter.
     """
     mail, of = looked.mail, looked.of
     letter, proven = _letter(session, looked.named, secret)
+    is_private = letter is not None and letter.kind in private
+    copy_of = None if letter else copy_of
     said = delivery.of_address(delivery.recipients(mail.reports), letter.to) if letter else None
     row = {
         "ref": new_ref(now), "digest": looked.incoming.digest,
-        "raw": looked.incoming.raw[: MOST_KEPT if proven else MOST_UNPROVEN],
+        "raw": _kept(looked.incoming.raw, MOST_KEPT if proven else MOST_UNPROVEN),
         "size": looked.incoming.size, "received_at": now,
         "sender": classes.address(mail.head.first("from")) or None,
         "subject": one_line(references.without_secrets(mail.subject), mime.LONGEST_SUBJECT) or None,
@@ -85,14 +113,56 @@ def keep(session: Session, looked: Looked, *, secret: bytes, now: dt.datetime) -
         "mail_class": of.name, "rule": of.rule,
         "word": first_line.first_word(mail.text) if _is_heard(looked) else None,
         "letter": letter.ref if letter else None, "proven": proven,
+        "notification": letter.notification if letter and is_private else copy_of,
         "action": said.action if said else None,
         "status": said.status or None if said else None,
         "server": said.server or None if said else None,
-        "result": None if letter else UNMATCHED,
+        "result": None if letter or copy_of else UNMATCHED if looked.is_readable else UNREADABLE,
     }  # fmt: skip
     connection = session.connection()
     connection.execute(_ONCE[connection.dialect.name], row)
-    return session.scalars(select(Received).where(Received.digest == looked.incoming.digest)).one()
+    kept = session.scalars(select(Received).where(Received.digest == looked.incoming.digest)).one()
+    if letter is not None and letter.kind not in read and kept.result is None:
+        settle_the_rest(kept)
+    return kept
+
+
+def read_next(
+    reader: Reader, *, kinds: Collection[str], ref: str | None = None, copies: bool = False
+) -> bool:
+    """Have a room read the oldest mail about its kinds of letters that nobody has read (or this one), in a transaction
+    of its own; with `copies` those of senders' own mails too. False: there is none.
+
+    What raises is undone and set aside for a person; the log names it without its words. Trouble of the database is
+    raised: the next round reads it again.
+    """
+    with transaction() as session:
+        found = queries.unread(session, kinds=kinds, ref=ref, copies=copies)
+        if found is None:
+            return False
+        row, letter = found
+        try:
+            with session.begin_nested():
+                reader(session, row, letter)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            _say_unreadable(error, ref=row.ref)
+            settle(row, UNREADABLE, reason=f"reading it ended in {type(error).__name__}"[:200])
+    return True
+
+
+def _say_unreadable(error: Exception, **about: str) -> None:
+    """Where it went wrong, and nothing that the mail says: an error's own words may quote it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [
+        f"pocdir/{path[2]}:{at.lineno}" for at in frames if (path := at.filename.rpartition("/pocdir/"))[1]
+    ]
+    _log.error("mail not read", error=type(error).__name__, where=where[-1:], **about)
+
+
+def _kept(raw: bytes, most: int) -> bytes:
+    return redaction.without_secrets_of_ours(raw[: most + _MARGIN])[:most]
 
 
 def _excerpt(text: str) -> str:
@@ -104,8 +174,12 @@ def _excerpt(text: str) -> str:
 
 def _is_heard(looked: Looked) -> bool:
     """Whether a word in it may count: it is a person's without doubt, and all that its reader sees."""
-    mail = looked.mail
-    return looked.of.name == classes.HUMAN and mail.is_all and not classes.may_be_a_programs(mail)
+    return looked.of.name == classes.HUMAN and may_count(looked.mail)
+
+
+def may_count(mail: mime.Read) -> bool:
+    """Whether the text is all that its reader sees, under a head that no ticket system or list writes."""
+    return mail.is_all and not classes.may_be_a_programs(mail)
 
 
 def _letter(session: Session, named: references.References, secret: bytes) -> tuple[Mail | None, bool]:

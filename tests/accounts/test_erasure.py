@@ -63,21 +63,25 @@ def everything() -> str:
 
 
 def test_an_erased_person_is_nowhere_and_the_record_still_verifies(app: Flask, anna, now, capsys) -> None:
-    came_in(f"From: Anna <{ANNA.upper()}>\nSubject: {ANNA}\n\nI am {ANNA}".encode(), now)
+    for number, line in enumerate((f"Anna <{ANNA.upper()}>", f"{ANNA} (Anna)", f'"A, B" <{ANNA}>')):
+        came_in(f"From: {line}\nSubject: {ANNA}\n\nI am {ANNA} {number}".encode(), now)
+    other = came_in(f"From: j{ANNA}\n\nI am Joanna".encode(), now)
+    assert other.sender == f"j{ANNA}"
     code, (would,), _ = run(capsys, "user", "erase", ANNA, "--dry-run")
-    assert (code, would["erased"], would["letters"], would["values"]) == (0, False, 2, 1)
+    assert (code, would["erased"], would["letters"], would["values"]) == (0, False, 4, 1)
     assert ANNA in everything()
 
     code, (done,), _ = run(capsys, "user", "erase", ANNA)
     assert (code, done) == (0, would | {"erased": True, "person": anna.ref})
-    assert ANNA not in everything()
+    assert f"j{ANNA}" in everything()
+    assert ANNA not in everything().replace(f"j{ANNA}", "")
     assert made.every(Membership) == made.every(Invitation) == []
     (letter,) = made.every(Mail)
     assert (letter.state, letter.body) == ("withdrawn", None)
     kept = {event.type: event for event in made.every(LedgerEvent)}
     assert kept["contact.released"].actor == f"user:{anna.ref}"
     assert kept["event.redacted"].payload["event"] == kept["contact.released"].id
-    said = {"class": "person", "count": would["rows"] + 3, "reason": "request", "person": anna.ref}
+    said = {"class": "person", "count": would["rows"] + 5, "reason": "request", "person": anna.ref}
     assert kept["data.erased"].payload == said
     verdict = verified()
     assert (verdict.faults, verdict.erased) == ((), 1)

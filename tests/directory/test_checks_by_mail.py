@@ -110,6 +110,7 @@ def test_an_automatic_answer_changes_nothing_and_is_kept(letter):
         "X-Autoreply: yes",
         "Return-Path: <>",
         "Precedence: auto_reply",
+        "Precedence: junk",
     ):
         assert result(came_in(reply(letter, "confirm", head=head), LATER)) == ("kept", None)
     assert confirmations() == []
@@ -184,7 +185,7 @@ def test_the_letter_names_the_word_where_a_relay_is_set_up(app, letter, monkeypa
     )
     monkeypatch.setitem(app.extensions, "pocdir", given)
     entry = entries.entry("cert-example")
-    assert "the one word “confirm” on the first line" in post().compose(entry, the_check(), False).body
+    assert "nothing of your own but the one word “confirm”" in post().compose(entry, the_check(), False).body
 
 
 def test_a_delivery_report_counts_as_a_refusal_of_the_relay_does(letter):

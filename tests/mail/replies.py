@@ -7,12 +7,10 @@ import io
 from typing import Any
 
 from pocdir import running
-from pocdir.db import transaction
-from pocdir.directory.checks import received
-from pocdir.mail import receiving
 from pocdir.mail.models import Mail, Received
 from pocdir.mail.rules import headers
 from pocdir.mail.rules.envelope import envelope_sender, reply_sign
+from pocdir.site.actions import incoming
 
 OURS = "pocdir@pocdir.example"
 
@@ -69,8 +67,6 @@ Message-ID: {letter.message_id}
 def came_in(raw: bytes, now: dt.datetime, **envelope: Any) -> Received:
     """The mail taken in and read, as the command does."""
     secret = running.secret()
-    looked = receiving.look(receiving.taken_in(io.BytesIO(raw)), secret=secret, **envelope)
-    with transaction() as session:
-        row = receiving.keep(session, looked, secret=secret, now=now)
-    received.read_next(now=now, secret=secret, ref=row.ref)
+    row = incoming.take(io.BytesIO(raw), secret=secret, now=now, **envelope)
+    incoming.read(row, secret=secret, now=now)
     return row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from email.header import decode_header
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,14 @@ def test_no_secret_of_a_letter_is_shown(text: str) -> None:
     assert not any(each in shown for each in (sign[:8], token[:8], token[-8:]))
 
 
+@pytest.mark.parametrize(("line", "found"), [
+    ("person@cert.example (Some One)", "person@cert.example"), ('"A, B" <Person@CERT.example>', "Person@CERT.example"),
+    ("(a) person@cert.example", "person@cert.example"), ("=?utf-8?q?A?= <a@b>", "a@b"), ("nobody", "nobody"),
+])  # fmt: skip
+def test_an_address_is_found_without_name_and_comment(line: str, found: str) -> None:
+    assert classes.address(line) == found
+
+
 def test_an_encoded_line_break_makes_no_header_and_no_line() -> None:
     raw = (
         b"Subject: =?utf-8?q?hello=0D=0ABcc:_all=40example.org=00?=\r\nX-Pocdir-Confirm: yes\r\n\r\nhello\r\n"
@@ -181,6 +190,24 @@ def test_ten_thousand_recipients_a_deep_nest_and_a_long_head_are_read_in_part() 
         looked(raw)
     wide = b"Content-Type: multipart/mixed; boundary=a\n\n" + b"--a\nContent-Type: image/png\n\n" * 20_000
     assert looked(wide)[0].attachments == mime.MOST_PARTS
+
+
+def test_of_many_encoded_heads_few_words_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads = (b"Subject: " + b"=?utf-8?q?=00?= " * 99 + b"\n") * 9
+    part = b"--a\nContent-Type: message/rfc822\n\n" + heads + b"\n"
+    count = 0
+
+    def counted(value: str) -> object:
+        nonlocal count
+        count += value.count("=?")
+        return decode_header(value)
+
+    monkeypatch.setattr(mime, "decode_header", counted)
+    looked(b"Content-Type: multipart/mixed; boundary=a\n" + heads + b"\n" + part * mime.MOST_PARTS)
+    assert 0 < count <= (references.MOST_SUBJECTS + 9) * mime.MOST_WORDS
+    count = 0
+    looked(heads.replace(b"\n", b" =?utf-8?q?a?= =?utf-8?q?a?=\n") + b"\n")
+    assert count == 0
 
 
 PIECES = st.sampled_from([

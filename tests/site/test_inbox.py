@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import datetime as dt
+import hashlib
 import io
 import json
+import quopri
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,18 +18,21 @@ import time_machine
 from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from pocdir import cli
-from pocdir.db import db
+from pocdir.db import db, transaction
+from pocdir.directory.checks import received as checks
 from pocdir.ledger.queries import events_of_team
 from pocdir.mail import jobs, receiving
-from pocdir.mail.models import Received
+from pocdir.mail.models import Mail, Received
+from pocdir.mail.rules import mime
 from pocdir.mail.rules.envelope import reply_sign
+from pocdir.site.actions import incoming
 from tests.accounts import made as accounts
 from tests.directory import made
 from tests.directory.test_checks import asked, letters
-from tests.mail.replies import came_in, reply
+from tests.mail.replies import came_in, reply, report, subject
 
 NOW, DAY, LATER = made.NOW, dt.timedelta(days=1), dt.timedelta(minutes=20)
 
@@ -65,7 +72,8 @@ def test_the_command_takes_a_reply_in_and_it_confirms_once(
     )
     assert received(raw, monkeypatch) == 0
     (row,) = rows()
-    assert (row.raw, row.size, row.result) == (raw, len(raw), "acted")
+    sign = reply_sign(b"k" * 43, letters()[0].ref).encode()
+    assert (row.raw, row.size, row.result) == (raw.replace(sign, b".."), len(raw), "acted")
     assert sum(it.type == "contact.confirmed" for it in events_of_team("cert-example")) == 1
     listed = CliRunner().invoke(cli.pocdir, ["mail", "list", "--result", "acted", "--json"]).output
     assert json.loads(listed)["digest"] == row.digest
@@ -148,6 +156,7 @@ def test_its_words_are_erased_after_their_time_and_its_digest_stays(app: Flask) 
     asked()
     proven = came_in(reply(letters()[0], "private"), NOW + DAY)
     raw = proven.raw
+    assert raw is not None
     jobs.tidy(NOW + 29 * DAY)
     assert None not in [each.raw for each in rows()]
     jobs.tidy(NOW + 31 * DAY)
@@ -157,3 +166,86 @@ def test_its_words_are_erased_after_their_time_and_its_digest_stays(app: Flask) 
     kept = rows()[0]
     assert (kept.raw, kept.sender, kept.subject, kept.excerpt) == (None, None, None, None)
     assert kept.digest == digest
+
+
+def test_what_nobody_foresaw_is_set_aside_and_the_next_mail_is_read(
+    app: Flask, steward: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked_team()
+    letter = letters()[0]
+
+    def fail(*_given: object, **_more: object) -> None:
+        raise RuntimeError("words of the mail")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checks.actions, "confirm", fail)
+        row = came_in(reply(letter, "confirm"), NOW + DAY)
+        assert not checks.read_next(now=NOW + DAY, secret=b"k" * 43)
+    with monkeypatch.context() as patched:
+        patched.setattr(mime, "read", fail)
+        other = came_in(b"Subject: a\n\nb", NOW + DAY)
+    kept = rows()
+    assert [(it.result, it.reason) for it in kept] == [
+        ("unreadable", "reading it ended in RuntimeError"), ("unreadable", None),
+    ]  # fmt: skip
+    assert [it.type for it in events_of_team("cert-example")].count("contact.confirmed") == 0
+    assert caplog.text.count("mail not read") == 2
+    assert "words of the mail" not in caplog.text
+    assert f"/inbox/{row.ref}" in steward.get("/steward").text
+    listed = steward.get("/inbox?result=unreadable").text
+    assert [f"/inbox/{it.ref}" in listed for it in (row, other)] == [True, True]
+    assert steward.post(f"/inbox/{row.ref}/seen").status_code == 302
+    assert came_in(reply(letter, "confirm", head="X-Next: 1"), NOW + DAY).ref
+    assert rows()[2].result == "acted"
+
+
+def test_what_no_room_has_read_stands_in_a_list_of_its_own(
+    app: Flask, steward: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_team()
+    monkeypatch.setattr(incoming, "read", lambda *_given, **_more: None)
+    row = came_in(reply(letters()[0], "confirm"), NOW + DAY)
+    assert f"/inbox/{row.ref}" in steward.get("/inbox?result=unread").text
+    listed = CliRunner().invoke(cli.pocdir, ["mail", "list", "--result", "unread", "--json"]).output
+    assert json.loads(listed)["ref"] == row.ref
+
+
+def test_a_mail_server_that_calls_wrongly_keeps_the_mail(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for wrong in (["--sendr", "a@b.example"], ["--sender"], ["a@b.example"]):
+        assert received(b"Subject: a\n\nb", monkeypatch, *wrong) == 75
+    assert "called wrongly" in capsys.readouterr().err
+    assert rows() == []
+
+
+@pytest.mark.parametrize("encoding", ["7bit", "quoted-printable", "base64"])
+def test_a_returned_letter_leaves_its_secrets_in_no_table(app: Flask, encoding: str) -> None:
+    asked_team()
+    letter = letters()[0]
+    assert letter.body is not None
+    token = letter.body.rstrip().rpartition("/")[2]
+    sign = reply_sign(b"k" * 43, letter.ref)
+    returned = f"Subject: {subject(letter)}\r\nMessage-ID: {letter.message_id}\r\n\r\n{letter.body}".encode()
+    coded = {"7bit": bytes, "quoted-printable": quopri.encodestring, "base64": base64.encodebytes}[encoding](
+        returned
+    )
+    head = f"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
+    word = base64.b64encode(subject(letter).encode())
+    raw = (
+        report(letter)
+        .replace(b"--b--", b"--b\r\n" + head + coded + b"\r\n--b--", 1)
+        .replace(b"Subject: Und", b"Thread-Topic: =?utf-8?b?" + word + b"?=\r\nSubject: Und")
+    )
+    row = came_in(raw, NOW + DAY)
+    assert (row.digest, row.result) == (hashlib.sha256(raw).hexdigest(), "acted")
+    with transaction() as session:
+        session.execute(update(Mail).values(body=None))
+    for table in db.metadata.sorted_tables:
+        for values in db.session.execute(table.select()):
+            for value in values:
+                words = value if isinstance(value, bytes) else str(value).encode()
+                coded_lines = re.findall(rb"(?:[A-Za-z0-9+/]{4}){4,}", words)
+                words += quopri.decodestring(words) + b"".join(map(base64.b64decode, coded_lines))
+                assert token.encode() not in words
+                assert sign.encode() not in words

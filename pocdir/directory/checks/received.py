@@ -8,13 +8,12 @@ import re
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Refusal
-from pocdir.db import transaction
 from pocdir.directory.checks import actions
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.checks.models import Check
 from pocdir.directory.rules import checks as rules
 from pocdir.ledger.actions import append
-from pocdir.mail import queries as mails
+from pocdir.mail import receiving
 from pocdir.mail.models import ACTED, KEPT, WAITS, Mail, Received
 from pocdir.mail.receiving import settle, settle_the_rest
 from pocdir.mail.rules.classes import BOUNCE, HUMAN
@@ -28,16 +27,20 @@ _LINK = re.compile(r"/r/entry/([A-Za-z0-9_-]{20,200})\s*\Z")
 
 
 def read_next(*, now: dt.datetime, secret: bytes, ref: str | None = None) -> bool:
-    """Read the oldest mail that nobody has read (or this one), in a transaction of its own; False: there is none."""
-    with transaction() as session:
-        found = mails.unread(session, ref=ref)
-        if found is not None:
-            _read(session, *found, secret=secret, now=now)
-    return found is not None
+    """Read the oldest mail about our letters that nobody has read (or this one), in a transaction of its own.
+
+    False: there is none.
+    """
+
+    def read(session: Session, row: Received, letter: Mail | None) -> None:
+        if letter is not None:
+            _read(session, row, letter, secret=secret, now=now)
+
+    return receiving.read_next(read, kinds=LETTERS, ref=ref)
 
 
 def _read(session: Session, row: Received, letter: Mail, *, secret: bytes, now: dt.datetime) -> None:
-    check = checks.check_by_ref(letter.notification or "", session) if letter.kind in LETTERS else None
+    check = checks.check_by_ref(letter.notification or "", session)
     if check is None:
         settle_the_rest(row)
     elif row.mail_class == HUMAN:

@@ -21,6 +21,8 @@ _ANSWERS = frozenset(
 _LOOPS = frozenset({"x-loop", "x-otrs-loop", "x-rt-loop-prevention"})
 _ROBOTS = re.compile(r"(?:mailer-?daemon|postmaster|double-bounce)(?=@|$)|<>", re.IGNORECASE)
 _ADDRESS = re.compile(r"<([^<>]{0,254})>")
+_BARE = re.compile(r"[^\s<>()\[\],;:@\"]{1,64}@[^\s<>()\[\],;:@\"]{1,253}")
+_COMMENT = re.compile(r"\([^()]{0,200}\)")
 # Weak, and so the last: what programs write into a subject, at its beginning.
 _RETURNED = re.compile(
     r"(?:undeliver(?:able|ed)|mail delivery fail|delivery status notification|delivery (?:has )?fail|failure notice"
@@ -103,7 +105,7 @@ def _words(mail: Read) -> Class:
 
 
 def address(value: str) -> str:
-    """The address in a From line, as far as one can be seen; it proves nothing."""
+    """The address in a From line without name and comment, as far as one can be seen; it proves nothing."""
     value = words(value, 500)
-    found = _ADDRESS.findall(value)
+    found = _ADDRESS.findall(value) or _BARE.findall(_COMMENT.sub(" ", value))
     return (found[-1] if found else value).strip()[:254]

@@ -20,6 +20,9 @@ LONGEST_SUBJECT = 300
 MOST_PARTS = 60
 DEEPEST = 6
 LONGEST_TEXT = 20_000  # characters of the text that is read
+MOST_WORDS = 100  # encoded words of one header; of more none is decoded
+
+RETURNED = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
 
 _FIELD = re.compile(r"([!-9;-~]{1,80})[ \t]*:(.*)", re.DOTALL)
 _PARAMETER = re.compile(r';\s*([a-z*-]{1,40})\s*=\s*(?:"([^"]{0,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
@@ -79,24 +82,19 @@ def read(raw: bytes) -> Read:
     """What these bytes say as a mail; of anything that is none at least an empty head."""
     head = entity(raw[:MOST_BYTES])
     attachments, reports, returned = 0, [], []
-    leaves = list(_leaves(head))
-    plain = [part for part in leaves if part.type == "text/plain" and not _is_attached(part)]
-    marked = [part for part in leaves if part.type == "text/html" and not _is_attached(part)]
-    for part in leaves:
+    parts = list(leaves(head))
+    plain = [part for part in parts if part.type == "text/plain" and not _is_attached(part)]
+    marked = [part for part in parts if part.type == "text/html" and not _is_attached(part)]
+    for part in parts:
         if part.type in ("message/delivery-status", "message/global-delivery-status"):
             reports.append(decoded(part))
-        elif part.type in (
-            "message/rfc822",
-            "text/rfc822-headers",
-            "message/global",
-            "message/global-headers",
-        ):
+        elif part.type in RETURNED:
             returned.append(entity(decoded(part)))
         elif not any(part is each for each in (*plain[:1], *marked)):
             attachments += 1
     kind = head.parameter("report-type").lower() if head.type == "multipart/report" else ""
     text = _text(plain[0]) if plain else shown(_text(marked[0])) if marked else ""
-    is_all = len(raw) <= MOST_BYTES and len(leaves) < MOST_PARTS and len(text) <= LONGEST_TEXT
+    is_all = len(raw) <= MOST_BYTES and len(parts) < MOST_PARTS and len(text) <= LONGEST_TEXT
     is_all = is_all and len(plain) == 1 and _is_first(head, plain[0], marked)
     return Read(head, text[:LONGEST_TEXT], is_all, attachments, kind, tuple(reports), tuple(returned))
 
@@ -152,7 +150,7 @@ def _keep(headers: dict[str, list[str]], lines: list[str]) -> None:
         headers.setdefault(said[1].lower(), []).append(said[2].strip()[:LONGEST_VALUE])
 
 
-def _leaves(whole: Entity) -> Iterator[Entity]:
+def leaves(whole: Entity) -> Iterator[Entity]:
     """The parts that hold something, in their order; of a nest that is too deep or too wide the first ones."""
     waiting, count = [(whole, 0)], 0
     while waiting and count < MOST_PARTS:
@@ -206,8 +204,11 @@ def string(data: bytes, charset: str) -> str:
 
 def words(value: str, longest: int) -> str:
     """A header for people: encoded words decoded, then one line. An encoded line break is a blank, never a line."""
+    value = value[:LONGEST_VALUE]
+    if value.count("=?") > MOST_WORDS:
+        return one_line(value, longest)
     try:
-        pieces = decode_header(value[:LONGEST_VALUE])
+        pieces = decode_header(value)
         text = "".join(
             piece if isinstance(piece, str) else string(piece, charset or "utf-8")
             for piece, charset in pieces

@@ -10,6 +10,7 @@ from pocdir.mail.rules.envelope import ref_of
 from pocdir.mail.rules.mime import Entity, Read, words
 
 MOST = 40  # of each kind that are looked at
+MOST_SUBJECTS = 20  # decoded in all: the mail's own, then those of what came back
 _REF = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _TAG = re.compile(rf"\[pocdir ({_REF})(?:\.([a-z2-7]{{13}}))?\]", re.IGNORECASE)
 # For redaction whatever may be left of them: broken over lines, cut, percent-encoded.
@@ -49,8 +50,10 @@ def references(mail: Read, *, to: str | None, secret: bytes) -> References:
     addressed = [to or "", *(value for name in _TO for value in mail.head.headers.get(name, ())[:5])]
     found = [ref_of(secret, each) for value in addressed for each in _MAILBOX.findall(value)[:MOST]]
     heads = [mail.head, *mail.returned]
-    subjects = [words(value, 500) for head in heads for value in head.headers.get("subject", ())[:3]]
-    tags = [(ref.lower(), sign.lower()) for text in subjects for ref, sign in _TAG.findall(text)]
+    subjects = [value for head in heads for value in head.headers.get("subject", ())[:3]][:MOST_SUBJECTS]
+    tags = [
+        (ref.lower(), sign.lower()) for value in subjects for ref, sign in _TAG.findall(words(value, 500))
+    ]
     named = [each for head in heads for each in _message_ids(head)]
     return References(_once(each for each in found if each), tuple(dict.fromkeys(tags))[:MOST], _once(named))
 

@@ -16,8 +16,7 @@ from pocdir.core.mailboxes import parse_mailbox
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
 from pocdir.db import transaction
-from pocdir.directory.checks import received
-from pocdir.mail import actions, queries, receiving
+from pocdir.mail import actions, queries
 from pocdir.mail.models import RESULTS, STATES, Mail, Received
 from pocdir.mail.rules import headers, message
 from pocdir.mail.rules.envelope import envelope_sender
@@ -25,10 +24,12 @@ from pocdir.mail.rules.replies import SENT
 from pocdir.mail.smtp import Submission
 from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.queries import notifications
+from pocdir.site.actions import incoming
 from pocdir.site.actions import outbox as outbox_actions
 from pocdir.web.terminal import MOMENT, app_context, emit, json_option, plain, table, workspace_option
 
 OPERATOR = "operator"
+UNREAD = "unread"  # no room has read it yet
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 
 
@@ -103,13 +104,26 @@ def taken(
     click.echo(f"{notification} is at {level}")
 
 
-@mail.command()
+class ForMailServers(click.Command):
+    """A command that a mail server calls: of a wrong call too it learns that it has to keep the mail and try again. Any
+    other code than 0 and 75 makes it send the mail back, to somebody who can do nothing about it."""
+
+    def make_context(self, *given: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*given, **more)
+        except click.UsageError as error:
+            click.echo(f"pocdir: not kept, called wrongly: {plain(error.format_message())}", err=True)
+            raise click.exceptions.Exit(TRY_AGAIN) from None
+
+
+@mail.command(cls=ForMailServers)
 @click.option("--sender", help="The envelope's sender, as the mail server knows it; empty for none.")
 @click.option("--recipient", help="The envelope's recipient.")
 def receive(sender: str | None, recipient: str | None) -> None:
     """Take in one mail from standard input, as a mail server's pipe gives it.
 
-    Exit 0 once it is kept; 75 when it could not be, so that the mail server keeps it and tries again.
+    Exit 0 once it is kept; 75 when it could not be, so that the mail server keeps it and tries again, also where the
+    options are wrong.
 
     \b
     Example:  pocdir mail receive --sender reports@cert.example --recipient pocdir@example.org
@@ -117,11 +131,8 @@ def receive(sender: str | None, recipient: str | None) -> None:
     try:
         with app_context():
             secret, now = running.secret(), clock.now()
-            incoming = receiving.taken_in(sys.stdin.buffer)
-            looked = receiving.look(incoming, secret=secret, sender=sender, to=recipient)
-            with transaction() as session:
-                row = receiving.keep(session, looked, secret=secret, now=now)
-            _read(row.ref, now=now, secret=secret)
+            row = incoming.take(sys.stdin.buffer, secret=secret, now=now, sender=sender, to=recipient)
+            _read(row, now=now, secret=secret)
     except Exception as error:  # whatever it is, the mail server has the mail still, and must not lose it
         click.echo(
             f"pocdir: not kept, try again: {plain(type(error).__name__)}: {plain(error)[:300]}", err=True
@@ -129,33 +140,41 @@ def receive(sender: str | None, recipient: str | None) -> None:
         raise click.exceptions.Exit(TRY_AGAIN) from None
 
 
-def _read(ref: str, *, now: dt.datetime, secret: bytes) -> None:
+def _read(row: Received, *, now: dt.datetime, secret: bytes) -> None:
     """What follows from a mail that is kept; where that fails, the worker tries again and says why."""
     try:
-        received.read_next(now=now, secret=secret, ref=ref)
+        incoming.read(row, now=now, secret=secret)
     except Exception as error:
         click.echo(f"pocdir: kept, and left to the worker: {plain(type(error).__name__)}", err=True)
 
 
 @mail.command("list")
 @click.option(
-    "--result", "results", multiple=True, type=click.Choice(RESULTS), help="Only these; several times."
+    "--result",
+    "results",
+    multiple=True,
+    type=click.Choice((*RESULTS, UNREAD)),
+    help="Only these; several times.",
 )
 @json_option
 def received_list(results: tuple[str, ...], as_json: bool) -> None:
-    """Mails that came in, the newest first: at most 1,000.
+    """Mails that came in, the newest first: at most 1,000. What answers a notification its workspace reads.
 
     \b
     Example:  pocdir mail list --result unmatched
     """
     with app_context():
-        rows, total = queries.received_list(results=results or RESULTS, limit=1000)
+        chosen = [None if each == UNREAD else each for each in results or (*RESULTS, UNREAD)]
+        rows, total = queries.received_list(results=chosen, limit=1000)
         if as_json:
             for each in rows:
                 emit(_shown_received(each))
             return
         columns = ("ref", "received", "class", "result", "sender", "subject")
-        lines = [(m.ref, isoformat(m.received_at), m.mail_class, m.result, m.sender, m.subject) for m in rows]
+        lines = [
+            (m.ref, isoformat(m.received_at), m.mail_class, m.result or UNREAD, m.sender, m.subject)
+            for m in rows
+        ]
         table(columns, lines)
         if total > len(rows):
             click.echo(f"and {total - len(rows)} older ones", err=True)

@@ -1,0 +1,27 @@
+"""Taking one mail in: it is kept first, and then the room reads it whose letter it answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import BinaryIO
+
+from pocdir.db import transaction
+from pocdir.directory.checks import received as checks
+from pocdir.mail import receiving
+from pocdir.mail.models import Received
+
+READ = frozenset(checks.LETTERS)  # kinds of letters of which a room reads what comes back
+
+
+def take(
+    file: BinaryIO, *, secret: bytes, now: dt.datetime, sender: str | None = None, to: str | None = None
+) -> Received:
+    """Keep one mail; `sender` and `to` are the envelope's, where they are known. Where it raises, nothing is kept."""
+    looked = receiving.look(receiving.taken_in(file), secret=secret, sender=sender, to=to)
+    with transaction() as session:
+        return receiving.keep(session, looked, secret=secret, now=now, read=READ)
+
+
+def read(row: Received, *, secret: bytes, now: dt.datetime) -> None:
+    """What follows from a mail that is kept; what is left unread the worker reads."""
+    checks.read_next(now=now, secret=secret, ref=row.ref)
