@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 from flask import g
@@ -10,7 +11,8 @@ from flask import g
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.latency import queries, schemas
-from pocdir.latency.rules import as_json
+from pocdir.latency.promises import promised
+from pocdir.latency.rules import Group, as_json
 from pocdir.web.api import Blueprint
 
 blueprint = Blueprint("latency_api", __name__, url_prefix="/api/v1", description="How long answers take")
@@ -23,7 +25,7 @@ blueprint = Blueprint("latency_api", __name__, url_prefix="/api/v1", description
 def latency(query: dict[str, Any]) -> Any:
     """Kaplan-Meier figures by group; everything that was asked for counts, answered or not."""
     known_at = known(query)
-    groups = queries.figures(asked(query, known_at), query["by"])
+    groups = figures(asked(query, known_at), query)
     return {
         "level": query["level"],
         "by": query["by"],
@@ -46,6 +48,11 @@ def known(query: dict[str, Any]) -> dt.datetime:
     """The moment as of which figures are known: as asked, but not later than now."""
     now = clock.now()
     return min(query["as_known_at"] or now, now)
+
+
+def figures(found: list[queries.Case], query: Mapping[str, Any]) -> list[Group]:
+    """The figures of the cases in the groups asked for, with what their teams had promised."""
+    return queries.figures(found, query["by"], promised(found, query["level"]))
 
 
 def asked(query: dict[str, Any], known_at: dt.datetime) -> list[queries.Case]:

@@ -8,6 +8,7 @@ from pocdir.accounts.guards import operator_for
 from pocdir.core import clock
 from pocdir.core.times import isoformat
 from pocdir.latency import queries, rules
+from pocdir.latency.promises import promised
 from pocdir.latency.rules import Group
 from pocdir.latency.schemas import BY
 from pocdir.ledger.rules.vocabulary import SENT_LEVELS
@@ -34,14 +35,23 @@ def latency(
     with app_context():
         now = clock.now()
         found = queries.cases(operator_for(workspace), level=level, now=now, team=team, sent_level=sent_level)
-        groups = queries.figures(found, by)
+        groups = queries.figures(found, by, promised(found, level))
     if as_json:
         asked = {"level": level, "by": by, "as_known_at": isoformat(now)}
         for each in groups:
             emit(asked | rules.as_json(each))
     else:
         table(
-            ("group", "n", "answered", "still open", "not delivered", "half within", "within 3 days"),
+            (
+                "group",
+                "n",
+                "answered",
+                "still open",
+                "not delivered",
+                "half within",
+                "within 3 days",
+                "within promise",
+            ),
             [_cells(each) for each in groups],
         )
     return 0 if found else 1
@@ -56,4 +66,10 @@ def _cells(group: Group) -> tuple[str, ...]:
     within = group.within["P3D"]
     share = "not known yet" if within is None else f"{within:.0%}"
     counts = (group.n, group.events, group.censored, group.ended_otherwise["undeliverable"])
-    return group.label, *map(str, counts), median, share
+    return group.label, *map(str, counts), median, share, _promise(group.promise)
+
+
+def _promise(promise: rules.Promise) -> str:
+    if not promise.n:
+        return "none published"
+    return "not known yet" if promise.share is None else f"{promise.share:.0%} of {promise.n}"

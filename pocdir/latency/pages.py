@@ -38,8 +38,8 @@ def responsiveness() -> str:
         levels=queries.LEVELS,
         groupings=BY,
         teams=queries.teams_told(g.principal),
-        overall=rules.group("all", _("all"), overall, [each.end for each in found]),
-        groups=queries.figures(found, query["by"]),
+        overall=api.figures(found, {**query, "by": None})[0],
+        groups=api.figures(found, query) if query["by"] else [],
         chart=drawing.chart(found, query["by"], query["level"]) if found else None,
         points=rules.still_open_at(overall, TABLE_AT),
         became=rules.became_by(queries.incidence(found), rules.WINDOWS.values()),
@@ -56,7 +56,7 @@ def responsiveness() -> str:
 @guard("latency.read")
 def as_csv() -> Response:
     query, known_at = asked()
-    groups = queries.figures(cases(query, known_at), query["by"])
+    groups = api.figures(cases(query, known_at), query)
     about = {"level": query["level"], "by": query["by"] or "", "sent_level": query["sent_level"]}
     text = tables.csv_text(groups, about | {"as_known_at": isoformat(known_at)}, notes=not_shown())
     return _attached(Response(text, content_type="text/csv; charset=utf-8"), "csv")
@@ -72,7 +72,7 @@ def as_json() -> Response:
         "by": query["by"],
         "sent_level": query["sent_level"],
         "as_known_at": isoformat(known_at),
-        "groups": [rules.as_json(each) for each in queries.figures(found, query["by"])],
+        "groups": [rules.as_json(each) for each in api.figures(found, query)],
         "curve": [point._asdict() for point in queries.curve(found).points],
         "became": [
             asdict(each) for each in rules.became_by(queries.incidence(found), rules.WINDOWS.values())

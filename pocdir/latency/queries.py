@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from flask import current_app
@@ -24,9 +25,11 @@ from pocdir.latency.rules import (
     Curve,
     Group,
     Incidence,
+    Promise,
     cumulative_incidence,
     group,
     survival_curve,
+    within_promise,
 )
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.rules.events import Event
@@ -45,6 +48,7 @@ REMEDIATION = ("remediation_claimed", "remediation_observed")
 NEVER_HAPPENED = ("mistake", "duplicate")
 MOST_FOLDS = 20_000  # kept in memory, some 3 kB each
 _FOLDS = "pocdir.latency_folds"
+NO_PROMISES: Mapping[str, float] = MappingProxyType({})
 
 _N, _T, _E, _I = (model.__table__.c for model in (Notification, Team, LedgerEvent, Incident))
 
@@ -70,6 +74,7 @@ class Case:
     """
 
     ref: str
+    entry: int  # the row of the entry that it went to
     team: str
     team_name: str
     kind: str
@@ -208,6 +213,7 @@ def _case(row: Line, told: Record, level: str, now: dt.datetime, closed_at: dt.d
     end, ended_at = _end(told, level, reached, followed_to)
     return Case(
         ref=row.ref,
+        entry=row.team_id,
         team=row.slug,
         team_name=row.name,
         kind=row.kind,
@@ -224,7 +230,7 @@ def _case(row: Line, told: Record, level: str, now: dt.datetime, closed_at: dt.d
 def _notifications(viewer: Viewer, teams: Collection[str] | None) -> Sequence[Line]:
     """Whose they are, and to whom."""
     statement = (
-        select(_N.ref, _T.slug, _T.name, _T.kind, _T.country)
+        select(_N.ref, _N.team_id, _T.slug, _T.name, _T.kind, _T.country)
         .select_from(_N.id.table)
         .join(_T.id.table, _T.id == whole_of(_N.team_id))
         .where(seen_by(viewer))
@@ -292,15 +298,27 @@ def _events(refs: Sequence[str], now: dt.datetime) -> dict[str, list[Event]]:
     return found
 
 
-def figures(found: Iterable[Case], by: str | None) -> list[Group]:
-    """Survival figures of the cases in groups, by the group's key (so that no order praises or blames)."""
+def figures(
+    found: Iterable[Case], by: str | None, promised: Mapping[str, float] = NO_PROMISES
+) -> list[Group]:
+    """Survival figures of the cases in groups, by the group's key (so that no order praises or blames).
+
+    `promised`: by reference, the seconds that the team had promised (promises.promised).
+    """
     groups = grouped(found, by)
     if by is None and not groups:
         groups["all"] = ("all", [])
     return [
-        group(key, label, curve(its), [each.end for each in its])
+        group(key, label, curve(its), [each.end for each in its], _within_promise(its, promised))
         for key, (label, its) in sorted(groups.items())
     ]
+
+
+def _within_promise(found: Sequence[Case], promised: Mapping[str, float]) -> Promise:
+    its = [each for each in found if each.ref in promised]
+    return within_promise(
+        [each.seconds for each in its], [each.answered for each in its], [promised[each.ref] for each in its]
+    )
 
 
 def may_be_automatic(found: Iterable[Case]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -76,6 +76,24 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """Of `n` sent while their team had published a time of its own for this: the share that reached it in that time.
+
+    None where it is not known. The times may differ, from team to team and from year to year: from the shortest to
+    the longest, in seconds.
+    """
+
+    n: int
+    share: float | None
+    band: tuple[float | None, float | None]
+    shortest_seconds: float | None
+    longest_seconds: float | None
+
+
+NO_PROMISE = Promise(0, None, (None, None), None, None)
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """The figures of one group; None = not reached (the group has not been followed that far).
 
@@ -94,6 +112,7 @@ class Group:
     band: tuple[float | None, float | None]
     quartiles: tuple[float | None, float | None]
     within: Mapping[str, float | None]
+    promise: Promise = NO_PROMISE
     suppressed: bool = False
 
 
@@ -165,7 +184,28 @@ def answered_by(curve: Curve, seconds: float) -> Share | None:
     return Share(share, *(None if math.isnan(end) else end for end in (lo, hi)))
 
 
-def group(key: str, label: str, curve: Curve, ends: Iterable[str | None] = ()) -> Group:
+def within_promise(durations: ArrayLike, observed: ArrayLike, promised: ArrayLike) -> Promise:
+    """The share that came within the time that was promised for each (seconds > 0), with its band.
+
+    The curve is read at 1 after each duration was divided by its own promise: so teams and years with different
+    promises are counted together, and where all promised the same it is the share answered by then.
+    """
+    lengths = np.asarray(promised, dtype=np.float64).reshape(-1)
+    if not lengths.size:
+        return NO_PROMISE
+    known = answered_by(survival_curve(np.asarray(durations, dtype=np.float64) / lengths, observed), 1.0)
+    return Promise(
+        n=int(lengths.size),
+        share=known.share if known else None,
+        band=(known.lo, known.hi) if known else (None, None),
+        shortest_seconds=float(lengths.min()),
+        longest_seconds=float(lengths.max()),
+    )
+
+
+def group(
+    key: str, label: str, curve: Curve, ends: Iterable[str | None] = (), promise: Promise = NO_PROMISE
+) -> Group:
     """The figures of one group, in seconds; quartiles: when a quarter and three quarters had answered.
 
     `ends`: how each case ended; the curve has those of `OTHER_ENDS` among its censored.
@@ -185,6 +225,7 @@ def group(key: str, label: str, curve: Curve, ends: Iterable[str | None] = ()) -
         band=median_band(curve),
         quartiles=(time_answered(curve, 0.25), time_answered(curve, 0.75)),
         within={window: known.share if known else None for window, known in shares.items()},
+        promise=promise,
     )
 
 
@@ -210,6 +251,7 @@ def as_json(figures: Group) -> dict[str, Any]:
         "band": [*figures.band],
         "quartiles": [*figures.quartiles],
         "within": {**figures.within},
+        "promise": asdict(figures.promise) | {"band": [*figures.promise.band]},
     }
 
 

@@ -49,6 +49,16 @@ class PageQuery(LatencyQuery):
     until = Day(load_default=None)
 
 
+class PromiseAnswer(Schema):
+    """Of `n` sent while their team had published a time of its own for this: the share within it; null: not known."""
+
+    n = fields.Integer()
+    share = fields.Float(allow_none=True)
+    band = fields.List(fields.Float(allow_none=True))
+    shortest_seconds = fields.Float(allow_none=True)
+    longest_seconds = fields.Float(allow_none=True)
+
+
 class GroupAnswer(Schema):
     """One group's figures, in seconds; null: not reached, and of both ends of `band`: no band can be given.
 
@@ -67,6 +77,7 @@ class GroupAnswer(Schema):
     band = fields.List(fields.Float(allow_none=True))
     quartiles = fields.List(fields.Float(allow_none=True))
     within = fields.Dict(keys=fields.String(), values=fields.Float(allow_none=True))
+    promise = fields.Nested(PromiseAnswer)
     suppressed = fields.Boolean()
 
 

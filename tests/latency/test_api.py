@@ -59,6 +59,8 @@ def test_all_together_has_the_whole_shape(api: Api, year: None, now: dt.datetime
                 "quartiles": [86_400, None],
                 "within": {"P1D": pytest.approx(1 / 3), "P3D": pytest.approx(2 / 3), "P7D": pytest.approx(2 / 3),
                            "P30D": None},
+                "promise": {"n": 0, "share": None, "band": [None, None], "shortest_seconds": None,
+                            "longest_seconds": None},
                 "suppressed": False,
             }
         ],
@@ -157,9 +159,9 @@ def test_the_command_prints_what_the_api_answers(api: Api, year: None) -> None:
 def test_the_command_reads_as_a_table_in_words(api: Api, year: None) -> None:
     result = CliRunner().invoke(pocdir, ["latency", "--by", "team", "--workspace", "lab"])
     assert result.stdout.splitlines() == [
-        "group\tn\tanswered\tstill open\tnot delivered\thalf within\twithin 3 days",
-        "CERT.at\t2\t2\t0\t0\t1.0 days\t100%",
-        "ISP abuse desk\t1\t0\t1\t0\tfewer than half so far\t0%",
+        "group\tn\tanswered\tstill open\tnot delivered\thalf within\twithin 3 days\twithin promise",
+        "CERT.at\t2\t2\t0\t0\t1.0 days\t100%\tnone published",
+        "ISP abuse desk\t1\t0\t1\t0\tfewer than half so far\t0%\tnone published",
     ]
 
 

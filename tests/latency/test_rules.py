@@ -72,6 +72,13 @@ def test_median_quartiles_and_shares_of_five_answers():
         "band": [1 * DAY, None],
         "quartiles": [2 * DAY, 4 * DAY],
         "within": {"P1D": 0.2, "P3D": 0.6, "P7D": 1.0, "P30D": 1.0},
+        "promise": {
+            "n": 0,
+            "share": None,
+            "band": [None, None],
+            "shortest_seconds": None,
+            "longest_seconds": None,
+        },
         "suppressed": False,
     }
     assert json.loads(json.dumps(shape)) == shape

@@ -69,6 +69,11 @@ def carrier(now: dt.datetime) -> None:
     _import(CARRIER, "another", now)
 
 
+def entered(record: dict[str, Any], now: dt.datetime) -> None:
+    """One more team, as a list of its own has it."""
+    _import([record], record["slug"], now)
+
+
 def _import(records: list[dict[str, Any]], source: str, now: dt.datetime) -> None:
     document = {
         "source": {"name": source, "url": "", "date": min("2026-06-17", now.date().isoformat())},

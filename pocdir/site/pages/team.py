@@ -14,7 +14,7 @@ from pocdir.directory.checks import queries as checks
 from pocdir.directory.pages.teams import shown
 from pocdir.directory.queries.parts import standing_slug
 from pocdir.site.pages.lookup import blueprint
-from pocdir.site.queries.responsiveness import responsiveness
+from pocdir.site.queries.responsiveness import record_of
 
 
 @blueprint.get("/teams/<slug>")
@@ -23,11 +23,11 @@ def team(slug: str) -> Any:
     """How to reach it, what it answers for, and who says so; its record only for a workspace, its own."""
     if not request.args.get("as_of") and (stands := standing_slug(slug)) != slug:
         return redirect(url_for("site.team", slug=stands), 301)
-    known = responsiveness(g.principal, [slug], now=clock.now())
+    known = record_of(g.principal, slug, now=clock.now())
     page = shown(slug)
     letters = checks.of_team(page["team"]["id"]) if page["inner_dates"] and not page["as_of"] else ()
     return render_template(
-        "directory/team.html", **page, letters=letters, asking=_asking(page), responsiveness=known.get(slug)
+        "directory/team.html", **page, letters=letters, asking=_asking(page), responsiveness=known
     )
 
 
