@@ -18,7 +18,7 @@ from pocdir.core.relays import Relay, is_loopback, parse_relay
 from pocdir.core.times import duration
 
 PACKAGE = Path(__file__).resolve().parent
-_SECRET = ("secret_key", "smtp_url")  # their values are never repeated
+_SECRET = ("secret_key", "smtp_url", "openpgp_key")  # their values are never repeated
 SERVED = "served"  # in the data folder: the address that `up` or `serve` took last
 DEMO_MARK = "demo.json"  # beside a database that `pocdir demo` made, and may make anew
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -52,6 +52,7 @@ class Settings:
     webhook_networks: str = ""
     heartbeat_url: str = ""
     sends_per_day: int = 100
+    openpgp_key: str | None = None
     demo: bool = False
 
     @property
@@ -279,6 +280,12 @@ def _secret(text: str) -> str:
     return text
 
 
+def _private_key(text: str) -> str:
+    if "PRIVATE KEY BLOCK" not in text:
+        raise ValueError("an armoured OpenPGP private key is right; keep it in a file and name that one")
+    return text
+
+
 def _seconds(text: str) -> float:
     return duration(text).total_seconds()
 
@@ -305,6 +312,7 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "webhooks": _one_of("off", "https", "http"),
     "webhook_networks": _networks,
     "heartbeat_url": _heartbeat_url,
+    "openpgp_key": _private_key,
     "sends_per_day": _whole(0, 100_000),
     "demo": lambda text: _one_of("0", "1")(text) == "1",
 }

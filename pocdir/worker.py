@@ -33,6 +33,7 @@ from pocdir.mail import jobs as mail_jobs
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.outreach.desk import jobs as desk_jobs
 from pocdir.outreach.escalation import jobs as escalation_jobs
+from pocdir.outreach.sending import jobs as sending_jobs
 from pocdir.outreach.webhooks import heartbeat
 from pocdir.outreach.webhooks import jobs as webhook_jobs
 from pocdir.outreach.webhooks.rules import OFF
@@ -57,6 +58,7 @@ JOBS: tuple[Callable[..., int], ...] = (
     proposals_jobs.enter_due,
     proposals_jobs.lapse,
     checks_jobs.note_letters,
+    sending_jobs.note_letters,
     checks_jobs.read_mail,
     checks_jobs.keep_true,
     keys_jobs.look_after_keys,
@@ -265,7 +267,9 @@ def post(app: Flask, stop: threading.Event | None = None) -> bool:
     """Hand over what waits in the outbox; False when that failed (not: when the relay refused)."""
 
     def hand_over(now: dt.datetime) -> int:
-        return mail_jobs.hand_over(now, go_on=lambda: stop is None or not stop.is_set())
+        return mail_jobs.hand_over(
+            now, go_on=lambda: stop is None or not stop.is_set(), key_for=sending_jobs.key_for
+        )
 
     with app.app_context():
         return _do(hand_over)

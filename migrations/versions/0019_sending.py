@@ -6,6 +6,8 @@ from alembic import op
 revision = "0019"
 down_revision = "0018"
 
+QUEUED = sa.text("transport = 'queued'")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -42,11 +44,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_sendings_workspace_id", "sendings", ["workspace_id", "queued_at"])
     op.create_index("ix_sendings_mail", "sendings", ["mail"])
+    op.create_index(
+        "ix_notifications_queued", "notifications", ["id"], sqlite_where=QUEUED, postgresql_where=QUEUED
+    )
     op.add_column("outbox", sa.Column("tlp", sa.String(length=16), nullable=True))
     op.add_column("outbox", sa.Column("protection", sa.String(length=10), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_index("ix_notifications_queued", "notifications")
     op.drop_column("outbox", "protection")
     op.drop_column("outbox", "tlp")
     op.drop_table("sendings")

@@ -144,6 +144,18 @@ def withdraw_unsent(session: Session, *, key: str, now: dt.datetime, actor: str,
     return True
 
 
+def withdraw_waiting(
+    session: Session, *, notification: str, kind: str, now: dt.datetime, actor: str, reason: str
+) -> bool:
+    """Take back the letter of this kind about a notification that still waits: what it says is taken back."""
+    chosen = (Mail.notification == notification, Mail.kind == kind, Mail.state == QUEUED)
+    mail = session.scalar(select(Mail).where(*chosen).with_for_update())
+    if mail is not None:
+        mail.last_error = headers.one_line(reason, LONGEST_ERROR)
+        _settle(mail, WITHDRAWN, now=now, by=actor)
+    return mail is not None
+
+
 def retry(session: Session, *, ref: str, now: dt.datetime, actor: str) -> None:
     """Begin anew with a letter that waits, failed or was given up.
 
@@ -164,6 +176,11 @@ def mark_sent_by_hand(session: Session, *, ref: str, now: dt.datetime, actor: st
     if mail.state == WITHDRAWN:
         raise Conflict("mail_expired", "this letter was withdrawn")
     _settle(mail, SENT, now=now, by=actor)
+
+
+def erase(mail: Mail) -> None:
+    """What an ended letter said is needed no more: trying again makes a new one."""
+    mail.body = None
 
 
 def report(mails: Iterable[Mail], *, now: dt.datetime) -> None:
@@ -234,6 +251,16 @@ def refuse(session: Session, *, ref: str, attempt: int, reason: str, now: dt.dat
         return False
     mail.last_error = headers.one_line(reason, LONGEST_ERROR)
     _settle(mail, FAILED, now=now)
+    return True
+
+
+def hold(session: Session, *, ref: str, attempt: int, reason: str, now: dt.datetime) -> bool:
+    """It must not go as it would have to: it is given up unsent; False when the lease was lost."""
+    mail = _claimed(session, ref, attempt)
+    if mail is None:
+        return False
+    mail.last_error = headers.one_line(reason, LONGEST_ERROR)
+    _settle(mail, STALE, now=now)
     return True
 
 

@@ -4,34 +4,45 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
 from pocdir import running
 from pocdir.config import Settings
 from pocdir.core import clock
-from pocdir.core.errors import Refusal
+from pocdir.core.errors import Refusal, Unavailable
 from pocdir.core.relays import Relay
 from pocdir.db import transaction
 from pocdir.mail import actions
 from pocdir.mail.models import Mail
+from pocdir.mail.own_key import own_key
 from pocdir.mail.receiving import forget_old
 from pocdir.mail.rules import headers, message
+from pocdir.mail.rules.encryption import encrypted
 from pocdir.mail.rules.envelope import envelope_sender, reply_sign
-from pocdir.mail.rules.protection import ENCRYPTED
-from pocdir.mail.rules.replies import DEFERRED, REFUSED, SENT, UNREACHABLE, Attempt
+from pocdir.mail.rules.protection import KeyFor, problem
+from pocdir.mail.rules.replies import DEFERRED, HELD, REFUSED, SENT, UNREACHABLE, Attempt
 from pocdir.mail.smtp import Submission
 
 MOST = 200  # letters a round
 _ANSWERS = 12  # that an attempt waits for at most: greeting, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, ...
+FindsKey = Callable[[str, str, dt.datetime], KeyFor | None]  # of a team's slug, its address, and a time
 _log = structlog.get_logger("pocdir.mail")
 
 
-def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True) -> int:
+def _no_key(_team: str, _address: str, _now: dt.datetime) -> KeyFor | None:
+    raise LookupError("a letter that may have to be encrypted is handed over where nobody looks for keys")
+
+
+def hand_over(
+    now: dt.datetime, go_on: Callable[[], bool] = lambda: True, *, key_for: FindsKey = _no_key
+) -> int:
     """Hand what is due to the relay, a letter at a time; returns how many it took.
 
     A letter is claimed in one transaction and marked in another: no network inside either. Without a relay, and on a
-    demonstration, everything stays where it is. A round ends when the relay itself is in trouble.
+    demonstration, everything stays where it is. A round ends when the relay itself is in trouble. `key_for` finds the
+    OpenPGP key of a letter that asks for one; it is asked at this moment, whatever was known when it was queued.
     """
     settings = running.settings()
     relay, sent = settings.relay, 0
@@ -42,7 +53,8 @@ def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True) -> int
             mail = _claim(relay) if go_on() else None
             if mail is None:
                 break
-            done = attempt(submission, settings, mail, now=clock.now())
+            key = key_for(mail.team or "", mail.to, clock.now()) if mail.protection else None
+            done = attempt(submission, settings, mail, now=clock.now(), key=key)
             _mark(mail, done, now=clock.now())
             sent += done.result == SENT
             if done.result == UNREACHABLE:
@@ -50,18 +62,26 @@ def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True) -> int
     return sent
 
 
-def attempt(submission: Submission, settings: Settings, mail: Mail, *, now: dt.datetime) -> Attempt:
-    """One letter on its way, from the address of the settings with the letter's own envelope."""
+def attempt(
+    submission: Submission, settings: Settings, mail: Mail, *, now: dt.datetime, key: KeyFor | None = None
+) -> Attempt:
+    """One letter on its way, from the address of the settings with the letter's own envelope.
+
+    Encrypted where it may be and `key` is there; not at all where it must not go otherwise.
+    """
+    trouble = problem(mail.protection, label=mail.tlp, key=key)
+    if trouble is not None:
+        return Attempt(HELD, trouble)
     address, secret = settings.mail_from or "", settings.secret_key.encode()
-    if mail.protection == ENCRYPTED:
-        return Attempt(DEFERRED, "no encryption here yet")
+    encrypt = None
     try:
+        encrypt = _encrypting(settings, mail, key)
         data = message.compose(
             message.Message(
                 sender=address,
                 sender_name=mail.sender_name,
                 to=mail.to,
-                subject=headers.signed(mail.subject, reply_sign(secret, mail.ref)),
+                subject=headers.signed(_subject(mail, encrypt), reply_sign(secret, mail.ref)),
                 body=mail.body or "",
                 message_id=mail.message_id,
                 date=now,
@@ -69,12 +89,27 @@ def attempt(submission: Submission, settings: Settings, mail: Mail, *, now: dt.d
                 language=mail.language,
                 in_reply_to=mail.in_reply_to,
                 unsubscribe=mail.unsubscribe,
+                encrypt=encrypt,
             )
         )
+    except Unavailable as trouble_here:
+        return Attempt(DEFERRED, str(trouble_here))
     except Refusal as refusal:
-        return Attempt(REFUSED, str(refusal))
+        return Attempt(HELD if encrypt else REFUSED, str(refusal))
     sender = envelope_sender(secret, address, mail.ref)
-    return submission.hand_over(sender=sender, to=mail.to, data=data)
+    # Whoever reports about an entry has no use for more than a failure, which comes without being asked for.
+    envid = mail.ref if mail.protection else None
+    return submission.hand_over(sender=sender, to=mail.to, data=data, envid=envid)
+
+
+def _encrypting(settings: Settings, mail: Mail, key: KeyFor | None) -> Callable[[bytes], str] | None:
+    if mail.protection is None or key is None or key.reasons:
+        return None
+    return partial(encrypted, public=key.public, private=own_key(settings))
+
+
+def _subject(mail: Mail, encrypt: object) -> str:
+    return headers.bare_subject(mail.notification or mail.ref, mail.tlp) if encrypt else mail.subject
 
 
 def tidy(now: dt.datetime) -> int:
@@ -101,6 +136,8 @@ def _mark(mail: Mail, done: Attempt, *, now: dt.datetime) -> None:
     with transaction() as session:
         if done.result == SENT:
             actions.mark_sent(session, ref=mail.ref, now=now)
+        elif done.result == HELD:
+            actions.hold(session, ref=mail.ref, attempt=mail.attempts, reason=done.reason, now=now)
         elif done.result == REFUSED:
             actions.refuse(session, ref=mail.ref, attempt=mail.attempts, reason=done.reason, now=now)
         else:

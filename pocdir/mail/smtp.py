@@ -13,6 +13,7 @@ from pocdir.core.relays import STARTTLS, TLS, Relay
 from pocdir.mail.rules.replies import DEFERRED, REFUSED, SENT, UNREACHABLE, Attempt, failed, said, trouble
 
 TAKEN = (250, 251, 252)
+REPORTS = "NOTIFY=SUCCESS,FAILURE,DELAY"
 
 
 class _No(Exception):  # noqa: N818 - what the relay said
@@ -38,8 +39,11 @@ class Submission:
                 self._server.quit()
         self._drop()
 
-    def hand_over(self, *, sender: str, to: str, data: bytes) -> Attempt:
-        """One letter to one recipient; never raises for what a server or the network does."""
+    def hand_over(self, *, sender: str, to: str, data: bytes, envid: str | None = None) -> Attempt:
+        """One letter to one recipient; never raises for what a server or the network does.
+
+        `envid`: under which reports of its delivery are asked for, where the relay knows how (RFC 3461).
+        """
         try:
             server = self._connected()
         except _No as no:
@@ -49,21 +53,26 @@ class Submission:
             self._drop()
             return Attempt(UNREACHABLE, self._trouble(error))
         try:
-            return self._transaction(server, sender, to, data)
+            return self._transaction(server, sender, to, data, envid)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             self._drop()
             return Attempt(DEFERRED, self._trouble(error))
 
-    def _transaction(self, server: smtplib.SMTP, sender: str, to: str, data: bytes) -> Attempt:
-        options = []
+    def _transaction(
+        self, server: smtplib.SMTP, sender: str, to: str, data: bytes, envid: str | None
+    ) -> Attempt:
+        options, wanted = [], []
         if needs_smtputf8(to):
             if not server.has_extn("smtputf8"):
                 return Attempt(REFUSED, "our relay takes no address with letters beyond ASCII (no SMTPUTF8)")
             options = ["SMTPUTF8", "BODY=8BITMIME"]
+        if envid is not None and server.has_extn("dsn"):
+            options += ["RET=HDRS", f"ENVID={envid}"]
+            wanted = [REPORTS]
         code, text = server.mail(sender, options)
         if code != 250:
             return self._refused("MAIL", code, text)
-        code, text = server.rcpt(to)
+        code, text = server.rcpt(to, wanted)
         if code not in TAKEN:
             return self._refused("RCPT", code, text)
         try:

@@ -58,6 +58,12 @@ class Notification(Base):
         Index("ix_notifications_team_id", "team_id", "id"),
         Index("ix_notifications_incident_id", "incident_id"),
         Index(
+            "ix_notifications_queued",
+            "id",
+            sqlite_where=text("transport = 'queued'"),
+            postgresql_where=text("transport = 'queued'"),
+        ),
+        Index(
             "ix_notifications_parent_id",
             "parent_id",
             sqlite_where=text("parent_id IS NOT NULL"),

@@ -50,6 +50,11 @@ def signed(text: str, sign: str) -> str:
     return _TAG.sub(rf"[pocdir \1.{sign}]", text)
 
 
+def bare_subject(reference: str, tlp: str | None = None) -> str:
+    """Label and reference alone: the subject of what is encrypted travels readable all the same."""
+    return f"[{tlp}] {reference_tag(reference)}" if tlp else reference_tag(reference)
+
+
 def subject(words: str, *, reference: str, tlp: str | None = None) -> str:
     """The words with label and reference; from TLP:AMBER up these two alone, since a subject travels readable.
 
@@ -58,7 +63,7 @@ def subject(words: str, *, reference: str, tlp: str | None = None) -> str:
     tag, label = reference_tag(reference), f"[{tlp}]" if tlp else ""
     guard("Subject", words, longest=LONGEST_SUBJECT)
     if tlp and labels.is_at_least(tlp, labels.AMBER):
-        return f"{label} {tag}"
+        return bare_subject(reference, tlp)
     if tag not in words:
         words = f"{one_line(words, LONGEST_SUBJECT - len(tag) - len(label) - 2)} {tag}"
     if label not in words:

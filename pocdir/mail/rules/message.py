@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import binascii
 import datetime as dt
+import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email.header import Header
 from email.utils import format_datetime
@@ -37,16 +38,42 @@ class Message:
     language: str | None = None
     in_reply_to: str | None = None
     unsubscribe: str | None = None  # URL of a page
+    encrypt: Callable[[bytes], str] | None = (
+        None  # makes the body PGP/MIME; the subject is the caller's to guard
+    )
 
 
 def compose(message: Message) -> bytes:
     """The message with CRLF line ends, 7 bit clean but for an address that needs SMTPUTF8.
 
-    Raises Invalid `header_invalid`.
+    Raises Invalid `header_invalid`, and what `encrypt` raises.
     """
     text, encoding = _encoded("\n".join(flowed(message.body)))
-    lines = [f"{name}: {value}" for name, value in _headers(message, encoding)]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + text
+    kind = [
+        ("Content-Type", "text/plain; charset=utf-8; format=flowed"),
+        ("Content-Transfer-Encoding", encoding),
+    ]
+    if message.encrypt is not None:
+        boundary = f"pocdir-{hashlib.sha256(message.message_id.encode()).hexdigest()[:32]}"
+        text = _pgp_mime(message.encrypt(_entity(kind, text)), boundary)
+        said = f'multipart/encrypted; protocol="application/pgp-encrypted"; boundary="{boundary}"'
+        kind = [("Content-Type", said)]
+    return _entity([*_headers(message), ("MIME-Version", "1.0"), *kind], text)
+
+
+def _entity(headers: Iterable[tuple[str, str]], text: bytes) -> bytes:
+    return "\r\n".join(f"{name}: {value}" for name, value in headers).encode() + b"\r\n\r\n" + text
+
+
+def _pgp_mime(armoured: str, boundary: str) -> bytes:
+    """The two parts of RFC 3156, 4."""
+    lines = [
+        f"--{boundary}", "Content-Type: application/pgp-encrypted", "", "Version: 1", "",
+        f"--{boundary}", 'Content-Type: application/octet-stream; name="encrypted.asc"',
+        'Content-Disposition: inline; filename="encrypted.asc"', "", *armoured.strip().splitlines(), "",
+        f"--{boundary}--", "",
+    ]  # fmt: skip
+    return "\r\n".join(lines).encode("ascii")
 
 
 def message_id(reference: str, ref: str, domain: str) -> str:
@@ -128,7 +155,7 @@ def _encoded(text: str) -> tuple[bytes, str]:
     return binascii.b2a_qp(raw, istext=True), "quoted-printable"
 
 
-def _headers(message: Message, encoding: str) -> Iterator[tuple[str, str]]:
+def _headers(message: Message) -> Iterator[tuple[str, str]]:
     sender = guard("From", message.sender)
     yield "From", f"{_phrase(message.sender_name)} <{sender}>"
     yield "To", guard("To", message.to)
@@ -143,11 +170,8 @@ def _headers(message: Message, encoding: str) -> Iterator[tuple[str, str]]:
         yield "Auto-Submitted", "auto-generated"
     if message.unsubscribe:
         yield "List-Unsubscribe", f"<{check_url(message.unsubscribe)}>"
-    if message.language:
+    if message.language and message.encrypt is None:
         yield "Content-Language", guard("Content-Language", message.language)
-    yield "MIME-Version", "1.0"
-    yield "Content-Type", "text/plain; charset=utf-8; format=flowed"
-    yield "Content-Transfer-Encoding", encoding
 
 
 def _phrase(text: str) -> str:

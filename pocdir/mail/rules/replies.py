@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pocdir.core.relays import Relay
 from pocdir.mail.rules.headers import one_line
 
-SENT, REFUSED, DEFERRED, UNREACHABLE = "sent", "refused", "deferred", "unreachable"
+SENT, REFUSED, DEFERRED, UNREACHABLE, HELD = "sent", "refused", "deferred", "unreachable", "held"
 LONGEST = 300  # characters of what a server said
 _NO_MAILBOX = re.compile(r"(?:RCPT|DATA): 5\d\d[ -]5\.(?:1\.(?:1|2|3|6|10)|2\.1)(?!\d)")
 _OURS = frozenset({530, 534, 535, 538})  # about our signing in (RFC 4954), wherever it is said
@@ -21,8 +21,8 @@ _OURS = frozenset({530, 534, 535, 538})  # about our signing in (RFC 4954), wher
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What became of handing a letter over once. Refused: for good, by the recipient's side. Deferred: not now.
-    Unreachable: our relay's own trouble, which the next letter would meet too. `pause`: the recipient's domain asks for
-    patience."""
+    Unreachable: our relay's own trouble, which the next letter would meet too. Held: it must not go as it would
+    have to, so nobody was asked. `pause`: the recipient's domain asks for patience."""
 
     result: str
     reason: str = ""

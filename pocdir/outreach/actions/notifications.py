@@ -23,6 +23,7 @@ from pocdir.ledger.actions import append, append_all
 from pocdir.ledger.queries import event_by_key, events_of_notification
 from pocdir.ledger.rules.events import CLOCK_SKEW, Event
 from pocdir.ledger.rules.vocabulary import POLICIES
+from pocdir.mail.actions import withdraw_waiting
 from pocdir.outreach.actions.parcels import hand_over
 from pocdir.outreach.actions.parents import check_parent, parent_of
 from pocdir.outreach.actions.projection import add_expectations, columns_of, project
@@ -35,6 +36,7 @@ from pocdir.outreach.queries.plans import Routed
 from pocdir.outreach.rules import corrections, expectations
 from pocdir.outreach.rules.expectations import Expected
 from pocdir.outreach.rules.fold import state_of
+from pocdir.outreach.rules.letter import MAIL
 from pocdir.outreach.rules.posting import occurred
 from pocdir.outreach.rules.thread import SPEAKING
 
@@ -302,6 +304,11 @@ def record_event(
     if name := event.payload.get("event"):
         named = next((each for each in (*events, event) if each.id == name), None)
         corrections.check_correction(event, named, is_back=name in corrections.taken_back(events))
+    if event.type == "notification.withdrawn":
+        withdraw_waiting(
+            session, notification=notification.ref, kind=MAIL, now=now, actor=actor,
+            reason="the notification was withdrawn",
+        )  # fmt: skip
     events.append(event)
     project(session, notification, events)
     if keeps_thread and event.type in SPEAKING:

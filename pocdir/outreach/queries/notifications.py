@@ -37,6 +37,8 @@ _TEAMS = _TOLD.add_columns(_PART.slug.label("asked")).where(
     _T.id == whole(_PART), _PART.slug.in_(bindparam("slugs", expanding=True))
 )
 _ADDRESS = select(_A.version).where(_A.kind == bindparam("kind"), _A.value == bindparam("value"))
+# Whose letter waits in our outbox: nobody could read it, so nothing falls due.
+_STILL_HERE = select(_N.id).where(_N.transport == literal_column("'queued'"))
 # What a person may still have to do something about; each state has its count and its list.
 # unrecorded: the time named for something has passed, and it is not recorded; running: its time has not come;
 # undeliverable: nothing arrived, and nobody answered.
@@ -211,7 +213,7 @@ def due_statement(now: dt.datetime, limit: int) -> Rows:
     """Reads no more of the index of running expectations than it takes, however many are due."""
     due = (
         select(_E.notification_id, _E.due_at)
-        .where(_RUNNING, _E.due_at <= now)
+        .where(_RUNNING, _E.due_at <= now, _E.notification_id.not_in(_STILL_HERE))
         .order_by(_E.due_at)
         .limit(limit)
         .subquery()
@@ -234,7 +236,7 @@ def last_tick() -> dt.datetime | None:
 
 def is_past_due(by: dt.datetime) -> bool:
     """Whether something fell due before then and its event is not written."""
-    late = select(_E.id).where(_RUNNING, _E.due_at < by).limit(1)
+    late = select(_E.id).where(_RUNNING, _E.due_at < by, _E.notification_id.not_in(_STILL_HERE)).limit(1)
     return db.session.scalar(late) is not None
 
 

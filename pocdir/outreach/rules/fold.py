@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pocdir.core.times import duration, moment
 from pocdir.ledger.rules.events import CLOCK_SKEW, Event
 from pocdir.ledger.rules.vocabulary import SENT_LEVELS
+from pocdir.outreach.rules.clock import Clock, outgoing_of
 from pocdir.outreach.rules.corrections import counting
 from pocdir.outreach.rules.expectations import ExpectationState
 
@@ -99,6 +99,8 @@ class State:
         the earliest time at which a running expectation falls due.
     acknowledgements
         every one with its assurance, so that levels can be kept apart.
+    unsent
+        the service was to send it, and it never left: until it is tried again no clock runs.
 
     No sealed value is read: erasing a person's words changes no state.
     """
@@ -113,6 +115,7 @@ class State:
     first: Firsts
     acknowledgements: tuple[First, ...]
     withdrawn_at: dt.datetime | None
+    unsent: bool
 
     @property
     def verdict(self) -> Verdict:
@@ -138,12 +141,14 @@ def state_of(events: Iterable[Event]) -> State:
     every = list(events)
     order = counting(every)
     withdrawn_at = _at(_first(order, "notification.withdrawn"))
+    transport = _transport(order)
+    unsent = transport in ("stale", "failed") and outgoing_of(order).never_left
     expectations = tuple(
-        _expectation(event, order, withdrawn_at) for event in order if event.type == "expectation.set"
+        _expectation(event, order, withdrawn_at, unsent) for event in order if event.type == "expectation.set"
     )
     acknowledgements = tuple(_marks(event for event in order if event.type in ACKNOWLEDGING))
     return State(
-        transport=_transport(order),
+        transport=transport,
         response=_response(order),
         outcome=_outcome(order),
         clock=min((each.state for each in expectations), key=CLOCK.index, default="none"),
@@ -153,6 +158,7 @@ def state_of(events: Iterable[Event]) -> State:
         first=_firsts(order, acknowledgements),
         acknowledgements=acknowledgements,
         withdrawn_at=withdrawn_at,
+        unsent=unsent,
     )
 
 
@@ -200,7 +206,7 @@ def _sent_level(event: Event) -> int:
     if event.type in ACKNOWLEDGING and by_recipient and not _may_be_automatic(event):
         return 4
     if event.type.startswith(("delivery.", "disposition.", "reply.")):
-        return 3
+        return 3 if event.claimed_by != "service" else 0  # our own relay's refusal: nothing was sent
     if event.type == "message.submitted":
         return 2 if event.payload.get("hop") == "recipient_mx" else 1
     return 1 if event.type == "message.copied" else 0
@@ -236,11 +242,14 @@ def _handed_over(order: Sequence[Event], acknowledgements: Sequence[First]) -> F
     return _first(order, "notification.logged")
 
 
-def _expectation(start: Event, order: Sequence[Event], withdrawn_at: dt.datetime | None) -> ExpectationState:
-    clock = _Clock(start)
+def _expectation(
+    start: Event, order: Sequence[Event], withdrawn_at: dt.datetime | None, unsent: bool
+) -> ExpectationState:
+    clock = Clock(start, outgoing_of(order))
     for event in order:
         if event.type.startswith(("expectation.", "escalation.")) and clock.is_meant(event):
             clock.hear(event)
+    clock.go_out()
     stops = [*clock.stops, _stopped_by_answer(start, order), withdrawn_at]
     stopped_at = min((at for at in stops if at is not None), default=None)
     return ExpectationState(
@@ -249,79 +258,10 @@ def _expectation(start: Event, order: Sequence[Event], withdrawn_at: dt.datetime
         within=clock.within,
         level=clock.level,
         due_at=clock.due_at,
-        state="stopped" if stopped_at else clock.state(),
+        state="stopped" if stopped_at else "paused" if unsent else clock.state(),
         lapsed_at=clock.lapses[0] if clock.lapses else None,
         stopped_at=stopped_at,
     )
-
-
-class _Clock:
-    """One expectation while its events are read in their order."""
-
-    def __init__(self, start: Event) -> None:
-        self.start = start
-        self.within: str = start.payload["within"]
-        self.level: int = start.payload.get("level", 1)
-        given = start.payload.get("due_at")
-        self.due_at = moment(given) if given else start.occurred_at + duration(self.within)
-        self.paused_at: dt.datetime | None = None
-        self.lapses: list[dt.datetime] = []
-        self.steps: dict[str, dt.datetime] = {}
-        self.stops: list[dt.datetime] = []
-
-    def is_meant(self, event: Event) -> bool:
-        """Whether the event names this expectation, or names none and came after it was set.
-
-        A lapse also speaks of its twin: the same asked for by the same time falls due once.
-        """
-        named = event.payload.get("expectation")
-        if event.type == "expectation.lapsed" and named != self.start.id:
-            twin = (self.start.payload["of"], self.level, self.due_at)
-            return (event.payload.get("of"), event.payload.get("level"), event.occurred_at) == twin
-        return named == self.start.id or (named is None and event.occurred_at >= self.start.occurred_at)
-
-    def hear(self, event: Event) -> None:
-        if event.type == "expectation.changed":
-            self._change(event)
-        elif event.type == "expectation.paused" and self.paused_at is None:
-            self.paused_at = event.occurred_at
-        elif event.type == "expectation.resumed" and self.paused_at is not None:
-            self._resume(event, self.paused_at)
-        elif event.type == "expectation.lapsed":
-            self.lapses.append(event.occurred_at)
-        elif event.type in ("escalation.step_taken", "escalation.exhausted"):
-            self.steps[event.type] = event.occurred_at
-
-    def state(self) -> str:
-        if self.paused_at is not None:
-            return "paused"
-        # A lapse speaks of the due time of its day: once that was moved on, the clock runs again.
-        if not self.lapses or self.lapses[-1] < self.due_at:
-            return "running"
-        for step, word in (("escalation.exhausted", "exhausted"), ("escalation.step_taken", "escalated")):
-            if step in self.steps and self.steps[step] >= self.lapses[-1]:
-                return word
-        return "lapsed"
-
-    def _change(self, event: Event) -> None:
-        payload: Mapping[str, object] = event.payload
-        if "state" in payload:
-            self.stops.append(event.occurred_at)
-        before = self.within
-        self.within = str(payload.get("within", before))
-        self.level = int(str(payload.get("level", self.level)))
-        if "due_at" in payload:
-            self.due_at = moment(str(payload["due_at"]))
-        else:
-            self.due_at += duration(self.within) - duration(before)
-
-    def _resume(self, event: Event, paused_at: dt.datetime) -> None:
-        """The pause is added to the time left; what was due before the pause stays due."""
-        if "due_at" in event.payload:
-            self.due_at = moment(event.payload["due_at"])
-        elif paused_at < self.due_at:
-            self.due_at += event.occurred_at - paused_at
-        self.paused_at = None
 
 
 def _stopped_by_answer(start: Event, order: Sequence[Event]) -> dt.datetime | None:

@@ -8,9 +8,12 @@ from sqlalchemy.orm import Session
 
 from pocdir.accounts.models import Workspace
 from pocdir.core.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
-from pocdir.core.mailboxes import parse_mailbox
+from pocdir.directory.actions.marking import mark_address
+from pocdir.directory.rules.address_state import BOUNCED, after
 from pocdir.ledger.actions import append
+from pocdir.mail import actions as outbox
 from pocdir.mail.actions import enqueue
+from pocdir.mail.models import Mail
 from pocdir.mail.rules.headers import one_line
 from pocdir.mail.rules.protection import problem, protection
 from pocdir.outreach.actions.notifications import record_event
@@ -22,6 +25,7 @@ from pocdir.outreach.rules.letter import MAIL
 from pocdir.outreach.sending import queries
 from pocdir.outreach.sending.means import Means, means
 from pocdir.outreach.sending.models import Sending, SendingPermission
+from pocdir.outreach.sending.rules import end
 
 WAITS = dt.timedelta(days=2)  # what has not left by then is not sent any more
 SERVICE = "service"
@@ -119,11 +123,8 @@ def _address(session: Session, found: Notification) -> str:
         message = "this service sends mail alone: tell them yourself and log it"
         raise Invalid("send_not_email", message, where="channel")
     team = notifications.teams_by_id([found.team_id], session)[found.team_id].slug
-    try:
-        address = parse_mailbox(found.channel_value)
-    except ValueError:
-        address = ""
-    if not address or not queries.is_on_record(team, address):
+    address = queries.address_on_record(team, found.channel_value)
+    if address is None:
         message = "the directory has no such working mail address of this team: send it yourself and log it"
         raise Invalid("address_not_on_record", message, where="channel")
     return address
@@ -176,3 +177,32 @@ def _record(session: Session, found: Notification, sending: Sending, *, to: str)
         session, found, type=type_, payload=payload, now=sending.queued_at, actor=sending.queued_by,
         claimed_by=SERVICE, assurance=None,
     )  # fmt: skip
+
+
+def note(session: Session, mail: Mail, *, now: dt.datetime) -> None:
+    """Write down what became of a notification's letter, which has come to its end in the outbox."""
+    outbox.report([mail], now=now)
+    outbox.erase(mail)
+    found = notifications.notification_to_change(mail.notification or "", session)
+    if found is None:
+        return
+    became = end(mail.state, mail.last_error or "")
+    payload = {"attempt": queries.attempt_of(mail, session), "recipient": mail.to} | became.payload
+    if became.type.startswith("message."):
+        payload |= {"kind": "email", "message_id": mail.message_id}
+    record_event(
+        session, found, type=became.type, payload=payload, now=now, actor=SERVICE, claimed_by=SERVICE, assurance=None,
+        occurred_at=mail.settled_at, scope=f"letter:{mail.ref}", key=f"{mail.state}:{mail.settled_at:%Y%m%dT%H%M%S%f}",
+    )  # fmt: skip
+    if became.bounced:
+        _mark_bouncing(session, mail, now=now)
+
+
+def _mark_bouncing(session: Session, mail: Mail, *, now: dt.datetime) -> None:
+    before = queries.state_of_address(session, mail.to)
+    state = after(before, BOUNCED) if before else before
+    if state is not None and state != before:
+        mark_address(
+            session, kind="email", value=mail.to, state=state, evidence=f"mail came back: {mail.last_error}",
+            now=now, actor=SERVICE, claimed_by=SERVICE,
+        )  # fmt: skip

@@ -11,15 +11,15 @@ from sqlalchemy.orm import Session
 from pocdir.accounts.models import Workspace
 from pocdir.db import Line, db, table_of
 from pocdir.directory.keys import queries as keys
+from pocdir.directory.models import Address
 from pocdir.directory.queries import entries
 from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.mail.models import Mail
 from pocdir.mail.rules.protection import KeyFor
-from pocdir.outreach.models import Notification
 from pocdir.outreach.sending.models import Sending, SendingPermission
 
 DAY = dt.timedelta(days=1)
-_S, _M, _P, _W, _N = (table_of(it).c for it in (Sending, Mail, SendingPermission, Workspace, Notification))
+_S, _P, _W = (table_of(it).c for it in (Sending, SendingPermission, Workspace))
 
 
 def permission(session: Session, workspace_id: int, *, lock: bool = False) -> SendingPermission | None:
@@ -47,13 +47,9 @@ def last_sending(notification_id: int, session: Session | None = None) -> Sendin
     return (session or db.session()).scalar(statement.order_by(Sending.attempt.desc()).limit(1))
 
 
-def sending_of_mail(session: Session, mail: str) -> tuple[Sending, str] | None:
-    """The attempt that a letter of the outbox belongs to, with the reference of its notification."""
-    statement = select(Sending, Notification.ref).join(
-        Notification, Notification.id == Sending.notification_id
-    )
-    found = session.execute(statement.where(Sending.mail == mail)).first()
-    return (found[0], found[1]) if found else None
+def attempt_of(mail: Mail, session: Session) -> int:
+    """Which attempt to send its notification's letter this one was."""
+    return session.scalar(select(Sending.attempt).where(Sending.mail == mail.ref)) or 1
 
 
 def letter(sending: Sending, session: Session | None = None) -> Mail | None:
@@ -69,14 +65,17 @@ def key_for(slug: str, address: str, now: dt.datetime) -> KeyFor | None:
     return KeyFor(row.public, row.fingerprint, reasons) if row is not None else None
 
 
-def is_on_record(slug: str, address: str) -> bool:
-    """Whether a team has this mail address in the directory, and mail to it is not known to come back."""
+def address_on_record(slug: str, address: str) -> str | None:
+    """A team's mail address as the directory spells it; None: it has no such one, or mail to it comes back."""
     found = entries.entry(slug, audiences=entries.EVERYBODY)
-    wanted = address.lower()
-    return any(
-        it.kind == "email" and it.value.lower() == wanted and it.state not in DEAD_STATES
-        for it in found.channels
-    )
+    wanted = address.strip().lower()
+    mine = (it for it in found.channels if it.kind == "email" and it.state not in DEAD_STATES)
+    return next((it.value for it in mine if it.value.lower() == wanted), None)
+
+
+def state_of_address(session: Session, value: str) -> str | None:
+    """The state of a mail address, of whichever team's it is; None: no team has it."""
+    return session.scalar(select(Address.state).where(Address.kind == "email", Address.value == value))
 
 
 def workspaces() -> Sequence[Line]:

@@ -15,6 +15,8 @@ from pocdir.core import clock
 from pocdir.core.errors import Unavailable
 from pocdir.core.times import isoformat
 from pocdir.core.version import VERSION
+from pocdir.mail.own_key import own_key
+from pocdir.mail.rules.encryption import public_of
 from pocdir.outreach.queries.notifications import last_tick
 
 LATE = dt.timedelta(seconds=60)
@@ -102,3 +104,10 @@ def _last_tick() -> dt.datetime | None:
         return last_tick()
     except DBAPIError:
         raise Unavailable("database_unreachable", "the database does not answer", retry_after=5) from None
+
+
+@blueprint.get("/openpgp.asc")
+@guard("page.read")
+def openpgp_key() -> Response:
+    """The public key of this service, with which it signs the letters that it encrypts."""
+    return Response(public_of(own_key(running.settings()))[1], content_type="application/pgp-keys")

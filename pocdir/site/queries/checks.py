@@ -23,6 +23,7 @@ from pocdir.db import db
 from pocdir.directory.models import DirectoryVersion
 from pocdir.ledger.queries import missing_guards
 from pocdir.mail import queries as outbox
+from pocdir.mail.own_key import kept
 from pocdir.mail.rules.envelope import LONGEST_NAME
 from pocdir.outreach.models import Expectation
 from pocdir.outreach.queries.notifications import last_tick
@@ -63,6 +64,7 @@ def checks(settings: Settings, now: dt.datetime) -> Iterator[Point]:
     yield _folder(settings.data)
     yield _disk(settings.data)
     yield _secret(settings)
+    yield _openpgp(settings)
     yield _address(settings)
     yield _links(settings)
     yield _mail(settings)
@@ -87,7 +89,7 @@ def checks(settings: Settings, now: dt.datetime) -> Iterator[Point]:
 
 
 def _folder(data: Path) -> Point:
-    files = [data, data / "secret_key", *data.glob("pocdir*.db")]
+    files = [data, data / "secret_key", data / "openpgp_key", *data.glob("pocdir*.db")]
     loose = [path.name for path in files if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077]
     # Nobody gets at a file of a folder that is closed.
     if data.name not in loose and "secret_key" not in loose:
@@ -99,6 +101,14 @@ def _folder(data: Path) -> Point:
 def _disk(data: Path) -> Point:
     free = shutil.disk_usage(data).free // MEGABYTE
     return Point("disk", FAIL if free < 200 else WARN if free < 1000 else OK, f"{free} MB free")
+
+
+def _openpgp(settings: Settings) -> Point:
+    try:
+        found = kept(settings)
+    except Refusal as refusal:
+        return Point("openpgp", FAIL, f"no letter can be signed: {refusal.message}")
+    return Point("openpgp", OK, f"letters are signed by {found[0]}" if found else "made with the first use")
 
 
 def _secret(settings: Settings) -> Point:

@@ -229,11 +229,18 @@ def _ended(own: Sequence[Event], state: State, followed: Followed) -> str | None
 
 
 def _stands(order: Sequence[Event], state: State, rungs: Sequence[Rung], begins: _Begin | None) -> str:
-    if any(each.state == "paused" for each in state.expectations if each.of in CLIMBING):
+    paused = any(each.state == "paused" for each in state.expectations if each.of in CLIMBING)
+    if paused and not (state.unsent and state.transport == "failed" and not _is_paused(order)):
         return "paused"
     if begins is None:
         return "none"
     return "due" if any(rung.state == "due" for rung in rungs) else "ahead"
+
+
+def _is_paused(order: Sequence[Event]) -> bool:
+    """Whether somebody has paused the clock: what was refused on its way out has paused by itself, and climbs."""
+    said = [event.type for event in order if event.type in ("expectation.paused", "expectation.resumed")]
+    return said[-1:] == ["expectation.paused"]
 
 
 def _pauses(order: Sequence[Event]) -> list[tuple[dt.datetime, dt.datetime]]:
