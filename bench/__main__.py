@@ -125,9 +125,10 @@ def report_route(environment: Mapping[str, str], rows: int = route.ROWS) -> None
     print(f"\nRouting {rows:,} rows of a file, the peers with the pieces of the IPv4 space given")
     found = route.measure(environment, rows)
     rates = route.report(found)
-    counting, writing = rates["pocdir --summary"], rates["pocdir --out"]
+    counting, writing, script = rates["pocdir --summary"], rates["pocdir --out"], rates["csv + pytricia"]
     verdict("counting / DuckDB", counting / rates["DuckDB counts"], at_least=1.3)
-    verdict("counting / csv + pytricia", counting / rates["csv + pytricia"], at_least=25)
+    verdict("counting / csv + pytricia", counting / script, at_least=25)
+    verdict("numpy alone / csv + pytricia", rates["pocdir, numpy alone"] / script, at_least=8)
     verdict("parcels / DuckDB counting", writing / rates["DuckDB counts"], at_least=0.7)
     verdict("parcels / polars writing", writing / rates["polars writes"], at_least=1)
     verdict("peak MB", found["pocdir --out"]["megabytes"], at_most=1500)

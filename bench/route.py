@@ -29,7 +29,7 @@ import numpy as np
 
 ROWS = 10_000_000
 RUBBISH = ("not-an-ip", "999.1.2.3", "1.2.3", "", "-", "unknown", "0x7f000001", "1.2.3.4.5")
-WAYS = ("pocdir --summary", "pocdir --out", "DuckDB counts", "polars writes", "csv + pytricia")
+WAYS = ("pocdir --summary", "pocdir, numpy alone", "pocdir --out", "DuckDB counts", "polars writes", "csv + pytricia")
 
 
 def make(path: Path, rows: int, seed: int = 7) -> None:
@@ -227,12 +227,17 @@ def _most(who: str) -> int:
     return resource.getrusage(getattr(resource, f"RUSAGE_{who}")).ru_maxrss
 
 
-def _timed(folder: Path, *options: str) -> int:
+def _timed(folder: Path, *options: str, extra: bool = True) -> int:
     """The whole command but the start of Python and its imports, which no peer's figure has either."""
     import contextlib
+    import importlib
     import io
 
-    import pocdir.site.commands.route  # noqa: F401 # loads everything that the command needs
+    importlib.import_module("pocdir.site.commands.route")  # loads everything that the command needs
+    if extra:
+        importlib.import_module("pocdir.routing.bulk.compiled")
+    else:
+        sys.modules["numba"] = None  # type: ignore[assignment]  # as if it were not installed
 
     began, text = _now(), io.StringIO()
     with contextlib.redirect_stdout(text), contextlib.redirect_stderr(io.StringIO()):
@@ -243,6 +248,7 @@ def _timed(folder: Path, *options: str) -> int:
 TASKS: dict[str, Callable[[Path], int]] = {
     "pieces": _pieces,
     "pocdir --summary": lambda folder: _timed(folder, "--summary"),
+    "pocdir, numpy alone": lambda folder: _timed(folder, "--summary", extra=False),
     "pocdir --out": lambda folder: _timed(folder, "--out", str(folder / "out")),
     "DuckDB counts": _duckdb,
     "polars writes": _polars,

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from pocdir.core.errors import Invalid
 from pocdir.routing.bulk.kept import kept_decisions
 from pocdir.routing.bulk.parcels import Bound
-from pocdir.routing.bulk.route import Progress, route
+from pocdir.routing.bulk.route import LARGE, Progress, route
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import Question
 from pocdir.routing.rules.reports.readable import readable
@@ -34,10 +34,12 @@ def route_file(
     file `name`, where it is None as it is called on the disk. Raises Invalid (`report_...`), Conflict
     `out_not_empty` and what `bound` says of more bytes; then, and whatever else happens, nothing is left in `out`.
     """
+    large = not isinstance(source, Path)  # nobody knows yet
     if name is None:
         name = source.name if isinstance(source, Path) else ""
     if isinstance(source, Path):
         try:
+            large = source.stat().st_size >= LARGE
             source = source.open("rb")
         except OSError as error:
             raise Invalid("report_unreadable", error.strerror or str(error), where=name) from error
@@ -54,4 +56,5 @@ def route_file(
             progress=progress,
             bound=bound,
             name=name,
+            large=large,
         )

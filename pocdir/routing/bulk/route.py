@@ -15,7 +15,7 @@ from pocdir.routing.bulk.lines import gathered
 from pocdir.routing.bulk.parcels import UNROUTED, Bound, Parcels
 from pocdir.routing.bulk.reader import Reader, exactly
 from pocdir.routing.bulk.records import CR, LF, Records, Shape, records
-from pocdir.routing.bulk.rows import Columns, Results, file_of, results_of
+from pocdir.routing.bulk.rows import Columns, Compiled, Results, file_of, results_of
 from pocdir.routing.bulk.workers import DEPTH, LEAST, Made, Part, Worker, processes, rooms
 from pocdir.routing.rules.decisions import Decisions
 from pocdir.routing.rules.index import Index
@@ -24,6 +24,7 @@ from pocdir.routing.rules.registry_layers import Array
 from pocdir.routing.rules.reports.layout import Layout
 from pocdir.routing.rules.result import Result
 
+LARGE = 256 << 20  # bytes of a file for which machine code saves more time than its loading takes
 MOST_REASONS = 100  # of the manifest; unrouted.csv has them all
 STATUSES = {"ok": "routed", "no_contact": "no_contact", "not_routable": "not_routable", "invalid": "invalid"}
 
@@ -54,14 +55,18 @@ def route(
     progress: Progress | None = None,
     bound: Bound | None = None,
     name: str = "",
+    large: bool = False,
 ) -> dict[str, Any]:
     """Route every row of the table; with `out` write the parcels there. Returns the manifest.
 
-    `stream` begins with the table's first byte; `name` is for refusals. Raises Conflict `out_not_empty`, Invalid
+    `stream` begins with the table's first byte; `name` is for refusals; `large`: compiled code is worth its loading,
+    where it is installed. Raises Conflict `out_not_empty`, Invalid
     `report_line_too_long`, `report_malformed`, `report_binary`, and what `bound` says; then, and whatever else
     happens, nothing is left in `out`.
     """
-    work = _Work(layout, Results(index, asked, decisions), split=out is not None, raw=raw, name=name)
+    work = _Work(
+        layout, Results(index, asked, decisions), split=out is not None, raw=raw, name=name, large=large
+    )
     header, with_reason = work.header(stream.read(layout.data_from))
     if out is None:
         for _ in work.through(stream, progress):
@@ -75,6 +80,15 @@ def route(
     return manifest
 
 
+def machine_code() -> Compiled | None:
+    """What the extra `bulk` brings; None without it. It is loaded here: that takes 0.4 s."""
+    try:
+        import pocdir.routing.bulk.compiled as compiled
+    except ImportError:
+        return None
+    return compiled
+
+
 class _Given(NamedTuple):
     """A block, or its size in that room, and the process that has it."""
 
@@ -86,8 +100,12 @@ class _Given(NamedTuple):
 class _Work:
     """What is done with each block, and what the blocks have in common."""
 
-    def __init__(self, layout: Layout, results: Results, *, split: bool, raw: bool, name: str) -> None:
+    def __init__(
+        self, layout: Layout, results: Results, *, split: bool, raw: bool, name: str, large: bool
+    ) -> None:
         self._layout, self._results, self._split, self._raw, self._name = layout, results, split, raw, name
+        self._large, self._ready = large, False
+        self._fast: Compiled | None = None
         self._counts: Counter[int] = Counter()
         self._touched, self._line = 0, 1
         self._before = len(results.all)  # results that every process knows by the same number
@@ -162,8 +180,10 @@ class _Work:
         size = 0 if isinstance(block, Records) else block if isinstance(block, int) else len(block)
         if isinstance(block, Records) or not LEAST <= size <= len(places[room]):
             return _Given(block, room, None)
-        if not crew:
+        if not self._ready:
+            self._ready = True
             self._results.decisions.v4.write_out()
+            self._fast = machine_code() if self._large else None
             for _ in range(processes()):
                 crew.append(Worker(self._block, places, crew))
         has = Counter(each.worker for each in waiting)
@@ -188,10 +208,11 @@ class _Work:
         if isinstance(block, Records):
             found: Records | None = block
         else:
-            found = None if b"\0" in block else records(block, self._shape)
+            places = self._fast.places if self._fast else None
+            found = None if b"\0" in block else records(block, self._shape, places)
         if found is None:
             return None
-        results = results_of(found, self._columns, self._results)
+        results = results_of(found, self._columns, self._results, self._fast)
         rows, all_ = np.bincount(results), self._results.all
         others = [(all_[n], int(rows[n])) for n in range(self._before, len(rows)) if rows[n]]
         touched = 0
