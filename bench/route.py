@@ -29,7 +29,14 @@ import numpy as np
 
 ROWS = 10_000_000
 RUBBISH = ("not-an-ip", "999.1.2.3", "1.2.3", "", "-", "unknown", "0x7f000001", "1.2.3.4.5")
-WAYS = ("pocdir --summary", "pocdir, numpy alone", "pocdir --out", "DuckDB counts", "polars writes", "csv + pytricia")
+WAYS = (
+    "pocdir --summary",
+    "pocdir, numpy alone",
+    "pocdir --out",
+    "DuckDB counts",
+    "polars writes",
+    "csv + pytricia",
+)
 
 
 def make(path: Path, rows: int, seed: int = 7) -> None:
