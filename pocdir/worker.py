@@ -33,6 +33,7 @@ from pocdir.mail import jobs as mail_jobs
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.outreach.desk import jobs as desk_jobs
 from pocdir.outreach.escalation import jobs as escalation_jobs
+from pocdir.outreach.replies import jobs as replies_jobs
 from pocdir.outreach.sending import jobs as sending_jobs
 from pocdir.outreach.webhooks import heartbeat
 from pocdir.outreach.webhooks import jobs as webhook_jobs
@@ -60,6 +61,7 @@ JOBS: tuple[Callable[..., int], ...] = (
     checks_jobs.note_letters,
     sending_jobs.note_letters,
     checks_jobs.read_mail,
+    replies_jobs.read_replies,
     checks_jobs.keep_true,
     keys_jobs.look_after_keys,
     desk_jobs.send_digests,

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pocdir.mail.rules.headers import one_line
 from pocdir.mail.rules.mime import Headers, entity
 
 FAILED, DELAYED = "failed", "delayed"
 ACTIONS = (FAILED, DELAYED, "delivered", "relayed", "expanded")
 MOST_RECIPIENTS = 200  # of one report that are read
+LONGEST_DIAGNOSTIC = 300  # characters
 
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -27,6 +29,8 @@ class Recipient:
     action: str
     status: str = ""  # 5.1.1; empty where none is said
     server: str = ""  # who said so, where it is a host's name
+    last_attempt: str = ""  # its Last-Attempt-Date, as it stands
+    diagnostic: str = ""  # what the remote server said, on one line
 
     @property
     def has_no_mailbox(self) -> bool:
@@ -44,8 +48,15 @@ def recipients(reports: Iterable[bytes]) -> list[Recipient]:
         if action and action[0].lower() in ACTIONS and len(found) < MOST_RECIPIENTS:
             address = _address(headers, "final-recipient") or _address(headers, "original-recipient")
             server = _host(headers, "remote-mta") or reporter
-            found.append(Recipient(address, action[0].lower(), _status(headers), server))
+            last, said = _first(headers, "last-attempt-date"), _first(headers, "diagnostic-code")
+            words = (one_line(last, 100), one_line(said, LONGEST_DIAGNOSTIC))
+            found.append(Recipient(address, action[0].lower(), _status(headers), server, *words))
     return found
+
+
+def each_of_address(found: Iterable[Recipient], address: str) -> list[Recipient]:
+    """All that is said of this very address, each thing once."""
+    return list(dict.fromkeys(it for it in found if it.address.casefold() == address.casefold()))
 
 
 def of_address(found: Iterable[Recipient], address: str) -> Recipient | None:

@@ -47,7 +47,7 @@ def first_word(text: str) -> str | None:
     """CONFIRM or RECEIVED where this is all that a reply says of its own, on one line; else None. What is quoted, and
     what stands below a signature's mark, is nobody's own line."""
     lines = list(own_lines(text))
-    return _MEANS.get(_bare(lines[0])) if len(lines) == 1 and len(lines[0]) <= LONGEST_LINE else None
+    return _MEANS.get(bare(lines[0])) if len(lines) == 1 and len(lines[0]) <= LONGEST_LINE else None
 
 
 def own_words(text: str) -> str:
@@ -108,7 +108,7 @@ def _is_shown(sign: str) -> bool:
     return unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
-def _bare(line: str) -> str:
+def bare(line: str) -> str:
     """Without points, accents that are left out, and case."""
     folded = unicodedata.normalize("NFKD", line).casefold()
     kept = "".join(
@@ -127,4 +127,4 @@ def _is_point(sign: str) -> bool:
     return sign in _POINTS or unicodedata.category(sign) in ("Zs", "Cf")
 
 
-_MEANS = {_bare(word): what for what, by in SAID.items() for words in by.values() for word in words}
+_MEANS = {bare(word): what for what, by in SAID.items() for words in by.values() for word in words}

@@ -70,6 +70,7 @@ class Read:
     attachments: int = 0  # counted, never opened
     kind: str = ""  # report-type of a multipart/report
     reports: tuple[bytes, ...] = ()  # message/delivery-status
+    disposition: str = ""  # of a message/disposition-notification (RFC 8098, 3.2.6)
     returned: tuple[Entity, ...] = field(default=())  # heads of what came back
 
     @property
@@ -81,13 +82,16 @@ class Read:
 def read(raw: bytes) -> Read:
     """What these bytes say as a mail; of anything that is none at least an empty head."""
     head = entity(raw[:MOST_BYTES])
-    attachments, reports, returned = 0, [], []
+    attachments, reports, returned, disposition = 0, [], [], ""
     parts = list(leaves(head))
     plain = [part for part in parts if part.type == "text/plain" and not _is_attached(part)]
     marked = [part for part in parts if part.type == "text/html" and not _is_attached(part)]
     for part in parts:
         if part.type in ("message/delivery-status", "message/global-delivery-status"):
             reports.append(decoded(part))
+        elif part.type == "message/disposition-notification":
+            said = entity(decoded(part).lstrip(b"\r\n") + b"\n")
+            disposition = disposition or said.first("disposition")[:200]
         elif part.type in RETURNED:
             returned.append(entity(decoded(part)))
         elif not any(part is each for each in (*plain[:1], *marked)):
@@ -96,7 +100,9 @@ def read(raw: bytes) -> Read:
     text = _text(plain[0]) if plain else shown(_text(marked[0])) if marked else ""
     is_all = len(raw) <= MOST_BYTES and len(parts) < MOST_PARTS and len(text) <= LONGEST_TEXT
     is_all = is_all and len(plain) == 1 and _is_first(head, plain[0], marked)
-    return Read(head, text[:LONGEST_TEXT], is_all, attachments, kind, tuple(reports), tuple(returned))
+    return Read(
+        head, text[:LONGEST_TEXT], is_all, attachments, kind, tuple(reports), disposition, tuple(returned)
+    )
 
 
 def _is_first(part: Entity, plain: Entity, marked: list[Entity]) -> bool:

@@ -68,10 +68,13 @@ def answer(
     now: dt.datetime,
     actor: str = ACTOR,
     assurance: str = "A2",
+    via: str = "page",
+    **about: Any,
 ) -> Event:
-    """Record what the recipient chose; from the same `actor` a repeat is the same event.
+    """Record what the recipient chose; from the same `actor` a repeat is the same event, whichever way it came.
 
-    Without one it is whoever holds the link (A2), where a mail scanner may have pressed the button.
+    Without one it is whoever holds the link (A2), where a mail scanner may have pressed the button; or by mail (`via`
+    email) whoever has read the letter. `about`: when it was written, and the digest of what says so.
 
     Raises Invalid `action_unknown`, `payload_invalid`.
     """
@@ -81,19 +84,21 @@ def answer(
     payload = dict(chosen.payload) | {
         name: value for name, value in filled_in.items() if name in chosen.asks and value not in (None, "")
     }
-    if actor == ACTOR and may_be_automatic(now, handed_over.at if handed_over else notification.sent_at):
+    is_by_page = actor == ACTOR and via == "page"
+    if is_by_page and may_be_automatic(now, handed_over.at if handed_over else notification.sent_at):
         payload["may_be_automatic"] = True
     return record_event(
         session,
         notification,
         type=chosen.event,
-        payload=payload | {"via": "page"},
+        payload=payload | {"via": via},
         now=now,
         actor=actor,
         claimed_by="recipient",
         assurance=assurance,
         scope=f"{actor}:{notification.ref}",
         key=f"{choice}:{_said(payload)}:{_taken_back(events, choice, actor)}",
+        **about,
     )
 
 

@@ -9,8 +9,10 @@ from pocdir.db import transaction
 from pocdir.directory.checks import received as checks
 from pocdir.mail import receiving
 from pocdir.mail.models import Received
+from pocdir.outreach.replies import reading as replies
 
-READ = frozenset(checks.LETTERS)  # kinds of letters of which a room reads what comes back
+PRIVATE = frozenset(replies.LETTERS)  # what comes back on these their workspace alone reads
+READ = PRIVATE | frozenset(checks.LETTERS)  # kinds of letters of which a room reads what comes back
 
 
 def take(
@@ -19,9 +21,11 @@ def take(
     """Keep one mail; `sender` and `to` are the envelope's, where they are known. Where it raises, nothing is kept."""
     looked = receiving.look(receiving.taken_in(file), secret=secret, sender=sender, to=to)
     with transaction() as session:
-        return receiving.keep(session, looked, secret=secret, now=now, read=READ)
+        return receiving.keep(session, looked, secret=secret, now=now, read=READ, private=PRIVATE)
 
 
 def read(row: Received, *, secret: bytes, now: dt.datetime) -> None:
     """What follows from a mail that is kept; what is left unread the worker reads."""
-    checks.read_next(now=now, secret=secret, ref=row.ref)
+    ref = row.ref
+    if not checks.read_next(now=now, secret=secret, ref=ref):
+        replies.read_next(now=now, ref=ref)

@@ -1,0 +1,24 @@
+"""Reading the mails on letters of notifications, one after the other, each in a transaction of its own."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy.orm import Session
+
+from pocdir.mail import receiving
+from pocdir.mail.models import Mail, Received
+from pocdir.outreach.replies import actions
+from pocdir.outreach.rules.letter import MAIL
+
+LETTERS = (MAIL,)
+
+
+def read_next(*, now: dt.datetime, ref: str | None = None) -> bool:
+    """Read the oldest mail on a notification that nobody has read (or this one). False: there is none."""
+
+    def read(session: Session, row: Received, letter: Mail | None) -> None:
+        if letter is not None:
+            actions.read(session, row, letter, now=now)
+
+    return receiving.read_next(read, kinds=LETTERS, ref=ref)

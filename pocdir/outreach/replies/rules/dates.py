@@ -1,0 +1,25 @@
+"""When a mail says that it was written, bounded by our sending and our receipt."""
+
+from __future__ import annotations
+
+import datetime as dt
+from email.utils import parsedate_to_datetime
+
+from pocdir.mail.rules.headers import one_line
+
+LONGEST = 100
+
+
+def written(date: str, *, since: dt.datetime, until: dt.datetime) -> tuple[dt.datetime, str]:
+    """(when, precision) of a Date header: as it says where that is within bounds, else known by the receipt alone."""
+    try:
+        at = parsedate_to_datetime(date)
+        at = at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return max(since, until), "bounded"
+    return (at, "exact") if since <= at <= until else (max(since, until), "bounded")
+
+
+def raw(date: str) -> str | None:
+    """The header as it is kept, fit for one line; None where there is none."""
+    return one_line(date, LONGEST) or None

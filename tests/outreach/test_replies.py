@@ -1,0 +1,285 @@
+"""What comes back by mail on the letter of a notification, and what follows from it."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy import select
+
+from pocdir.db import db, transaction
+from pocdir.directory.models import Address
+from pocdir.ledger.queries import events_of_notification
+from pocdir.ledger.rules.events import Event
+from pocdir.mail import actions as outbox
+from pocdir.mail.models import Mail, Received
+from pocdir.outreach.rules.letter import MAIL
+from pocdir.site.queries.ledger import verification
+from tests.accounts import made as people
+from tests.conftest import Api
+from tests.mail.replies import came_in, reply, report, subject
+from tests.outreach import made
+
+HOUR = dt.timedelta(hours=1)
+ANSWERS = ("ack.", "response.", "reply.human", "outcome.")
+
+
+@pytest.fixture(autouse=True)
+def _clock(app: Flask, now: dt.datetime) -> Iterator[None]:
+    with time_machine.travel(now, tick=False):
+        made.teams(now)
+        yield
+
+
+@pytest.fixture
+def later(now: dt.datetime) -> Iterator[dt.datetime]:
+    with time_machine.travel(now + HOUR, tick=False):
+        yield now + HOUR
+
+
+def sent_letter(api: Api, now: dt.datetime, **more: Any) -> Mail:
+    """The letter of a notification to cert-at that has just left."""
+    answer = api.post(
+        "/api/v1/notifications", {"team": "cert-at", "tlp": "TLP:GREEN", "subject": "Hits"} | more
+    )
+    assert answer.status_code == 201, answer.text
+    ref = answer.get_json()["ref"]
+    with transaction() as session:
+        queued = outbox.enqueue(
+            session, kind=MAIL, to="reports@cert.example", subject="Hits", body="b", key=ref, team="cert-at",
+            domain="pocdir.example", notification=ref, tlp=more.get("tlp"), automatic=False, confidential=True, now=now,
+        )  # fmt: skip
+        outbox.mark_sent_by_hand(session, ref=queued.ref, now=now, actor="user:a")
+    found = db.session.scalars(select(Mail).where(Mail.ref == queued.ref)).one()
+    db.session.expunge(found)
+    return found
+
+
+@pytest.fixture
+def letter(api: Api, now: dt.datetime) -> Mail:
+    return sent_letter(api, now)
+
+
+def events(letter: Mail, *types: str) -> list[Event]:
+    db.session.remove()
+    return [it for it in events_of_notification(letter.notification or "") if it.type.startswith(types)]
+
+
+def state(api: Api, letter: Mail) -> tuple[str, str, str]:
+    shown = api.get(f"/api/v1/notifications/{letter.notification}").get_json()
+    return shown["sent_level"], shown["state"]["transport"], shown["state"]["response"]
+
+
+def result(row: Received) -> tuple[str | None, str | None]:
+    db.session.remove()
+    found = db.session.scalars(select(Received).where(Received.ref == row.ref)).one()
+    return found.result, found.reason
+
+
+def test_a_persons_reply_is_an_answer(api: Api, letter: Mail, later: dt.datetime) -> None:
+    row = came_in(
+        reply(letter, "Hello, we look into it.\n\nAnna", head=f"Date: {later:%a, %d %b %Y %H:%M:%S} +0000"),
+        later,
+    )
+    (event,) = events(letter, *ANSWERS)
+    assert (event.type, event.claimed_by, event.assurance, event.id) == (
+        "reply.human",
+        "recipient",
+        "A2",
+        row.event,
+    )
+    assert (event.occurred_at, event.precision, event.evidence_digest is None) == (later, "exact", False)
+    assert (event.sealed["from"], event.payload["via"]) == ("somebody@cert.example", "email")
+    assert ".".join(event.sealed["subject"].split(".")[1:]) == ""  # the sign is the letter's own
+    assert state(api, letter)[::2] == ("P4", "acknowledged")
+    assert (
+        came_in(reply(letter, "Hello, we look into it.\n\nAnna", head="X-Again: 1"), later).result == "acted"
+    )
+    assert verification().faults == ()
+
+
+@pytest.mark.parametrize(("text", "type_", "filled_in"), [
+    ("received #1234", "ack.given", {"ticket": "1234"}),
+    ("passed on 31", "response.passed_on", {"count": 31}),
+    ("not ours: team@other.example", "response.misdirected", {"ask": "team@other.example"}),
+    ("need: which ports?", "response.info_requested", {"note": "which ports?"}),
+    ("сделано", "outcome.remediation_claimed", {}),
+])  # fmt: skip
+def test_the_first_line_does_what_the_recipients_page_does_once(
+    api: Api, letter: Mail, later: dt.datetime, text: str, type_: str, filled_in: dict[str, Any]
+) -> None:
+    for again in ("1", "2"):
+        assert (
+            result(came_in(reply(letter, f"{text}\n\n> quoted", head=f"X-Number: {again}"), later))[0]
+            == "acted"
+        )
+    (event,) = events(letter, *ANSWERS)
+    assert event.type == type_
+    assert {**event.payload, **event.sealed} == {"via": "email", **filled_in}
+    assert not event.payload.get("may_be_automatic")
+    came_in(reply(letter, f"{text}\nWe will write again.\nAnna"), later)
+    assert sorted(it.type for it in events(letter, *ANSWERS)) == sorted([type_, "reply.human"])
+
+
+def test_a_word_of_tlp_red_leaves_its_words_out_of_the_record(
+    api: Api, now: dt.datetime, later: dt.datetime
+) -> None:
+    letter = sent_letter(api, now, tlp="TLP:RED")
+    came_in(reply(letter, "need: the secret name\nmore"), later)
+    assert [{**it.payload, **it.sealed}.get("note") for it in events(letter, *ANSWERS)] == [None, None]
+    assert not [name for it in events(letter, *ANSWERS) for name in ("subject", "from") if name in it.sealed]
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    ({"text": "This is an automatically generated reply"}, "programs write"),
+    ({"text": "> quoted alone"}, "no words of its own"),
+    ({"about": "Re: [cert.example #4711] {subject}"}, "a ticket number is new"),
+    ({"head": "Precedence: bulk"}, "ticket systems and lists"),
+    ({"head": "X-RT-Loop-Prevention: a"}, "ticket systems and lists"),
+    ({"swap": ("From: Somebody <somebody@", "From: <noreply@")}, "programs write from"),
+    ({"swap": ("In-Reply-To", "X-No")}, "does not say that it answers"),
+    ({"head": "Subject: another"}, "one sender and one subject"),
+    ({"swap": ("From: Somebody <somebody@cert.example>", "From: anna@example.org")}, "member of this workspace"),
+    ({"after": dt.timedelta(seconds=89)}, "so soon"),
+    ({"about": "{letter.subject}"}, "does not bear"),
+])  # fmt: skip
+def test_what_a_program_may_have_written_waits_for_its_workspace(
+    api: Api, letter: Mail, later: dt.datetime, now: dt.datetime, change: dict[str, Any], why: str
+) -> None:
+    people.person("anna@example.org", now=now, workspace="lab")
+    about = change.get("about", "{subject}").format(subject=subject(letter), letter=letter)
+    raw = reply(letter, change.get("text", "We look into it"), head=change.get("head", ""), about=about)
+    before, after = change.get("swap", ("", ""))
+    row = came_in(
+        raw.replace(before.encode(), after.encode(), 1), now + change["after"] if "after" in change else later
+    )
+    found = result(row)
+    assert found[0] == "waits"
+    assert why in (found[1] or "")
+    assert events(letter, *ANSWERS) == []
+    assert state(api, letter) == ("P0", "logged", "awaiting")
+
+
+@pytest.mark.parametrize(("head", "about", "text", "subclass", "ticket"), [
+    ("Auto-Submitted: auto-replied", "[cert.example #4711] {}", "We have received it", "receipt", "4711"),
+    ("X-Autoreply: yes", "Out of office: {}", "I am back on Monday", "out_of_office", None),
+    ("Precedence: junk", "Re: {}", "A message", "other", None),
+])  # fmt: skip
+def test_an_automatic_reply_is_recorded_as_what_it_is(
+    api: Api,
+    letter: Mail,
+    later: dt.datetime,
+    head: str,
+    about: str,
+    text: str,
+    subclass: str,
+    ticket: str | None,
+) -> None:
+    row = came_in(reply(letter, text, head=head, about=about.format(subject(letter))), later)
+    (event,) = events(letter, "reply.")
+    assert (event.id, event.type, event.claimed_by) == (row.event, "reply.automatic", "recipient")
+    assert (event.payload["subclass"], event.sealed.get("ticket")) == (subclass, ticket)
+    assert (event.occurred_at, event.precision) == (later, "bounded")  # it bears no date
+    assert state(api, letter)[::2] == ("P3", "receipt" if subclass == "receipt" else "awaiting")
+    forged = came_in(reply(letter, text, head=head, about=letter.subject), later)
+    assert result(forged)[0] == "kept"
+    assert len(events(letter, "reply.")) == 1
+
+
+def test_a_delivery_report_is_recorded_once_and_moves_the_address(
+    api: Api, letter: Mail, later: dt.datetime
+) -> None:
+    for action, status, transport in (("delayed", "4.4.1", "delayed"), ("failed", "5.1.1", "failed")):
+        for number in "12":
+            came_in(f"X-Number: {number}\r\n".encode() + report(letter, action=action, status=status), later)
+        assert state(api, letter)[:2] == ("P3", transport)
+    said = events(letter, "delivery.")
+    assert sorted((it.type, it.claimed_by, it.payload["status"]) for it in said) == [
+        ("delivery.delayed", "remote_mta", "4.4.1"), ("delivery.failed", "remote_mta", "5.1.1"),
+    ]  # fmt: skip
+    address = db.session.scalars(select(Address).where(Address.value == letter.to)).one()
+    assert (address.state, address.evidence) == (
+        "bouncing", "mail came back: 5.1.1 (a delivery report of mx.cert.example)",
+    )  # fmt: skip
+    assert verification().faults == ()
+
+
+def test_that_it_arrived_is_evidence_and_no_answer(api: Api, letter: Mail, later: dt.datetime) -> None:
+    came_in(report(letter, action="delivered", status="2.0.0"), later)
+    assert state(api, letter) == ("P3", "delivered", "awaiting")
+    head = (
+        "Content-Type: multipart/report; report-type=disposition-notification; boundary=b\nMIME-Version: 1.0\n\n--b\n"
+        "Content-Type: message/disposition-notification\n\n"
+        "Final-Recipient: rfc822; reports@cert.example\nDisposition: manual-action/MDN-sent; displayed\n\n--b--\n"
+    )
+    raw = f"From: a@cert.example\nTo: x@pocdir.example\nSubject: Read: {subject(letter)}\n{head}".encode()
+    came_in(raw, later)
+    assert [it.type for it in events(letter, "disposition.")] == ["disposition.displayed"]
+    assert state(api, letter) == ("P3", "delivered", "awaiting")
+
+
+def test_a_forged_or_foreign_report_moves_nothing(api: Api, letter: Mail, later: dt.datetime) -> None:
+    forged = report(letter).replace(subject(letter).encode(), letter.subject.encode())
+    forged = re.sub(rb"(?m)^To: .*$", b"To: pocdir@pocdir.example\r", forged)
+    for raw in (forged, report(letter, about="member@cert.example")):
+        assert result(came_in(raw, later))[0] == "waits"
+    assert result(came_in(report(letter, action="delayed"), later + dt.timedelta(days=11)))[0] == "waits"
+    assert events(letter, "delivery.") == []
+    assert state(api, letter) == ("P0", "logged", "awaiting")
+
+
+def test_after_it_was_taken_back_or_its_time_a_reply_waits(api: Api, letter: Mail, now: dt.datetime) -> None:
+    with time_machine.travel(now + dt.timedelta(days=181), tick=False):
+        assert "older" in (result(came_in(reply(letter, "received"), now + dt.timedelta(days=181)))[1] or "")
+    with time_machine.travel(now + HOUR, tick=False):
+        api.post(f"/api/v1/notifications/{letter.notification}/events", {"type": "notification.withdrawn"})
+        row = came_in(reply(letter, "received", head="X-Late: 1"), now + HOUR)
+    assert result(row) == ("waits", "the report was taken back")
+    assert events(letter, *ANSWERS) == []
+
+
+def test_a_reply_to_a_follow_up_answers_the_thread(
+    api: Api, letter: Mail, now: dt.datetime, later: dt.datetime
+) -> None:
+    second = sent_letter(api, now, kind="follow_up", parent=letter.notification)
+    came_in(reply(second, "passed on 3"), later)
+    assert [it.type for it in events(letter, "thread.")] == ["thread.answered"]
+
+
+def as_reply(raw: bytes, letter: Mail, *, own_subject: bool) -> bytes:
+    """A mail as somebody's program would answer our letter, with all that proves it."""
+    head, _, body = raw.replace(b"\r\n", b"\n").lstrip(b"\n").partition(b"\n\n")
+    head = re.sub(rb"(?im)^(in-reply-to|references):.*(\n[ \t].*)*\n?", b"", head)
+    sign = f"[pocdir {subject(letter).partition('[pocdir ')[2]}".encode()
+    if own_subject:
+        head = re.sub(rb"(?im)^subject:.*(\n[ \t].*)*\n?", b"", head) + b"\nSubject: Re: " + sign
+    else:
+        head = re.sub(rb"(?im)^subject:", b"Subject: " + sign, head, count=1)
+    return head + b"\nIn-Reply-To: " + (letter.message_id or "").encode() + b"\n\n" + body
+
+
+@pytest.mark.parametrize("step", [12, pytest.param(1, marks=pytest.mark.long)])
+def test_of_real_mail_no_program_answers_for_a_person(
+    letter: Mail, later: dt.datetime, shared_data: Path, step: int
+) -> None:
+    """But for one that is labelled a bounce, and that a person wrote."""
+    folder = shared_data / "mail"
+    with (folder / "manifest.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["label"] != "human"][::step]
+    for row in rows:
+        raw = (folder / row["path"]).read_bytes()
+        for own_subject in (False, True):
+            came_in(as_reply(raw, letter, own_subject=own_subject), later)
+            assert events(letter, *ANSWERS) == [] or row["path"].endswith("groupwise_03.eml"), row["path"]
+            if step == 1 and row["path"].endswith("groupwise_03.eml"):
+                break
+    kept = db.session.scalars(select(Received)).all()
+    assert not [it.ref for it in kept if it.result in (None, "unreadable")]
+    assert sum(it.proven for it in kept) > 0.9 * len(kept)
