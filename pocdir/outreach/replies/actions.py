@@ -1,4 +1,4 @@
-"""What comes back by mail on a notification: recorded as what it says where it is proven, else left to its workspace."""
+"""What comes back by mail on a notification: recorded where it is proven, else left to its workspace to read."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from pocdir.outreach.replies import queries
 from pocdir.outreach.replies.addresses import came_back
 from pocdir.outreach.replies.rules import automatic, dates, words
 from pocdir.outreach.rules.recipient import LIFE
+from pocdir.outreach.sending.queries import attempt_of
 
 SERVICE = "service"
 AT_ONCE = dt.timedelta(seconds=90)  # so soon after a letter nobody can tell whether a person wrote it
@@ -65,7 +66,7 @@ def _note_reports(
         settle(row, WAITS, reason="a delivery report that came later than mail servers try")
         return
     at, precision = dates.written(mail.head.first("date"), since=_since(letter, found), until=row.received_at)
-    number, last = queries.attempt(session, letter), None
+    number, last = attempt_of(letter, session), None
     for each in said:
         key = [found.ref, each.address.casefold(), each.action, each.status, each.last_attempt]
         payload = {

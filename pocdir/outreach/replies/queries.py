@@ -14,7 +14,6 @@ from pocdir.db import db
 from pocdir.directory.models import Address
 from pocdir.mail.models import Mail, Received
 from pocdir.outreach.models import Notification
-from pocdir.outreach.sending.queries import sending_of_mail
 
 
 def is_members(session: Session, workspace_id: int, address: str) -> bool:
@@ -31,12 +30,6 @@ def address(session: Session, kind: str, value: str) -> Address | None:
     """The directory's address that a notification went to, locked."""
     statement = select(Address).where(Address.kind == kind, Address.value == value).with_for_update()
     return session.scalar(statement)
-
-
-def attempt(session: Session, letter: Mail) -> int:
-    """The number of the attempt that a letter belongs to."""
-    found = sending_of_mail(session, letter.ref)
-    return found[0].attempt if found else 1
 
 
 def sent_before(session: Session, notification: Notification, by: dt.datetime) -> Mail | None:
