@@ -16,6 +16,7 @@ from pocdir.core.errors import Invalid
 from pocdir.core.refs import new_ref
 from pocdir.db import execute_many, inserts_once, table_of
 from pocdir.ledger.models import EventReader, EventValue, LedgerEvent, UnreadEvent
+from pocdir.ledger.rules.admission import check_event, event_type
 from pocdir.ledger.rules.events import (
     CLOCK_SKEW,
     EVIDENCE,
@@ -26,7 +27,6 @@ from pocdir.ledger.rules.events import (
     leaf_data,
 )
 from pocdir.ledger.rules.payload import DIGEST
-from pocdir.ledger.rules.vocabulary import check_event, event_type
 
 PAIRS = 400  # in a statement
 _EVENTS = insert(table_of(LedgerEvent))

@@ -8,8 +8,9 @@ from typing import Any
 
 from pocdir.core import tlp
 from pocdir.incidents.rules import record
+from pocdir.ledger.rules.admission import check_event
 from pocdir.ledger.rules.events import Event
-from pocdir.ledger.rules.vocabulary import INCIDENT_FIELDS, check_event
+from pocdir.ledger.rules.vocabulary import INCIDENT_FIELDS
 
 START = dt.datetime(2026, 3, 4, 10, 0, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from pocdir.core.canonical import canonical_json
 from pocdir.core.errors import Invalid
+from pocdir.ledger.rules.admission import check_event
 from pocdir.ledger.rules.events import CLAIMANTS
-from pocdir.ledger.rules.vocabulary import VOCABULARY, check_event
+from pocdir.ledger.rules.vocabulary import VOCABULARY
 
 REF = str(uuid.UUID(int=7))
 GOOD = {

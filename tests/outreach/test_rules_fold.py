@@ -8,8 +8,8 @@ import uuid
 import pytest
 
 from pocdir.core.errors import Forbidden, Invalid
+from pocdir.ledger.rules.admission import check_event
 from pocdir.ledger.rules.events import Event
-from pocdir.ledger.rules.vocabulary import check_event
 from pocdir.outreach.rules.corrections import check_correction, counting
 from pocdir.outreach.rules.expectations import (
     lapse_payload,

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from pocdir.core.errors import Invalid
 from pocdir.core.times import isoformat
+from pocdir.ledger.rules.admission import check_event
 from pocdir.ledger.rules.events import PRECISIONS, Event
-from pocdir.ledger.rules.vocabulary import SENT_LEVELS, VOCABULARY, check_event
+from pocdir.ledger.rules.vocabulary import SENT_LEVELS, VOCABULARY
 from pocdir.outreach.rules.expectations import (
     Expected,
     due_at,

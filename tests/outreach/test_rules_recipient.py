@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pocdir.core import tokens
 from pocdir.core.errors import Gone, Invalid, NotFound
-from pocdir.ledger.rules.vocabulary import VOCABULARY, check_event
+from pocdir.ledger.rules.admission import check_event
+from pocdir.ledger.rules.vocabulary import VOCABULARY
 from pocdir.outreach.rules import recipient
 from pocdir.outreach.rules.posting import claim_of
 from pocdir.outreach.rules.recipient import (

@@ -10,6 +10,7 @@ from pocdir.directory.rules.placeholders import placeholder as placeholder
 from pocdir.ledger.rules.vocabulary import ADDRESS_STATES as ADDRESS_STATES
 from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS as CHANNEL_KINDS
 from pocdir.ledger.rules.vocabulary import EXPECTED as EXPECTED
+from pocdir.ledger.rules.vocabulary import INTAKE as INTAKE
 from pocdir.ledger.rules.vocabulary import ORIGINS as ORIGINS
 
 TEAM_KINDS = (
@@ -27,10 +28,6 @@ HOST_KINDS = (
 )  # fmt: skip
 LAW_ENFORCEMENT = ("no", "with-consent", "when-required-by-law", "yes")  # are reports passed on to it?
 LINES = ("first", "second")  # answers whoever comes, or other teams
-# What a report has to be; a machine can check each. `feeds`: takes feeds and does not confirm singly.
-INTAKE = (
-    "one-address", "timestamps-with-zone", "evidence", "language", "encryption", "web-form-only", "feeds",
-)  # fmt: skip
 PROMISES = EXPECTED  # what a team may promise to do within a time
 SOURCE_KINDS = (
     "steward", "first_party", "observed_header", "registry", "third_party_list", "registry_snapshot",

@@ -6,7 +6,8 @@ import datetime as dt
 
 from pocdir.core.errors import Forbidden, Invalid
 from pocdir.core.times import isoformat
-from pocdir.ledger.rules.vocabulary import VOCABULARY, event_type
+from pocdir.ledger.rules.admission import event_type
+from pocdir.ledger.rules.vocabulary import VOCABULARY
 
 # What begins so, a `member` of the notification's workspace or a `contact` of the notified team may post; the
 # rest the service writes by itself.
