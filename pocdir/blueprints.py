@@ -39,6 +39,8 @@ from pocdir.outreach.pages import (
     told,
     unanswered,
 )
+from pocdir.outreach.sending import api as sending_api
+from pocdir.outreach.sending import pages as sending_pages
 from pocdir.outreach.webhooks import api as webhooks_api
 from pocdir.outreach.webhooks import pages as webhooks_pages
 from pocdir.site.api import health, intelmq
@@ -76,6 +78,7 @@ PAGES: tuple[Blueprint, ...] = (
     OUTREACH[0].blueprint,
     desk_pages.blueprint,
     escalation_pages.blueprint,
+    sending_pages.blueprint,
     webhooks_pages.blueprint,
     latency_pages.blueprint,
 )
@@ -89,6 +92,7 @@ APIS: tuple[SmorestBlueprint, ...] = (
     outreach_api.blueprint,
     desk_api.blueprint,
     escalation_api.blueprint,
+    sending_api.blueprint,
     webhooks_api.blueprint,
     outcome_api.blueprint,
     latency_api.blueprint,

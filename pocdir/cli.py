@@ -49,6 +49,7 @@ COMMANDS = {
     "record": ("pocdir.outreach.commands.record:record", "Record a fact about one notification or many."),
     "workspace": ("pocdir.site.commands.workspace:workspace", "Take out all that a workspace has recorded."),
     "policy": ("pocdir.outreach.escalation.commands:policy", "Policies: which next step follows when."),
+    "sending": ("pocdir.outreach.sending.commands:sending", "Which workspaces may send from here."),
     "incident": (
         "pocdir.outreach.outcome.commands:incident",
         "Open a case, tell its contacts, see what became of it.",

@@ -81,6 +81,7 @@ MATRIX = MappingProxyType(
         "operate.read": _row(admin=_NONE),
         "outbox.read": _row(steward=_NONE, admin=_NONE),
         "outbox.manage": _row(steward=_NONE, admin=_NONE),
+        "sending.allow": _row(steward=_NONE, admin=_NONE),  # let a workspace send its notifications from here
     }
 )
 ACTIONS = tuple(MATRIX)
@@ -93,7 +94,7 @@ CEILINGS = MappingProxyType({("auditor", "ledger.read"): tlp.GREEN})
 
 # What only a person does, so that a stolen token cannot make further tokens, let people in or be a second pair of eyes.
 PERSONAL = frozenset(
-    {"account.enter", "account.own", "workspace.manage", "token.manage", "quarantine.decide"}
+    {"account.enter", "account.own", "workspace.manage", "token.manage", "quarantine.decide", "sending.allow"}
 )
 SCOPES = tuple(
     action

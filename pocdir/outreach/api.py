@@ -21,7 +21,6 @@ from pocdir.ledger.rules.events import Event
 from pocdir.outreach import campaigns, schemas
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.bulk import record_for_many
-from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.actions.parcels import keep
 from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.presentation.notification import (
@@ -255,7 +254,7 @@ def log_plan(given: dict[str, Any], ref: str) -> Any:
     with transaction() as session:
         once_each = row_key(session, scope=f"workspace:{principal.workspace_id}", now=now)
         incident = incident_queries.incident(ref, workspace_id=principal.workspace_id, session=session)
-        logged = log_chosen(
+        logged = campaigns.tell(
             session,
             incident,
             Choices(**given),

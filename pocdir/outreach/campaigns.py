@@ -16,6 +16,7 @@ from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.queries.snapshots import of_incidents, snapshot
 from pocdir.outreach.rules.plan import Choices, Plan, declined
+from pocdir.outreach.sending.telling import send_each
 
 MOST_LETTERS = 100  # shown at once: while they are written nobody else can write
 NOT_YET = "00000000-…"  # in place of the reference, which is given when it is logged
@@ -33,6 +34,30 @@ def suggested(plan: Plan, told: Collection[str]) -> list[str]:
         for it in plan.contacts
         if it.role == "to" and not it.held and it.slug not in told and "report" not in declined(it.team)
     ]
+
+
+def tell(
+    session: Session,
+    incident: Incident,
+    chosen: Choices,
+    *,
+    plan: Plan,
+    workspace_id: int,
+    now: dt.datetime,
+    actor: str,
+    once: str = "",
+) -> list[str]:
+    """What log_chosen does and, with `send`, the letter of each is queued: all, or none.
+
+    Raises what log_chosen and send_each raise.
+    """
+    refs = log_chosen(
+        session, incident, chosen, plan=plan, workspace_id=workspace_id, now=now, actor=actor, once=once
+    )
+    if chosen.send:
+        given = {"sent_at": chosen.sent_at, "plain_text": chosen.plain_text, "people_at_risk": True}
+        send_each(session, refs, given, now=now, actor=actor)
+    return refs
 
 
 def letters(

@@ -18,6 +18,7 @@ from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS, EXPECTED, NOTIFICATION
 from pocdir.outreach.rules.bulk import MOST
 from pocdir.outreach.rules.expectations import ASKED_BY_KIND
 from pocdir.outreach.rules.letter import CONTENTS
+from pocdir.outreach.sending.schemas import SendingAnswer, Sent, SentToOne
 from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Schema, Text, page_of
 
 MOST_PARCEL = 10_000
@@ -73,7 +74,7 @@ class AssetItem(fields.Field[dict[str, Any]]):
         return {"kind": given.kind, "value": given.value, "port": given.port or None}
 
 
-class NotificationSchema(Schema):
+class NotificationSchema(SentToOne):
     """What the sender says was (or is being) sent. Only `team` is needed."""
 
     incident = fields.UUID(load_default=None, allow_none=True)
@@ -81,9 +82,6 @@ class NotificationSchema(Schema):
     channel = fields.Nested(ChannelSchema, load_default=None, allow_none=True)
     kind = fields.String(load_default="report", validate=validate.OneOf(NOTIFICATION_KINDS))
     sent_at = Moment(load_default=None, allow_none=True)
-    send = Flag(load_default=False)  # by this service, now
-    plain_text = Flag(load_default=False)  # with send: it may go in plain text where no key is pinned
-    people_at_risk = Flag(load_default=False)  # with send: it is known that the incident says so
     subject = Text(max=300, load_default=None, allow_none=True)
     body = Text(max=100_000, lines=True, load_default=None, allow_none=True)
     body_digest = Sha256()
@@ -128,6 +126,7 @@ class NotificationAnswer(Schema):
     kind = fields.String()
     sent_at = Moment()
     send = fields.Boolean()
+    sending = fields.Nested(SendingAnswer, allow_none=True)
     subject = fields.String(allow_none=True)
     body = fields.String(allow_none=True)
     body_digest = fields.String(allow_none=True)
@@ -275,7 +274,7 @@ class PlanAnswer(Schema):
     registry_version = fields.String(allow_none=True)
 
 
-class NotificationForm(Schema):
+class NotificationForm(SentToOne):
     """The browser's form: one time for an acknowledgement, assets one on each line."""
 
     incident = fields.UUID(load_default=None, allow_none=True)
@@ -294,7 +293,7 @@ class NotificationForm(Schema):
     despite = Text(max=20, load_default=None)  # the kind that its team does not take, once that was read
 
 
-class PlanForm(Schema):
+class PlanForm(Sent):
     """The browser's form that logs the chosen contacts of a plan.
 
     answer_asked: of those to write to, of `all`, of none; people_at_risk: what the page said when they were chosen.
@@ -314,7 +313,7 @@ class PlanForm(Schema):
     message = Text(max=100_000, lines=True, load_default=None)
 
 
-class PlanChosen(Schema):
+class PlanChosen(Sent):
     """Which contacts of a plan are logged as told; people_at_risk: it is known that the incident says so."""
 
     choose = fields.List(Text(max=100), required=True, validate=validate.Length(min=1, max=MOST_CHOSEN))
@@ -382,9 +381,6 @@ def as_notification(typed: dict[str, Any]) -> dict[str, Any]:
         name: typed[name] for name in typed if name not in ("within", "answer_asked", "assets", "despite")
     }
     return shape | {
-        "send": False,
-        "plain_text": False,
-        "people_at_risk": False,
         "body_digest": None,
         "answer_asked": asked,
         "assets": assets or None,

@@ -18,9 +18,7 @@ from pocdir.core.times import isoformat
 from pocdir.db import transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
-from pocdir.outreach import schemas
-from pocdir.outreach.actions import notifications as actions
-from pocdir.outreach.actions.chosen import log_chosen
+from pocdir.outreach import campaigns, schemas
 from pocdir.outreach.actions.parcels import keep
 from pocdir.outreach.actions.spreadsheet import LineResult, expected, import_spreadsheet, tally
 from pocdir.outreach.presentation.notification import shown_notification
@@ -31,6 +29,8 @@ from pocdir.outreach.rules.letter import one_line
 from pocdir.outreach.rules.parcels import Brought
 from pocdir.outreach.rules.plan import Choices, Plan, Planned, WaitingParcel
 from pocdir.outreach.rules.spreadsheet import Refused, Spreadsheet, read_spreadsheet
+from pocdir.outreach.sending.options import send_options
+from pocdir.outreach.sending.telling import tell
 from pocdir.web.terminal import (
     MOMENT,
     app_context,
@@ -76,6 +76,8 @@ AT_ONCE = 200  # lines of a spreadsheet in one transaction
     "--to", multiple=True, metavar="SLUG", help="With --routed: only this contact; repeat for more."
 )
 @click.option("--dry-run", is_flag=True, help="With --csv or --routed: show what would be logged.")
+@send_options
+@click.option("--people-at-risk", is_flag=True, help="With --send: you know that people may be at risk.")
 @workspace_option
 @json_option
 def notify(
@@ -115,7 +117,8 @@ def notify(
         if as_json:
             emit(schemas.NotificationAnswer().dump(shown))
         else:
-            click.echo(f"logged {shown['ref']} to {shown['team']} ({shown['channel']['value']})")
+            done = "logged" if shown["sending"] is None else shown["sending"]["state"].replace("_", " ")
+            click.echo(f"{done} {shown['ref']} to {shown['team']} ({shown['channel']['value']})")
             click.echo(f"recipient's page: {shown['recipient_page']}")
     return 0
 
@@ -145,6 +148,8 @@ def tell_contacts(
         sent_at=given["sent_at"],
         answer_asked="false" if given["for_information"] else "true",
         people_at_risk=bool(to),
+        send=given["send"],
+        plain_text=given["plain_text"],
     )
     if not chosen.choose:
         raise Invalid(
@@ -154,7 +159,7 @@ def tell_contacts(
     with contextlib.suppress(_DryRunEnds), transaction() as session:
         incident = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session, lock=True)
         keep(session, incident, brought, now=now, actor=who.actor)
-        logged = log_chosen(
+        logged = campaigns.tell(
             session,
             incident,
             chosen,
@@ -214,6 +219,7 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
         "parent": given["parent"],
         "assets": list(given["assets"]) or None,
         "answer_asked": not given["for_information"],
+        **{name: given[name] for name in ("send", "plain_text", "people_at_risk")},
         "expect": [
             dict(zip(("of", "within"), each.partition(":")[::2], strict=True)) for each in given["expected"]
         ]
@@ -222,9 +228,7 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
     words, now = loaded(schemas.NotificationSchema(), body), clock.now()
     found = plans.routed(words, workspace_id=who.workspace_id, on=now.date())
     with transaction() as session:
-        ref = actions.log_as_given(
-            session, words, routed=found, workspace_id=who.workspace_id or 0, now=now, actor=who.actor
-        )
+        ref = tell(session, words, routed=found, workspace_id=who.workspace_id or 0, now=now, actor=who.actor)
         return shown_notification(snapshots.snapshot(ref, who, session))
 
 

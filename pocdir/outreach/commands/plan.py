@@ -16,10 +16,10 @@ from pocdir.db import Line, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
 from pocdir.outreach import campaigns, schemas
-from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.presentation.plan import shown_contact
 from pocdir.outreach.queries.plans import plan_of
 from pocdir.outreach.rules.plan import Choices, Plan
+from pocdir.outreach.sending.options import send_options
 from pocdir.web.terminal import (
     LENGTH,
     MOMENT,
@@ -44,6 +44,7 @@ MOST_NAMED = 10  # contacts of a plan, in a refusal
 @click.option("--within", type=LENGTH, help="Within which time a reply is asked for: P2D.")
 @click.option("--sent-at", type=MOMENT, help="When, if not now: 2026-11-22T12:00:00Z.")
 @click.option("--for-information", is_flag=True, help="No answer is asked for.")
+@send_options
 @workspace_option
 @json_option
 def plan(
@@ -64,6 +65,8 @@ def plan(
     """
     if letters and is_logged:
         raise click.UsageError("either --letters or --log")
+    if words["send"] and not is_logged:
+        raise click.UsageError("--send needs --log")
     now = clock.now()
     with app_context():
         who = operator_for(workspace)
@@ -87,7 +90,7 @@ def plan(
             if letters:
                 done = campaigns.letters(session, incident, chosen, principal=who, **about)
             else:
-                refs = log_chosen(
+                refs = campaigns.tell(
                     session, incident, chosen, workspace_id=who.workspace_id or 0, actor=who.actor, **about
                 )
                 done = [

@@ -17,6 +17,7 @@ from pocdir.outreach.escalation import presentation, queries
 from pocdir.outreach.escalation.actions import policies, steps
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications
+from pocdir.outreach.sending.telling import send_each
 from pocdir.routing.rules.index import Index
 
 
@@ -150,6 +151,7 @@ def decide_many(
     With the words prepared for each. Where people may be at risk a step is refused: that yes is said to one contact.
     """
     act = {"action": given["action"], "note": given["note"], "body": None, "people_at_risk": False}
+    act |= {name: given.get(name, False) for name in ("send", "plain_text")}
     done = []
     for ref, level in dict.fromkeys(chosen):
         try:
@@ -177,7 +179,10 @@ def _take(
     message = presentation.prepared(
         looked, found, level, known=known, now=now, session=session, body=given["body"]
     )
-    return steps.take(
+    led_to = steps.take(
         session, found, message, now=now, actor=principal.actor, by_owner=principal.role == "owner",
         people_at_risk=given["people_at_risk"], known=known, at=given.get("at"),
     )  # fmt: skip
+    if given.get("send"):
+        send_each(session, [led_to], {**given, "sent_at": given.get("at")}, now=now, actor=principal.actor)
+    return led_to

@@ -21,6 +21,7 @@ from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_ma
 from pocdir.outreach.escalation.rules.policy import policy as rules_from
 from pocdir.outreach.presentation.notification import described
 from pocdir.outreach.queries.snapshots import snapshot, some
+from pocdir.outreach.sending.telling import is_offered
 from pocdir.routing.queries import index
 from pocdir.web import filters
 from pocdir.web.errors import sentence
@@ -198,7 +199,8 @@ def act(ref: str) -> Any:
             typed.errors.setdefault("form", []).append(sentence(_(refusal.message)))
         return _steps(ref, typed), refusal.status
     if led_to:
-        flash(_("Logged. The letter to copy is below."), "success")
+        said = _("Recorded. How its letter stands is below.") if typed.data["send"] else None
+        flash(said or _("Logged. The letter to copy is below."), "success")
         return redirect(url_for("outreach.notification", ref=led_to))
     flash(_done(action), "success")
     return redirect(url_for("outreach.notification", ref=ref))
@@ -250,6 +252,7 @@ def _steps(ref: str, typed: Form) -> str:
         path=presentation.shown_path(looked, to),
         message=message,
         full=message is not None and message.target.team == shown["team"]["slug"] and is_full(session, found),
+        may_send=is_offered(g.principal.workspace_id),
         people_at_risk=bool(found.incident and found.incident.people_at_risk),
         by_owner=g.principal.role == "owner",
         policies=[each.slug for each in queries.policies(g.principal.workspace_id)],

@@ -10,6 +10,7 @@ from marshmallow import fields, validate
 from pocdir.ledger.rules.vocabulary import CONTENTS, TARGETS
 from pocdir.outreach.escalation.rules.policy import CLOCKS, MOST_REPEATS, MOST_STEPS
 from pocdir.outreach.schemas import RefusedRow
+from pocdir.outreach.sending.schemas import Sent, SentToOne
 from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Schema, Text, page_of
 
 ACTIONS = ("take", "skip", "approve", "pause", "resume")
@@ -142,13 +143,12 @@ class PathAnswer(Schema):
     to = fields.Dict(allow_none=True)
 
 
-class StepForm(Schema):
+class StepForm(SentToOne):
     """What a person says of a step; `body` replaces the words prepared for it."""
 
     level = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, 100))
     body = Text(max=100_000, lines=True, load_default=None, allow_none=True)
     note = Text(max=2_000, lines=True, load_default=None, allow_none=True)
-    people_at_risk = Flag(load_default=False)
 
 
 class StepAct(StepForm):
@@ -196,7 +196,7 @@ class ChosenStep(Schema):
     level = fields.Integer(required=True, validate=validate.Range(1, 100))
 
 
-class ManySteps(Schema):
+class ManySteps(Sent):
     """One decision on many steps, with the words prepared for each."""
 
     action = fields.String(required=True, validate=validate.OneOf(OF_MANY))

@@ -24,7 +24,6 @@ from pocdir.incidents.models import Incident
 from pocdir.incidents.pages import typed_assets
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import campaigns, schemas
-from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.outcome import presentation as measuring
 from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.pages.blueprint import blueprint
@@ -35,6 +34,7 @@ from pocdir.outreach.presentation.timeline import contests, timeline_of
 from pocdir.outreach.queries.plans import plan_of
 from pocdir.outreach.queries.snapshots import of_incidents
 from pocdir.outreach.rules.plan import Choices, Plan
+from pocdir.outreach.sending.telling import is_offered
 from pocdir.web import filters
 from pocdir.web.forms import Form, form, utc_moments
 from pocdir.web.paging import numbered
@@ -80,7 +80,8 @@ def _incident(ref: str, asset_form: Form) -> str:
         asset_count=len(became.measured.ids),
         outcome=became.as_json(),
         measured=measuring.measured(became, sent),
-        told=shown | {"rows": [measuring.with_outcome(described(each), became) for each in shown["rows"]]},
+        told=shown
+        | {"rows": [measuring.with_outcome(described(each, {}), became) for each in shown["rows"]]},
         happened=_asked_page(measuring.timeline(timeline_of(events, told), became), "happened"),
         counts=counted(told),
         contested=contests(by_ref),
@@ -133,7 +134,7 @@ def log_plan(ref: str) -> Any:
 
 
 def _log(session: Session, incident: Incident, chosen: Choices, planned: Plan, now: dt.datetime) -> list[str]:
-    return log_chosen(
+    return campaigns.tell(
         session, incident, chosen, plan=planned, workspace_id=g.principal.workspace_id, now=now,
         actor=g.principal.actor, once=request.form.get("once", "")[:36],
     )  # fmt: skip
@@ -155,7 +156,7 @@ def _plan(ref: str, typed: Form | None, letters: Sequence[Mapping[str, Any]] = (
         typed.values = {**typed.values, "choose": []}
     return render_template(
         "outreach/plan.html", incident=incident, plan=shown, form=typed, action="log", once=once,
-        letters=len(by_team),
+        letters=len(by_team), may_send=is_offered(g.principal.workspace_id),
     )  # fmt: skip
 
 

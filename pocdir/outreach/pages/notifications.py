@@ -32,6 +32,7 @@ from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
 from pocdir.outreach.rules.posting import POSTED_BY, claim_of
+from pocdir.outreach.sending.telling import is_offered, tell
 from pocdir.routing.queries import index
 from pocdir.web import filters
 from pocdir.web.forms import Form, form, press, utc_moments
@@ -78,7 +79,7 @@ def log() -> Any:
             given = schemas.as_notification(typed.data)
             found = routed(given, workspace_id=principal.workspace_id, on=now.date())
             with transaction() as session:
-                ref = actions.log_as_given(
+                ref = tell(
                     session,
                     given,
                     routed=found,
@@ -87,7 +88,8 @@ def log() -> Any:
                     actor=principal.actor,
                     key=press(request.form),
                 )
-            flash(_("Logged. The letter to copy is below."), "success")
+            said = _("Recorded. How its letter stands is below.") if given["send"] else None
+            flash(said or _("Logged. The letter to copy is below."), "success")
             return redirect(url_for("outreach.notification", ref=ref))
         except Refusal as refusal:
             typed.refuse(refusal)
@@ -117,6 +119,7 @@ def _notify(typed: Form) -> str:
         else [],
         incidents=[(incident.ref, incident.title) for incident in incidents],
         labels=tlp.LABELS,
+        may_send=is_offered(g.principal.workspace_id),
         languages_of_letters=LETTER_LANGUAGES,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
@@ -13,17 +14,21 @@ from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import parcels
 from pocdir.outreach.queries.snapshots import Snapshot
 from pocdir.outreach.rules.recipient import LIFE, recipient_token
+from pocdir.outreach.sending.queries import standing
+from pocdir.outreach.sending.rules import told
 
 
 def listed_notifications(page: dict[str, Any]) -> dict[str, Any]:
     """A page of notifications with each as the API shows it."""
-    return page | {"items": [shown_notification(each) for each in page["items"]]}
+    sent = standing([each.row.id for each in page["items"]])
+    return page | {"items": [shown_notification(each, sent) for each in page["items"]]}
 
 
-def shown_notification(snapshot: Snapshot) -> dict[str, Any]:
-    """A notification as the API shows it."""
+def shown_notification(snapshot: Snapshot, sent: Mapping[int, Line] | None = None) -> dict[str, Any]:
+    """A notification as the API shows it; `sent`: what is known of those that were sent from here, else looked up."""
     row = snapshot.row
-    standing = [each.due_at for each in snapshot.expectations if each.state in queries.NOT_ANSWERED]
+    sending = told((standing([row.id]) if sent is None else sent).get(row.id), row)
+    asked_for = [each.due_at for each in snapshot.expectations if each.state in queries.NOT_ANSWERED]
     return {
         "ref": row.ref,
         "incident": row.incident_ref,
@@ -31,7 +36,8 @@ def shown_notification(snapshot: Snapshot) -> dict[str, Any]:
         "channel": {"kind": row.channel_kind, "value": row.channel_value},
         "kind": row.kind,
         "sent_at": row.sent_at,
-        "send": False,  # as the schema says
+        "send": sending is not None,
+        "sending": sending,
         "subject": row.subject,
         "body": row.body,
         "body_digest": row.body_digest,
@@ -48,7 +54,7 @@ def shown_notification(snapshot: Snapshot) -> dict[str, Any]:
             "outcome": row.outcome,
             "clock": row.clock,
         },
-        "due": row.due or min(standing, default=None),
+        "due": row.due or min(asked_for, default=None),
         "recipient_page": recipient_page(row),
         "created_at": row.created_at,
         "withdrawn_at": row.withdrawn_at,
@@ -71,10 +77,11 @@ def recipient_page(row: Line) -> str | None:
     return f"{settings.external_url}/r/{token}"
 
 
-def described(snapshot: Snapshot) -> dict[str, Any]:
-    """A notification as the pages show it: with the names of team and incident."""
+def described(snapshot: Snapshot, sent: Mapping[int, Line] | None = None) -> dict[str, Any]:
+    """A notification as the pages show it: with the names of team and incident. In lists `sent` is empty: none tells
+    how its letter stands."""
     row = snapshot.row
-    return shown_notification(snapshot) | {
+    return shown_notification(snapshot, sent) | {
         "team": {"slug": row.team_slug, "name": row.team_name},
         "incident": {"ref": row.incident_ref, "title": row.incident_title} if row.incident_ref else None,
         "parent": {"ref": row.parent_ref} if row.parent_ref else None,

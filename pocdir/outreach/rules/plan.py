@@ -105,6 +105,8 @@ class Choices:
     within: str | None = None
     message: str | None = None
     people_at_risk: bool = False
+    send: bool = False  # from here, now
+    plain_text: bool = False
 
     @property
     def slugs(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from pocdir.mail.rules.protection import KeyFor
 from pocdir.outreach.sending.models import Sending, SendingPermission
 
 DAY = dt.timedelta(days=1)
-_S, _P, _W = (table_of(it).c for it in (Sending, SendingPermission, Workspace))
+_S, _M, _P, _W = (table_of(it).c for it in (Sending, Mail, SendingPermission, Workspace))
 
 
 def permission(session: Session, workspace_id: int, *, lock: bool = False) -> SendingPermission | None:
@@ -47,16 +47,25 @@ def last_sending(notification_id: int, session: Session | None = None) -> Sendin
     return (session or db.session()).scalar(statement.order_by(Sending.attempt.desc()).limit(1))
 
 
+def standing(ids: Collection[int]) -> dict[int, Line]:
+    """{notification: its last attempt, with the state of its letter in the outbox}, only those sent from here."""
+    if not ids:
+        return {}
+    last = select(func.max(_S.id)).where(_S.notification_id.in_(ids)).group_by(_S.notification_id)
+    statement = (
+        select(
+            _S.notification_id, _S.attempt, _S.queued_at, _S.plain_text, _S.problem,
+            _M.state, _M.sent_at, _M.settled_at, _M.last_error,
+        )
+        .select_from(table_of(Sending).outerjoin(table_of(Mail), _M.ref == _S.mail))
+        .where(_S.id.in_(last))
+    )  # fmt: skip
+    return {row.notification_id: row for row in db.session().connection().execute(statement)}
+
+
 def attempt_of(mail: Mail, session: Session) -> int:
     """Which attempt to send its notification's letter this one was."""
     return session.scalar(select(Sending.attempt).where(Sending.mail == mail.ref)) or 1
-
-
-def letter(sending: Sending, session: Session | None = None) -> Mail | None:
-    """Its letter in the outbox."""
-    if sending.mail is None:
-        return None
-    return (session or db.session()).scalar(select(Mail).where(Mail.ref == sending.mail))
 
 
 def key_for(slug: str, address: str, now: dt.datetime) -> KeyFor | None:

@@ -1,4 +1,4 @@
-"""What the end of a letter in the outbox says about the notification that it was to tell."""
+"""How a notification's letter stands, and what its end in the outbox says about the notification."""
 
 from __future__ import annotations
 
@@ -32,3 +32,27 @@ def end(state: str, said: str) -> End:
     if state == "stale":
         return End("message.stale", {"reason": "key" if said.startswith(KEY_PROBLEM) else "expired"})
     return End("message.stale", {"reason": _REASONS[state]})
+
+
+_STATES = {
+    "queued": "waiting", "claimed": "waiting", "sent": "handed_over", "failed": "refused", "withdrawn": "withdrawn",
+}  # fmt: skip
+LATE = "it had not left within two days"
+
+
+def told(sending: Any, row: Any) -> dict[str, Any] | None:
+    """Of the last attempt (as queries.standing gives it) and its notification's row; None: the sender sends it."""
+    if sending is None:
+        return None
+    state = "not_sent" if sending.state is None else _STATES.get(sending.state, "not_sent")
+    reason = sending.problem or sending.last_error
+    return {
+        "state": state,
+        "attempt": sending.attempt,
+        "queued_at": sending.queued_at,
+        "handed_over_at": sending.sent_at,
+        "ended_at": sending.settled_at or (sending.queued_at if sending.state is None else None),
+        "plain_text": sending.plain_text,
+        "reason": LATE if state == "not_sent" and not reason else reason,
+        "may_try_again": row.withdrawn_at is None and row.transport in ("stale", "failed"),
+    }

@@ -8,12 +8,20 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from pocdir.core.errors import Invalid
+from pocdir.accounts.guards import Principal
+from pocdir.core.errors import Conflict, Invalid, NotFound, Refusal
 from pocdir.outreach.actions.notifications import log_as_given
-from pocdir.outreach.queries.notifications import ids_of
+from pocdir.outreach.queries.notifications import ids_of, own_notification_to_change, poster_of
 from pocdir.outreach.queries.plans import Routed
+from pocdir.outreach.queries.snapshots import snapshot_for_recipient
 from pocdir.outreach.sending.actions import send
-from pocdir.outreach.sending.queries import last_sending
+from pocdir.outreach.sending.means import means
+from pocdir.outreach.sending.queries import last_sending, may_send
+
+
+def is_offered(workspace_id: int | None) -> bool:
+    """Whether this workspace can let the service send: a relay is set up, and it was allowed to."""
+    return means().can_send and may_send(workspace_id)
 
 
 def tell(
@@ -49,13 +57,38 @@ def send_each(
     _require_now({**given, "send": True})
     for ref, number in ids_of(list(refs), session).items():
         if last_sending(number, session) is None:
-            send(
-                session, ref=ref, now=now, actor=actor, plain_text=given["plain_text"],
-                people_at_risk=given["people_at_risk"],
-            )  # fmt: skip
+            _send_one(session, ref, given, now=now, actor=actor)
+
+
+def _send_one(session: Session, ref: str, given: Mapping[str, Any], *, now: dt.datetime, actor: str) -> None:
+    """The refusal of one among many says whose it is."""
+    try:
+        send(
+            session, ref=ref, now=now, actor=actor, plain_text=given["plain_text"],
+            people_at_risk=given["people_at_risk"],
+        )  # fmt: skip
+    except Refusal as refusal:
+        refusal.message = f"{snapshot_for_recipient(ref).row.team_slug}: {refusal.message}"
+        raise
 
 
 def _require_now(given: Mapping[str, Any]) -> None:
     if given["send"] and given["sent_at"] is not None:
         message = "what this service sends is sent now; leave the time out"
         raise Invalid("send_dated", message, where="sent_at")
+
+
+def try_again(
+    session: Session, viewer: Principal, ref: str, given: Mapping[str, Any], *, now: dt.datetime
+) -> bool:
+    """Make the letter of a notification of the caller's workspace anew; whether it is queued.
+
+    Raises NotFound `notification_unknown`, Conflict `not_sent_here`, and what send raises.
+    """
+    found = own_notification_to_change(ref, viewer, session)
+    if poster_of(viewer, found) != "member":
+        raise NotFound("notification_unknown", "no notification of yours has this reference")
+    if last_sending(found.id, session) is None:
+        message = "its sender has sent it: what this service did not send it does not send again"
+        raise Conflict("not_sent_here", message)
+    return send(session, ref=ref, now=now, actor=viewer.actor, **given)

@@ -80,7 +80,7 @@ def _letter(mail: Mail, *, is_read: bool = False) -> str:
         readable=readable,
         may_read=open_ and not readable,
         mailto=_mailto(mail) if readable and unsent else None,
-        may_retry=unsent and mail.state != STALE and mail.body is not None,
+        may_retry=unsent and ours and mail.state != STALE and mail.body is not None,
         may_mark=unsent and ours and not (relay and mail.kind in NOTICES),
         may_withdraw=unsent and ours and mail.kind not in NOTICES,
     )
@@ -91,6 +91,7 @@ def _letter(mail: Mail, *, is_read: bool = False) -> str:
 def retry_letter(ref: str) -> Any:
     """Begin anew with the attempts."""
     with transaction() as session:
+        _require_ours(queries.mail(ref, session))
         actions.retry(session, ref=ref, now=clock.now(), actor=g.principal.actor)
     flash(_("It is tried again from now on."), "success")
     return redirect(url_for("site.outbox_letter", ref=ref))

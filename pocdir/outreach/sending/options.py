@@ -1,0 +1,16 @@
+"""The options by which a command sends from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def send_options(command: Command) -> Command:
+    """--send and --plain-text."""
+    plain = click.option("--plain-text", is_flag=True, help="With --send: it may go in plain text.")
+    return click.option("--send", is_flag=True, help="Send it from here, now.")(plain(command))

@@ -1,0 +1,48 @@
+"""Sending from here as JSON and as forms, and how it is told."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from pocdir.web.schemas import Flag, Moment, Schema, Text
+
+
+class Sent(Schema):
+    """`send`: by this service, now; `plain_text`: it may go in plain text where no key is pinned."""
+
+    send = Flag(load_default=False)
+    plain_text = Flag(load_default=False)
+
+
+class SentToOne(Sent):
+    """people_at_risk: it is known that the incident says so; this contact shall be told all the same."""
+
+    people_at_risk = Flag(load_default=False)
+
+
+class SendAgain(Schema):
+    """A letter that was not sent is made anew."""
+
+    plain_text = Flag(load_default=False)
+    people_at_risk = Flag(load_default=False)
+
+
+class SendingAnswer(Schema):
+    """How the service's letter stands: waiting, handed_over, not_sent, refused, withdrawn; `reason` in words."""
+
+    state = fields.String()
+    attempt = fields.Integer()
+    queued_at = Moment()
+    handed_over_at = Moment(allow_none=True)
+    ended_at = Moment(allow_none=True)
+    plain_text = fields.Boolean()
+    reason = fields.String(allow_none=True)
+    may_try_again = fields.Boolean()
+
+
+class PermissionForm(Schema):
+    """A steward or admin lets a workspace send, or stops it."""
+
+    workspace = Text(min=1, max=60, required=True)
+    action = fields.String(required=True, validate=validate.OneOf(("allow", "stop")))
+    note = Text(max=500, load_default=None)
