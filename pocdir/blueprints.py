@@ -39,6 +39,8 @@ from pocdir.outreach.pages import (
     told,
     unanswered,
 )
+from pocdir.outreach.replies import api as replies_api
+from pocdir.outreach.replies import pages as replies_pages
 from pocdir.outreach.sending import api as sending_api
 from pocdir.outreach.sending import pages as sending_pages
 from pocdir.outreach.webhooks import api as webhooks_api
@@ -79,6 +81,7 @@ PAGES: tuple[Blueprint, ...] = (
     desk_pages.blueprint,
     escalation_pages.blueprint,
     sending_pages.blueprint,
+    replies_pages.blueprint,
     webhooks_pages.blueprint,
     latency_pages.blueprint,
 )
@@ -93,6 +96,7 @@ APIS: tuple[SmorestBlueprint, ...] = (
     desk_api.blueprint,
     escalation_api.blueprint,
     sending_api.blueprint,
+    replies_api.blueprint,
     webhooks_api.blueprint,
     outcome_api.blueprint,
     latency_api.blueprint,

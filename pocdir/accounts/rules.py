@@ -58,6 +58,7 @@ MATRIX = MappingProxyType(
         "incident.read": _MEMBERS,
         "incident.write": _MEMBERS,
         "notification.read": _row(researcher=_OWN, owner=_OWN, team_contact=_OWN),
+        "notification.mail": _MEMBERS,  # read what came in by mail on it: not the team that it went to
         "notification.log": _MEMBERS,
         "policy.read": _MEMBERS,
         "policy.manage": _OWNERS,  # keep a policy, choose the workspace's own

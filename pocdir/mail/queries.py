@@ -92,7 +92,8 @@ def listed(
 
 
 MOST_UNPROVEN = 3  # of one letter, on the desk
-MOST_SHOWN = 200  # mails of one notification
+MOST_SHOWN = 100  # mails of one notification
+LONGEST_BEGINNING = 128 << 10  # bytes of each
 _LEFT = (CLAIMED, SENT)  # what nobody can have read yet, nobody answers
 
 
@@ -136,17 +137,18 @@ def unread(
     return (found[0], found[1]) if found else None
 
 
-def of_notification(ref: str, session: Session | None = None) -> Sequence[Received]:
-    """What came in on a notification, the oldest first, without its bytes; the first MOST_SHOWN, proven ones first."""
+def of_notification(ref: str, session: Session | None = None) -> Sequence[tuple[Received, bytes | None]]:
+    """What came in on a notification, the oldest first, each with its first LONGEST_BEGINNING bytes (None: erased); of
+    more than MOST_SHOWN the proven ones before others."""
     chosen = (
-        select(Received)
+        select(Received, func.substr(Received.raw, 1, LONGEST_BEGINNING, type_=Received.raw.type))
         .options(defer(Received.raw))
         .where(Received.notification == ref)
         .order_by(Received.proven.desc(), Received.id)
         .limit(MOST_SHOWN)
     )
-    found = (session or db.session()).scalars(chosen).all()
-    return sorted(found, key=lambda row: row.id)
+    rows = (session or db.session()).execute(chosen).all()
+    return sorted(((row[0], row[1]) for row in rows), key=lambda found: found[0].id)
 
 
 def waiting_words(limit: int, *, since: dt.datetime) -> Sequence[tuple[Received, str | None]]:

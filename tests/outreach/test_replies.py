@@ -11,16 +11,24 @@ from typing import Any
 
 import pytest
 import time_machine
+from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import select
 
+from pocdir import cli
+from pocdir.accounts.actions import create_token, create_workspace
+from pocdir.accounts.queries import team_id_of
+from pocdir.core.refs import new_ref
 from pocdir.db import db, transaction
 from pocdir.directory.models import Address
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.mail import actions as outbox
 from pocdir.mail.models import Mail, Received
+from pocdir.outreach.replies import actions
+from pocdir.outreach.replies import jobs as replies_jobs
 from pocdir.outreach.rules.letter import MAIL
+from pocdir.site.actions import incoming
 from pocdir.site.queries.ledger import verification
 from tests.accounts import made as people
 from tests.conftest import Api
@@ -283,3 +291,103 @@ def test_of_real_mail_no_program_answers_for_a_person(
     kept = db.session.scalars(select(Received)).all()
     assert not [it.ref for it in kept if it.result in (None, "unreadable")]
     assert sum(it.proven for it in kept) > 0.9 * len(kept)
+
+
+def test_its_workspace_reads_it_and_says_that_it_is_the_answer(
+    app: Flask, api: Api, letter: Mail, now: dt.datetime, later: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
+    text = f"Thank you for your report\n<b>bold</b> http://localhost/r/{'a' * 60}\n> {subject(letter)}"
+    row = came_in(reply(letter, text), later)
+    where = f"/notifications/{letter.notification}/mail"
+    [shown] = api.get(f"/api/v1{where}").get_json()["items"]
+    assert (shown["ref"], shown["proven"], shown["result"], shown["may_answer"]) == (
+        row.ref,
+        True,
+        "waits",
+        True,
+    )
+    assert "<b>bold</b>" in shown["text"]
+    raw = api.get(f"/api/v1{where}/{row.ref}/raw")
+    assert raw.headers["Content-Disposition"] == f"attachment; filename={row.ref}.eml"
+    assert (raw.content_type, raw.headers["X-Content-Type-Options"]) == (
+        "application/octet-stream",
+        "nosniff",
+    )
+    browser = people.browser(app, people.person(now=now, workspace="lab"), now=now)
+    page = browser.get(f"/notifications/{letter.notification}").text
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page
+    assert browser.get(f"{where}/{row.ref}/raw").data == raw.data
+    sign = subject(letter).rpartition(".")[2][:13]
+    for said in (shown["text"], raw.text, page):
+        assert sign not in said
+        assert "a" * 60 not in said
+    assert browser.post(f"{where}/{row.ref}/answer").status_code == 302
+    assert api.post(f"/api/v1{where}/{row.ref}/answer").status_code == 409
+    (event,) = events(letter, *ANSWERS)
+    assert (event.type, event.claimed_by, event.assurance) == ("reply.human", "sender", "S")
+    assert state(api, letter)[::2] == ("P0", "acknowledged")
+    other = came_in(reply(letter, "spam", about=letter.subject), later)
+    assert api.post(f"/api/v1{where}/{other.ref}/seen").get_json()["seen_at"]
+    assert api.post(f"/api/v1{where}/{other.ref}/seen").status_code == 409
+    assert api.get(f"/api/v1{where}/{new_ref(now)}/raw").status_code == 404
+    done = CliRunner().invoke(
+        cli.pocdir, ["notification", "mail", letter.notification or "", "--workspace", "lab"]
+    )
+    assert "Thank you for your report" in done.output
+
+
+def test_nobody_else_reads_it(
+    app: Flask, api: Api, letter: Mail, now: dt.datetime, later: dt.datetime
+) -> None:
+    row = came_in(reply(letter, "Hello, a secret"), later)
+    paths = [f"/notifications/{letter.notification}/mail/{row.ref}/raw", f"/inbox/{row.ref}"]
+    with transaction() as session:
+        other = create_workspace(session, name="other", now=now, actor="operator")
+        team = team_id_of(session, "cert-at")
+        tokens = [
+            create_token(session, workspace_id=workspace, team_id=of, now=now, actor="operator")[1]
+            for workspace, of in ((other.id, None), (None, team), (other.id, team))
+        ]
+    for token, status in zip(tokens, (404, 403, 404), strict=True):
+        headers = {"Authorization": f"Bearer {token}"}
+        for path in ("mail", f"mail/{row.ref}/raw"):
+            found = app.test_client().get(
+                f"/api/v1/notifications/{letter.notification}/{path}", headers=headers
+            )
+            assert found.status_code == status
+    steward = people.browser(app, people.person("s@example.org", now=now, site_role="steward"), now=now)
+    contact = people.browser(app, people.person("c@example.org", now=now, team_id=team), now=now)
+    for path in paths:
+        assert {steward.get(path).status_code, contact.get(path).status_code} <= {403, 404}
+    for path in ("/inbox", "/inbox?result=acted", "/steward"):
+        assert row.ref not in steward.get(path).text
+    assert "1 mail more answers a notification" in steward.get("/inbox").text
+    assert "a secret" not in contact.get(f"/told/{letter.notification}").text
+    listed = CliRunner().invoke(cli.pocdir, ["mail", "list", "--json"]).output
+    assert row.ref not in listed
+
+
+def test_what_could_not_be_read_waits_for_its_workspace(
+    api: Api, letter: Mail, later: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_given: object, **_more: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(actions, "_hear", fail)
+        row = came_in(reply(letter, "Hello"), later)
+    [shown] = api.get(f"/api/v1/notifications/{letter.notification}/mail").get_json()["items"]
+    assert (shown["ref"], shown["result"], shown["text"].strip()) == (row.ref, "unreadable", "Hello")
+    assert replies_jobs.read_replies(later) == 0
+
+
+def test_the_worker_reads_what_the_command_left(
+    api: Api, letter: Mail, later: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(incoming, "read", lambda *_given, **_more: None)
+        came_in(reply(letter, "received"), later)
+    assert events(letter, *ANSWERS) == []
+    assert replies_jobs.read_replies(later) == 1
+    assert [it.type for it in events(letter, *ANSWERS)] == ["ack.given"]

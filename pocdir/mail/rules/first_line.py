@@ -55,6 +55,12 @@ def own_words(text: str) -> str:
     return "\n".join("".join(sign for sign in line if _is_shown(sign)) for line in own_lines(text))
 
 
+def shown_lines(text: str) -> Iterator[str]:
+    """All lines, each without what a terminal or a page would obey."""
+    for line in text.split("\n"):
+        yield "".join(sign for sign in line if _is_shown(sign)).rstrip()
+
+
 def own_lines(text: str) -> Iterator[str]:
     """The lines of a reply that are the writer's own and not empty."""
     waiting: list[str] = []  # what may say who wrote what is quoted below it

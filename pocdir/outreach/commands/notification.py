@@ -14,6 +14,7 @@ from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.presentation.notification import shown_notification
 from pocdir.outreach.presentation.timeline import shown_event
 from pocdir.outreach.queries import snapshots
+from pocdir.outreach.replies.commands import mail
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.web.terminal import app_context, emit, json_option, plain, table, workspace_option
 
@@ -110,3 +111,6 @@ def letter(ref: str, content: str | None, workspace: str | None, as_json: bool) 
         emit(schemas.LetterAnswer().dump(said))
     else:
         click.echo(f"To: {said['to']}\nSubject: {said['subject']}\n\n{said['body']}")
+
+
+notification.add_command(mail)

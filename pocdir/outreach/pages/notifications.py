@@ -29,6 +29,7 @@ from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import declined_by, routed
 from pocdir.outreach.queries.redirects import asked_instead
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
+from pocdir.outreach.replies.presentation import mails
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
 from pocdir.outreach.rules.posting import POSTED_BY, claim_of
@@ -242,6 +243,7 @@ def _notification(found: Snapshot, typed: Form) -> str:
         "outreach/notification.html",
         notification=_as_measured(found),
         parcels=handed_over(found),
+        mails=mails(found.row.ref) if poster == "member" else [],
         events=timeline_of(events, [found], as_contact=poster == "contact"),
         letter=None if found.row.withdrawn_at else letter_of(found, content=content),
         content=content,
