@@ -5,26 +5,32 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
+import threading
 from collections.abc import Iterator
 from email import message_from_bytes
-from typing import Any
+from typing import Any, ClassVar
 
 import pysequoia
 import pytest
 import time_machine
+from aiosmtpd.smtp import SMTP
 from flask import Flask
 
+from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.models import Workspace
 from pocdir.core.refs import new_ref
 from pocdir.db import db, transaction
+from pocdir.directory.actions.marking import mark_address
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.models import Team
+from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.queries import events_of_notification
 from pocdir.mail import jobs as mail_jobs
 from pocdir.mail.models import Mail
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.outreach.sending import jobs
 from pocdir.outreach.sending.actions import allow
+from tests.accounts.made import browser, person
 from tests.conftest import NOW, Api
 from tests.mail import keys
 from tests.mail.relay import Relay, serving
@@ -41,8 +47,9 @@ def clock(now: dt.datetime) -> Iterator[Any]:
 
 
 @pytest.fixture
-def relay(app: Flask) -> Iterator[None]:
+def relay(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A relay is set up; nothing is handed to it."""
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
     before = app.extensions["pocdir"]
     url = f"smtp://127.0.0.1:{NO_RELAY}"
     app.extensions["pocdir"] = dataclasses.replace(before, smtp_url=url, mail_from="pocdir@pocdir.example")
@@ -164,3 +171,235 @@ def test_a_letter_whose_key_became_unusable_is_not_sent_and_runs_no_clock(
         "key problem: the OpenPGP key for this address must not be used: it has expired"
     )
     assert outreach_jobs.record_lapses(NOW + 30 * DAY) == 0
+
+
+def permission(session: Any, lab: Workspace, allowed: bool) -> None:
+    allow(session, session.merge(lab), allowed=allowed, now=NOW, actor="user:steward")
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_what_is_not_sent_from_here_is_refused_and_not_logged(app: Flask, api: Api, lab: Workspace) -> None:
+    hour = (NOW - dt.timedelta(hours=1)).isoformat()
+    phone = {"kind": "phone", "value": "+43 1 5056416"}
+    for given, status, code in (
+        ({"sent_at": hour}, 422, "send_dated"),
+        ({"channel": phone}, 422, "send_not_email"),
+        ({"channel": {"kind": "email", "value": "anybody@else.example"}}, 422, "address_not_on_record"),
+        ({"body_digest": "a" * 64}, 422, "send_without_body"),
+        ({"tlp": "TLP:AMBER"}, 422, "key_needed"),
+        ({"tlp": "TLP:RED", "plain_text": True}, 422, "key_needed"),
+    ):
+        answer = told(api, **given)
+        assert (answer.status_code, answer.json["code"]) == (status, code)
+    before = app.extensions["pocdir"]
+    app.extensions["pocdir"] = dataclasses.replace(before, sends_per_day=0)
+    assert (told(api).status_code, told(api).json["code"]) == (429, "sends_used_up")
+    app.extensions["pocdir"] = dataclasses.replace(before, smtp_url=None)
+    assert told(api).json["code"] == "send_unavailable"
+    app.extensions["pocdir"] = before
+    with transaction() as session:
+        permission(session, lab, allowed=False)
+    assert (told(api).status_code, told(api).json["code"]) == (403, "sending_not_allowed")
+    assert api.get("/api/v1/notifications").json["items"] == letters() == []
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_where_people_may_be_at_risk_nothing_is_sent_without_a_yes_to_this_contact(api: Api) -> None:
+    case = api.post("/api/v1/incidents", {"title": "Clinic", "people_at_risk": True, "tlp": "TLP:GREEN"}).json
+    assert told(api, incident=case["ref"]).json["code"] == "people_at_risk"
+    assert told(api, incident=case["ref"], people_at_risk=True).status_code == 201
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_of_two_who_send_at_once_the_day_has_room_for_one(app: Flask, token: str) -> None:
+    before = app.extensions["pocdir"]
+    app.extensions["pocdir"] = dataclasses.replace(before, sends_per_day=1)
+    together, said = threading.Barrier(2), []
+
+    def run() -> None:
+        together.wait(timeout=30)
+        said.append(told(Api(app, token)).status_code)
+
+    db.session.remove()
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    app.extensions["pocdir"] = before
+    assert sorted(said) == [201, 429]
+    assert len(letters()) == 1
+
+
+class Reporting(Relay):
+    """A relay that can report what becomes of a mail (RFC 3461)."""
+
+    async def handle_EHLO(self, server: SMTP, session: Any, envelope: Any, name: str, said: list[str]) -> Any:
+        session.host_name = name
+        return [said[0], "250-DSN", *said[1:]]
+
+
+class WithReports(SMTP):
+    """The server of such a one; aiosmtpd knows nothing of its words."""
+
+    asked: ClassVar[list[str]] = []
+
+    async def smtp_MAIL(self, arg: str) -> None:
+        self.asked.append(arg)
+        await super().smtp_MAIL(arg.split(" ")[0])
+
+    async def smtp_RCPT(self, arg: str) -> None:
+        self.asked.append(arg)
+        await super().smtp_RCPT(arg.split(" ")[0])
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_below_amber_it_goes_in_plain_text_and_reports_are_asked_for(
+    app: Flask, api: Api, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(api)
+    relay = Reporting()
+    monkeypatch.setattr(
+        "tests.mail.relay._Controller.factory", lambda it: WithReports(it.handler, **it.SMTP_kwargs)
+    )
+    WithReports.asked.clear()
+    with serving(relay) as port:
+        hand_over(app, port, NOW + SECOND)
+    assert b"Sinkhole hits" in relay.taken[0].data
+    sender, to = WithReports.asked
+    assert f"ENVID={letters()[0].ref}" in sender and "RET=HDRS" in sender
+    assert to.endswith("NOTIFY=SUCCESS,FAILURE,DELAY")
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_a_recipient_that_the_relay_refuses_bounces_and_nobody_is_waited_for(
+    app: Flask, api: Api, clock: Any
+) -> None:
+    ref = told(api).json["ref"]
+    relay = Relay()
+    relay.at_rcpt = ["550 5.1.1 no such user"]
+    with serving(relay) as port:
+        hand_over(app, port, NOW + SECOND)
+    shown = api.get(f"/api/v1/notifications/{ref}").json
+    assert shown["state"] == {
+        "transport": "failed", "response": "awaiting", "outcome": "unknown", "clock": "paused",
+    }  # fmt: skip
+    assert (shown["sent_level"], shown["sending"]["state"]) == ("P0", "refused")
+    assert "550 5.1.1 no such user" in shown["sending"]["reason"]
+    [failed] = [event for event in events_of_notification(ref) if event.type == "delivery.failed"]
+    assert (failed.claimed_by, failed.payload["status"]) == ("service", "5.1.1")
+    [channel] = api.get("/api/v1/teams/cert-at/channels").json["items"]
+    assert channel["state"] == "bouncing"
+    assert outreach_jobs.record_lapses(NOW + 30 * DAY) == 0
+    assert api.post(f"/api/v1/notifications/{ref}/send", {}).json["code"] == "address_not_on_record"
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_what_waits_too_long_goes_stale_and_its_clock_starts_when_it_leaves_at_last(
+    app: Flask, api: Api, clock: Any
+) -> None:
+    ref = told(api, expect=[{"of": "acknowledgement", "within": "PT24H"}]).json["ref"]
+    assert outreach_jobs.record_lapses(NOW + 1.5 * DAY) == 0  # it waits still
+    hand_over(app, NO_RELAY, NOW + 2 * DAY)
+    shown = api.get(f"/api/v1/notifications/{ref}").json
+    assert (shown["state"]["transport"], shown["state"]["clock"]) == ("stale", "paused")
+    assert shown["sending"]["state"] == "not_sent" and shown["sending"]["may_try_again"]
+    clock.move_to(NOW + 3 * DAY)
+    again = api.post(f"/api/v1/notifications/{ref}/send", {}).json
+    assert (again["state"]["transport"], again["sending"]["attempt"]) == ("queued", 2)
+    assert api.post(f"/api/v1/notifications/{ref}/send", {}).json["code"] == "sent_already"
+    with serving(Relay()) as port:
+        hand_over(app, port, NOW + 3 * DAY + SECOND)
+    shown = api.get(f"/api/v1/notifications/{ref}").json
+    assert (shown["state"]["clock"], shown["due"]) == ("running", "2026-11-26T12:00:01Z")
+    assert outreach_jobs.record_lapses(NOW + 5 * DAY) == 1
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_a_withdrawn_notification_takes_its_waiting_letter_back(app: Flask, api: Api, clock: Any) -> None:
+    ref = told(api).json["ref"]
+    withdrawn = {"type": "notification.withdrawn", "payload": {"reason": "mistake"}}
+    assert api.post(f"/api/v1/notifications/{ref}/events", withdrawn).status_code == 201
+    relay = Relay()
+    with serving(relay) as port:
+        hand_over(app, port, NOW + SECOND)
+    assert relay.seen == []
+    [mail] = letters()
+    assert (mail.state, mail.body) == ("withdrawn", None)
+    shown = api.get(f"/api/v1/notifications/{ref}").json
+    assert (shown["sending"]["state"], shown["sending"]["may_try_again"]) == ("withdrawn", False)
+    assert api.post(f"/api/v1/notifications/{ref}/send", {}).json["code"] == "withdrawn_already"
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_a_key_that_must_not_be_used_is_said_at_once_and_the_sender_decides(
+    app: Flask, api: Api, lab: Workspace, clock: Any
+) -> None:
+    pin(NOW, expires_at=NOW)
+    ref = told(api).json["ref"]
+    shown = api.get(f"/api/v1/notifications/{ref}").json
+    assert (letters(), shown["state"]["transport"], shown["due"]) == ([], "stale", None)
+    words = "key problem: the OpenPGP key for this address must not be used: it has expired"
+    assert (shown["sending"]["state"], shown["sending"]["reason"]) == ("not_sent", words)
+    member = browser(app, person("anna@lab.example", now=NOW, workspace="lab"), now=NOW)
+    page = member.get(f"/notifications/{ref}").text
+    assert words in page and "Try again" in page
+    assert member.post(f"/notifications/{ref}/send", data={"plain_text": "true"}).status_code == 302
+    assert [mail.protection for mail in letters()] == ["plain_text"]
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_an_outsider_sends_nobodys_letter_again(app: Flask, api: Api, clock: Any) -> None:
+    ref = told(api).json["ref"]
+    hand_over(app, NO_RELAY, NOW + 2 * DAY)
+    with transaction() as session:
+        other = create_workspace(session, name="other", now=NOW, actor="operator")
+        permission(session, other, allowed=True)
+        theirs = create_token(session, workspace_id=other.id, now=NOW, actor="operator")[1]
+        team_id = session.query(Team).filter_by(slug="cert-at").one().id
+        contact = create_token(session, workspace_id=None, team_id=team_id, now=NOW, actor="operator")[1]
+    path = f"/api/v1/notifications/{ref}/send"
+    assert Api(app, theirs).post(path, {}).status_code == 404
+    assert Api(app, contact).post(path, {}).status_code == 403
+    # A contact of the team who is a member elsewhere is no sender here.
+    both = person("both@other.example", now=NOW, workspace="other", team_id=team_id)
+    assert browser(app, both, now=NOW).post(f"/notifications/{ref}/send").status_code == 404
+    assert len(letters()) == 1
+    logged = api.post("/api/v1/notifications", {"team": "cert-at"}).json["ref"]
+    assert api.post(f"/api/v1/notifications/{logged}/send", {}).json["code"] == "not_sent_here"
+
+
+@pytest.mark.usefixtures("relay")
+def test_a_steward_lets_a_workspace_send_once_and_the_record_says_so(app: Flask, lab: Workspace) -> None:
+    ref = lab.ref
+    auditor = browser(app, person("au@x.example", now=NOW, site_role="auditor"), now=NOW)
+    owner = browser(app, person("own@lab.example", now=NOW, workspace="lab", role="owner"), now=NOW)
+    for outsider in (auditor, owner):
+        assert outsider.get("/sending").status_code == 403
+        assert outsider.post("/sending", data={"workspace": "lab", "action": "allow"}).status_code == 403
+    steward = browser(app, person("st@x.example", now=NOW, site_role="steward"), now=NOW)
+    assert "Let it send" in steward.get("/sending").text
+    for _ in range(2):
+        said = {"workspace": "lab", "action": "allow", "note": "first campaign read"}
+        assert steward.post("/sending", data=said).status_code == 302
+    assert steward.post("/sending", data={"workspace": "lab", "action": "stop"}).status_code == 302
+    events = [it for it in db.session.query(LedgerEvent) if it.type.startswith("workspace.sending")]
+    assert [it.type for it in events] == ["workspace.sending_allowed", "workspace.sending_stopped"]
+    assert all(it.payload["workspace"] == ref for it in events)
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_a_campaign_is_sent_whole_or_not_at_all(api: Api) -> None:
+    case = api.post("/api/v1/incidents", {"title": "Sinkhole", "tlp": "TLP:GREEN"}).json["ref"]
+    assets = {"items": [{"kind": "ip", "value": value} for value in ("203.0.113.7", "198.51.100.9")]}
+    assert api.post(f"/api/v1/incidents/{case}/assets", assets).status_code == 201
+    chosen = [each["team"]["slug"] for each in api.post(f"/api/v1/incidents/{case}/plan").json["contacts"]]
+    assert chosen
+    with transaction() as session:
+        mark_address(
+            session, kind="email", value="abuse@isp.example", state="bouncing", evidence="test", now=NOW,
+            actor="user:steward",
+        )  # fmt: skip
+    refused = api.post(f"/api/v1/incidents/{case}/notifications", {"choose": ["isp"], "send": True})
+    assert (refused.status_code, letters()) == (422, [])
+    assert api.get("/api/v1/notifications").json["items"] == []

@@ -32,10 +32,13 @@ def workspaces() -> str:
 def decide() -> Any:
     """Let a workspace send, or stop it."""
     typed = form(schemas.PermissionForm(), request.form)
+    action = request.form.get("action")
+    if action not in ("allow", "stop"):
+        typed.errors = {"form": [_("Choose what to do.")]}
     if not typed.valid:
         return _workspaces(typed), 422
     with transaction() as session:
-        allowed = typed.data["action"] == "allow"
+        allowed = action == "allow"
         actions.allow(
             session, workspace_by_slug(session, typed.data["workspace"]), allowed=allowed,
             now=clock.now(), actor=g.principal.actor, note=typed.data["note"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from pocdir.web.schemas import Flag, Moment, Schema, Text
 
@@ -44,5 +44,4 @@ class PermissionForm(Schema):
     """A steward or admin lets a workspace send, or stops it."""
 
     workspace = Text(min=1, max=60, required=True)
-    action = fields.String(required=True, validate=validate.OneOf(("allow", "stop")))
     note = Text(max=500, load_default=None)

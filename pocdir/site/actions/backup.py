@@ -83,9 +83,9 @@ def _write_members(
                 tar, rules.table_member(table.name), spool, now, rows
             )
     members[rules.SECRET] = _add(tar, rules.SECRET, io.BytesIO(settings.secret_key.encode()), now)
-    signing = settings.data / rules.DIRECTORY_KEY
-    if signing.is_file():
-        members[rules.DIRECTORY_KEY] = _add(tar, rules.DIRECTORY_KEY, io.BytesIO(signing.read_bytes()), now)
+    for name in rules.SIGNING_KEYS:
+        if (signing := settings.data / name).is_file():
+            members[name] = _add(tar, name, io.BytesIO(signing.read_bytes()), now)
     registry = _own_registry(settings.data / "registry")
     for path in sorted(registry.iterdir()) if registry else ():
         with path.open("rb") as content:
@@ -249,8 +249,9 @@ def put_files(tar: tarfile.TarFile, manifest: Manifest, *, settings: Settings) -
             _put(folder / found[1] / found[2], _content(tar, name))
     if manifest.registry is not None:
         _put(folder / CURRENT, f"{manifest.registry}\n".encode())
-    if rules.DIRECTORY_KEY in manifest.members:
-        _put(settings.data / rules.DIRECTORY_KEY, _content(tar, rules.DIRECTORY_KEY))
+    for name in rules.SIGNING_KEYS:
+        if name in manifest.members:
+            _put(settings.data / name, _content(tar, name))
     secret = _content(tar, rules.SECRET)
     kept = settings.data / "secret_key"
     if settings.secret_key == secret.decode():

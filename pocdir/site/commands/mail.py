@@ -24,6 +24,7 @@ from pocdir.mail.rules.replies import SENT
 from pocdir.mail.smtp import Submission
 from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.queries import notifications
+from pocdir.outreach.rules.letter import MAIL
 from pocdir.site.actions import incoming
 from pocdir.site.actions import outbox as outbox_actions
 from pocdir.web.terminal import MOMENT, app_context, emit, json_option, plain, table, workspace_option
@@ -263,6 +264,10 @@ def sent(ref: str) -> None:
     Example:  pocdir mail outbox sent 019a5c1e-7d00-7a10-9f00-0242ac120002
     """
     with app_context(), transaction() as session:
+        if queries.mail(ref, session).kind == MAIL:
+            raise Conflict(
+                "mail_of_a_workspace", "this letter belongs to a notification; its workspace decides"
+            )
         actions.mark_sent_by_hand(session, ref=ref, now=clock.now(), actor=OPERATOR)
     click.echo("Marked as sent.")
 

@@ -15,7 +15,8 @@ from pocdir.core.errors import Invalid
 from pocdir.core.times import isoformat, moment
 
 FORMAT = 1
-MANIFEST, SECRET, DIRECTORY_KEY = "manifest.json", "secret_key", "directory_key"
+MANIFEST, SECRET = "manifest.json", "secret_key"
+SIGNING_KEYS = ("directory_key", "openpgp_key")  # where they were made: of the dump, of letters
 REGISTRY = re.compile(r"registry/([A-Za-z0-9_-]+)/([A-Za-z0-9_-]+\.(?:npy|json))")
 
 
