@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -51,6 +52,7 @@ class Settings:
     webhooks: str = "off"
     webhook_networks: str = ""
     heartbeat_url: str = ""
+    authserv_id: str | None = None
     sends_per_day: int = 100
     openpgp_key: str | None = None
     demo: bool = False
@@ -268,6 +270,12 @@ def _mail_address(text: str) -> str:
     return address
 
 
+def _server_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", text):
+        raise ValueError("the name that your mail server writes into Authentication-Results is right")
+    return text.lower()
+
+
 def _networks(text: str) -> str:
     for each in text.split(","):
         ipaddress.ip_network(each.strip())
@@ -313,6 +321,7 @@ _CHECKS: dict[str, Callable[[str], object]] = {
     "webhook_networks": _networks,
     "heartbeat_url": _heartbeat_url,
     "openpgp_key": _private_key,
+    "authserv_id": _server_name,
     "sends_per_day": _whole(0, 100_000),
     "demo": lambda text: _one_of("0", "1")(text) == "1",
 }

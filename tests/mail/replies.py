@@ -66,7 +66,7 @@ Message-ID: {letter.message_id}
 
 def came_in(raw: bytes, now: dt.datetime, **envelope: Any) -> Received:
     """The mail taken in and read, as the command does."""
-    secret = running.secret()
-    row = incoming.take(io.BytesIO(raw), secret=secret, now=now, **envelope)
-    incoming.read(row, secret=secret, now=now)
+    about: dict[str, Any] = {"secret": running.secret(), "server": running.settings().authserv_id, "now": now}
+    row = incoming.take(io.BytesIO(raw), **about, **envelope)
+    incoming.read(row, **about)
     return row

@@ -58,6 +58,12 @@ def references(mail: Read, *, to: str | None, secret: bytes) -> References:
     return References(_once(each for each in found if each), tuple(dict.fromkeys(tags))[:MOST], _once(named))
 
 
+def mailboxes(head: Entity, names: Iterable[str]) -> frozenset[str]:
+    """The addresses in these headers, in small letters."""
+    values = (value for name in names for value in head.headers.get(name, ())[:5])
+    return frozenset(each.casefold() for value in values for each in _MAILBOX.findall(value)[:MOST])
+
+
 def without_secrets(text: str) -> str:
     """Words for others to read: without the sign of a reference, and without the token of any link to us."""
     return _LINK.sub(r"\1…", _SIGN.sub(r"\1", text))

@@ -96,7 +96,7 @@ def _note_disposition(
         settle(row, KEPT)
         return
     event = record_event(
-        session, found, type=type_, payload=_about(row, mail, found), now=now, actor=recipient.ACTOR,
+        session, found, type=type_, payload=about(row, mail, found), now=now, actor=recipient.ACTOR,
         claimed_by="recipient", assurance="A1", evidence_digest=row.digest, scope=f"mail:{found.ref}",
         key=row.digest, **_when(row, letter, found, mail),
     )  # fmt: skip
@@ -106,12 +106,12 @@ def _note_disposition(
 def _note_automatic(
     session: Session, row: Received, letter: Mail, found: Notification, mail: mime.Read, *, now: dt.datetime
 ) -> None:
-    about = _about(row, mail, found) | {
+    payload = about(row, mail, found) | {
         "subclass": automatic.subclass(mail, sent=letter.subject),
         "ticket": automatic.ticket(mail.subject, sent=letter.subject),
     }
     event = record_event(
-        session, found, type="reply.automatic", payload=about, now=now, actor=recipient.ACTOR, claimed_by="recipient",
+        session, found, type="reply.automatic", payload=payload, now=now, actor=recipient.ACTOR, claimed_by="recipient",
         assurance="A0", evidence_digest=row.digest, scope=f"mail:{found.ref}", key=row.digest,
         **_when(row, letter, found, mail),
     )  # fmt: skip
@@ -155,7 +155,7 @@ def _record(
         ).id
     if said is None or not said.is_all:
         yield record_event(
-            session, found, type="reply.human", payload=_about(row, mail, found) | {"via": "email"}, now=now,
+            session, found, type="reply.human", payload=about(row, mail, found) | {"via": "email"}, now=now,
             actor=recipient.ACTOR, claimed_by="recipient", assurance="A2", scope=f"mail:{found.ref}", key=row.digest,
             **when,
         ).id  # fmt: skip
@@ -205,7 +205,7 @@ def take_as_answer(
         read_again.head.first("date"), since=since, until=max(since, row.received_at)
     )
     event = record_event(
-        session, notification, type="reply.human", payload=_about(row, read_again, notification) | {"via": "email"},
+        session, notification, type="reply.human", payload=about(row, read_again, notification) | {"via": "email"},
         occurred_at=at, precision=precision, now=now, actor=actor, claimed_by="sender", assurance="S",
         evidence_digest=row.digest, scope=f"mail:{notification.ref}", key=f"taken:{row.digest}",
     )  # fmt: skip
@@ -232,13 +232,13 @@ def _when(row: Received, letter: Mail, found: Notification, mail: mime.Read) -> 
     return {"occurred_at": at, "precision": precision}
 
 
-def _about(row: Received, mail: mime.Read, found: Notification) -> dict[str, Any]:
+def about(row: Received, mail: mime.Read, found: Notification) -> dict[str, Any]:
     """What the event says of the mail; of what bears TLP:RED nothing that somebody wrote."""
     named = mime.words(mail.head.first("message-id"), 300)
-    about = {"message_id": named or None, "raw_date": dates.raw(mail.head.first("date")), "rule": row.rule}
-    if not _is_red(found):
-        about |= {"from": row.sender, "subject": one_line(row.subject or "", 300) or None}
-    return about
+    known = {"message_id": named or None, "raw_date": dates.raw(mail.head.first("date")), "rule": row.rule}
+    if _is_red(found):
+        return known
+    return known | {"from": row.sender, "subject": one_line(row.subject or "", 300) or None}
 
 
 def _is_red(found: Notification) -> bool:

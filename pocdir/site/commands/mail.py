@@ -132,8 +132,9 @@ def receive(sender: str | None, recipient: str | None) -> None:
     try:
         with app_context():
             secret, now = running.secret(), clock.now()
-            row = incoming.take(sys.stdin.buffer, secret=secret, now=now, sender=sender, to=recipient)
-            _read(row, now=now, secret=secret)
+            about: dict[str, Any] = {"secret": secret, "server": running.settings().authserv_id, "now": now}
+            row = incoming.take(sys.stdin.buffer, sender=sender, to=recipient, **about)
+            _read(row, **about)
     except Exception as error:  # whatever it is, the mail server has the mail still, and must not lose it
         click.echo(
             f"pocdir: not kept, try again: {plain(type(error).__name__)}: {plain(error)[:300]}", err=True
@@ -141,10 +142,10 @@ def receive(sender: str | None, recipient: str | None) -> None:
         raise click.exceptions.Exit(TRY_AGAIN) from None
 
 
-def _read(row: Received, *, now: dt.datetime, secret: bytes) -> None:
+def _read(row: Received, **about: Any) -> None:
     """What follows from a mail that is kept; where that fails, the worker tries again and says why."""
     try:
-        incoming.read(row, now=now, secret=secret)
+        incoming.read(row, **about)
     except Exception as error:
         click.echo(f"pocdir: kept, and left to the worker: {plain(type(error).__name__)}", err=True)
 

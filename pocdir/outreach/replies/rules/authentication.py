@@ -7,8 +7,11 @@ import re
 from pocdir.mail.rules import classes
 from pocdir.mail.rules.mime import Entity
 
+DEEPEST = 5  # comments inside of comments; a field with deeper ones says nothing
+
 _COMMENT = re.compile(r"\([^()]{0,500}\)")
-_DOMAIN = re.compile(r"header\.d\s*=\s*\"?([A-Za-z0-9.-]{1,253})\"?(?=[\s;]|$)", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.){0,500}"')
+_DOMAIN = re.compile(r"(?<=\s)header\.d\s*=\s*([A-Za-z0-9.-]{1,253})(?=\s|$)", re.IGNORECASE)
 _PASS = re.compile(r"dkim\s*=\s*pass(?=[\s;]|$)", re.IGNORECASE)
 
 
@@ -19,10 +22,13 @@ def signed_sender(head: Entity, *, server: str | None) -> str | None:
     A field further down counts nothing, whatever name it bears: the sender may have put it there.
     """
     said, senders = head.first("authentication-results"), head.headers.get("from", ())
-    if not server or not said or len(senders) != 1 or "," in _without_quoted(senders[0]):
+    if not server or not said or len(senders) != 1 or "," in _QUOTED.sub("", senders[0]):
         return None
-    name, *results = _COMMENT.sub(" ", said).split(";")
-    if name.split()[:1] != [server] and name.split()[:1] != [server.lower()]:
+    said = _QUOTED.sub(" ", said)
+    for _depth in range(DEEPEST):
+        said = _COMMENT.sub(" ", said)
+    name, *results = said.split(";")
+    if "(" in said or name.lower().split()[:1] != [server.lower()]:
         return None
     sender = classes.address(senders[0])
     domain = sender.rpartition("@")[2].lower()
@@ -31,7 +37,3 @@ def signed_sender(head: Entity, *, server: str | None) -> str | None:
         if _PASS.match(result.strip()) and signed and domain and signed[1].lower() == domain:
             return sender
     return None
-
-
-def _without_quoted(line: str) -> str:
-    return re.sub(r"\"[^\"]{0,200}\"", "", line)
