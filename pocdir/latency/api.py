@@ -25,12 +25,15 @@ blueprint = Blueprint("latency_api", __name__, url_prefix="/api/v1", description
 def latency(query: dict[str, Any]) -> Any:
     """Kaplan-Meier figures by group; everything that was asked for counts, answered or not."""
     known_at = known(query)
-    groups = figures(asked(query, known_at), query)
+    found = asked(query, known_at)
     return {
         "level": query["level"],
         "by": query["by"],
+        "sent_level": query["sent_level"] or queries.lowest_level(g.principal),
+        "rules": query["rules"],
+        "left_out": found.left_out,
         "as_known_at": known_at,
-        "groups": [as_json(each) for each in groups],
+        "groups": [as_json(each) for each in figures(found.cases, query)],
     }
 
 
@@ -40,7 +43,7 @@ def latency(query: dict[str, Any]) -> Any:
 @blueprint.response(200, schemas.CurveAnswer)
 def latency_curve(query: dict[str, Any]) -> Any:
     """The survival curve: share still open by seconds since it was sent, with band and numbers at risk."""
-    points = queries.curve(asked(query, known(query))).points
+    points = queries.curve(asked(query, known(query)).cases).points
     return {"items": [point._asdict() for point in points]}
 
 
@@ -55,9 +58,9 @@ def figures(found: list[queries.Case], query: Mapping[str, Any]) -> list[Group]:
     return queries.figures(found, query["by"], promised(found, query["level"]))
 
 
-def asked(query: dict[str, Any], known_at: dt.datetime) -> list[queries.Case]:
+def asked(query: dict[str, Any], known_at: dt.datetime) -> queries.Counted:
     """The cases that a query asks for, of the one who asks."""
-    return queries.cases(
+    every = queries.cases(
         g.principal,
         level=query["level"],
         now=known_at,
@@ -66,3 +69,4 @@ def asked(query: dict[str, Any], known_at: dt.datetime) -> list[queries.Case]:
         team=query["team"],
         sent_level=query["sent_level"],
     )
+    return queries.counted(every, query["rules"])

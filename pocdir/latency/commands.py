@@ -7,9 +7,10 @@ import click
 from pocdir.accounts.guards import operator_for
 from pocdir.core import clock
 from pocdir.core.times import isoformat
-from pocdir.latency import queries, rules
+from pocdir.latency import queries
 from pocdir.latency.promises import promised
-from pocdir.latency.rules import Group
+from pocdir.latency.rules import Group, Promise
+from pocdir.latency.rules import as_json as group_as_json
 from pocdir.latency.schemas import BY
 from pocdir.ledger.rules.vocabulary import SENT_LEVELS
 from pocdir.web.terminal import app_context, emit, json_option, table, workspace_option
@@ -21,11 +22,24 @@ DAY = 86_400
 @click.option("--by", type=click.Choice(BY), help="Groups side by side.")
 @click.option("--level", type=click.Choice(queries.LEVELS), default="acknowledgement", show_default=True)
 @click.option("--sent-level", type=click.Choice(SENT_LEVELS), default="P0", show_default=True)
+@click.option(
+    "--rules",
+    type=click.Choice(queries.RULES),
+    default=queries.MET,
+    show_default=True,
+    help="Reports that met their team's rules, or all.",
+)
 @click.option("--team", help="Only notifications to this team.")
 @workspace_option
 @json_option
 def latency(
-    by: str | None, level: str, sent_level: str, team: str | None, workspace: str | None, as_json: bool
+    by: str | None,
+    level: str,
+    sent_level: str,
+    rules: str,
+    team: str | None,
+    workspace: str | None,
+    as_json: bool,
 ) -> int:
     """How long answers take: Kaplan-Meier, so that never answering stays in the figure.
 
@@ -34,12 +48,18 @@ def latency(
     """
     with app_context():
         now = clock.now()
-        found = queries.cases(operator_for(workspace), level=level, now=now, team=team, sent_level=sent_level)
+        found, left_out = queries.counted(
+            queries.cases(operator_for(workspace), level=level, now=now, team=team, sent_level=sent_level),
+            rules,
+        )
         groups = queries.figures(found, by, promised(found, level))
     if as_json:
-        asked = {"level": level, "by": by, "as_known_at": isoformat(now)}
+        asked = {
+            "level": level, "by": by, "sent_level": sent_level, "rules": rules, "left_out": left_out,
+            "as_known_at": isoformat(now),
+        }  # fmt: skip
         for each in groups:
-            emit(asked | rules.as_json(each))
+            emit(asked | group_as_json(each))
     else:
         table(
             (
@@ -69,7 +89,7 @@ def _cells(group: Group) -> tuple[str, ...]:
     return group.label, *map(str, counts), median, share, _promise(group.promise)
 
 
-def _promise(promise: rules.Promise) -> str:
+def _promise(promise: Promise) -> str:
     if not promise.n:
         return "none published"
     return "not known yet" if promise.share is None else f"{promise.share:.0%} of {promise.n}"

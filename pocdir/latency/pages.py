@@ -30,7 +30,7 @@ TABLE_AT = (0, HOUR, 6 * HOUR, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DA
 @guard("latency.read")
 def responsiveness() -> str:
     query, known_at = asked()
-    found = cases(query, known_at)
+    found, left_out = cases(query, known_at)
     overall = queries.curve(found)
     return render_template(
         "latency/responsiveness.html",
@@ -45,6 +45,7 @@ def responsiveness() -> str:
         became=rules.became_by(queries.incidence(found), rules.WINDOWS.values()),
         matrix=rules.verdict_matrix(each.verdict for each in found),
         may_be_automatic=queries.may_be_automatic(found),
+        left_out=left_out,
         answered_later=_answered_later(query, found),
         downloads=_downloads(known_at),
         known_at=known_at,
@@ -56,8 +57,8 @@ def responsiveness() -> str:
 @guard("latency.read")
 def as_csv() -> Response:
     query, known_at = asked()
-    groups = api.figures(cases(query, known_at), query)
-    about = {"level": query["level"], "by": query["by"] or "", "sent_level": query["sent_level"]}
+    groups = api.figures(cases(query, known_at).cases, query)
+    about = {name: query[name] or "" for name in ("level", "by", "sent_level", "rules")}
     text = tables.csv_text(groups, about | {"as_known_at": isoformat(known_at)}, notes=not_shown())
     return _attached(Response(text, content_type="text/csv; charset=utf-8"), "csv")
 
@@ -66,11 +67,13 @@ def as_csv() -> Response:
 @guard("latency.read")
 def as_json() -> Response:
     query, known_at = asked()
-    found = cases(query, known_at)
+    found, left_out = cases(query, known_at)
     answer = {
         "level": query["level"],
         "by": query["by"],
         "sent_level": query["sent_level"],
+        "rules": query["rules"],
+        "left_out": left_out,
         "as_known_at": isoformat(known_at),
         "groups": [rules.as_json(each) for each in api.figures(found, query)],
         "curve": [point._asdict() for point in queries.curve(found).points],
@@ -97,10 +100,11 @@ def asked() -> tuple[dict[str, Any], dt.datetime]:
     typed = form(PageQuery(), MultiDict(_arguments()))
     if not typed.valid:
         raise ValidationError(typed.errors)
-    return typed.data, api.known(typed.data)
+    level = typed.data["sent_level"] or queries.lowest_level(g.principal)
+    return {**typed.data, "sent_level": level}, api.known(typed.data)
 
 
-def cases(query: Mapping[str, Any], known_at: dt.datetime) -> list[Case]:
+def cases(query: Mapping[str, Any], known_at: dt.datetime) -> queries.Counted:
     """The reader's own; the day named in `until` counts as a whole."""
     until = query["until"]
     if until is not None and until.time() == dt.time():
@@ -131,7 +135,7 @@ def _answered_later(query: Mapping[str, Any], found: Sequence[Case]) -> int:
 
 def _chosen(query: Mapping[str, Any]) -> dict[str, str]:
     days = {name: query[name].date().isoformat() if query[name] else "" for name in ("since", "until")}
-    return {name: query[name] or "" for name in ("level", "by", "team", "sent_level")} | days
+    return {name: query[name] or "" for name in ("level", "by", "team", "sent_level", "rules")} | days
 
 
 def _downloads(known_at: dt.datetime) -> Sequence[tuple[str, str]]:

@@ -37,7 +37,7 @@ from pocdir.ledger.rules.vocabulary import SENT_LEVELS
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import Viewer, seen_by
 from pocdir.outreach.rules.corrections import counting
-from pocdir.outreach.rules.fold import First, Firsts, State, Verdict, is_undated, state_of
+from pocdir.outreach.rules.fold import First, Firsts, State, Verdict, is_undated, level_for_others, state_of
 
 LEVELS = (  # by their names in Firsts
     "delivered", "receipt", "acknowledgement", "answer", "remediation_claimed", "remediation_observed",
@@ -46,6 +46,8 @@ LEVELS = (  # by their names in Firsts
 ASKED_FOR = ("receipt", "acknowledgement", "answer")
 REMEDIATION = ("remediation_claimed", "remediation_observed")
 NEVER_HAPPENED = ("mistake", "duplicate")
+MET, EVERY = RULES = ("met", "all")  # which reports: as their teams have asked for them, or all
+TEAMS_LEVEL = "P2"  # the lowest that counts in what a team is shown of itself
 MOST_FOLDS = 20_000  # kept in memory, some 3 kB each
 _FOLDS = "pocdir.latency_folds"
 NO_PROMISES: Mapping[str, float] = MappingProxyType({})
@@ -61,6 +63,7 @@ class Record(NamedTuple):
     sent: Event
     happened: bool
     state: State
+    level_for_others: str
     ended: Mapping[str, dt.datetime]
 
 
@@ -85,6 +88,7 @@ class Case:
     end: str | None
     verdict: Verdict
     state: State
+    meets_rules: bool = True  # those of its team for reports, as they stood when it was logged
 
     @property
     def answered(self) -> bool:
@@ -98,6 +102,13 @@ class Case:
         return first is not None and first.may_be_automatic
 
 
+class Counted(NamedTuple):
+    """The cases of a figure, and how many more there are that did not meet their team's rules for reports."""
+
+    cases: list[Case]
+    left_out: int
+
+
 def cases(
     viewer: Viewer,
     *,
@@ -107,29 +118,46 @@ def cases(
     until: dt.datetime | None = None,
     team: str | None = None,
     teams: Collection[str] | None = None,
-    sent_level: str = "P0",
+    sent_level: str | None = None,
 ) -> list[Case]:
     """The cases of a figure as known at `now` (nothing recorded later counts), in the order they were logged.
 
     Sent at `since` or later and before `until`; `team`, or `teams`: only notifications to these slugs. What
     was sent, when, how and whether an answer was asked for is read from the ledger, never from the
     notification's row. What could not be delivered is followed until it bounced: from then on nobody could
-    answer it, and that is the directory's doing. It is counted, apart. Raises NotFound `team_unknown`.
+    answer it, and that is the directory's doing. It is counted, apart. `sent_level` None: lowest_level. What did
+    not meet its team's rules is among them: see counted. Raises NotFound `team_unknown`.
     """
     if team is not None:
         team_id_of(db.session(), team)
     wanted = teams if team is None else (team,)
     rows = _notifications(viewer, wanted)
     known, closed = _known(viewer, now, wanted), _closed(viewer, now)
-    lowest = SENT_LEVELS.index(sent_level)
+    lowest = SENT_LEVELS.index(sent_level or lowest_level(viewer))
     found = []
     for row in rows:
         told = known.get(row.ref)
         if told is None or not told.happened or not _is_asked(told.sent, level, since, until):
             continue
-        if SENT_LEVELS.index(told.state.sent_level) >= lowest:
+        sure = told.state.sent_level if viewer.workspace_id is not None else told.level_for_others
+        if SENT_LEVELS.index(sure) >= lowest:
             found.append(_case(row, told, level, now, closed.get(told.sent.incident or "")))
     return found
+
+
+def lowest_level(viewer: Viewer) -> str:
+    """From which sent level on a reader's figures count: a workspace sees all of its own, a team what is proven."""
+    return SENT_LEVELS[0] if viewer.workspace_id is not None else TEAMS_LEVEL
+
+
+def counted(found: list[Case], rules: str = MET) -> Counted:
+    """Those of a figure (`rules` MET: without what did not meet its team's rules; EVERY: all)."""
+    kept = found if rules == EVERY else [each for each in found if each.meets_rules]
+    return Counted(kept, len(found) - len(kept))
+
+
+def _meets_rules(told: Record) -> bool:
+    return not told.sent.payload.get("rules_not_met")
 
 
 def teams_told(viewer: Viewer) -> list[tuple[str, str]]:
@@ -224,6 +252,7 @@ def _case(row: Line, told: Record, level: str, now: dt.datetime, closed_at: dt.d
         end=end,
         verdict=state.verdict,
         state=state,
+        meets_rules=_meets_rules(told),
     )
 
 
@@ -276,7 +305,8 @@ def _known(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> d
         sent = next((event for event in events if event.type == "notification.logged"), None)
         if sent is not None:
             state = state_of(events)
-            found[ref] = Record(sent, _happened(events), state, _ended(sent, events, state))
+            level, ended = level_for_others(events), _ended(sent, events, state)
+            found[ref] = Record(sent, _happened(events), state, level, ended)
     if len(folds) > MOST_FOLDS:
         folds.clear()
     folds.update({ref: (marks[ref], found[ref]) for ref in found.keys() - held.keys()})

@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from pocdir.latency.queries import LEVELS
+from pocdir.latency.queries import LEVELS, MET, RULES
 from pocdir.ledger.rules.vocabulary import SENT_LEVELS
 from pocdir.web.schemas import Moment, Schema, Text
 
@@ -23,7 +23,8 @@ class CurveQuery(Schema):
     since = Moment(load_default=None)
     until = Moment(load_default=None)
     team = Text(max=100, load_default=None)
-    sent_level = fields.String(load_default="P0", validate=validate.OneOf(SENT_LEVELS))
+    sent_level = fields.String(load_default=None, validate=validate.OneOf(SENT_LEVELS))
+    rules = fields.String(load_default=MET, validate=validate.OneOf(RULES))
     as_known_at = Moment(load_default=None)
 
 
@@ -86,6 +87,9 @@ class LatencyAnswer(Schema):
 
     level = fields.String()
     by = fields.String(allow_none=True)
+    sent_level = fields.String()
+    rules = fields.String()
+    left_out = fields.Integer()
     as_known_at = Moment()
     groups = fields.List(fields.Nested(GroupAnswer))
 

@@ -35,6 +35,9 @@ class Notification(Base):
     tlp: Mapped[str] = mapped_column(String(16))
     assets: Mapped[list[Any]] = mapped_column(default=list)
     answer_asked: Mapped[bool]
+    rules_not_met: Mapped[list[Any]] = mapped_column(
+        default=list, server_default="[]"
+    )  # of the team's for reports
     created_at: Mapped[dt.datetime]
     created_by: Mapped[str] = mapped_column(String(80))
 

@@ -44,6 +44,9 @@ def test_all_together_has_the_whole_shape(api: Api, year: None, now: dt.datetime
     assert answer == {
         "level": "acknowledgement",
         "by": None,
+        "sent_level": "P0",
+        "rules": "met",
+        "left_out": 0,
         "as_known_at": isoformat(now),
         "groups": [
             {
@@ -145,7 +148,12 @@ def test_a_team_sees_what_was_sent_to_it(app: Flask, year: None, now: dt.datetim
     with transaction() as session:
         team = team_id_of(session, "isp")
         token = create_token(session, workspace_id=None, team_id=team, now=now, actor="operator")[1]
-    groups = Api(app, token).get("/api/v1/latency", by="team").get_json()["groups"]
+    answer = Api(app, token).get("/api/v1/latency", by="team").get_json()
+    assert (answer["sent_level"], answer["groups"]) == (
+        "P2",
+        [],
+    )  # what nobody has proven moves nothing about a team
+    groups = Api(app, token).get("/api/v1/latency", by="team", sent_level="P0").get_json()["groups"]
     assert [(each["key"], each["n"]) for each in groups] == [("isp", 1)]
 
 

@@ -6,12 +6,13 @@ import datetime as dt
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from pocdir.accounts.actions import create_workspace
 from pocdir.accounts.models import Workspace
 from pocdir.accounts.queries import team_id_of
 from pocdir.db import db, transaction
+from pocdir.directory.models import Team
 from pocdir.incidents.actions import change_incident, open_incident
 from pocdir.incidents.models import Incident
 from pocdir.latency import queries
@@ -342,7 +343,8 @@ def test_another_workspace_sees_nothing_and_the_team_sees_its_own(
         isp = team_id_of(session, "isp")
     assert figure(other, now) == []
     assert queries.teams_told(Own(other.id)) == []
-    assert [each.team for each in cases(Own(None, isp), level="acknowledgement", now=now)] == ["isp"]
+    mine = cases(Own(None, isp), level="acknowledgement", now=now, sent_level="P0")
+    assert [each.team for each in mine] == ["isp"]
     assert cases(Own(None, None), level="acknowledgement", now=now) == []
     assert queries.teams_told(Own(lab.id)) == [("cert-at", "CERT.at"), ("isp", "ISP abuse desk")]
 
@@ -432,3 +434,18 @@ def test_a_bounce_without_a_date_counts_from_the_start(
     bare_yes(lab, told(lab, at=start), at=now, type_="delivery.failed")
     (found,) = figure(lab, now)
     assert (found.end, found.seconds) == ("undeliverable", 0)
+
+
+def test_what_broke_a_rule_of_its_team_moves_no_figure_and_is_counted_apart(
+    lab: Workspace, now: dt.datetime, start: dt.datetime
+) -> None:
+    told(lab, at=start)
+    with transaction() as session:
+        profile = {"profile": {"intake": ["one-address"]}}
+        session.execute(update(Team).where(Team.slug == "cert-at").values(**profile))
+    told(lab, at=start, assets=[{"kind": "ip", "value": "192.0.2.1"}, {"kind": "ip", "value": "192.0.2.2"}])
+    told(lab, at=start, assets=[{"kind": "ip", "value": "192.0.2.1"}])
+    found = cases(Own(lab.id), level="acknowledgement", now=now)
+    assert [each.meets_rules for each in found] == [True, False, True]
+    assert (len(queries.counted(found).cases), queries.counted(found).left_out) == (2, 1)
+    assert queries.counted(found, queries.EVERY) == (found, 0)

@@ -26,7 +26,8 @@ from pocdir.incidents.models import Incident
 from pocdir.latency.queries import cases, figures
 from pocdir.latency.rules import verdict_matrix
 from pocdir.ledger.queries import events_of_notification, stored, values_of
-from pocdir.ledger.rules.vocabulary import VOCABULARY, check_event
+from pocdir.ledger.rules.admission import check_event
+from pocdir.ledger.rules.vocabulary import VOCABULARY
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import Own
 from pocdir.outreach.rules.fold import state_of

@@ -171,7 +171,7 @@ VOCABULARY: Mapping[str, EventType] = {
         {
             "kind": _choice(*NOTIFICATION_KINDS), "channel": _kind, "answer_asked": _flag, "language": _language,
             "assets": _many, "parent": _ref, "recipient": _line, "subject": _line, "body_digest": _digest,
-            "note": _text, "opted_out": _flag,
+            "note": _text, "opted_out": _flag, "rules_not_met": _choices(*INTAKE),
         },
     ),
     "parcel.attached": EventType(

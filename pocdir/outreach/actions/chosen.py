@@ -86,7 +86,7 @@ def _new(contact: Planned, incident: Incident, chosen: Choices) -> NewNotificati
     return NewNotification(
         team=contact.slug, channel=(contact.channel.kind, contact.channel.value), kind=chosen.kind,
         sent_at=chosen.sent_at, body=chosen.message, subject=incident.title,
-        assets=[asset_as_sent(each) for each in contact.assets], answer_asked=asked,
+        assets=[asset_as_sent(each) for each in contact.assets], rows=contact.rows, answer_asked=asked,
         expect=expectations.main_of(chosen.kind, within) if asked and within else None,
     )  # fmt: skip
 

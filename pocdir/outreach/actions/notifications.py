@@ -17,6 +17,7 @@ from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
 from pocdir.db import Line, table_of
 from pocdir.directory.rules.office import language_for
+from pocdir.directory.rules.record import reception
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Incident
 from pocdir.ledger.actions import append, append_all
@@ -32,10 +33,12 @@ from pocdir.outreach.escalation.actions.policies import begin
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.notifications import FOLLOW_UP
+from pocdir.outreach.queries.parcels import held_for
 from pocdir.outreach.queries.plans import Routed
 from pocdir.outreach.rules import corrections, expectations
 from pocdir.outreach.rules.expectations import Expected
 from pocdir.outreach.rules.fold import state_of
+from pocdir.outreach.rules.intake import Report, not_met
 from pocdir.outreach.rules.letter import MAIL
 from pocdir.outreach.rules.posting import occurred
 from pocdir.outreach.rules.thread import SPEAKING
@@ -62,6 +65,8 @@ class NewNotification:
     answer_asked: bool = True
     expect: Sequence[Expected] | None = None
     note: str | None = None  # the sender's own; the contact does not read it
+    rows: int = 0  # of the files that go with it
+    encrypted: bool | None = None  # None: nobody said
     is_step: bool = False  # of the parent's path, so that it walks none of its own
 
 
@@ -146,8 +151,11 @@ def worked_out(
     about = {"notification": ref, "incident": incident.ref if incident else None, "team": team.slug}
     digest = new.body_digest or (body_digest(new.body) if new.body else None)
     is_red = tlp_labels.RED in (label, incident.tlp if incident else None)
-    payload = {"channel": kind, "recipient": value, "parent": parent.ref if parent else None}
-    payload |= {"body_digest": digest} | _logged_payload(new, team, language, is_red=is_red)
+    missing = _rules_not_met(new, team, channel=kind, language=language)
+    payload = {
+        "channel": kind, "recipient": value, "parent": parent.ref if parent else None, "body_digest": digest,
+        "rules_not_met": missing or None, **_logged_payload(new, team, language, is_red=is_red),
+    }  # fmt: skip
     logged = Event(
         id=new_ref(now), type="notification.logged", occurred_at=sent_at, precision=new.precision, recorded_at=now,
         actor=actor, claimed_by="sender", assurance="S", payload=payload, idempotency_key=key, **about,
@@ -158,7 +166,7 @@ def worked_out(
         "channel_value": value, "kind": new.kind, "sent_at": sent_at, "precision": new.precision,
         "subject": new.subject, "body": new.body, "body_digest": digest, "language": language,
         "tlp": label, "assets": [dict(asset) for asset in new.assets], "answer_asked": new.answer_asked,
-        "created_at": now, "created_by": actor,
+        "rules_not_met": missing, "created_at": now, "created_by": actor,
     }  # fmt: skip
     expects = [_expected(each, start=sent_at, now=now, actor=actor, about=about) for each in asked]
     return WorkedOut(row, [logged, *expects])
@@ -211,6 +219,15 @@ def _logged_payload(new: NewNotification, team: Line, language: str, *, is_red: 
     }  # fmt: skip
 
 
+def _rules_not_met(new: NewNotification, team: Line, *, channel: str, language: str) -> list[str]:
+    """Which of the team's rules for reports this one does not meet, as they stand now."""
+    report = Report(
+        kind=new.kind, channel=channel, language=language, assets=new.assets, rows=new.rows, body=new.body,
+        is_kept=new.body_digest is not None, answer_asked=new.answer_asked, encrypted=new.encrypted,
+    )  # fmt: skip
+    return not_met(reception(team.profile).intake, report, languages=team.languages)
+
+
 def log_as_given(
     session: Session,
     given: Mapping[str, Any],
@@ -240,7 +257,11 @@ def log_as_given(
     if assets is None:
         assets = routed.assets if incident else ()
     channel, expect = given["channel"], given["expect"]
+    brings = incident is not None and given["assets"] is None
+    waiting = held_for(session, incident, routed.slugs) if incident is not None and brings else ()
     new = NewNotification(
+        rows=sum(each.rows for each in waiting),
+        encrypted=(given["send"] and not given["plain_text"]) or None,
         channel=(channel["kind"], channel["value"]) if channel else None,
         expect=None if expect is None else tuple(Expected(each["of"], each["within"]) for each in expect),
         assets=assets,
@@ -250,7 +271,7 @@ def log_as_given(
         session, new, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent,
         first_channel=routed.channel, key=key,
     )  # fmt: skip
-    if incident is not None and given["assets"] is None:
+    if incident is not None and brings:
         hand_over(session, incident, dict.fromkeys(routed.slugs, ref), now=now, actor=actor)
     return ref
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pocdir.accounts.guards import Principal
 from pocdir.latency.promises import promised
-from pocdir.latency.queries import cases, figures
+from pocdir.latency.queries import cases, counted, figures
 from pocdir.latency.rules import Group
 
 LEVEL = "acknowledgement"
@@ -19,7 +19,7 @@ def record_of(principal: Principal, slug: str, *, now: dt.datetime) -> dict[str,
     """How one team answered the workspace, as `responsiveness` has it, with `promise`: what it kept of its own."""
     if principal.workspace_id is None or not principal.may("latency.read"):
         return None
-    found = cases(principal, level=LEVEL, now=now, teams=[slug])
+    found, _ = counted(cases(principal, level=LEVEL, now=now, teams=[slug]))
     (group,) = figures(found, None, promised(found, LEVEL))
     return _shape(group) | {"promise": group.promise}
 
@@ -34,7 +34,7 @@ def responsiveness(
     wanted = frozenset(teams)
     if not wanted or principal.workspace_id is None or not principal.may("latency.read"):
         return {}
-    found = cases(principal, level=LEVEL, now=now, teams=wanted)
+    found, _ = counted(cases(principal, level=LEVEL, now=now, teams=wanted))
     known = {group.key: _shape(group) for group in figures(found, "team")}
     return {slug: known.get(slug, NO_RECORD) for slug in wanted}
 
