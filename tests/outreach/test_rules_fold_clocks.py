@@ -343,3 +343,34 @@ def test_more_events_never_lower_the_sent_level_nor_remove_a_lapse(seed):
 def test_the_senders_word_alone_proves_no_sending(seed):
     history = [event._replace(claimed_by="sender") for event in random_history(random.Random(seed))]
     assert state_of(history).sent_level == "P0"
+
+
+# A letter that the service sends
+
+
+def test_a_letter_that_leaves_soon_moves_no_due_time(record):
+    record.expect()
+    record.add("message.queued", 0, by="service", attempt=1)
+    assert (record.state.clock, record.state.due) == ("running", START + 48 * HOUR)
+    record.add("message.submitted", 0.5, by="service", attempt=1, hop="relay")
+    assert (record.state.due, record.state.sent_level) == (START + 48 * HOUR, "P1")
+
+
+def test_a_letter_that_waited_moves_what_was_asked_by_that_long(record):
+    record.expect()
+    record.add("message.queued", 0, by="service", attempt=1)
+    record.add("message.stale", 40, by="service", attempt=1)
+    assert (record.state.unsent, record.state.clock, record.state.due) == (True, "paused", None)
+    record.add("message.queued", 60, by="service", attempt=2)
+    assert (record.state.unsent, record.state.transport) == (False, "queued")
+    record.add("message.submitted", 61, by="service", attempt=2, hop="relay")
+    assert (record.state.clock, record.state.due) == ("running", START + (48 + 61) * HOUR)
+
+
+def test_what_was_refused_on_its_way_out_runs_no_clock_and_one_that_came_back_does(record):
+    record.expect()
+    record.add("message.queued", 0, by="service", attempt=1)
+    record.add("delivery.failed", 1, by="service", attempt=1)
+    assert (record.state.transport, record.state.clock, record.state.sent_level) == ("failed", "paused", "P0")
+    record.add("message.submitted", 0.5, by="service", attempt=1, hop="relay")
+    assert (record.state.transport, record.state.clock) == ("failed", "running")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ import pysequoia
 import pytest
 import time_machine
 from aiosmtpd.smtp import SMTP
+from click.testing import CliRunner, Result
 from flask import Flask
 
+from pocdir import cli
 from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.models import Workspace
 from pocdir.core.refs import new_ref
@@ -28,13 +31,17 @@ from pocdir.ledger.queries import events_of_notification
 from pocdir.mail import jobs as mail_jobs
 from pocdir.mail.models import Mail
 from pocdir.outreach import jobs as outreach_jobs
+from pocdir.outreach.queries.projections import differences
 from pocdir.outreach.sending import jobs
 from pocdir.outreach.sending.actions import allow
 from tests.accounts.made import browser, person
 from tests.conftest import NOW, Api
+from tests.latency.made import told as logged
 from tests.mail import keys
 from tests.mail.relay import Relay, serving
 from tests.outreach import made
+from tests.outreach.policies import chosen, work
+from tests.outreach.test_escalation import FAR, WHERE
 
 DAY, SECOND = dt.timedelta(days=1), dt.timedelta(seconds=1)
 NO_RELAY = 1  # a port where nothing listens
@@ -403,3 +410,66 @@ def test_a_campaign_is_sent_whole_or_not_at_all(api: Api) -> None:
     refused = api.post(f"/api/v1/incidents/{case}/notifications", {"choose": ["isp"], "send": True})
     assert (refused.status_code, letters()) == (422, [])
     assert api.get("/api/v1/notifications").json["items"] == []
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_form_plan_and_step_offer_it_where_the_workspace_may_send(
+    app: Flask, api: Api, lab: Workspace, clock: Any
+) -> None:
+    made.carrier(NOW - 9 * DAY)
+    chosen(lab, NOW - 9 * DAY, FAR)
+    owner = browser(app, person("own@lab.example", now=NOW, workspace="lab", role="owner"), now=NOW)
+    assert "Send it from here" in owner.get("/notify").text
+    typed = {
+        "action": "log",
+        "team": "cert-at",
+        "tlp": "TLP:GREEN",
+        "kind": "report",
+        "send": "true",
+        "once": "a",
+    }
+    typed |= {"answer_asked": "true"}
+    first = owner.post("/notify", data=typed)
+    assert first.status_code == 302
+    assert owner.post("/notify", data=typed).location == first.location  # the same press
+    assert "waiting in our outbox" in owner.get(first.location).text
+
+    case = api.post("/api/v1/incidents", {"title": "Sinkhole", "tlp": "TLP:GREEN"}).json["ref"]
+    assert api.post(f"/api/v1/incidents/{case}/assets", {"items": [WHERE["assets"][0]]}).status_code == 201
+    assert "Send them from here" in owner.get(f"/incidents/{case}/plan").text
+    planned = {"choose": "isp", "kind": "report", "answer_asked": "true", "action": "log", "send": "true"}
+    assert owner.post(f"/incidents/{case}/plan", data=planned).status_code == 302
+
+    ref = logged(lab, at=NOW - 3.5 * DAY, team="isp", tlp="TLP:GREEN", **WHERE)
+    work(app, NOW)
+    steps = f"/notifications/{ref}/steps"
+    assert "Send it from here" in owner.get(steps).text
+    took = owner.post(steps, data={"action": "take", "level": "1", "body": "Please look.", "send": "true"})
+    assert took.status_code == 302
+    assert [mail.to for mail in letters()] == [
+        "reports@cert.example",
+        "abuse@isp.example",
+        "abuse@carrier.example",
+    ]
+    assert list(differences()) == []
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_the_command_line_sends_and_says_who_may(app: Flask, lab: Workspace, clock: Any) -> None:
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(cli.pocdir, words, standalone_mode=False)
+
+    tell = ("notify", "--team", "cert-at", "--workspace", "lab", "--send")
+    assert "key_needed" in str(getattr(run(*tell).exception, "code", ""))
+    sent = run(*tell, "--plain-text", "--json")
+    assert json.loads(sent.stdout)["sending"]["state"] == "waiting"
+    ref = json.loads(sent.stdout)["ref"]
+    assert getattr(run("sending", "again", ref).exception, "code", "") == "sent_already"
+    assert (
+        getattr(run("mail", "outbox", "sent", letters()[0].ref).exception, "code", "")
+        == "mail_of_a_workspace"
+    )
+    assert run("sending", "stop", "lab", "--note", "too many").return_value is None
+    [row] = [json.loads(line) for line in run("sending", "list", "--json").stdout.splitlines()]
+    assert (row["workspace"], row["allowed"], row["note"]) == ("lab", False, "too many")
+    assert run("sending", "allow", "lab").stdout == "lab may send\n"
