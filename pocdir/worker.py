@@ -46,10 +46,9 @@ from pocdir.site.api.health import STARTED
 from pocdir.web import logs
 from pocdir.web.terminal import app_context
 
-# None needs another before it: each looks at the database anew. The webhooks' come last and tell of this round too.
+# Hardly one needs another before it: each looks at the database anew. The webhooks' tell of this round too.
 JOBS: tuple[Callable[..., int], ...] = (
     outreach_jobs.record_lapses,
-    escalation_jobs.record_steps,
     quarantine_jobs.apply_due,
     merging_jobs.apply_due,
     accounts_jobs.save_token_uses,
@@ -62,6 +61,8 @@ JOBS: tuple[Callable[..., int], ...] = (
     sending_jobs.note_letters,
     checks_jobs.read_mail,
     replies_jobs.read_replies,
+    escalation_jobs.follow_returned,
+    escalation_jobs.record_steps,  # after the mail was read: an answer that came stops them
     checks_jobs.keep_true,
     keys_jobs.look_after_keys,
     desk_jobs.send_digests,

@@ -61,6 +61,12 @@ class Notification(Base):
         Index("ix_notifications_team_id", "team_id", "id"),
         Index("ix_notifications_incident_id", "incident_id"),
         Index(
+            "ix_notifications_failed",
+            "id",
+            sqlite_where=text("transport = 'failed'"),
+            postgresql_where=text("transport = 'failed'"),
+        ),
+        Index(
             "ix_notifications_queued",
             "id",
             sqlite_where=text("transport = 'queued'"),

@@ -55,6 +55,11 @@ INTAKE = (
 POLICIES = ("sender:1",)  # who set the due time, and by which version of the rules
 CONTENTS = ("reference", "summary", "full")  # how much a step tells
 SKIPPED = ("answered", "withdrawn", "no_contact", "opted_out", "other")
+# Why a step that was approved beforehand did not go out by itself, and is a person's to take.
+HELD = (
+    "owner", "late", "earlier_step", "no_consent", "opted_out", "no_mail", "people_at_risk", "closed", "told_lately",
+    "other_channel", "key", "day_full", "not_allowed", "thread_full", "other",
+)  # fmt: skip
 TARGETS = ("same_team", "parent", "sector", "national", "regional", "global", "resolver")
 
 
@@ -159,6 +164,8 @@ _THREAD = {
     "notification": _required(_ref), "answer": _required(_ref), "in_substance": _flag, "may_be_automatic": _flag,
 }  # fmt: skip
 _DIGEST = {"digest": _required(_choice("on", "off")), "hour": _count(0, 23), "address": _line}
+_TAKES = {"takes": _required(_choices("follow_up", "referral")), "note": _text}
+_APPROVED = {"workspace": _required(_ref), "policy": _required(_ref), "digest": _digest}
 _RENAMED = {"workspace": _required(_ref), "old_name": _required(_line), "new_name": _required(_line)}
 _ALLOWED = {"workspace": _required(_ref), "note": _text}
 _sender, _service, _keepers = ("sender",), ("service",), ("team", "steward", "service")
@@ -258,6 +265,13 @@ VOCABULARY: Mapping[str, EventType] = {
     "escalation.step_skipped": EventType(
         "the act", ("clock", "sender"), _ABOUT | {"reason": _required(_choice(*SKIPPED)), "note": _text}
     ),
+    "escalation.step_held": EventType(
+        "when it would have gone out by itself", ("clock",),
+        _ABOUT | {"reason": _required(_choice(*HELD)), "to": _line},
+    ),
+    "escalation.other_channel": EventType(
+        "our queue took it", ("clock",), {"notification": _required(_ref), "recipient": _line, "failed": _line}
+    ),
     "escalation.no_working_contact": EventType("when none was left to write to", ("clock",), _ABOUT),
     "escalation.exhausted": EventType("when the last step was behind us", ("clock",), _ABOUT),
     "reminder.sent": EventType("our server's 250", _service, _MESSAGE | {"to": _choice("sender", "recipient")}),
@@ -315,11 +329,14 @@ VOCABULARY: Mapping[str, EventType] = {
     ),
     "contact.released": EventType("the act", ("team", "steward"), {"note": _text}),
     "desk.digest_chosen": EventType("the act", ("team",), _DIGEST),
+    "desk.automatic_chosen": EventType("the act", ("team", "steward"), _TAKES),
     "team.merged": _pairing(),
     "team.split": _pairing(),
     "team.apart": _pairing(),
     "team.pairing_approved": _pairing(),
     "team.pairing_refused": _pairing(refused=True),
+    "policy.approved": EventType("the act", _sender, _APPROVED),
+    "policy.stopped": EventType("the act", _sender, _APPROVED),
     "workspace.renamed": EventType("the act", _sender, _RENAMED),
     "workspace.sending_allowed": EventType("the act", ("steward",), _ALLOWED),
     "workspace.sending_stopped": EventType("the act", ("steward",), _ALLOWED),

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from pocdir.core.errors import Refusal
+from pocdir.core.errors import Invalid, Refusal
 from pocdir.directory.proposals import queries as proposals
 from pocdir.directory.proposals.actions import propose
 from pocdir.directory.proposals.models import Proposal
 from pocdir.directory.proposals.rules import OWN_WORDS, TEAM
 from pocdir.directory.queries import entries
 from pocdir.directory.rules.office import Office
+from pocdir.ledger.actions import append
 from pocdir.outreach.actions.bulk import Done
 from pocdir.outreach.actions.recipient import answer
+from pocdir.outreach.desk import queries as desk_queries
+from pocdir.outreach.desk.models import Consent
+from pocdir.outreach.desk.rules import TAKES
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.notifications import Viewer
 from pocdir.outreach.rules.posting import claim_of
@@ -51,6 +55,38 @@ def answer_many(
         except Refusal as refusal:
             done.append(Done(ref, None, {"code": refusal.code, "detail": refusal.message}))
     return done
+
+
+def choose_automatic(
+    session: Session,
+    team_id: int,
+    takes: Iterable[str],
+    *,
+    now: dt.datetime,
+    actor: str,
+    by: str = TEAM,
+    note: str | None = None,
+) -> bool:
+    """What a team takes without a person's yes to each letter (of TAKES; none: nothing); False: it stands already.
+
+    `by`: the team itself, or a steward with its word, which the `note` then tells. What it says that it does not take
+    at all it does not get by this either. Raises Invalid `note_needed`.
+    """
+    if by != TEAM and not note:
+        raise Invalid("note_needed", "say who of the team said so, and when", where="note")
+    chosen = [kind for kind in TAKES if kind in set(takes)]
+    standing = session.get(Consent, team_id, with_for_update=True)
+    if (standing.takes if standing else []) == chosen:
+        return False
+    append(
+        session, type="desk.automatic_chosen", now=now, actor=actor, claimed_by=by,
+        team=desk_queries.slug_of(team_id), payload={"takes": chosen, "note": note},
+    )  # fmt: skip
+    kept = standing or Consent(team_id=team_id)
+    kept.takes, kept.chosen_at, kept.chosen_by, kept.note = chosen, now, actor, note
+    session.add(kept)
+    session.flush()
+    return True
 
 
 def say_of_itself(

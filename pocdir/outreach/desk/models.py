@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pocdir.db import Base
+
+
+class Consent(Base):
+    """What a team takes without a person's yes to each letter; a team without a row takes nothing so."""
+
+    __tablename__ = "team_consents"
+
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"), primary_key=True)
+    takes: Mapped[list[Any]]  # of TAKES
+    chosen_at: Mapped[dt.datetime]
+    chosen_by: Mapped[str] = mapped_column(String(80))
+    note: Mapped[str | None] = mapped_column(String(2000))
+    told_at: Mapped[dt.datetime | None]  # when the last step went to it by itself
 
 
 class Digest(Base):

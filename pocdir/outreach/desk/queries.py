@@ -17,7 +17,7 @@ from pocdir.directory.queries.entries import Entry
 from pocdir.directory.queries.reading import entries_of
 from pocdir.directory.rules.record import audiences
 from pocdir.outreach.desk.letter import Open
-from pocdir.outreach.desk.models import Digest
+from pocdir.outreach.desk.models import Consent, Digest
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.snapshots import Snapshot, newest_told, told_after
 from pocdir.outreach.queries.told import LISTS, senders
@@ -49,6 +49,22 @@ def all_told(team_id: int, *, state: str | None) -> Iterator[list[Snapshot]]:
 def digest_of(team_id: int) -> Digest | None:
     """What a team has chosen; None: no daily mail."""
     return db.session.get(Digest, team_id)
+
+
+def consent_of(team_id: int, session: Session | None = None) -> Consent | None:
+    """What a team takes without a person's yes to each letter; None: nothing."""
+    return (session or db.session()).get(Consent, team_id)
+
+
+def consent_of_slug(slug: str, session: Session, *, lock: bool = False) -> Consent | None:
+    """The same by the slug of a team that stands by itself.
+
+    `lock`: nobody else writes to it by itself meanwhile; None too where another worker just does.
+    """
+    statement = select(Consent).join(Team, Team.id == Consent.team_id)
+    statement = statement.where(Team.slug == slug, Team.merged_into_id.is_(None), Team.retired_at.is_(None))
+    statement = statement.execution_options(populate_existing=True)
+    return session.scalar(statement.with_for_update(of=Consent, skip_locked=True) if lock else statement)
 
 
 def digest_waits(now: dt.datetime) -> bool:

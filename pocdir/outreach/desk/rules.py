@@ -10,6 +10,7 @@ from pocdir.core.cells import harmless
 from pocdir.core.times import isoformat, zone_or_utc
 
 DAY = dt.timedelta(days=1)
+TAKES = ("follow_up", "referral")  # what a team may take without a person's yes to each letter
 APART = dt.timedelta(hours=20)  # two daily mails, also where hour or zone is changed between them
 DIGEST_STALE = dt.timedelta(hours=20)  # what could not be sent until then is told by the next one
 COLUMNS = (

@@ -8,8 +8,8 @@ import structlog
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Refusal
-from pocdir.db import transaction
-from pocdir.outreach.escalation import queries
+from pocdir.db import db, transaction
+from pocdir.outreach.escalation import automatic, bounces, queries
 from pocdir.outreach.escalation.actions import steps
 from pocdir.outreach.escalation.actions.policies import look_again_at
 from pocdir.outreach.models import Notification
@@ -36,12 +36,27 @@ def record_steps(now: dt.datetime) -> int:
     return written
 
 
+def follow_returned(now: dt.datetime) -> int:
+    """Write to another address of the same team where a letter of this service came back; returns how many."""
+    if not queries.came_back(db.session(), limit=1, lock=False):
+        return 0
+    known, written = index(), 0
+    with transaction() as session:
+        for failed in queries.came_back(session, limit=BATCH):
+            written += bounces.follow(session, failed, known=known, now=now) is not None
+        session.expunge_all()
+    return written
+
+
 def _record(session: Session, notification: Notification, *, known: Index, now: dt.datetime) -> int:
     """One path; where it cannot be worked out it waits, and everybody else's go on."""
     number, ref = notification.id, notification.ref
     try:
         with session.begin_nested():
-            return steps.record_due(session, notification, known=known, now=now)
+            written = steps.record_due(session, notification, known=known, now=now)
+            return written + (
+                automatic.take_due(session, notification, known=known, now=now) if written else 0
+            )
     except (Refusal, ArithmeticError, LookupError, TypeError, ValueError):
         _log.exception("next step failed", notification=ref)
         look_again_at(session, [number], at=now + AGAIN)

@@ -26,7 +26,19 @@ class Policy(Base):
     created_at: Mapped[dt.datetime]
     created_by: Mapped[str] = mapped_column(String(80))
 
+    approval: Mapped[PolicyApproval | None] = relationship(viewonly=True)
+
     __table_args__ = (UniqueConstraint("workspace_id", "slug", "version"),)
+
+
+class PolicyApproval(Base):
+    """A version whose steps may go out by themselves; without a row each is a suggestion."""
+
+    __tablename__ = "policy_approvals"
+
+    policy_id: Mapped[int] = mapped_column(ForeignKey("policies.id"), primary_key=True)
+    approved_at: Mapped[dt.datetime]
+    approved_by: Mapped[str] = mapped_column(String(80))
 
 
 class PolicyChoice(Base):
@@ -42,6 +54,17 @@ class PolicyChoice(Base):
     chosen_by: Mapped[str] = mapped_column(String(80))
 
     __table_args__ = (Index("ix_policy_choices_workspace_id", "workspace_id", "incident_id"),)
+
+
+class OtherChannel(Base):
+    """What followed when a letter of this service came back: another letter to the same team, or why none."""
+
+    __tablename__ = "other_channels"
+
+    notification_id: Mapped[int] = mapped_column(ForeignKey("notifications.id"), primary_key=True)
+    decided_at: Mapped[dt.datetime]
+    led_to: Mapped[str | None] = mapped_column(String(36))  # the notification over the other channel
+    reason: Mapped[str | None] = mapped_column(String(16))
 
 
 class NotificationPath(Base):

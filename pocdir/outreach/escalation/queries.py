@@ -6,28 +6,37 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, func, or_, select
+from sqlalchemy import Integer, and_, bindparam, func, literal_column, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db
 from pocdir.directory.models import Team
 from pocdir.directory.queries.reading import whole_of
+from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.queries import events_of_notification, events_of_notifications
 from pocdir.ledger.rules.events import Event
-from pocdir.outreach.escalation.models import NotificationPath, Policy, PolicyChoice
+from pocdir.outreach.escalation.models import (
+    NotificationPath,
+    OtherChannel,
+    Policy,
+    PolicyApproval,
+    PolicyChoice,
+)
 from pocdir.outreach.escalation.rules import path as paths
 from pocdir.outreach.escalation.rules.calendar import calendar
 from pocdir.outreach.escalation.rules.policy import Policy as Rules
 from pocdir.outreach.escalation.rules.policy import policy as read
-from pocdir.outreach.escalation.rules.targets import Reported, Target, target_of
+from pocdir.outreach.escalation.rules.targets import Reported, Target, other_mail_of, target_of
 from pocdir.outreach.models import Notification
 from pocdir.outreach.rules.fold import State, state_of
+from pocdir.outreach.sending.models import Sending
 from pocdir.routing.queries import question
 from pocdir.routing.rules.index import Index
 
 _C = PolicyChoice.__table__.c
 _N = Notification.__table__.c
+_L = LedgerEvent.__table__.c
 _CHOSEN = (
     select(_C.slug)
     .where(
@@ -188,13 +197,7 @@ def suggested(
         .limit(limit + 1)
         .options(joinedload(Notification.incident))
     )
-    if cursor is not None:
-        mine = (Notification.workspace_id == workspace_id, Notification.ref == cursor)
-        last = db.session.scalar(select(Notification.id).where(*mine))
-        if last is None:
-            raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
-        statement = statement.where(Notification.id > last)
-    return list(db.session.scalars(statement))
+    return list(db.session.scalars(_after(statement, workspace_id, cursor)))
 
 
 class Looked:
@@ -250,6 +253,79 @@ def target(notification: Any, step: str, known: Index, on: dt.date, session: Ses
     reported = _reported(notification, session)
     kind = reported.kind_of_report
     return target_of(step, reported, known, question(known, on=on, kind_of_report=kind))
+
+
+def other_mail(notification: Notification, known: Index, session: Session) -> Target | str:
+    """The next mail address of the same team that works and was not told yet, or why none: `opted_out`, `no_mail`."""
+    reported = _reported(notification, session)
+    return other_mail_of(reported, known)
+
+
+def is_over_other_channel(notification_id: int, session: Session) -> bool:
+    """Whether a letter over another channel followed one that came back, and is not known to have come back too."""
+    statement = (
+        select(OtherChannel.notification_id)
+        .join(Notification, Notification.ref == OtherChannel.led_to)
+        .where(
+            OtherChannel.notification_id == notification_id,
+            Notification.transport.not_in(("failed", "stale")),
+        )
+    )
+    return session.scalar(statement.limit(1)) is not None
+
+
+def came_back(session: Session, *, limit: int, lock: bool = True) -> list[Notification]:
+    """Notifications whose letter this service sent and that came back by evidence, not looked at yet."""
+    proven = select(_L.id).where(
+        _L.notification == Notification.ref,
+        _L.type == "delivery.failed",
+        _L.claimed_by.in_(("remote_mta", "service")),
+    )
+    sent = select(Sending.id).where(Sending.notification_id == Notification.id, Sending.mail.is_not(None))
+    seen = select(OtherChannel.notification_id).where(OtherChannel.notification_id == Notification.id)
+    statement = (
+        select(Notification)
+        .where(
+            Notification.transport == literal_column("'failed'"),
+            sent.exists(),
+            ~seen.exists(),
+            proven.exists(),
+        )
+        .order_by(Notification.id)
+        .limit(limit)
+        .options(joinedload(Notification.incident))
+    )
+    if lock:
+        statement = statement.with_for_update(of=Notification, skip_locked=True)
+    return list(session.scalars(statement.execution_options(populate_existing=True)))
+
+
+def approved_ahead(workspace_id: int, *, limit: int, cursor: str | None = None) -> list[Notification]:
+    """`limit + 1` notifications that follow a version approved beforehand and whose next step is still to come.
+
+    Oldest recorded first. Raises Invalid `cursor_unknown`.
+    """
+    statement = (
+        select(Notification)
+        .join(NotificationPath, NotificationPath.notification_id == Notification.id)
+        .join(PolicyApproval, PolicyApproval.policy_id == NotificationPath.policy_id)
+        .where(Notification.workspace_id == workspace_id, NotificationPath.state == "ahead")
+        .where(NotificationPath.level.is_not(None), Notification.withdrawn_at.is_(None))
+        .order_by(Notification.id)
+        .limit(limit + 1)
+        .options(joinedload(Notification.incident))
+    )
+    return list(db.session.scalars(_after(statement, workspace_id, cursor)))
+
+
+def _after(statement: Any, workspace_id: int, cursor: str | None) -> Any:
+    if cursor is None:
+        return statement
+    mine = (Notification.workspace_id == workspace_id, Notification.ref == cursor)
+    last = db.session.scalar(select(Notification.id).where(*mine))
+    if last is None:
+        raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
+    return statement.where(Notification.id > last)
 
 
 def _reported(notification: Any, session: Session) -> Reported:

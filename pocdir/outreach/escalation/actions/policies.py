@@ -16,10 +16,10 @@ from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
 from pocdir.db import execute_many, table_of
 from pocdir.incidents.models import Incident
-from pocdir.ledger.actions import append_all
+from pocdir.ledger.actions import append, append_all
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation import queries
-from pocdir.outreach.escalation.models import NotificationPath, Policy, PolicyChoice
+from pocdir.outreach.escalation.models import NotificationPath, Policy, PolicyApproval, PolicyChoice
 from pocdir.outreach.escalation.rules import policy as rules
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import teams_by_id
@@ -55,6 +55,29 @@ def add(
     session.add(kept)
     session.flush()
     return kept
+
+
+def let_go(session: Session, policy: Policy, allowed: bool, *, now: dt.datetime, actor: str) -> bool:
+    """Approve beforehand what this version's steps send, or stop it; False when that stands already.
+
+    What falls due from now on may go out by itself then; what was suggested before stays a suggestion. Another
+    version is not approved by that.
+    """
+    workspace = session.get_one(Workspace, policy.workspace_id, with_for_update=True)
+    standing = session.get(PolicyApproval, policy.id)
+    if (standing is not None) == allowed:
+        return False
+    append(
+        session, type=f"policy.{'approved' if allowed else 'stopped'}", now=now, actor=actor, claimed_by="sender",
+        assurance="S", payload={"workspace": workspace.ref, "policy": policy.ref, "digest": policy.digest},
+    )  # fmt: skip
+    if standing is not None:
+        session.delete(standing)
+    else:
+        session.add(PolicyApproval(policy_id=policy.id, approved_at=now, approved_by=actor))
+    session.flush()
+    session.expire(policy, ["approval"])
+    return True
 
 
 def choose(

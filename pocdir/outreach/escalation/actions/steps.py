@@ -170,9 +170,11 @@ def take(
     people_at_risk: bool,
     known: Index | None = None,
     at: dt.datetime | None = None,
+    by_clock: bool = False,
 ) -> str:
     """Log the message of a step, with the notification as its parent; returns the reference of the new one.
 
+    `by_clock`: no person decides on it now, its policy was approved beforehand.
     `people_at_risk`: it is known that the incident says so. A step that was taken already gives what it led to.
     One that was taken before it is recorded here says when (`at`): by the directory as `known`, what had fallen due
     until then is written down first.
@@ -212,8 +214,30 @@ def take(
             "target": rung.step.target, "content": rung.step.content, "notification": ref,
             "to": prepared.target.team,
         },
+        by_clock=by_clock,
     )  # fmt: skip
     return ref
+
+
+def hold(
+    session: Session,
+    notification: Notification,
+    looked: Looked,
+    rung: Rung,
+    *,
+    reason: str,
+    to: str | None,
+    now: dt.datetime,
+) -> int:
+    """Write down, once, why a step did not go out by itself: it stays a suggestion. Returns how many facts."""
+    record = _Record(session, notification, looked, now)
+    payload = {
+        "policy": looked.row.policy.ref, "step": rung.step.number, "level": rung.level, "reason": reason, "to": to,
+    }  # fmt: skip
+    record.append(
+        "escalation.step_held", now, payload, _once("escalation.step_held", notification, looked, rung)
+    )
+    return record.written
 
 
 def approve(
@@ -336,16 +360,27 @@ def _decide(
     actor: str,
     payload: Mapping[str, Any],
     at: dt.datetime | None = None,
+    by_clock: bool = False,
 ) -> None:
+    whose: dict[str, Any] = {"claimed_by": "sender", "assurance": "S"}
+    if by_clock:
+        key = _once(type_, notification, looked, rung)
+        whose = {"claimed_by": "clock", "scope": "clock", "idempotency_key": key}
     event = append(
-        session, type=type_, occurred_at=at, now=now, actor=actor, claimed_by="sender", assurance="S",
+        session, type=type_, occurred_at=at, now=now, actor=actor, **whose,
         notification=notification.ref, incident=notification.incident.ref if notification.incident else None,
         team=_slug(session, notification),
         payload={"policy": looked.row.policy.ref, "step": rung.step.number, "level": rung.level, **payload},
     )  # fmt: skip
-    assert event is not None  # noqa: S101 - it has no key
+    if event is None:  # another worker was faster
+        raise not_open()
     looked.events.append(event)
     project(session, notification, looked.events)
     looked.again(now)
     _keep(looked)
     session.flush()
+
+
+def _once(type_: str, notification: Notification, looked: Looked, rung: Rung) -> str:
+    """What the clock decides about a level it decides once, whoever works."""
+    return f"{type_}:{notification.ref}:{looked.row.policy.ref}:{rung.level}:{isoformat(rung.due_at)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -60,6 +60,21 @@ def target_of(step: str, reported: Reported, index: Index, asked: Question) -> T
     return "opted_out" if opted_out else "no_contact"
 
 
+def other_mail_of(reported: Reported, index: Index) -> Target | str:
+    """The next mail address of the team itself that works and was not told yet; or `opted_out`, `no_mail`."""
+    indexed = index.indexed_team(reported.team)
+    if indexed is None:
+        return "no_mail"
+    team = indexed.team
+    if _declines(team.opt_outs, "follow_up", reported.kind_of_report):
+        return "opted_out"
+    told = {value.lower() for kind, value in reported.addresses if kind == "email"}
+    for channel in channels_for(team, "incident"):
+        if channel.kind == "email" and channel.state not in DEAD_STATES and channel.value.lower() not in told:
+            return Target(team.slug, team.name, channel.kind, channel.value, tuple(team.languages))
+    return "no_mail"
+
+
 def _other_channel(indexed: IndexedTeam | None, reported: Reported) -> Target | None:
     for channel in channels_for(indexed.team, "incident") if indexed else ():
         if channel.state not in DEAD_STATES and (channel.kind, channel.value) not in reported.addresses:
@@ -70,8 +85,11 @@ def _other_channel(indexed: IndexedTeam | None, reported: Reported) -> Target | 
 
 
 def _has_opted_out(indexed: IndexedTeam, kind: str | None) -> bool:
-    said = indexed.team.opt_outs
-    return "referral" in said or (kind is not None and not {kind, kind.partition("/")[0]}.isdisjoint(said))
+    return _declines(indexed.team.opt_outs, "referral", kind)
+
+
+def _declines(said: Collection[str], what: str, kind: str | None) -> bool:
+    return what in said or (kind is not None and not {kind, kind.partition("/")[0]}.isdisjoint(said))
 
 
 def _routed(reported: Reported, index: Index, asked: Question) -> Iterator[Contact]:

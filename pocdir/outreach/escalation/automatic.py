@@ -1,0 +1,198 @@
+"""Steps that go out by themselves: their policy was approved beforehand, and their target takes them so."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import structlog
+from sqlalchemy.orm import Session
+
+from pocdir.core import tlp
+from pocdir.core.errors import Refusal
+from pocdir.mail.rules.protection import ENCRYPTED, protection
+from pocdir.outreach.desk.models import Consent
+from pocdir.outreach.desk.queries import consent_of_slug
+from pocdir.outreach.escalation import presentation, queries
+from pocdir.outreach.escalation.actions import steps
+from pocdir.outreach.escalation.queries import Looked
+from pocdir.outreach.escalation.rules.automatic import REFUSED, Standing, held
+from pocdir.outreach.escalation.rules.path import Rung
+from pocdir.outreach.escalation.rules.targets import Target
+from pocdir.outreach.models import Notification
+from pocdir.outreach.queries.notifications import FOLLOW_UP, teams_by_id
+from pocdir.outreach.sending import queries as sending
+from pocdir.outreach.sending.actions import SERVICE, send
+from pocdir.outreach.sending.means import means
+from pocdir.routing.rules.index import Index
+
+_log = structlog.get_logger("pocdir.outreach")
+_BROKEN = (ArithmeticError, LookupError, TypeError, ValueError)
+
+
+def take_due(session: Session, notification: Notification, *, known: Index, now: dt.datetime) -> int:
+    """Send what fell due in this very round, where it may go by itself; returns how many facts were written.
+
+    What waits for a person says why, once; it is not tried again. In the transaction that wrote down that it is
+    due, so that a crash leaves neither or both.
+    """
+    looked = queries.look(notification, now, session)
+    if looked is None or looked.row.policy.approval is None:
+        return 0
+    written = 0
+    for level in _fell_due(looked, now):
+        looked = queries.look(notification, now, session) or looked
+        rung = next((each for each in looked.path.open if each.level == level), None)
+        if rung is not None and rung.state == "due":
+            written += _take_or_hold(session, notification, looked, rung, known=known, now=now)
+    return written
+
+
+def _fell_due(looked: Looked, now: dt.datetime) -> list[int]:
+    policy = looked.row.policy.ref
+    return sorted(
+        int(event.payload["level"])
+        for event in looked.events
+        if event.type == "escalation.step_due"
+        and event.recorded_at == now
+        and event.payload.get("policy") == policy
+    )
+
+
+def _take_or_hold(
+    session: Session,
+    notification: Notification,
+    looked: Looked,
+    rung: Rung,
+    *,
+    known: Index,
+    now: dt.datetime,
+) -> int:
+    target = queries.target(notification, rung.step.target, known, now.date(), session)
+    if isinstance(target, str):
+        return 0  # it was skipped, and says so
+    consent = consent_of_slug(target.team, session, lock=True)
+    standing = _standing(session, notification, looked, rung, target, consent, known, now)
+    reason = held(standing, now)
+    if reason is None:
+        reason = _take(session, notification, looked, rung, known=known, now=now)
+    if reason is None and consent is not None:
+        consent.told_at = now
+        return 1
+    return steps.hold(
+        session, notification, queries.look(notification, now, session) or looked, rung, reason=reason or "other",
+        to=target.team, now=now,
+    )  # fmt: skip
+
+
+def _take(
+    session: Session,
+    notification: Notification,
+    looked: Looked,
+    rung: Rung,
+    *,
+    known: Index,
+    now: dt.datetime,
+) -> str | None:
+    """Log its message and queue the letter; what stands in the way, or None. Then nothing is left behind."""
+    try:
+        with session.begin_nested():
+            message = presentation.prepared(
+                looked, notification, rung.level, known=known, now=now, session=session
+            )
+            ref = steps.take(
+                session, notification, message, now=now, actor=SERVICE, by_owner=False, people_at_risk=False,
+                by_clock=True,
+            )  # fmt: skip
+            if not send(session, ref=ref, now=now, actor=SERVICE):
+                raise _KeyProblem
+    except _KeyProblem:
+        return "key"
+    except Refusal as refusal:
+        return REFUSED.get(refusal.code, "other")
+    except _BROKEN:
+        _log.exception("step by itself failed", notification=notification.ref)
+        return "other"
+    return None
+
+
+class _KeyProblem(Exception):  # noqa: N818 - it is no error: the letter stays unsent
+    """The pinned key must not be used, and nothing falls back."""
+
+
+def outlook(
+    session: Session, notification: Notification, looked: Looked | None, known: Index, now: dt.datetime
+) -> dict[str, Any]:
+    """Whether the next step goes out by itself when it falls due, as things stand: `by_itself`, and `held` if not.
+
+    `held` is None too where the policy was not approved beforehand: then every step waits for a person.
+    """
+    rung = looked.path.next if looked else None
+    if looked is None or rung is None or looked.row.policy.approval is None:
+        return {"by_itself": False, "held": None}
+    if rung.recorded:  # its time is over: what was not sent then waits
+        return {"by_itself": False, "held": _said(looked, rung)}
+    target = queries.target(notification, rung.step.target, known, now.date(), session)
+    if isinstance(target, str):
+        return {"by_itself": False, "held": "opted_out" if target == "opted_out" else "no_mail"}
+    consent = consent_of_slug(target.team, session)
+    reason = held(_standing(session, notification, looked, rung, target, consent, known, now), rung.due_at)
+    if reason is None and not (means().can_send and sending.may_send(notification.workspace_id, session)):
+        reason = "not_allowed"
+    return {"by_itself": reason is None, "held": reason}
+
+
+def _said(looked: Looked, rung: Rung) -> str | None:
+    policy = looked.row.policy.ref
+    return next(
+        (
+            event.payload["reason"]
+            for event in looked.events
+            if event.type == "escalation.step_held"
+            and event.payload.get("policy") == policy
+            and event.payload.get("level") == rung.level
+        ),
+        None,
+    )
+
+
+def _standing(
+    session: Session,
+    notification: Notification,
+    looked: Looked,
+    rung: Rung,
+    target: Target,
+    consent: Consent | None,
+    known: Index,
+    now: dt.datetime,
+) -> Standing:
+    incident = notification.incident
+    own = target.team == teams_by_id([notification.team_id], session)[notification.team_id].slug
+    indexed = known.indexed_team(target.team)
+    class_ = incident.rsit_class if incident else None
+    type_ = incident.rsit_type if incident else None
+    return Standing(
+        asks_owner=rung.step.approval,
+        is_over=looked.path.state == "exhausted"
+        or any(each.recorded and each.level > rung.level for each in looked.path.rungs),
+        is_first=rung == looked.path.next,
+        kind=FOLLOW_UP if own else "referral",
+        classes=frozenset(it for it in (class_, f"{class_}/{type_}" if type_ else None) if it),
+        takes=consent.takes if consent else (),
+        opt_outs=indexed.team.opt_outs if indexed else (),
+        intake=indexed.team.reception.intake if indexed else (),
+        by_mail=target.kind == "email",
+        encrypted=_encrypted(notification, target, now),
+        told_at=consent.told_at if consent else None,
+        people_at_risk=bool(incident and incident.people_at_risk),
+        is_closed=bool(incident and incident.closed_at),
+        over_other_channel=queries.is_over_other_channel(notification.id, session),
+    )
+
+
+def _encrypted(notification: Notification, target: Target, now: dt.datetime) -> bool | None:
+    """Under the label that a step's message bears; None: it may not go at all."""
+    incident = notification.incident
+    label = tlp.strictest(notification.tlp, incident.tlp) if incident else notification.tlp
+    how = protection(label=label, key=sending.key_for(target.team, target.value, now), plain_text=False)
+    return None if how is None else how == ENCRYPTED
