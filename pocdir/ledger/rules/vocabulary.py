@@ -57,8 +57,8 @@ CONTENTS = ("reference", "summary", "full")  # how much a step tells
 SKIPPED = ("answered", "withdrawn", "no_contact", "opted_out", "other")
 # Why a step that was approved beforehand did not go out by itself, and is a person's to take.
 HELD = (
-    "owner", "late", "earlier_step", "no_consent", "opted_out", "no_mail", "people_at_risk", "closed", "told_lately",
-    "other_channel", "key", "day_full", "not_allowed", "thread_full", "other",
+    "owner", "late", "earlier_step", "no_consent", "opted_out", "no_mail", "people_at_risk", "closed", "mail_waits",
+    "told_lately", "other_channel", "key", "day_full", "not_allowed", "thread_full", "other",
 )  # fmt: skip
 TARGETS = ("same_team", "parent", "sector", "national", "regional", "global", "resolver")
 
@@ -328,7 +328,7 @@ VOCABULARY: Mapping[str, EventType] = {
         {"proof": _required(_choice("mail", "key")), "again": _flag, "address": _line, "fingerprint": _line},
     ),
     "contact.released": EventType("the act", ("team", "steward"), {"note": _text}),
-    "desk.digest_chosen": EventType("the act", ("team",), _DIGEST),
+    "desk.digest_chosen": EventType("the act", ("team", "steward"), _DIGEST),
     "desk.automatic_chosen": EventType("the act", ("team", "steward"), _TAKES),
     "team.merged": _pairing(),
     "team.split": _pairing(),

@@ -9,9 +9,13 @@ from typing import Any
 from flask import Response, g, request, url_for
 
 from pocdir.accounts.guards import guard
+from pocdir.accounts.queries import person_behind, team_id_of
 from pocdir.core import clock
 from pocdir.db import transaction
+from pocdir.directory.formats import records
+from pocdir.directory.office import office
 from pocdir.outreach.desk import presentation, queries, rules, schemas
+from pocdir.outreach.desk.actions import choose_automatic, say_of_itself
 from pocdir.outreach.desk.digests import choose_digest
 from pocdir.web.api import Blueprint
 from pocdir.web.paging import page
@@ -52,6 +56,49 @@ def told(query: dict[str, Any]) -> Any:
 def desk() -> Any:
     """What the team says of itself, and the daily mail that it has asked for."""
     return presentation.desk(g.principal.team_id)
+
+
+@blueprint.route("/desk", methods=["POST"])
+@guard("desk.manage")
+@blueprint.arguments(schemas.OwnWordsChange())
+@blueprint.response(200, schemas.DeskAnswer)
+def say(given: dict[str, Any]) -> Any:
+    """Say what the team does not take, its rules for reports, its promise: what is named, at once."""
+    principal = g.principal
+    words = records.facts(given)
+    with transaction() as session:
+        say_of_itself(
+            session, queries.slug_of(principal.team_id), words, actor=principal.actor,
+            person=person_behind(session, principal.actor), office=office(), now=clock.now(),
+        )  # fmt: skip
+    return presentation.desk(principal.team_id)
+
+
+@blueprint.route("/desk/takes", methods=["POST"])
+@guard("desk.manage")
+@blueprint.arguments(schemas.TakesSchema())
+@blueprint.response(200, schemas.DeskAnswer)
+def takes(given: dict[str, Any]) -> Any:
+    """What the team takes without a person's yes to each letter: `follow_up`, `referral`, or nothing."""
+    principal = g.principal
+    with transaction() as session:
+        choose_automatic(session, principal.team_id, given["takes"], now=clock.now(), actor=principal.actor)
+    return presentation.desk(principal.team_id)
+
+
+@blueprint.route("/teams/<slug>/takes", methods=["POST"])
+@guard("directory.mark")
+@blueprint.arguments(schemas.TakesByWord())
+@blueprint.response(200, schemas.TakesAnswer)
+def takes_by_word(given: dict[str, Any], slug: str) -> Any:
+    """The same for a team, by a steward with the team's word: `note` says whose word it was, and when."""
+    with transaction() as session:
+        team_id = team_id_of(session, slug)
+        choose_automatic(
+            session, team_id, given["takes"], now=clock.now(), actor=g.principal.actor, by="steward",
+            note=given["note"],
+        )  # fmt: skip
+    return {"team": queries.slug_of(team_id), "takes": queries.takes_of(team_id)}
 
 
 @blueprint.route("/desk/digest", methods=["POST"])

@@ -5,15 +5,29 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from pocdir.accounts.queries import team_id_of
-from pocdir.db import db
+from pocdir.core import clock
+from pocdir.db import db, transaction
+from pocdir.directory.actions.edits import edit_team
+from pocdir.directory.formats import records
+from pocdir.directory.rules.record import INTAKE, PROMISES
 from pocdir.outreach.desk import presentation, queries, rules, schemas
+from pocdir.outreach.desk.actions import choose_automatic
+from pocdir.outreach.desk.digests import choose_digest
 from pocdir.web.terminal import app_context, emit, json_option, table
 
 _item = schemas.ToldAnswer()
+_desk = schemas.DeskAnswer()
+OPERATOR, STEWARD = "operator", "steward"
+team_option = click.option("--team", required=True, help="The team (slug).")
+note_option = click.option(
+    "--note", required=True, help="Whose word of the team it is, and when it was said."
+)
 COLUMNS = ("ref", "sent_at", "sender", "kind", "tlp", "response")
 
 
@@ -41,3 +55,141 @@ def told(team: str, state: str | None, as_csv: bool, as_json: bool) -> int:
         elif shown:
             table(COLUMNS, ([each[name] for name in COLUMNS] for each in shown))
         return 0 if shown else 1
+
+
+@click.group()
+def desk() -> None:
+    """A team's own desk, for a team that said it to the operator: each change tells whose word it was.
+
+    \b
+    Example:  pocdir desk show --team cert-at
+    """
+
+
+@desk.command()
+@team_option
+@json_option
+def show(team: str, as_json: bool) -> None:
+    """What a team does not take, its rules for reports, its promise, what it takes at once, its daily mail.
+
+    \b
+    Example:  pocdir desk show --team cert-at
+    """
+    with app_context():
+        _shown(presentation.desk(team_id_of(db.session(), team)), as_json)
+
+
+@desk.command()
+@team_option
+@click.option(
+    "--decline", "declines", multiple=True, help="A kind of notification or class of report; repeat."
+)
+@click.option("--declines-nothing", is_flag=True, help="It takes every kind again.")
+@click.option(
+    "--intake", multiple=True, type=click.Choice(INTAKE), help="A rule for reports; repeat for more."
+)
+@click.option("--no-intake", is_flag=True, help="It has no rules for reports any more.")
+@click.option(
+    "--promise", "promises", multiple=True, metavar="OF=WITHIN", help="Such as acknowledgement=PT24H."
+)
+@click.option("--no-promise", is_flag=True, help="It promises nothing any more.")
+@note_option
+@json_option
+def say(
+    team: str,
+    declines: tuple[str, ...],
+    declines_nothing: bool,
+    intake: tuple[str, ...],
+    no_intake: bool,
+    promises: tuple[str, ...],
+    no_promise: bool,
+    note: str,
+    as_json: bool,
+) -> None:
+    """Enter, as a steward, what a team says of itself; what is not named stays as it is.
+
+    \b
+    Example:  pocdir desk say --team cert-at --promise acknowledgement=PT24H --note "J. Doe by phone, 2026-11-23"
+    """
+    words: dict[str, Any] = {}
+    if declines or declines_nothing:
+        words["opt_outs"] = list(declines)
+    if intake or no_intake:
+        words["intake"] = list(intake)
+    if promises or no_promise:
+        words["promise"] = _promise(promises)
+    if not words:
+        raise click.UsageError("say what: --decline, --intake or --promise, or that there is none")
+    with app_context():
+        facts = records.facts(words)
+        with transaction() as session:
+            slug = queries.slug_of(team_id_of(session, team))
+            edit_team(session, slug=slug, facts=facts, evidence=note, now=clock.now(), actor=OPERATOR)
+        _shown(presentation.desk(team_id_of(db.session(), team)), as_json)
+
+
+def _promise(given: tuple[str, ...]) -> dict[str, str] | None:
+    found = dict(each.partition("=")[::2] for each in given)
+    unknown = next((name for name in found if name not in PROMISES), None)
+    if unknown is not None:
+        raise click.UsageError(
+            f"{unknown[:40]!r}: one of {', '.join(PROMISES)}, such as acknowledgement=PT24H"
+        )
+    return found or None
+
+
+@desk.command()
+@team_option
+@click.option(
+    "--kind", "kinds", multiple=True, type=click.Choice(schemas.TAKES), help="Repeat; none: nothing."
+)
+@note_option
+@json_option
+def takes(team: str, kinds: tuple[str, ...], note: str, as_json: bool) -> None:
+    """Enter what a team takes without a person's yes to each letter.
+
+    \b
+    Example:  pocdir desk takes --team cert-at --kind follow_up --note "J. Doe by phone, 2026-11-23"
+    """
+    with app_context():
+        with transaction() as session:
+            team_id = team_id_of(session, team)
+            choose_automatic(session, team_id, kinds, now=clock.now(), actor=OPERATOR, by=STEWARD, note=note)
+        _shown(presentation.desk(team_id), as_json)
+
+
+@desk.command()
+@team_option
+@click.option("--hour", type=click.IntRange(0, 23), help="Of the team's own day; without it there is none.")
+@click.option("--address", help="One of the entry's mail addresses.")
+@json_option
+def digest(team: str, hour: int | None, address: str | None, as_json: bool) -> None:
+    """Enter at which hour a team wants its one mail a day, or end it.
+
+    \b
+    Example:  pocdir desk digest --team cert-at --hour 8 --address reports@cert.example
+    """
+    with app_context():
+        with transaction() as session:
+            team_id = team_id_of(session, team)
+            choose_digest(
+                session, team_id, hour=hour, address=address, now=clock.now(), actor=OPERATOR, by=STEWARD
+            )
+        _shown(presentation.desk(team_id), as_json)
+
+
+def _shown(found: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        emit(_desk.dump(found))
+        return
+    digest, promise = found["digest"], found["promise"] or {}
+    table(
+        ("of", "says"),
+        [
+            ("does not take", " ".join(found["opt_outs"]) or "-"),
+            ("rules for reports", " ".join(found["intake"]) or "-"),
+            ("promise", " ".join(f"{of}={within}" for of, within in promise.items() if within) or "-"),
+            ("takes at once", " ".join(found["takes"]) or "-"),
+            ("daily mail", f"{digest['hour']:02}:00 to {digest['address']}" if digest else "-"),
+        ],
+    )

@@ -30,9 +30,18 @@ def addresses(entry: Entry) -> list[str]:
 
 
 def choose_digest(
-    session: Session, team_id: int, *, hour: int | None, address: str | None, now: dt.datetime, actor: str
+    session: Session,
+    team_id: int,
+    *,
+    hour: int | None,
+    address: str | None,
+    now: dt.datetime,
+    actor: str,
+    by: str = "team",
 ) -> None:
     """A team wants one mail a day at most, at this hour of its own day, to an address on record; None: none.
+
+    `by`: the team itself, or a steward with its word.
 
     Raises Invalid `address_not_on_record`.
     """
@@ -46,7 +55,7 @@ def choose_digest(
             "address_not_on_record", "one of the mail addresses of the entry is right", where="address"
         )
     append(
-        session, type="desk.digest_chosen", now=now, actor=actor, claimed_by="team", team=slug,
+        session, type="desk.digest_chosen", now=now, actor=actor, claimed_by=by, team=slug,
         payload={"digest": "off" if hour is None else "on", "hour": hour, "address": address},
     )  # fmt: skip
     if standing is not None and hour is None:

@@ -19,7 +19,7 @@ from pocdir.db import transaction
 from pocdir.directory.office import office
 from pocdir.directory.rules.record import INTAKE, PROMISES
 from pocdir.outreach.desk import presentation, queries, rules, schemas
-from pocdir.outreach.desk.actions import answer_many, say_of_itself
+from pocdir.outreach.desk.actions import answer_many, choose_automatic, say_of_itself
 from pocdir.outreach.desk.digests import choose_digest
 from pocdir.outreach.pages.recipient import filled_in
 from pocdir.outreach.queries.snapshots import addressed
@@ -96,6 +96,21 @@ def say() -> Any:
     return _desk(typed), 422
 
 
+@blueprint.post("/desk/takes")
+@guard("desk.manage")
+def takes() -> Any:
+    """Choose what the team takes without a person's yes to each letter."""
+    typed, principal = form(schemas.TakesSchema(), request.form), g.principal
+    if not typed.valid:
+        return _desk(typed), 422
+    with transaction() as session:
+        choose_automatic(
+            session, principal.team_id, typed.data["takes"], now=clock.now(), actor=principal.actor
+        )
+    flash(_("Kept."), "success")
+    return redirect(url_for("desk.desk"))
+
+
 @blueprint.post("/desk/digest")
 @guard("desk.manage")
 def digest() -> Any:
@@ -116,7 +131,7 @@ def digest() -> Any:
 
 def _desk(typed: Form) -> str:
     shown = presentation.desk(g.principal.team_id)
-    stands = presentation.own_words(shown) | (shown["digest"] or {"hour": ""})
+    stands = presentation.own_words(shown) | (shown["digest"] or {"hour": ""}) | {"takes": shown["takes"]}
     return render_template(
         "outreach/desk.html",
         form=Form(values=stands | _ticked(typed.values) if typed.errors else stands, errors=typed.errors),
@@ -124,13 +139,16 @@ def _desk(typed: Form) -> str:
         addresses=shown["addresses"],
         hours=[(hour, f"{hour:02}:00") for hour in range(24)],
         kinds=schemas.KINDS,
+        may_take=schemas.TAKES,
         intake=INTAKE,
         promises=PROMISES,
     )
 
 
 def _ticked(values: Mapping[str, Any]) -> dict[str, Any]:
-    lists = {name: [it] for name in ("declines", "intake") if isinstance(it := values.get(name), str)}
+    lists = {
+        name: [it] for name in ("declines", "intake", "takes") if isinstance(it := values.get(name), str)
+    }
     return {**values, **lists}
 
 

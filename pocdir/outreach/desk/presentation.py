@@ -83,6 +83,7 @@ def desk(team_id: int) -> dict[str, Any]:
     said = entries.said(entry.team)
     return {name: said[name] for name in ("opt_outs", "intake", "promise")} | {
         "team": slug,
+        "takes": queries.takes_of(team_id),
         "digest": {"hour": digest.hour, "address": digest.address} if digest else None,
         "addresses": addresses(entry),
     }

@@ -56,6 +56,12 @@ def consent_of(team_id: int, session: Session | None = None) -> Consent | None:
     return (session or db.session()).get(Consent, team_id)
 
 
+def takes_of(team_id: int) -> list[str]:
+    """What a team takes without a person's yes to each letter."""
+    found = consent_of(team_id)
+    return list(found.takes) if found else []
+
+
 def consent_of_slug(slug: str, session: Session, *, lock: bool = False) -> Consent | None:
     """The same by the slug of a team that stands by itself.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from pocdir.directory.rules.record import INTAKE
-from pocdir.directory.schemas import PromiseBoxes
+from pocdir.directory.schemas import PromiseBoxes, TeamPromise
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
+from pocdir.outreach.desk.rules import TAKES
 from pocdir.outreach.schemas import ParcelAnswer
 from pocdir.web.schemas import Moment, PageQuery, Schema, Text, page_of
 
@@ -60,6 +61,33 @@ class OwnWordsForm(Schema):
     promise = fields.Nested(PromiseBoxes, load_default=dict)
 
 
+class OwnWordsChange(Schema):
+    """What a team publishes of itself by API; what is not named stays as it is."""
+
+    opt_outs = fields.List(Text(max=100))
+    intake = fields.List(fields.String(validate=validate.OneOf(INTAKE)))
+    promise = fields.Nested(TeamPromise, allow_none=True)
+
+
+class TakesSchema(Schema):
+    """What a team takes without a person's yes to each letter; an empty list: nothing."""
+
+    takes = fields.List(fields.String(validate=validate.OneOf(("", *TAKES))), required=True)
+
+
+class TakesByWord(TakesSchema):
+    """The same on the team's word, as a steward records it."""
+
+    note = Text(min=1, max=2_000, lines=True, required=True)
+
+
+class TakesAnswer(Schema):
+    """What a team takes so."""
+
+    team = fields.String()
+    takes = fields.List(fields.String())
+
+
 class DigestForm(Schema):
     """At which hour of the team's own day (null: never) and to which address on record."""
 
@@ -80,6 +108,7 @@ class DeskAnswer(Schema):
     opt_outs = fields.List(fields.String())
     intake = fields.List(fields.String())
     promise = fields.Dict(allow_none=True)
+    takes = fields.List(fields.String(), metadata={"description": "without a person's yes to each letter"})
     digest = fields.Nested(DigestForm, allow_none=True)
     addresses = fields.List(fields.String(), metadata={"description": "to which a digest may go"})
 

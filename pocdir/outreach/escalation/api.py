@@ -11,7 +11,8 @@ from pocdir.core import clock
 from pocdir.db import db, transaction
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
-from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_many, path_shown
+from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_many, let_go, path_shown
+from pocdir.outreach.escalation.deciding import suggested as suggested_steps
 from pocdir.routing.queries import index
 from pocdir.web.api import Blueprint
 from pocdir.web.paging import page
@@ -55,6 +56,16 @@ def policy(query: dict[str, Any], slug: str) -> Any:
     """One version of a policy."""
     found = queries.policy(slug, workspace_id=g.principal.workspace_id, version=query["version"])
     return presentation.shown_policy(found, default=queries.default_of(g.principal.workspace_id))
+
+
+@blueprint.route("/policies/<slug>/by-itself", methods=["POST"])
+@guard("notification.log")
+@blueprint.arguments(schemas.PolicyApprovalSchema())
+@blueprint.response(200, schemas.PolicyAnswer)
+def by_itself(given: dict[str, Any], slug: str) -> Any:
+    """Approve beforehand (an owner) that the steps of a version go out by themselves, or stop it (any member)."""
+    with transaction() as session:
+        return let_go(session, g.principal, slug, given, now=clock.now())
 
 
 @blueprint.route("/policies/<slug>/timetable")
@@ -112,12 +123,9 @@ def act(given: dict[str, Any], ref: str) -> Any:
 @blueprint.arguments(schemas.SuggestedQuery(), location="query")
 @blueprint.response(200, schemas.SuggestedPage)
 def suggested(query: dict[str, Any]) -> Any:
-    """The steps that are due, of all notifications of the workspace: each waits for a person's yes."""
-    now = clock.now()
-    found = queries.suggested(g.principal.workspace_id, now=now, limit=query["limit"], cursor=query["cursor"])
-    listed = page(found, query["limit"], lambda each: each.ref)
-    shown = presentation.suggested(listed["items"], index(), now, db.session(), waiting=query["waiting"])
-    return listed | {"items": shown}
+    """The steps that are due, of all notifications of the workspace, each for a person to take; or those to come."""
+    found, shown = suggested_steps(db.session(), g.principal, known=index(), now=clock.now(), **query)
+    return page(found, query["limit"], lambda each: each.ref) | {"items": shown}
 
 
 @blueprint.route("/steps", methods=["POST"])

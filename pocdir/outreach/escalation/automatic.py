@@ -21,6 +21,7 @@ from pocdir.outreach.escalation.rules.path import Rung
 from pocdir.outreach.escalation.rules.targets import Target
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import FOLLOW_UP, teams_by_id
+from pocdir.outreach.replies import queries as replies
 from pocdir.outreach.sending import queries as sending
 from pocdir.outreach.sending.actions import SERVICE, send
 from pocdir.outreach.sending.means import means
@@ -186,6 +187,7 @@ def _standing(
         told_at=consent.told_at if consent else None,
         people_at_risk=bool(incident and incident.people_at_risk),
         is_closed=bool(incident and incident.closed_at),
+        mail_waits=bool(replies.waiting([notification.ref], session)),
         over_other_channel=queries.is_over_other_channel(notification.id, session),
     )
 

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from pocdir.core import tlp
-from pocdir.core.errors import Conflict, Refusal
+from pocdir.core.errors import Conflict, Invalid, Refusal
 from pocdir.ledger.actions import append
 from pocdir.outreach.actions.notifications import NewNotification, log_notification
 from pocdir.outreach.actions.threads import is_full
@@ -75,7 +75,7 @@ def _in_the_way(session: Session, first: Notification) -> str | None:
 def _write(
     session: Session, first: Notification, failed: Notification, to: Target, *, now: dt.datetime
 ) -> str:
-    """Raises what log_notification and send raise, Conflict `key_needed` where the pinned key must not be used."""
+    """Raises what log_notification and send raise, Invalid `key_needed` where the pinned key must not be used."""
     language = failed.language if failed.language in LANGUAGES else "en"
     with force_locale(language):
         body = letter.message(_said(session, first, failed), _)
@@ -98,7 +98,7 @@ def _write(
     if not _append(session, failed, "escalation.other_channel", payload, now=now, key=key):
         raise Conflict("sent_already", "this address was written to already")
     if not send(session, ref=ref, now=now, actor=SERVICE):
-        raise Conflict("key_needed", "the pinned key must not be used, and nothing falls back")
+        raise Invalid("key_needed", "the pinned key must not be used, and nothing falls back")
     return ref
 
 

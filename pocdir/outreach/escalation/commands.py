@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import re
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
-from marshmallow import ValidationError
 
 from pocdir.accounts.guards import Principal, operator_for
 from pocdir.core import clock
-from pocdir.core.errors import Invalid
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
-from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_many, path_shown
+from pocdir.outreach.escalation.deciding import (
+    choose_policy,
+    decide,
+    decide_many,
+    let_go,
+    path_shown,
+    suggested,
+)
+from pocdir.outreach.escalation.files import read_policy, written
 from pocdir.routing.queries import index
 from pocdir.routing.rules.index import Index
-from pocdir.web.errors import flat_messages, in_words
-from pocdir.web.forms import tick
-from pocdir.web.terminal import MOMENT, app_context, emit, json_option, read_input, table, workspace_option
+from pocdir.web.terminal import MOMENT, app_context, emit, json_option, table, workspace_option
 
-LARGEST = 100_000  # bytes of a file
 MOST_LISTED = 10_000
 version_option = click.option("--version", type=int, help="Which version; the newest unless one is named.")
 
@@ -50,7 +50,7 @@ def add(file: Path, workspace: str | None, as_json: bool) -> None:
     \b
     Example:  pocdir policy add national-first.yaml
     """
-    given = _read(file)
+    given = read_policy(file)
     with app_context():
         who = operator_for(workspace)
         with transaction() as session:
@@ -108,7 +108,7 @@ def show(slug: str, version: int | None, workspace: str | None, as_json: bool) -
     if as_json:
         emit(schemas.PolicyAnswer().dump(shown))
     else:
-        click.echo(yaml.dump(words, Dumper=_Quoting, sort_keys=False, allow_unicode=True), nl=False)
+        click.echo(written(words), nl=False)
 
 
 @policy.command()
@@ -151,6 +151,30 @@ def timetable(
         for each in found["steps"]
     ]  # fmt: skip
     table(("step", "due", there.zone.key, "target", "content"), rows)
+
+
+@policy.command(name="by-itself")
+@click.argument("slug")
+@click.option("--stop", is_flag=True, help="Every step waits for a person again.")
+@version_option
+@workspace_option
+@json_option
+def by_itself(slug: str, stop: bool, version: int | None, workspace: str | None, as_json: bool) -> None:
+    """Approve beforehand that the steps of a version go out by themselves, to teams that take them so; or stop it.
+
+    \b
+    Example:  pocdir policy by-itself national-first
+    """
+    with app_context():
+        who = operator_for(workspace)
+        with transaction() as session:
+            given = {"by_itself": not stop, "version": version}
+            shown = let_go(session, who, slug, given, now=clock.now())
+    if as_json:
+        emit(schemas.PolicyAnswer().dump(shown))
+    else:
+        said = "waits for a person" if stop else "goes out by itself where the team takes it so"
+        click.echo(f"{shown['slug']}, version {shown['version']}: each step {said}")
 
 
 @policy.command()
@@ -261,6 +285,7 @@ def _chosen(text: str) -> tuple[str, int]:
 @click.option("--skip", type=_chosen, multiple=True, metavar="REF:STEP", help="Leave it out; needs --note.")
 @click.option("--approve", type=_chosen, multiple=True, metavar="REF:STEP", help="Agree to it, as an owner.")
 @click.option("--waiting", is_flag=True, help="Only those that wait for the yes of an owner.")
+@click.option("--ahead", is_flag=True, help="What is to come under policies that were approved beforehand.")
 @click.option("--note", help="Why.")
 @workspace_option
 @json_option
@@ -269,6 +294,7 @@ def due(
     skip: tuple[tuple[str, int], ...],
     approve: tuple[tuple[str, int], ...],
     waiting: bool,
+    ahead: bool,
     note: str | None,
     workspace: str | None,
     as_json: bool,
@@ -286,7 +312,7 @@ def due(
     with app_context():
         who, known, now = operator_for(workspace), index(), clock.now()
         if not chosen:
-            return _list_due(who, known, now, waiting=waiting or None, as_json=as_json)
+            return _list_due(who, known, now, waiting=waiting or None, ahead=ahead, as_json=as_json)
         given = {"action": action, "note": note}
         with transaction() as session:
             done = decide_many(session, who, chosen, given, known=known, now=now)
@@ -302,9 +328,12 @@ def due(
     return 1 if any(each.refused for each in done) else 0
 
 
-def _list_due(who: Principal, known: Index, now: dt.datetime, *, waiting: bool | None, as_json: bool) -> int:
-    found = queries.suggested(who.workspace_id or 0, now=now, limit=MOST_LISTED)
-    shown = presentation.suggested(found, known, now, db.session(), waiting=waiting)
+def _list_due(
+    who: Principal, known: Index, now: dt.datetime, *, waiting: bool | None, ahead: bool, as_json: bool
+) -> int:
+    _found, shown = suggested(
+        db.session(), who, known=known, now=now, limit=MOST_LISTED, waiting=waiting, ahead=ahead
+    )
     if as_json:
         for each in shown:
             emit(schemas.SuggestedStep().dump(each))
@@ -312,56 +341,12 @@ def _list_due(who: Principal, known: Index, now: dt.datetime, *, waiting: bool |
         rows = [
             (f"{it['ref']}:{it['level']}", isoformat(it["due_at"]), it["team"],
              it["to"]["team"] if it["to"] else "nobody is known",
-             "an owner" if it["approval"] and not it["approved"] else "")
+             "an owner" if it["approval"] and not it["approved"] else "", _by_itself(it))
             for it in shown
         ]  # fmt: skip
-        table(("step", "due", "team", "to", "decides"), rows)
+        table(("step", "due", "team", "to", "decides", "goes by itself"), rows)
     return 0 if shown else 1
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """A policy from a file; raises Invalid `policy_invalid` with its first fault."""
-    data = read_input(file, most=LARGEST)
-    if len(data) > LARGEST:
-        raise Invalid("policy_invalid", "the file is larger than a policy is", where="file")
-    try:
-        text = data.decode()
-        given = json.loads(text) if text.lstrip().startswith("{") else _Words(text).get_single_data()
-        said, schema = _said(given), schemas.PolicySchema()
-        tick(schema, said)  # also in JSON, where a word was written
-        loaded: dict[str, Any] = schema.load(said)
-    except ValidationError as error:
-        raise Invalid("policy_invalid", in_words(flat_messages(error.messages)), where="file") from None
-    except (ValueError, yaml.YAMLError, RecursionError):
-        raise Invalid("policy_invalid", "this is neither YAML nor JSON", where="file") from None
-    return loaded
-
-
-def _said(given: Any) -> Any:
-    """What YAML leaves empty is not said."""
-    return {k: v for k, v in given.items() if v not in ("", None)} if isinstance(given, dict) else given
-
-
-class _Quoting(yaml.SafeDumper):
-    """Quotes every value that is more than plain words: no reader takes a time or a number for something else."""
-
-
-def _quoted(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = None if re.fullmatch(r"[A-Za-z][\w -]*", value) else "'"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Quoting.add_representer(str, _quoted)
-
-
-class _Words(yaml.BaseLoader):
-    """Words as they are written (YAML reads 17:00 as a number), and no aliases: they can make a small file huge."""
-
-    def construct_scalar(self, node: Any) -> Any:
-        value = super().construct_scalar(node)
-        return None if node.style is None and value in ("", "null", "~") else value
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("no aliases")
-        return super().compose_node(parent, index)
+def _by_itself(step: dict[str, Any]) -> str:
+    return "yes" if step["by_itself"] else f"no: {step['held']}" if step["held"] else "no"

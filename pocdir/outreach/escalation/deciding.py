@@ -13,7 +13,7 @@ from pocdir.accounts.guards import Principal
 from pocdir.core.errors import Forbidden, Invalid, NotFound, Refusal
 from pocdir.incidents import queries as incident_queries
 from pocdir.outreach.actions.notifications import record_event
-from pocdir.outreach.escalation import presentation, queries
+from pocdir.outreach.escalation import automatic, presentation, queries
 from pocdir.outreach.escalation.actions import policies, steps
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications
@@ -74,7 +74,52 @@ def path_shown(
     found = own(session, principal, ref, lock=False)
     looked = queries.look(found, now, session)
     to = presentation.next_target(looked, found, known, now, session)
-    return presentation.shown_path(looked, to)
+    return presentation.shown_path(looked, to) | automatic.outlook(session, found, looked, known, now)
+
+
+def let_go(
+    session: Session, principal: Principal, slug: str, given: Mapping[str, Any], *, now: dt.datetime
+) -> dict[str, Any]:
+    """Approve a version beforehand, as an owner, or stop what goes out by itself, as any member; as the API shows it.
+
+    Raises NotFound `policy_unknown`, Forbidden `owner_needed`.
+    """
+    workspace_id = principal.workspace_id or 0
+    found = queries.policy(slug, workspace_id=workspace_id, version=given["version"], session=session)
+    if given["by_itself"] and not principal.may("policy.manage"):
+        raise Forbidden("owner_needed", "an owner of the workspace approves what goes out by itself")
+    policies.let_go(session, found, given["by_itself"], now=now, actor=principal.actor)
+    default = queries.chosen(session, workspace_id=workspace_id, incident_id=None)
+    return presentation.shown_policy(found, default=default)
+
+
+def suggested(
+    session: Session,
+    principal: Principal,
+    *,
+    known: Index,
+    now: dt.datetime,
+    limit: int,
+    cursor: str | None = None,
+    waiting: bool | None = None,
+    ahead: bool = False,
+) -> tuple[list[Notification], list[dict[str, Any]]]:
+    """`limit + 1` notifications for which a step is due, and those steps as they are shown, without the last.
+
+    `ahead`: the next steps to come instead, under versions approved beforehand. Raises Invalid `cursor_unknown`.
+    """
+    workspace_id = principal.workspace_id or 0
+    if ahead:
+        found = queries.approved_ahead(workspace_id, limit=limit, cursor=cursor)
+    else:
+        found = queries.suggested(workspace_id, now=now, limit=limit, cursor=cursor)
+    shown = []
+    for each in found[:limit]:
+        looked = queries.look(each, now, session)
+        step = presentation.suggested_step(looked, each, known, now, session, ahead=ahead)
+        if step is not None and (waiting is None or waiting == (step["approval"] and not step["approved"])):
+            shown.append(step | automatic.outlook(session, each, looked, known, now))
+    return found, shown
 
 
 def decide(

@@ -17,7 +17,9 @@ from pocdir.outreach.actions.threads import is_full
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
 from pocdir.outreach.escalation.actions.steps import Prepared
-from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_many, own
+from pocdir.outreach.escalation.automatic import outlook
+from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_many, let_go, own
+from pocdir.outreach.escalation.deciding import suggested as suggested_steps
 from pocdir.outreach.escalation.rules.policy import policy as rules_from
 from pocdir.outreach.presentation.notification import described
 from pocdir.outreach.queries.snapshots import snapshot, some
@@ -109,6 +111,23 @@ def policy(slug: str) -> str:
     )
 
 
+@blueprint.post("/policies/<slug>/by-itself")
+@guard("notification.log")
+def by_itself(slug: str) -> Any:
+    """Approve a version beforehand, or stop what goes out by itself."""
+    wanted, version = request.form.get("by_itself") == "yes", request.form.get("version", type=int)
+    if version is not None and not 0 < version < MOST_VERSIONS:
+        version = None
+    with transaction() as session:
+        given = {"by_itself": wanted, "version": version}
+        let_go(session, g.principal, slug, given, now=clock.now())
+    if wanted:
+        flash(_("Approved for what falls due from now on."), "success")
+    else:
+        flash(_("Stopped. Every step waits for a person again."), "success")
+    return redirect(url_for("escalation.policy", slug=slug, version=version))
+
+
 @blueprint.post("/policies/default")
 @guard("policy.manage")
 def choose_default() -> Any:
@@ -126,17 +145,18 @@ def choose_default() -> Any:
 @guard("notification.log")
 def suggested() -> str:
     """What is suggested for all notifications of the workspace."""
-    filters.only("after", "waiting")
+    filters.only("after", "waiting", "ahead")
     now, cursor = clock.now(), request.args.get("after", "")
-    waiting = request.args.get("waiting") == "owner" or None
-    workspace_id = g.principal.workspace_id
-    found = queries.suggested(
-        workspace_id, now=now, limit=schemas.MOST_AT_ONCE, cursor=cursor if is_ref(cursor) else None
-    )
+    waiting, ahead = request.args.get("waiting") == "owner" or None, request.args.get("ahead") == "yes"
+    found, shown = suggested_steps(
+        db.session(), g.principal, known=index(), now=now, limit=schemas.MOST_AT_ONCE,
+        cursor=cursor if is_ref(cursor) else None, waiting=waiting, ahead=ahead,
+    )  # fmt: skip
     listed = page(found, schemas.MOST_AT_ONCE, lambda each: each.ref)
     return render_template(
         "outreach/suggested.html",
-        steps=presentation.suggested(listed["items"], index(), now, db.session(), waiting=waiting),
+        steps=shown,
+        ahead=ahead,
         next=listed["next"],
         waiting=waiting,
         by_owner=g.principal.role == "owner",
@@ -249,7 +269,7 @@ def _steps(ref: str, typed: Form) -> str:
     return render_template(
         "outreach/steps.html",
         notification=shown,
-        path=presentation.shown_path(looked, to),
+        path=presentation.shown_path(looked, to) | outlook(session, found, looked, known, now),
         message=message,
         full=message is not None and message.target.team == shown["team"]["slug"] and is_full(session, found),
         may_send=is_offered(g.principal.workspace_id),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Any
 
 from flask_babel import force_locale
@@ -29,7 +28,16 @@ def shown_policy(row: Policy, *, default: str | None) -> dict[str, Any]:
     """One version of a policy as the API shows it."""
     names = ("slug", "version", "ref", "digest", "created_at")
     kept = {name: getattr(row, name) for name in names}
-    return row.definition | kept | {"is_default": row.slug == default}
+    approval = row.approval
+    return (
+        row.definition
+        | kept
+        | {
+            "is_default": row.slug == default,
+            "by_itself": approval is not None,
+            "approved_at": approval.approved_at if approval else None,
+        }
+    )
 
 
 def place(known: Index, team: str | None, rules: policy.Policy) -> Calendar:
@@ -88,37 +96,28 @@ def _to(to: Target | str | None) -> dict[str, Any] | None:
     return {"team": to.team, "name": to.name, "channel": {"kind": to.kind, "value": to.value}}
 
 
-def suggested(
-    found: Sequence[Notification],
+def suggested_step(
+    looked: Looked | None,
+    each: Notification,
     known: Index,
     now: dt.datetime,
     session: Session,
     *,
-    waiting: bool | None = None,
-) -> list[dict[str, Any]]:
-    """The due step of each notification with whom it goes to, and what stands against taking it among many.
-
-    `waiting`: only those that wait for the yes of an owner, or only the others.
+    ahead: bool = False,
+) -> dict[str, Any] | None:
+    """The due step of a notification (with `ahead`, the one to come) with whom it goes to, and what stands against
+    taking it among many; None: somebody decided on it since the worker looked.
     """
-    shown = []
-    for each in found:
-        looked = queries.look(each, now, session)
-        rung = looked.path.next if looked else None
-        if looked is None or rung is None or rung.state != "due":
-            continue  # somebody decided on it since the worker looked
-        if waiting is not None and waiting != (rung.step.approval and not rung.approved):
-            continue
-        team = teams_by_id([each.team_id], session)[each.team_id]
-        shown.append(
-            _step(rung.level, rung.step, rung.due_at)
-            | {
-                "ref": each.ref, "team": team.slug, "name": team.name, "sent_at": each.sent_at,
-                "to": _to(next_target(looked, each, known, now, session)),
-                "people_at_risk": bool(each.incident and each.incident.people_at_risk),
-                "approved": rung.approved,
-            }
-        )  # fmt: skip
-    return shown
+    rung = looked.path.next if looked else None
+    if looked is None or rung is None or rung.state != ("ahead" if ahead else "due"):
+        return None
+    team = teams_by_id([each.team_id], session)[each.team_id]
+    return _step(rung.level, rung.step, rung.due_at) | {
+        "ref": each.ref, "team": team.slug, "name": team.name, "sent_at": each.sent_at,
+        "to": _to(next_target(looked, each, known, now, session)),
+        "people_at_risk": bool(each.incident and each.incident.people_at_risk),
+        "approved": rung.approved,
+    }  # fmt: skip
 
 
 def next_target(

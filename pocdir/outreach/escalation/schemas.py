@@ -67,12 +67,23 @@ class PolicyAnswer(PolicySchema):
     digest = fields.String()
     created_at = Moment()
     is_default = fields.Boolean()
+    by_itself = fields.Boolean(
+        metadata={"description": "approved beforehand: its steps may go out by themselves"}
+    )
+    approved_at = Moment(allow_none=True)
 
 
 class PolicyQuery(Schema):
     """Which version; the newest unless one is named."""
 
     version = fields.Integer(load_default=None, validate=validate.Range(1, 1_000_000))
+
+
+class PolicyApprovalSchema(Schema):
+    """Whether the steps of a version (the newest unless one is named) may go out by themselves from now on."""
+
+    by_itself = fields.Boolean(required=True)
+    version = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, 1_000_000))
 
 
 class TimetableQuery(PolicyQuery):
@@ -141,6 +152,10 @@ class PathAnswer(Schema):
     not_before = Moment(allow_none=True)
     steps = fields.List(fields.Nested(StepAnswer))
     to = fields.Dict(allow_none=True)
+    by_itself = fields.Boolean(
+        metadata={"description": "whether the next step goes out by itself, as things stand"}
+    )
+    held = fields.String(allow_none=True, metadata={"description": "why not, where its policy would let it"})
 
 
 class StepForm(SentToOne):
@@ -181,12 +196,18 @@ class SuggestedStep(TimetableStep):
     to = fields.Dict(allow_none=True)
     people_at_risk = fields.Boolean()
     approved = fields.Boolean()
+    by_itself = fields.Boolean()
+    held = fields.String(allow_none=True)
 
 
 class SuggestedQuery(PageQuery):
-    """Which of them: `waiting=true`, those that wait for the yes of an owner; a page may have fewer then."""
+    """Which of them: `waiting=true`, those that wait for the yes of an owner; a page may have fewer then.
+
+    `ahead=true`: instead of what is due the next steps to come under policies that were approved beforehand.
+    """
 
     waiting = fields.Boolean(load_default=None)
+    ahead = fields.Boolean(load_default=False)
 
 
 class ChosenStep(Schema):

@@ -34,6 +34,7 @@ class Standing:
     told_at: dt.datetime | None
     people_at_risk: bool
     is_closed: bool
+    mail_waits: bool  # a mail about it came in, and nobody has said yet what it is
     over_other_channel: bool  # another letter to the same team is on its way
 
 
@@ -45,6 +46,7 @@ def held(standing: Standing, now: dt.datetime) -> str | None:
         "owner": standing.asks_owner,
         "closed": standing.is_closed,
         "late": standing.is_over,
+        "mail_waits": standing.mail_waits,
         "earlier_step": not standing.is_first,
         "opted_out": not standing.classes.isdisjoint(standing.opt_outs) or standing.kind in standing.opt_outs,
         "no_consent": standing.kind not in standing.takes,
