@@ -33,7 +33,9 @@ def upgrade() -> None:
     op.create_table(
         "team_consents",
         sa.Column("team_id", sa.Integer(), nullable=False),
-        sa.Column("takes", sa.JSON().with_variant(sa.dialects.postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column(
+            "takes", sa.JSON().with_variant(sa.dialects.postgresql.JSONB(), "postgresql"), nullable=False
+        ),
         sa.Column("chosen_at", TIME, nullable=False),
         sa.Column("chosen_by", sa.String(80), nullable=False),
         sa.Column("note", sa.String(2000), nullable=True),
