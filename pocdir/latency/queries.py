@@ -306,7 +306,7 @@ def _known(viewer: Viewer, now: dt.datetime, teams: Collection[str] | None) -> d
         if sent is not None:
             state = state_of(events)
             level, ended = level_for_others(events), _ended(sent, events, state)
-            found[ref] = Record(sent, _happened(events), state, level, ended)
+            found[ref] = Record(sent, state.has_gone and _happened(events), state, level, ended)
     if len(folds) > MOST_FOLDS:
         folds.clear()
     folds.update({ref: (marks[ref], found[ref]) for ref in found.keys() - held.keys()})

@@ -311,6 +311,8 @@ def test_what_waits_too_long_goes_stale_and_its_clock_starts_when_it_leaves_at_l
     shown = api.get(f"/api/v1/notifications/{ref}").json
     assert (shown["state"]["transport"], shown["state"]["clock"]) == ("stale", "paused")
     assert shown["sending"]["state"] == "not_sent" and shown["sending"]["may_try_again"]
+    assert api.get("/api/v1/latency").json["groups"][0]["n"] == 0  # nobody could read it
+    assert len(api.get("/api/v1/unanswered", state="undeliverable").json["items"]) == 1
     clock.move_to(NOW + 3 * DAY)
     again = api.post(f"/api/v1/notifications/{ref}/send", {}).json
     assert (again["state"]["transport"], again["sending"]["attempt"]) == ("queued", 2)

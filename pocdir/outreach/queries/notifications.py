@@ -41,13 +41,13 @@ _ADDRESS = select(_A.version).where(_A.kind == bindparam("kind"), _A.value == bi
 _STILL_HERE = select(_N.id).where(_N.transport == literal_column("'queued'"))
 # What a person may still have to do something about; each state has its count and its list.
 # unrecorded: the time named for something has passed, and it is not recorded; running: its time has not come;
-# undeliverable: nothing arrived, and nobody answered.
+# undeliverable: nothing arrived or even left, and nobody answered.
 _STILL = _N.withdrawn_at.is_(None)
 WAITING = {
     "unrecorded": _STILL & _N.id.in_(select(_E.notification_id).where(_E.state.in_(NOT_ANSWERED))),
     "running": _STILL & (_N.clock == "running"),
     "paused": _STILL & (_N.clock == "paused"),
-    "undeliverable": _STILL & (_N.transport == "failed") & (_N.response == "awaiting"),
+    "undeliverable": _STILL & _N.transport.in_(("failed", "stale")) & (_N.response == "awaiting"),
 }
 
 

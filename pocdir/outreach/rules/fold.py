@@ -43,6 +43,7 @@ _UNDER_WAY = {
     "message.stale": "stale",
 }
 _BEGINNINGS = ("logged", "queued")
+_NOT_GONE = ("queued", "stale")
 _BY_BEARER = ("A2", "A3", "A4", "A5")
 
 
@@ -118,6 +119,11 @@ class State:
     unsent: bool
 
     @property
+    def has_gone(self) -> bool:
+        """Whether anybody can have read it: what waits in our outbox, or never left it, is in no figure."""
+        return self.transport not in _NOT_GONE
+
+    @property
     def verdict(self) -> Verdict:
         """Response and outcome as the matrix counts them."""
         response = response_group(self.response, self.transport)
@@ -133,7 +139,7 @@ def response_group(response: str, transport: str) -> str:
         return "ticket_only"
     if response != "awaiting":
         return "answered"
-    return "undeliverable" if transport == "failed" else "no_answer"
+    return "undeliverable" if transport in ("failed", "stale") else "no_answer"
 
 
 def state_of(events: Iterable[Event]) -> State:
