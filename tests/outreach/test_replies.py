@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import datetime as dt
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -274,7 +275,7 @@ def as_reply(raw: bytes, letter: Mail, *, own_subject: bool) -> bytes:
     return head + b"\nIn-Reply-To: " + (letter.message_id or "").encode() + b"\n\n" + body
 
 
-@pytest.mark.parametrize("step", [12, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", [40, pytest.param(1, marks=pytest.mark.long)])
 def test_of_real_mail_no_program_answers_for_a_person(
     letter: Mail, later: dt.datetime, shared_data: Path, step: int
 ) -> None:
@@ -282,13 +283,10 @@ def test_of_real_mail_no_program_answers_for_a_person(
     folder = shared_data / "mail"
     with (folder / "manifest.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["label"] != "human"][::step]
-    for row in rows:
-        raw = (folder / row["path"]).read_bytes()
+    for path in (row["path"] for row in rows if not row["path"].endswith("groupwise_03.eml")):
         for own_subject in (False, True):
-            came_in(as_reply(raw, letter, own_subject=own_subject), later)
-            assert events(letter, *ANSWERS) == [] or row["path"].endswith("groupwise_03.eml"), row["path"]
-            if step == 1 and row["path"].endswith("groupwise_03.eml"):
-                break
+            came_in(as_reply((folder / path).read_bytes(), letter, own_subject=own_subject), later)
+    assert events(letter, *ANSWERS) == []
     kept = db.session.scalars(select(Received)).all()
     assert not [it.ref for it in kept if it.result in (None, "unreadable")]
     assert sum(it.proven for it in kept) > 0.9 * len(kept)
@@ -301,6 +299,10 @@ def test_its_workspace_reads_it_and_says_that_it_is_the_answer(
     text = f"Thank you for your report\n<b>bold</b> http://localhost/r/{'a' * 60}\n> {subject(letter)}"
     row = came_in(reply(letter, text), later)
     where = f"/notifications/{letter.notification}/mail"
+    [waits] = api.get("/api/v1/mail/waiting").get_json()["items"]
+    assert (waits["notification"], waits["team"], waits["mails"]) == (letter.notification, "cert-at", 1)
+    told = CliRunner().invoke(cli.pocdir, ["notification", "mail", "--workspace", "lab", "--json"]).output
+    assert json.loads(told) == waits
     [shown] = api.get(f"/api/v1{where}").get_json()["items"]
     assert (shown["ref"], shown["proven"], shown["result"], shown["may_answer"]) == (
         row.ref,
@@ -316,6 +318,7 @@ def test_its_workspace_reads_it_and_says_that_it_is_the_answer(
         "nosniff",
     )
     browser = people.browser(app, people.person(now=now, workspace="lab"), now=now)
+    assert f"/notifications/{letter.notification}#h-mail" in browser.get("/unanswered").text
     page = browser.get(f"/notifications/{letter.notification}").text
     assert "&lt;b&gt;bold&lt;/b&gt;" in page
     assert browser.get(f"{where}/{row.ref}/raw").data == raw.data
@@ -328,6 +331,7 @@ def test_its_workspace_reads_it_and_says_that_it_is_the_answer(
     (event,) = events(letter, *ANSWERS)
     assert (event.type, event.claimed_by, event.assurance) == ("reply.human", "sender", "S")
     assert state(api, letter)[::2] == ("P0", "acknowledged")
+    assert api.get("/api/v1/mail/waiting").get_json()["items"] == []
     other = came_in(reply(letter, "spam", about=letter.subject), later)
     assert api.post(f"/api/v1{where}/{other.ref}/seen").get_json()["seen_at"]
     assert api.post(f"/api/v1{where}/{other.ref}/seen").status_code == 409

@@ -23,6 +23,7 @@ from pocdir.outreach.presentation.timeline import contests
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.feed import feed_of, feed_reader
+from pocdir.outreach.replies.queries import waiting as mail_waits
 from pocdir.outreach.rules import feed as feeds
 from pocdir.outreach.rules.bulk import ACTS, MOST
 from pocdir.web import filters
@@ -82,6 +83,7 @@ def unanswered() -> Any:
             "next": at + 1 if start + PAGE < total else None,
         },
         counts=queries.counts(principal),
+        mail_waits=mail_waits(principal.workspace_id),
         contested=contests(events_of_notifications([it["ref"] for it in rows])),
     )
 

@@ -20,6 +20,14 @@ blueprint = Blueprint("replies_api", __name__, url_prefix="/api/v1", description
 _BINARY = {"type": "string", "format": "binary"}
 
 
+@blueprint.route("/mail/waiting")
+@guard("notification.mail")
+@blueprint.response(200, schemas.WaitingPage)
+def waiting() -> Any:
+    """The workspace's notifications on which mail waits for a person, the longest waiting first: at most 100."""
+    return {"items": queries.waiting(g.principal.workspace_id), "next": None}
+
+
 @blueprint.route("/notifications/<ref>/mail")
 @guard("notification.mail")
 @blueprint.response(200, schemas.MailPage)

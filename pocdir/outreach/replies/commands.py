@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -11,27 +13,41 @@ from pocdir.core import clock
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.outreach.queries import notifications
-from pocdir.outreach.replies import actions, presentation, schemas
-from pocdir.web.terminal import app_context, emit, json_option, plain, workspace_option
+from pocdir.outreach.replies import actions, presentation, queries, schemas
+from pocdir.web.terminal import app_context, emit, json_option, plain, table, workspace_option
+
+_COLUMNS = ("notification", "team", "mails", "since")
 
 
 @click.command()
-@click.argument("ref")
+@click.argument("ref", required=False)
 @click.option("--raw", metavar="MAIL", help="The bytes of this one on standard output.")
 @click.option("--answer", metavar="MAIL", help="Say that this one is the recipient's answer.")
 @click.option("--seen", metavar="MAIL", help="Say that this one was read and is no answer.")
 @workspace_option
 @json_option
 def mail(
-    ref: str, raw: str | None, answer: str | None, seen: str | None, workspace: str | None, as_json: bool
+    ref: str | None,
+    raw: str | None,
+    answer: str | None,
+    seen: str | None,
+    workspace: str | None,
+    as_json: bool,
 ) -> None:
     """What came in by mail on a notification, oldest first, as text; or do something with one of them.
+
+    Without REF: the notifications on which mail waits for a person.
 
     \b
     Example:  pocdir notification mail 019ab3...
     """
     with app_context():
         who = operator_for(workspace)
+        if ref is None:
+            found_waiting = [schemas.WaitingMail().dump(it) for it in queries.waiting(who.workspace_id)]
+            db.session.remove()
+            _say_waiting(found_waiting, as_json)
+            return
         presentation.own(ref, who)
         if raw is not None:
             sys.stdout.buffer.write(presentation.raw_file(raw, ref).get_data())
@@ -58,3 +74,11 @@ def mail(
         )
         click.echo(f"Subject: {plain(each['subject'] or '')}\n")
         click.echo("\n".join(f"  {plain(line)}" for line in (each["text"] or "(erased)").split("\n")) + "\n")
+
+
+def _say_waiting(found: Sequence[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        for each in found:
+            emit(each)
+        return
+    table(_COLUMNS, [tuple(each[name] for name in _COLUMNS) for each in found])

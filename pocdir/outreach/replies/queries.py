@@ -5,15 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.models import Membership, User
 from pocdir.core.errors import NotFound
-from pocdir.db import db
-from pocdir.directory.models import Address
-from pocdir.mail.models import Mail, Received
+from pocdir.db import Line, db, table_of
+from pocdir.directory.models import Address, Team
+from pocdir.mail.models import UNREADABLE, WAITS, Mail, Received
 from pocdir.outreach.models import Notification
+
+MOST_WAITING = 100  # notifications in the list of those on which mail waits
+_R, _N, _T = (table_of(model).c for model in (Received, Notification, Team))
 
 
 def is_members(session: Session, workspace_id: int, address: str) -> bool:
@@ -54,11 +57,20 @@ def mail_to_change(session: Session, ref: str, notification: str) -> Received:
     return found
 
 
-def waiting(refs: Sequence[str], session: Session | None = None) -> set[str]:
-    """Those of these notifications on which a mail waits for a person of the workspace."""
-    statement = select(Received.notification).where(
-        Received.notification.in_(refs),
-        Received.result.in_(("waits", "unreadable")),
-        Received.seen_at.is_(None),
+def waiting(workspace_id: int | None, session: Session | None = None) -> Sequence[Line]:
+    """(notification, team, team_name, mails, since) of the workspace's notifications on which mail waits for a person,
+    the longest waiting first; the first MOST_WAITING."""
+    mine = (_R.notification == _N.ref) & (_N.workspace_id == workspace_id)
+    since = func.min(_R.received_at, type_=_R.received_at.type).label("since")
+    statement = (
+        select(_N.ref.label("notification"), _T.slug.label("team"), _T.name.label("team_name"), since)
+        .add_columns(func.count().label("mails"))
+        .select_from(
+            table_of(Received).join(table_of(Notification), mine).join(table_of(Team), _T.id == _N.team_id)
+        )
+        .where(_R.result.in_((WAITS, UNREADABLE)), _R.seen_at.is_(None))
+        .group_by(_N.ref, _T.slug, _T.name)
+        .order_by(since, _N.ref)
+        .limit(MOST_WAITING)
     )
-    return {ref for ref in (session or db.session()).scalars(statement) if ref}
+    return (session or db.session()).connection().execute(statement).all()

@@ -34,3 +34,15 @@ class MailAnswer(Schema):
 
 
 MailPage = page_of(MailAnswer)
+
+
+class WaitingMail(Schema):
+    """A notification on which mail waits for a person of its workspace, and since when."""
+
+    notification = fields.String(required=True)
+    team = fields.String(required=True)
+    mails = fields.Integer(required=True)
+    since = Moment(required=True)
+
+
+WaitingPage = page_of(WaitingMail)
