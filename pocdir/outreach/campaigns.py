@@ -55,7 +55,10 @@ def tell(
         session, incident, chosen, plan=plan, workspace_id=workspace_id, now=now, actor=actor, once=once
     )
     if chosen.send:
-        given = {"sent_at": chosen.sent_at, "plain_text": chosen.plain_text, "people_at_risk": True}
+        given = {
+            "sent_at": chosen.sent_at, "plain_text": chosen.plain_text, "despite_rules": chosen.despite_rules,
+            "people_at_risk": True,
+        }  # fmt: skip
         send_each(session, refs, given, now=now, actor=actor)
     return refs
 
@@ -91,6 +94,6 @@ def _letter(ref: str, principal: Principal, session: Session) -> dict[str, Any]:
     row, words = found.row, letter_of(found, link=False)
     return {
         "team": row.team_slug, "name": row.team_name, "language": row.language, "answer_asked": row.answer_asked,
-        "due": row.due, "to": words["to"], "subject": words["subject"].replace(ref, NOT_YET),
-        "body": words["body"].replace(ref, NOT_YET),
+        "due": row.due, "rules_not_met": row.rules_not_met, "to": words["to"],
+        "subject": words["subject"].replace(ref, NOT_YET), "body": words["body"].replace(ref, NOT_YET),
     }  # fmt: skip

@@ -475,3 +475,27 @@ def test_the_command_line_sends_and_says_who_may(app: Flask, lab: Workspace, clo
     [row] = [json.loads(line) for line in run("sending", "list", "--json").stdout.splitlines()]
     assert (row["workspace"], row["allowed"], row["note"]) == ("lab", False, "too many")
     assert run("sending", "allow", "lab").stdout == "lab may send\n"
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_what_a_team_asks_for_is_read_before_it_is_sent_something_else(app: Flask, api: Api) -> None:
+    with transaction() as session:
+        rules = {"profile": {"intake": ["one-address", "feeds"]}}
+        session.query(Team).filter_by(slug="cert-at").update(rules)
+    two = ["192.0.2.1", "192.0.2.2"]
+    refused = told(api, assets=two)
+    assert (refused.status_code, refused.json["code"]) == (409, "rules_not_met")
+    assert "one address per report; feeds" in refused.json["detail"]
+    assert letters() == []
+    sent = told(api, assets=two, despite_rules=True)
+    assert sent.json["rules_not_met"] == ["one-address", "feeds"]
+    assert told(api, assets=two[:1], answer_asked=False).json["rules_not_met"] == []
+    assert told(api, assets=two, send=False).json["rules_not_met"] == [
+        "one-address",
+        "feeds",
+    ]  # it was sent already
+    member = browser(app, person("anna@lab.example", now=NOW, workspace="lab"), now=NOW)
+    typed = {"team": "cert-at", "assets": "\n".join(two), "answer_asked": "true", "action": "log"}
+    page = member.post("/notify", data=typed)
+    assert page.status_code == 422 and "one address per report" in page.text and "despite_rules" in page.text
+    assert member.post("/notify", data={**typed, "despite_rules": "true"}).status_code == 302

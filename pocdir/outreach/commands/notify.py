@@ -150,6 +150,7 @@ def tell_contacts(
         people_at_risk=bool(to),
         send=given["send"],
         plain_text=given["plain_text"],
+        despite_rules=given["despite_rules"],
     )
     if not chosen.choose:
         raise Invalid(
@@ -219,7 +220,7 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
         "parent": given["parent"],
         "assets": list(given["assets"]) or None,
         "answer_asked": not given["for_information"],
-        **{name: given[name] for name in ("send", "plain_text", "people_at_risk")},
+        **{name: given[name] for name in ("send", "plain_text", "despite_rules", "people_at_risk")},
         "expect": [
             dict(zip(("of", "within"), each.partition(":")[::2], strict=True)) for each in given["expected"]
         ]

@@ -196,7 +196,7 @@ def decide_many(
     With the words prepared for each. Where people may be at risk a step is refused: that yes is said to one contact.
     """
     act = {"action": given["action"], "note": given["note"], "body": None, "people_at_risk": False}
-    act |= {name: given.get(name, False) for name in ("send", "plain_text")}
+    act |= {name: given.get(name, False) for name in ("send", "plain_text", "despite_rules")}
     done = []
     for ref, level in dict.fromkeys(chosen):
         try:

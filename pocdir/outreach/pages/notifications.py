@@ -33,7 +33,7 @@ from pocdir.outreach.replies.presentation import mails
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
 from pocdir.outreach.rules.posting import POSTED_BY, claim_of
-from pocdir.outreach.sending.telling import is_offered, tell
+from pocdir.outreach.sending.telling import is_offered, require_rules_read, tell
 from pocdir.routing.queries import index
 from pocdir.web import filters
 from pocdir.web.forms import Form, form, press, utc_moments
@@ -89,6 +89,7 @@ def log() -> Any:
                     actor=principal.actor,
                     key=press(request.form),
                 )
+                require_rules_read(session, ref, given)
             said = _("Recorded. How its letter stands is below.") if given["send"] else None
             flash(said or _("Logged. The letter to copy is below."), "success")
             return redirect(url_for("outreach.notification", ref=ref))

@@ -46,6 +46,7 @@ def shown_notification(snapshot: Snapshot, sent: Mapping[int, Line] | None = Non
         "assets": row.assets,
         "parent": row.parent_ref,
         "answer_asked": row.answer_asked,
+        "rules_not_met": row.rules_not_met,
         "expect": snapshot.expectations,
         "sent_level": row.sent_level,
         "state": {

@@ -7,6 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+IN_WORDS = {
+    "one-address": "one address per report",
+    "timestamps-with-zone": "times with their zone",
+    "evidence": "evidence: what was seen",
+    "language": "one of its languages",
+    "encryption": "encrypted mail",
+    "web-form-only": "reports by its web form only",
+    "feeds": "feeds, which it does not confirm singly: ask for no answer",
+}
+
 # A time of day with its zone, as people and programs write it.
 _ZONED = re.compile(r"\d:\d\d(?::\d\d(?:\.\d+)?)? ?(?:Z\b|UTC|GMT|[+\N{MINUS SIGN}-]\d\d:?\d\d\b)")
 
@@ -41,6 +51,11 @@ def not_met(asked: Collection[str], report: Report, *, languages: Collection[str
         "feeds": report.kind != "report" or not report.answer_asked,
     }
     return [rule for rule, is_met in checks.items() if rule in asked and not is_met and report.kind != "ping"]
+
+
+def in_words(rules: Collection[str]) -> str:
+    """What a team asks for, as a sentence's end."""
+    return "; ".join(IN_WORDS[rule] for rule in rules)
 
 
 def _is_timed(report: Report) -> bool:

@@ -107,6 +107,7 @@ class Choices:
     people_at_risk: bool = False
     send: bool = False  # from here, now
     plain_text: bool = False
+    despite_rules: bool = False
 
     @property
     def slugs(self) -> list[str]:

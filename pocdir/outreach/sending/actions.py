@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,7 @@ from pocdir.outreach.models import Notification
 from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.queries import notifications
 from pocdir.outreach.queries.snapshots import snapshot_for_recipient
+from pocdir.outreach.rules.intake import in_words
 from pocdir.outreach.rules.letter import MAIL
 from pocdir.outreach.sending import queries
 from pocdir.outreach.sending.means import Means, means
@@ -38,17 +40,19 @@ def send(
     now: dt.datetime,
     actor: str,
     plain_text: bool = False,
+    despite_rules: bool = False,
     people_at_risk: bool = False,
 ) -> bool:
     """Queue the letter of a notification that stands in this transaction; it goes out after the commit.
 
     True: it is queued. False: it stays unsent for a problem with the team's OpenPGP key, which its record and its page
-    say. `plain_text`: its sender says that it may go in plain text; `people_at_risk`: it is known that the incident
-    says so. The caller has proven its right to the notification before.
+    say. `plain_text`: its sender says that it may go in plain text; `despite_rules`: that it is known not to meet the
+    team's rules for reports; `people_at_risk`: it is known that the incident says so. The caller has proven its right
+    to the notification before.
 
     Raises Invalid `send_unavailable`, `send_not_email`, `send_without_body`, `address_not_on_record`, `key_needed`,
-    Forbidden `sending_not_allowed`, TooMany `sends_used_up`, Conflict `people_at_risk`, `sent_already`,
-    `withdrawn_already`.
+    Forbidden `sending_not_allowed`, TooMany `sends_used_up`, Conflict `people_at_risk`, `rules_not_met`,
+    `sent_already`, `withdrawn_already`.
     """
     found = notifications.notification_to_change(ref, session)
     if found is None:
@@ -58,6 +62,8 @@ def send(
     _require_sendable(found, given, people_at_risk)
     if last is not None and found.transport not in ("stale", "failed"):
         raise Conflict("sent_already", "its letter was queued already", where="send")
+    if found.rules_not_met and not despite_rules:
+        raise rules_refused(found.rules_not_met)
     address = _address(session, found)
     _require_allowed(session, found.workspace_id, given, now)
     team = notifications.teams_by_id([found.team_id], session)[found.team_id].slug
@@ -74,6 +80,12 @@ def send(
         _queue(session, found, sending, team=team, to=address, how=how, domain=given.domain)
     _record(session, found, sending, to=address)
     return sending.problem is None
+
+
+def rules_refused(rules: Sequence[str]) -> Conflict:
+    """Why a report does not go out before its sender has read what its team asks for."""
+    message = f"this team asks for {in_words(rules)}; what does not meet that moves none of its figures"
+    return Conflict("rules_not_met", message, where="despite_rules")
 
 
 def allow(

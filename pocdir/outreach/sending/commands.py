@@ -85,16 +85,16 @@ def stop(workspace: str, note: str | None, as_json: bool) -> None:
 @sending.command()
 @click.argument("ref")
 @click.option("--plain-text", is_flag=True, help="It may go in plain text where no key is pinned.")
+@click.option("--despite-rules", is_flag=True, help="Also where it does not meet the team's rules.")
 @click.option("--people-at-risk", is_flag=True, help="You know that people may be at risk.")
 @workspace_option
 @json_option
-def again(ref: str, plain_text: bool, people_at_risk: bool, workspace: str | None, as_json: bool) -> int:
+def again(ref: str, workspace: str | None, as_json: bool, **given: bool) -> int:
     """Make a notification's letter anew that was not sent, with the key as it is now.
 
     \b
     Example:  pocdir sending again 019ab3...
     """
-    given = {"plain_text": plain_text, "people_at_risk": people_at_risk}
     with app_context(), transaction() as session:
         queued = try_again(session, operator_for(workspace), ref, given, now=clock.now())
     if as_json:

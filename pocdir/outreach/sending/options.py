@@ -11,6 +11,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def send_options(command: Command) -> Command:
-    """--send and --plain-text."""
+    """--send, --plain-text and --despite-rules."""
+    rules = click.option(
+        "--despite-rules", is_flag=True, help="With --send: also where it does not meet the team's rules."
+    )
     plain = click.option("--plain-text", is_flag=True, help="With --send: it may go in plain text.")
-    return click.option("--send", is_flag=True, help="Send it from here, now.")(plain(command))
+    return click.option("--send", is_flag=True, help="Send it from here, now.")(plain(rules(command)))

@@ -8,10 +8,12 @@ from pocdir.web.schemas import Flag, Moment, Schema, Text
 
 
 class Sent(Schema):
-    """`send`: by this service, now; `plain_text`: it may go in plain text where no key is pinned."""
+    """`send`: by this service, now; `plain_text`: it may go in plain text where no key is pinned; `despite_rules`: it
+    is known that it does not meet the team's rules for reports."""
 
     send = Flag(load_default=False)
     plain_text = Flag(load_default=False)
+    despite_rules = Flag(load_default=False)
 
 
 class SentToOne(Sent):
@@ -24,6 +26,7 @@ class SendAgain(Schema):
     """A letter that was not sent is made anew."""
 
     plain_text = Flag(load_default=False)
+    despite_rules = Flag(load_default=False)
     people_at_risk = Flag(load_default=False)
 
 

@@ -11,10 +11,15 @@ from sqlalchemy.orm import Session
 from pocdir.accounts.guards import Principal
 from pocdir.core.errors import Conflict, Invalid, NotFound, Refusal
 from pocdir.outreach.actions.notifications import log_as_given
-from pocdir.outreach.queries.notifications import ids_of, own_notification_to_change, poster_of
+from pocdir.outreach.queries.notifications import (
+    ids_of,
+    notification_to_change,
+    own_notification_to_change,
+    poster_of,
+)
 from pocdir.outreach.queries.plans import Routed
 from pocdir.outreach.queries.snapshots import snapshot_for_recipient
-from pocdir.outreach.sending.actions import send
+from pocdir.outreach.sending.actions import rules_refused, send
 from pocdir.outreach.sending.means import means
 from pocdir.outreach.sending.queries import last_sending, may_send
 
@@ -47,12 +52,20 @@ def tell(
     return ref
 
 
+def require_rules_read(session: Session, ref: str, given: Mapping[str, Any]) -> None:
+    """Who logs from a page what does not meet the team's rules has read so first; raises Conflict `rules_not_met`."""
+    found = notification_to_change(ref, session)
+    if found is not None and found.rules_not_met and not given["despite_rules"]:
+        raise rules_refused(found.rules_not_met)
+
+
 def send_each(
     session: Session, refs: Iterable[str], given: Mapping[str, Any], *, now: dt.datetime, actor: str
 ) -> None:
     """Queue the letter of each that was not sent before: a page's button and a repeated request send once.
 
-    `given` has `sent_at`, `plain_text`, `people_at_risk`. Raises what send raises, Invalid `send_dated`.
+    `given` has `sent_at`, `plain_text`, `people_at_risk`, maybe `despite_rules`. Raises what send raises, Invalid
+    `send_dated`.
     """
     _require_now({**given, "send": True})
     for ref, number in ids_of(list(refs), session).items():
@@ -65,7 +78,7 @@ def _send_one(session: Session, ref: str, given: Mapping[str, Any], *, now: dt.d
     try:
         send(
             session, ref=ref, now=now, actor=actor, plain_text=given["plain_text"],
-            people_at_risk=given["people_at_risk"],
+            despite_rules=given.get("despite_rules", False), people_at_risk=given["people_at_risk"],
         )  # fmt: skip
     except Refusal as refusal:
         refusal.message = f"{snapshot_for_recipient(ref).row.team_slug}: {refusal.message}"
