@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 from flask_smorest import Blueprint as SmorestBlueprint
 
+from pocdir.accounts import api as accounts_api
 from pocdir.accounts import pages as accounts_pages
 from pocdir.directory.api import downloads
 from pocdir.directory.api import teams as teams_api
@@ -86,6 +87,7 @@ PAGES: tuple[Blueprint, ...] = (
     latency_pages.blueprint,
 )
 APIS: tuple[SmorestBlueprint, ...] = (
+    accounts_api.blueprint,
     teams_api.blueprint,
     quarantine_api.blueprint,
     downloads.blueprint,

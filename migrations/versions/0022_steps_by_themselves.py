@@ -38,7 +38,6 @@ def upgrade() -> None:
         ),
         sa.Column("chosen_at", TIME, nullable=False),
         sa.Column("chosen_by", sa.String(80), nullable=False),
-        sa.Column("note", sa.String(2000), nullable=True),
         sa.Column("told_at", TIME, nullable=True),
         sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_team_consents_team_id")),
         sa.PrimaryKeyConstraint("team_id", name=op.f("pk_team_consents")),

@@ -262,7 +262,9 @@ def create_token(
                 where="scopes",
             )
         if scope not in grantable:
-            raise Forbidden("forbidden", f"only a steward may give the scope {scope!r}", where="scopes")
+            raise Forbidden(
+                "forbidden", f"only a steward, or the operator, may give the scope {scope!r}", where="scopes"
+            )
     if len(name) > 100 or not name.isprintable():
         raise Invalid("name_invalid", "a name of at most 100 printable characters is right", where="name")
     if workspace_id is None and team_id is None:

@@ -146,6 +146,7 @@ def _by_header(header: str, now: dt.datetime) -> Principal:
         team=row.team_id is not None,
         scopes=row.scopes,
         by_steward=not {*row.scopes}.isdisjoint(rules.STEWARD_SCOPES) and _by_steward(row.created_by),
+        by_operator=row.created_by == rules.OPERATOR,
     )
     return Principal(
         kind="token",

@@ -78,6 +78,7 @@ MATRIX = MappingProxyType(
         "proposal.make": _row(steward=_ALL, team_contact=_OWN),
         "proposal.decide": _STEWARDS,
         "key.manage": _STEWARDS,  # OpenPGP keys of teams: bring, agree, refuse, retire
+        "person.erase": _row(admin=_ALL),  # erase somebody else: account, and what names them in the record
         "ledger.read": _row(auditor=_ALL),
         "operate.read": _row(admin=_NONE),
         "outbox.read": _row(steward=_NONE, admin=_NONE),
@@ -109,7 +110,9 @@ STEWARD_SCOPES = tuple(
     for action, row in MATRIX.items()
     if row["steward"] and row["anonymous"] != _ALL and action not in SCOPES and action not in PERSONAL
 )
-ALL_SCOPES = SCOPES + STEWARD_SCOPES
+# What a token does that the operator made on the command line, and named it for.
+OPERATOR_SCOPES = ("person.erase",)
+ALL_SCOPES = SCOPES + STEWARD_SCOPES + OPERATOR_SCOPES
 OPERATOR = "operator"  # who acts on the command line
 
 LINK_LASTS = dt.timedelta(days=7)
@@ -149,16 +152,18 @@ def may_at_all(roles: Iterable[str], action: str) -> bool:
 
 
 def token_roles(
-    *, workspace: bool, team: bool, scopes: Iterable[str], by_steward: bool
+    *, workspace: bool, team: bool, scopes: Iterable[str], by_steward: bool, by_operator: bool = False
 ) -> tuple[tuple[str, ...], frozenset[str]]:
     """The roles an API token stands for, and the actions it is narrowed to.
 
     Of a workspace it stands for an owner, of a team for a contact, and for a steward only in the actions of a
-    steward that it names (`by_steward`: whoever made it still may); for an admin or auditor never.
+    steward that it names (`by_steward`: whoever made it still may); for an admin only in those of OPERATOR_SCOPES that
+    it names and the operator gave it (`by_operator`); for an auditor never.
     """
     named = frozenset(scopes)
     steward = by_steward and not named.isdisjoint(STEWARD_SCOPES)
-    held = (("owner", workspace), ("team_contact", team), ("steward", steward))
+    admin = by_operator and not named.isdisjoint(OPERATOR_SCOPES)
+    held = (("owner", workspace), ("team_contact", team), ("steward", steward), ("admin", admin))
     return ("anonymous", *(role for role, is_held in held if is_held)), named or frozenset(SCOPES)
 
 

@@ -38,6 +38,24 @@ class Erasure(Schema):
     present = _password()
 
 
+class ErasedPerson(Schema):
+    """Who is erased, and on whose wish; the address stands in the body, as no server's log keeps that."""
+
+    email = Text(max=255, required=True)
+    reason = fields.String(load_default="request", validate=validate.OneOf(("request", "order")))
+    dry_run = fields.Boolean(load_default=False)
+
+
+class ErasureAnswer(Schema):
+    """How much went, or would; `person` is the reference that stays."""
+
+    person = fields.String()
+    rows = fields.Integer()
+    letters = fields.Integer()
+    values = fields.Integer()
+    erased = fields.Boolean()
+
+
 class ChangedPassword(NewPassword):
     present = _password()
 

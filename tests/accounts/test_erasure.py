@@ -20,6 +20,7 @@ from pocdir.site.queries.ledger import verified
 from tests.accounts import made
 from tests.accounts.test_commands import run
 from tests.accounts.test_pages import post
+from tests.conftest import Api
 from tests.mail.replies import came_in
 
 ANNA = "anna@example.org"
@@ -144,3 +145,27 @@ def test_who_was_invited_by_somebody_elses_address_erases_nothing_of_others(app:
         assert (letter.state, letter.to, letter.body) == ("queued", address, "Yes or no?\n")
         verdict = verified()
         assert (verdict.faults, verdict.erased) == ((), 0)
+
+
+def test_somebody_else_is_erased_by_a_token_that_the_operator_made_for_it(app: Flask, anna, now) -> None:
+    def token(*scopes: str, actor: str = "operator") -> Api:
+        with transaction() as session:
+            lab = queries.workspace_by_slug(session, "lab")
+            given = {"workspace_id": lab.id, "scopes": scopes, "now": now, "actor": actor}
+            return Api(app, actions.create_token(session, **given)[1])
+
+    asked, path = {"email": ANNA, "reason": "order"}, "/api/v1/people/erase"
+    with time_machine.travel(now, tick=False):
+        for other in (token(), token("workspace.read"), token("person.erase", actor=f"user:{anna.ref}")):
+            assert other.post(path, asked).status_code == 403
+        erasing = token("person.erase")
+        assert erasing.get("/api/v1/incidents").json["code"] == "scope_missing"
+        assert erasing.post(path, asked | {"email": "nobody@example.org"}).json["code"] == "user_unknown"
+        dry = erasing.post(path, asked | {"dry_run": True})
+        assert (dry.status_code, dry.json["person"], dry.json["erased"]) == (200, anna.ref, False)
+        assert erasing.post(path, asked).json["code"] == "last_steward"
+        made.person("ben@example.org", now=now, workspace="lab", role="owner", site_role="steward")
+        done = erasing.post(path, asked)
+        assert done.json == dry.json | {"erased": True}
+        assert erasing.post(path, asked).status_code == 404
+    assert ANNA not in everything()

@@ -136,6 +136,7 @@ KINDS = {
     "of both": (True, True, ()),
     "for one scope": (True, True, ("latency.read",)),
     "for a steward's scope": (True, False, STEWARDS),
+    "for the operator's scope": (True, False, ("person.erase",)),
     "for a steward's and another": (True, True, (*STEWARDS, "incident.read")),
 }
 
@@ -147,6 +148,7 @@ def test_every_address_for_machines_answers_every_token_as_the_matrix_says(
     workspace, team, scopes = KINDS[kind]
     roles = {"anonymous"} | ({"owner"} if workspace else set()) | ({"team_contact"} if team else set())
     roles |= {"steward"} if set(scopes or ()) & set(rules.STEWARD_SCOPES) else set()
+    roles |= {"admin"} if set(scopes or ()) & set(rules.OPERATOR_SCOPES) else set()
     headers = {}
     if scopes is not None:
         token = token_of(now, workspace=workspace, team=team, scopes=scopes)

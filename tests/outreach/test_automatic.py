@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import time_machine
+from click.testing import CliRunner
 from flask import Flask
+from sqlalchemy import delete
 
+from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.models import Workspace
 from pocdir.accounts.queries import team_id_of
+from pocdir.cli import pocdir
+from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.incidents.actions import open_incident
 from pocdir.incidents.models import Incident
@@ -22,12 +29,18 @@ from pocdir.outreach.desk.actions import choose_automatic
 from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.actions import policies
 from pocdir.outreach.escalation.jobs import follow_returned
+from pocdir.outreach.escalation.models import PolicyApproval
+from pocdir.outreach.escalation.verification import unlike_events
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.projections import differences
 from pocdir.outreach.sending.actions import allow, send
+from tests.accounts import made as people
+from tests.conftest import Api
 from tests.latency.made import DAY, HOUR, event, told
 from tests.outreach import made
 from tests.outreach.policies import chosen, work
+from tests.outreach.test_desk import contact, team_token
+from tests.outreach.test_pages import send as post_form
 from tests.outreach.test_sending import relay  # noqa: F401 - fixture
 
 WHERE = {"assets": [{"kind": "ip", "value": "203.0.113.7", "port": None}]}
@@ -274,3 +287,123 @@ def test_the_senders_word_a_label_or_people_at_risk_send_nothing(
         ["step_held: people_at_risk"],
     )
     assert len(letters()) == 3
+
+
+def test_an_owner_approves_any_member_stops_and_each_sees_what_will_go_out(
+    app: Flask, lab: Workspace, api: Api, now: dt.datetime, directory: Any
+) -> None:
+    chosen(lab, now - 10 * DAY, STEP)
+    ref = reported(lab, now - 2.5 * DAY)
+    path = "/api/v1/policies/national-first/by-itself"
+    with transaction() as session:
+        member = Api(
+            app,
+            create_token(
+                session,
+                workspace_id=lab.id,
+                scopes=["notification.log", "policy.read"],
+                now=now,
+                actor="operator",
+            )[1],
+        )
+        other = create_workspace(session, name="other", now=now, actor="operator")
+        outsider = Api(app, create_token(session, workspace_id=other.id, now=now, actor="operator")[1])
+    assert (
+        member.post(path, {"by_itself": True}).status_code,
+        outsider.post(path, {"by_itself": True}).status_code,
+    ) == (403, 404)
+    assert api.get("/api/v1/steps", ahead=True).json["items"] == []
+    approved_ = api.post(path, {"by_itself": True})
+    assert (approved_.status_code, approved_.json["by_itself"]) == (200, True)
+    [ahead] = api.get("/api/v1/steps", ahead=True).json["items"]
+    assert (ahead["ref"], ahead["by_itself"], ahead["held"]) == (ref, False, "no_consent")
+    takes("carrier", "referral", now=now)
+    [ahead] = api.get("/api/v1/steps", ahead=True).json["items"]
+    assert (ahead["to"]["team"], ahead["due_at"], ahead["by_itself"]) == (
+        "carrier",
+        isoformat(now + DAY / 2),
+        True,
+    )
+    assert api.get(f"/api/v1/notifications/{ref}/steps").json["by_itself"] is True
+    assert outsider.get("/api/v1/steps", ahead=True).json["items"] == []
+    browser = people.browser(app, people.person(now=now, workspace="lab", role="owner"), now=now)
+    assert "What is to come under policies" in browser.get("/steps?ahead=yes").text
+    assert "goes out by itself when it falls due" in browser.get(f"/notifications/{ref}/steps").text
+    assert "Stop it" in browser.get("/policies/national-first").text
+    assert list(unlike_events()) == []
+    directory.shift(1)
+    assert member.post(path, {"by_itself": False}).json["by_itself"] is False
+    work(app, now + DAY)
+    assert (words(ref), letters()) == (["step_due"], [])
+    assert list(unlike_events()) == []
+    run = CliRunner().invoke(
+        pocdir, ["policy", "by-itself", "national-first", "--workspace", "lab", "--json"]
+    )
+    assert (run.exit_code, json.loads(run.output)["by_itself"]) == (0, True)
+    with transaction() as session:
+        session.execute(delete(PolicyApproval))
+    assert [line for line in unlike_events() if "approval" in line]
+
+
+def test_a_team_says_it_at_its_desk_or_to_a_steward_and_nobody_for_another(
+    app: Flask, api: Api, now: dt.datetime
+) -> None:
+    team = Api(app, team_token("carrier", now)["Authorization"].removeprefix("Bearer "))
+    assert team.post("/api/v1/desk/takes", {"takes": ["referral"]}).json["takes"] == ["referral"]
+    assert team.get("/api/v1/desk").json["takes"] == ["referral"]
+    said = team.post("/api/v1/desk", {"promise": {"acknowledgement": "PT24H"}, "opt_outs": ["ping"]}).json
+    assert (said["promise"]["acknowledgement"], said["opt_outs"], said["intake"]) == ("PT24H", ["ping"], [])
+    assert api.post("/api/v1/desk/takes", {"takes": ["referral"]}).status_code == 403
+    assert (
+        api.post("/api/v1/teams/isp/takes", {"takes": ["referral"], "note": "they said"}).status_code == 403
+    )
+    assert team.post("/api/v1/teams/isp/takes", {"takes": ["referral"], "note": "we say"}).status_code == 403
+    run = CliRunner()
+    by_word = ["desk", "takes", "--team", "isp", "--kind", "follow_up", "--note", "J. Doe by phone", "--json"]
+    assert json.loads(run.invoke(pocdir, by_word).output)["takes"] == ["follow_up"]
+    assert run.invoke(pocdir, by_word[:-3]).exit_code == 2
+    words_ = [
+        "desk",
+        "say",
+        "--team",
+        "isp",
+        "--promise",
+        "answer=P3D",
+        "--decline",
+        "ping",
+        "--note",
+        "J. Doe",
+        "--json",
+    ]
+    assert json.loads(run.invoke(pocdir, words_).output)["promise"]["answer"] == "P3D"
+    at = ["desk", "digest", "--team", "isp", "--hour", "8", "--address", "abuse@isp.example"]
+    assert "08:00 to abuse@isp.example" in run.invoke(pocdir, at).output
+    desk = contact(app, now, "isp")
+    assert 'value="follow_up" checked' in desk.get("/desk").text
+    assert post_form(desk, "/desk/takes", takes="").location == "/desk"
+    assert run.invoke(pocdir, ["desk", "show", "--team", "isp", "--json"]).output.count('"takes":[]') == 1
+
+
+def test_two_workers_at_once_send_one_letter(app: Flask, lab: Workspace, now: dt.datetime) -> None:
+    approved(lab, now - 10 * DAY, STEP)
+    takes("carrier", "referral", now=now - 9 * DAY)
+    refs = [reported(lab, now - 3 * DAY) for _ in range(3)]
+    db.session.remove()
+    failures: list[BaseException] = []
+
+    def go() -> None:
+        try:
+            with app.app_context():
+                work(app, now)
+        except BaseException as failure:
+            failures.append(failure)
+
+    workers = [threading.Thread(target=go) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert failures == []
+    said = [word for ref in refs for word in words(ref)]
+    assert (said.count("step_taken"), len(letters())) == (1, 1)
+    assert said.count("step_due") == 3

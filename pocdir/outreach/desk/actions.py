@@ -83,7 +83,7 @@ def choose_automatic(
         team=desk_queries.slug_of(team_id), payload={"takes": chosen, "note": note},
     )  # fmt: skip
     kept = standing or Consent(team_id=team_id)
-    kept.takes, kept.chosen_at, kept.chosen_by, kept.note = chosen, now, actor, note
+    kept.takes, kept.chosen_at, kept.chosen_by = chosen, now, actor
     session.add(kept)
     session.flush()
     return True

@@ -20,7 +20,6 @@ class Consent(Base):
     takes: Mapped[list[Any]]  # of TAKES
     chosen_at: Mapped[dt.datetime]
     chosen_by: Mapped[str] = mapped_column(String(80))
-    note: Mapped[str | None] = mapped_column(String(2000))
     told_at: Mapped[dt.datetime | None]  # when the last step went to it by itself
 
 

@@ -75,6 +75,8 @@ def _take_or_hold(
     consent = consent_of_slug(target.team, session, lock=True)
     standing = _standing(session, notification, looked, rung, target, consent, known, now)
     reason = held(standing, now)
+    if reason == "no_consent" and consent is None and consent_of_slug(target.team, session) is not None:
+        reason = "told_lately"  # another worker writes to it at this moment
     if reason is None:
         reason = _take(session, notification, looked, rung, known=known, now=now)
     if reason is None and consent is not None:

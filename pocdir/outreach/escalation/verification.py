@@ -35,6 +35,7 @@ _PAIRS = select(Notification.ref, _FOLLOWED.c.follows, _SET.c.payload).select_fr
     )
 )
 _EITHER = _FOLLOWED.c.follows.is_not(None) | _SET.c.notification.is_not(None)
+_DECIDED = select(_E.type, _E.payload).where(_E.type.in_(("policy.approved", "policy.stopped")))
 _SEALED = select(_E.payload, _E.salt, EventValue.value).join(
     EventValue, and_(EventValue.event == _E.id, EventValue.name == "digest")
 )
@@ -50,6 +51,13 @@ def unlike_events() -> Iterator[str]:
             changed.add(ref)
     for ref in sorted(changed):
         yield f"policy {kept[ref].slug}, version {kept[ref].version}: is not as it was kept"
+    decided = {
+        row.payload["policy"]: row.type == "policy.approved"
+        for row in db.session.execute(_DECIDED.order_by(_E.id))
+    }
+    for each in kept.values():
+        if decided.get(each.ref, False) != (each.approval is not None):
+            yield f"policy {each.slug}, version {each.version}: its approval is not as its events say"
     for row in db.session.execute(_PAIRS.where(_EITHER).order_by(Notification.id)):
         if _named(row) != row.follows:
             yield f"notification {row.ref}: follows another policy than its events say"
