@@ -261,6 +261,12 @@ def other_mail(notification: Notification, known: Index, session: Session) -> Ta
     return other_mail_of(reported, known)
 
 
+def is_approved(policy_id: int, session: Session) -> bool:
+    """Whether a version was approved beforehand, as it stands in the database at this moment."""
+    statement = select(PolicyApproval.policy_id).where(PolicyApproval.policy_id == policy_id)
+    return session.scalar(statement) is not None
+
+
 def is_over_other_channel(notification_id: int, session: Session) -> bool:
     """Whether a letter over another channel followed one that came back, and is not known to have come back too."""
     statement = (

@@ -10,7 +10,7 @@ from sqlalchemy import Row, and_, func, select
 from pocdir.db import db
 from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.ledger.rules.events import keyed_digest
-from pocdir.outreach.escalation.models import NotificationPath, Policy
+from pocdir.outreach.escalation.models import NotificationPath, Policy, PolicyApproval
 from pocdir.outreach.escalation.rules.policy import digest
 from pocdir.outreach.models import Notification
 
@@ -55,8 +55,9 @@ def unlike_events() -> Iterator[str]:
         row.payload["policy"]: row.type == "policy.approved"
         for row in db.session.execute(_DECIDED.order_by(_E.id))
     }
+    approved = set(db.session.scalars(select(PolicyApproval.policy_id)))
     for each in kept.values():
-        if decided.get(each.ref, False) != (each.approval is not None):
+        if decided.get(each.ref, False) != (each.id in approved):
             yield f"policy {each.slug}, version {each.version}: its approval is not as its events say"
     for row in db.session.execute(_PAIRS.where(_EITHER).order_by(Notification.id)):
         if _named(row) != row.follows:
