@@ -189,7 +189,7 @@ def _standing(
         told_at=consent.told_at if consent else None,
         people_at_risk=bool(incident and incident.people_at_risk),
         is_closed=bool(incident and incident.closed_at),
-        mail_waits=bool(replies.waiting([notification.ref], session)),
+        mail_waits=replies.waits_on(notification.ref, session),
         over_other_channel=queries.is_over_other_channel(notification.id, session),
     )
 

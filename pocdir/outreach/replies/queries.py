@@ -74,3 +74,9 @@ def waiting(workspace_id: int | None, session: Session | None = None) -> Sequenc
         .limit(MOST_WAITING)
     )
     return (session or db.session()).connection().execute(statement).all()
+
+
+def waits_on(ref: str, session: Session) -> bool:
+    """Whether mail that came in on this notification waits for a person, who may find an answer in it."""
+    mine = (_R.notification == ref, _R.result.in_((WAITS, UNREADABLE)), _R.seen_at.is_(None))
+    return session.scalar(select(_R.id).where(*mine).limit(1)) is not None
