@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pocdir.mail.rules.envelope import ref_of
-from pocdir.mail.rules.mime import Entity, Read, words
+from pocdir.mail.rules.mime import LONGEST_VALUE, Entity, Read, words
 
 MOST = 40  # of each kind that are looked at
 MOST_SUBJECTS = 20  # decoded in all: the mail's own, then those of what came back
@@ -54,8 +54,15 @@ def references(mail: Read, *, to: str | None, secret: bytes) -> References:
     tags = [
         (ref.lower(), sign.lower()) for value in subjects for ref, sign in _TAG.findall(words(value, 500))
     ]
-    named = [each for head in heads for each in _message_ids(head)]
+    named = [*answers(mail.head), *(each for head in heads for each in _message_ids(head))]
     return References(_once(each for each in found if each), tuple(dict.fromkeys(tags))[:MOST], _once(named))
+
+
+def answers(head: Entity) -> list[str]:
+    """The Message-IDs that a mail says it answers, also where a program has encoded them as if they were words."""
+    values = [head.first(name) for name in ("in-reply-to", "references")]
+    plain = (words(value, LONGEST_VALUE) if "=?" in value else value for value in values)
+    return [each for value in plain for each in _MESSAGE_ID.findall(value)[-MOST:]]
 
 
 def mailboxes(head: Entity, names: Iterable[str]) -> frozenset[str]:

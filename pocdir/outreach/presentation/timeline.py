@@ -10,13 +10,16 @@ from pocdir.outreach.queries.snapshots import Snapshot
 from pocdir.outreach.rules import corrections
 from pocdir.outreach.rules.posting import POSTED_BY
 
+_OF_MAIL = ("reply.", "disposition.", "delivery.", "message.copied")
+
 
 def shown_event(event: Event, *, as_contact: bool = False) -> dict[str, Any]:
     """An event as interface and pages show it: plain and not erased values together.
 
-    A contact of the notified team does not read what the sender noted for its own workspace, nor who acted for it.
+    A contact of the notified team does not read what the sender noted for its own workspace, nor who acted for it, nor
+    from whom and about what mail came in: that its workspace alone reads.
     """
-    hidden = set()
+    hidden = set(event.sealed) if as_contact and event.type.startswith(_OF_MAIL) else set()
     if as_contact and event.claimed_by == "sender":
         hidden = {"note"} if event.type == "notification.logged" else set(event.sealed)
     return {

@@ -7,6 +7,7 @@ import re
 from pocdir.mail.rules import classes
 from pocdir.mail.rules.first_line import own_words
 from pocdir.mail.rules.mime import Read
+from pocdir.mail.rules.references import answers
 
 RECEIPT, OUT_OF_OFFICE, OTHER = "receipt", "out_of_office", "other"
 LONGEST = 4000  # characters of a text that are looked at
@@ -78,8 +79,7 @@ def doubt(mail: Read, *, sent: str, message_id: str, has_word: bool) -> str | No
     head, text = mail.head, own_words(mail.text)
     if [len(head.headers.get(name, ())) for name in ("from", "subject")] != [1, 1]:
         return "its head does not have one sender and one subject"
-    named = (each for name in ("in-reply-to", "references") for each in head.headers.get(name, ()))
-    if not any(message_id in each for each in named):
+    if message_id not in answers(head):
         return "its mail program does not say that it answers our letter"
     if not text.strip():
         return "it holds no words of its own"
