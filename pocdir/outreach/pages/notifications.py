@@ -33,6 +33,7 @@ from pocdir.outreach.replies.presentation import mails
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
 from pocdir.outreach.rules.posting import POSTED_BY, claim_of
+from pocdir.outreach.sending.means import means
 from pocdir.outreach.sending.telling import is_offered, require_rules_read, tell
 from pocdir.routing.queries import index
 from pocdir.web import filters
@@ -122,6 +123,7 @@ def _notify(typed: Form) -> str:
         incidents=[(incident.ref, incident.title) for incident in incidents],
         labels=tlp.LABELS,
         may_send=is_offered(g.principal.workspace_id),
+        relay=means().can_send,
         languages_of_letters=LETTER_LANGUAGES,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.models import Workspace
+from pocdir.core import tlp
 from pocdir.core.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
 from pocdir.directory.actions.marking import mark_address
 from pocdir.directory.rules.address_state import BOUNCED, after
@@ -60,7 +61,7 @@ def send(
     given = means()
     last = queries.last_sending(found.id, session)
     _require_sendable(found, given, people_at_risk)
-    if last is not None and found.transport not in ("stale", "failed"):
+    if last is not None and (found.transport not in ("stale", "failed") or queries.waits(last, session)):
         raise Conflict("sent_already", "its letter was queued already", where="send")
     if found.rules_not_met and not despite_rules:
         raise rules_refused(found.rules_not_met)
@@ -68,12 +69,14 @@ def send(
     _require_allowed(session, found.workspace_id, given, now)
     team = notifications.teams_by_id([found.team_id], session)[found.team_id].slug
     key = queries.key_for(team, address, now)
-    how = protection(label=found.tlp, key=key, plain_text=plain_text)
+    # The incident's label may have been raised since it was logged.
+    label = tlp.strictest(found.tlp, found.incident.tlp) if found.incident else found.tlp
+    how = protection(label=label, key=key, plain_text=plain_text)
     if how is None:
-        raise _key_needed(found.tlp)
+        raise _key_needed(label)
     sending = Sending(
         notification_id=found.id, workspace_id=found.workspace_id, attempt=last.attempt + 1 if last else 1,
-        queued_at=now, queued_by=actor, plain_text=plain_text, problem=problem(how, label=found.tlp, key=key),
+        queued_at=now, queued_by=actor, plain_text=plain_text, problem=problem(how, label=label, key=key),
     )  # fmt: skip
     session.add(sending)
     if sending.problem is None:
@@ -156,7 +159,7 @@ def _require_allowed(session: Session, workspace_id: int, given: Means, now: dt.
 
 def _key_needed(label: str) -> Invalid:
     message = "no OpenPGP key is pinned for this address, and "
-    if label == "TLP:RED":
+    if label == tlp.RED:
         message += "TLP:RED never goes in plain text: tell them another way and log it"
     else:
         message += f"{label} goes in plain text only where you say so"

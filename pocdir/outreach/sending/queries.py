@@ -14,7 +14,7 @@ from pocdir.directory.keys import queries as keys
 from pocdir.directory.models import Address
 from pocdir.directory.queries import entries
 from pocdir.directory.rules.record import DEAD_STATES
-from pocdir.mail.models import Mail
+from pocdir.mail.models import WAITING, Mail
 from pocdir.mail.rules.protection import KeyFor
 from pocdir.outreach.sending.models import Sending, SendingPermission
 
@@ -61,6 +61,12 @@ def standing(ids: Collection[int]) -> dict[int, Line]:
         .where(_S.id.in_(last))
     )  # fmt: skip
     return {row.notification_id: row for row in db.session().connection().execute(statement)}
+
+
+def waits(sending: Sending, session: Session) -> bool:
+    """Whether its letter has not come to its end in the outbox."""
+    state = session.scalar(select(Mail.state).where(Mail.ref == sending.mail)) if sending.mail else None
+    return state in WAITING
 
 
 def attempt_of(mail: Mail, session: Session) -> int:
