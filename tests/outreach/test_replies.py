@@ -251,7 +251,9 @@ def test_after_it_was_taken_back_or_its_time_a_reply_waits(api: Api, letter: Mai
     with time_machine.travel(now + HOUR, tick=False):
         api.post(f"/api/v1/notifications/{letter.notification}/events", {"type": "notification.withdrawn"})
         row = came_in(reply(letter, "received", head="X-Late: 1"), now + HOUR)
+        late = came_in(reply(letter, "away", head="X-Autoreply: yes"), now + HOUR)
     assert result(row) == ("waits", "the report was taken back")
+    assert (result(late)[0], "taken this report back" in (result(late)[1] or "")) == ("kept", True)
     assert events(letter, *ANSWERS) == []
 
 

@@ -67,6 +67,8 @@ def test_a_ticket_number_is_one_that_is_new_in_the_subject(subject: str, number:
 
 @pytest.mark.parametrize(("date", "at", "precision"), [
     ("Sun, 22 Nov 2026 12:30:00 +0100", NOW - dt.timedelta(minutes=30), "exact"),
+    ("Sun, 22 Nov 2026 12:04:00 +0000", NOW, "exact"),
+    ("Sun, 22 Nov 2026 10:58:00 +0000", NOW - dt.timedelta(hours=1), "exact"),
     ("Sun, 22 Nov 2026 12:30:00 +0000", NOW, "bounded"), ("Sun, 22 Nov 2020 12:30:00 +0000", NOW, "bounded"),
     ("", NOW, "bounded"), ("Sun, 99 Nov 2026 99:99:99 +9999", NOW, "bounded"), ("a" * 9000, NOW, "bounded"),
 ])  # fmt: skip

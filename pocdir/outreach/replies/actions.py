@@ -37,11 +37,21 @@ def read(session: Session, row: Received, letter: Mail, *, now: dt.datetime) -> 
     if found is None:
         settle_the_rest(row)
         return
-    mail = mime.read(row.raw or b"")
+    waits = row.mail_class in (classes.HUMAN, classes.BOUNCE)
     if not row.proven:
-        waits = row.mail_class in (classes.HUMAN, classes.BOUNCE)
         settle(row, WAITS if waits else KEPT, reason="its subject does not bear the letter's own reference")
-    elif mail.reports:
+        return
+    try:
+        with session.begin_nested():
+            _record(session, row, letter, found, mime.read(row.raw or b""), now=now)
+    except Refusal as refusal:
+        settle(row, WAITS if waits else KEPT, reason=refusal.message[:200])
+
+
+def _record(
+    session: Session, row: Received, letter: Mail, found: Notification, mail: mime.Read, *, now: dt.datetime
+) -> None:
+    if mail.reports:
         _note_reports(session, row, letter, found, mail, now=now)
     elif row.mail_class == classes.MDN:
         _note_disposition(session, row, letter, found, mail, now=now)
@@ -127,16 +137,11 @@ def _hear(
     if doubt:
         settle(row, WAITS, reason=doubt)
         return
-    try:
-        with session.begin_nested():
-            events = list(_record(session, row, letter, found, mail, said, now=now))
-    except Refusal as refusal:
-        settle(row, WAITS, reason=refusal.message[:200])
-    else:
-        settle(row, ACTED, event=events[0])
+    events = list(_answers(session, row, letter, found, mail, said, now=now))
+    settle(row, ACTED, event=events[0])
 
 
-def _record(
+def _answers(
     session: Session,
     row: Received,
     letter: Mail,

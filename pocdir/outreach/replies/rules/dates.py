@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from email.utils import parsedate_to_datetime
 
+from pocdir.ledger.rules.events import CLOCK_SKEW
 from pocdir.mail.rules.headers import one_line
 
 LONGEST = 100
@@ -17,7 +18,11 @@ def written(date: str, *, since: dt.datetime, until: dt.datetime) -> tuple[dt.da
         at = at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         return max(since, until), "bounded"
-    return (at, "exact") if since <= at <= until else (max(since, until), "bounded")
+    if (
+        since - CLOCK_SKEW <= at <= until + CLOCK_SKEW
+    ):  # as far as the clocks of two honest parties may differ
+        return min(max(at, since), max(since, until)), "exact"
+    return max(since, until), "bounded"
 
 
 def raw(date: str) -> str | None:
