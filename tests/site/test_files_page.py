@@ -272,6 +272,22 @@ def test_strangers_together_hold_so_much_and_then_somebody_with_an_account_goes_
     assert brought(client, data)
 
 
+@pytest.mark.usefixtures("nobody_works")
+def test_a_workspace_holds_so_much_and_another_one_goes_on(
+    app: Flask, cases: Path, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "HELD_TIMES", 1)
+    small = dataclasses.replace(app.extensions["pocdir"], upload_mb=1)
+    monkeypatch.setitem(app.extensions, "pocdir", small)
+    data = b"ip,note\n" + b"203.0.113.70,plain\n" * 30_000
+    ours = people.browser(app, people.person(now=now, workspace="lab", password=False), now=now)
+    brought(ours, data)
+    full = bring(ours, data)
+    assert (full.status_code, "your workspace" in read(full)) == (503, True)
+    other = people.person("b@other.example", now=now, workspace="other", password=False)
+    assert bring(people.browser(app, other, now=now), data).status_code == 303
+
+
 def test_the_link_cannot_be_guessed_and_its_folder_does_not_tell_it(client: FlaskClient, cases: Path) -> None:
     token = rules.new_token()
 

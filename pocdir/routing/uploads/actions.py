@@ -49,7 +49,7 @@ def take_in(
     *,
     data: Path,
     most: int,
-    strangers: int,
+    holds: int,
     name: str | None,
     question: Mapping[str, Any],
     raw: bool,
@@ -59,13 +59,13 @@ def take_in(
 ) -> tuple[str, Upload]:
     """Keep the file in a folder of its own and recognise it; returns its token and the upload.
 
-    Raises TooLarge `too_large` beyond `most` bytes, Invalid `report_...`, and Unavailable: `uploads_waiting` where
-    too many wait already, `uploads_full` where those without an account hold all their `strangers` bytes. Nothing is
-    kept of what is refused.
+    Raises TooLarge `too_large` beyond `most` bytes, Invalid `report_...`, and Unavailable: `uploads_waiting` where too
+    many wait already, `uploads_full` where the workspace, or all without one, hold their `holds` bytes. Nothing is kept
+    of what is refused.
     """
-    room = most if workspace is not None else strangers - queries.strangers(data)
+    room = holds - queries.held(data, workspace)
     if room <= 0:
-        raise full()
+        raise full(workspace)
     if waits and len(waiting(data)) >= MOST_WAITING:
         raise Unavailable("uploads_waiting", "many files wait already; try again later", retry_after=60)
     token = new_token()
@@ -75,7 +75,7 @@ def take_in(
     try:
         size = _keep(stream, folder / BROUGHT, most)
         if size > room:
-            raise full()
+            raise full(workspace)
         layout = layout_of(folder / BROUGHT)
         asked = Asked(
             name=shown_name(name),
@@ -111,9 +111,15 @@ def layout_of(file: Path) -> Layout:
     return recognised(head, size=None if size >= HEAD else size)
 
 
-def full() -> Unavailable:
+def full(workspace: int | None) -> Unavailable:
     """The refusal where no room is left."""
-    message = "files of people without an account hold all that is kept for them; come back later, or with an account"
+    whose, instead = "people without an account", "come back later, or with an account"
+    if workspace is not None:
+        whose, instead = (
+            "your workspace",
+            "each is deleted after 24 hours; split a larger one by the command line",
+        )
+    message = f"files of {whose} hold all that is kept for them; {instead}"
     return Unavailable("uploads_full", message, retry_after=3600)
 
 
@@ -121,8 +127,10 @@ def bound_of(upload: Upload, *, data: Path, megabytes: int, strangers: int) -> B
     """How much may come of it: the parcels lie here twice, as they are and packed."""
     known = upload.asked.workspace is not None
     most = rules.most_made(megabytes, known=known)
-    if not known and (room := (strangers - queries.strangers(data)) // 2) < most:
-        return Bound(room, full())
+    workspace = upload.asked.workspace
+    holds = rules.most_held(megabytes, strangers=strangers, workspace=workspace)
+    if (room := (holds - queries.held(data, workspace)) // 2) < most:
+        return Bound(room, full(workspace))
     instead = "split it before" if known else "split it before, or come with an account"
     message = f"what comes of it is larger than {most // MEGABYTE} MB; {instead}"
     return Bound(most, TooLarge("route_too_large", message))

@@ -99,9 +99,9 @@ def folders(data: Path) -> list[Path]:
     return sorted(path for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
 
 
-def strangers(data: Path) -> int:
-    """How many bytes all that lies here of people without an account takes."""
-    return sum(size(each.folder) for each in _all(data) if each.asked.workspace is None)
+def held(data: Path, workspace: int | None) -> int:
+    """How many bytes all that lies here of a workspace takes; None: of people without an account."""
+    return sum(size(each.folder) for each in _all(data) if each.asked.workspace == workspace)
 
 
 def size(folder: Path) -> int:

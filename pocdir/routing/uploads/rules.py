@@ -11,6 +11,9 @@ from typing import Any
 MEGABYTE = 1024 * 1024
 STRANGERS_MB = 16  # without an account
 STRANGERS_MADE_MB = 256  # of all that comes of one such file: packed ones swell, and rows get reasons
+HELD_TIMES = (
+    60  # so much more than the largest file all that a workspace brought may hold, with what came of it
+)
 MADE_TIMES = 20  # so much more than the largest file may come of one that somebody with an account brings
 KEPT_FOR = dt.timedelta(hours=24)
 MOST_WAITING = 20
@@ -72,6 +75,11 @@ def most_bytes(megabytes: int, *, known: bool) -> int:
 def most_made(megabytes: int, *, known: bool) -> int:
     """How many bytes may come of a file, in an installation that takes files of so many megabytes."""
     return (MADE_TIMES * megabytes if known else STRANGERS_MADE_MB) * MEGABYTE
+
+
+def most_held(megabytes: int, *, strangers: int, workspace: int | None) -> int:
+    """How many bytes may lie here of a workspace, or of all people without an account together (`strangers`)."""
+    return strangers if workspace is None else HELD_TIMES * megabytes * MEGABYTE
 
 
 def shown_name(name: str | None) -> str:

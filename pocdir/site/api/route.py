@@ -12,7 +12,7 @@ from pocdir.core import clock
 from pocdir.routing.uploads import actions
 from pocdir.routing.uploads.child import route_now
 from pocdir.site import schemas
-from pocdir.site.queries.files import checked, count_file, most_bytes, refused, strangers_bytes
+from pocdir.site.queries.files import checked, count_file, holds_bytes, most_bytes, refused
 from pocdir.web.api import Blueprint, documented
 from pocdir.web.files import brought, sent, takes_files
 
@@ -50,7 +50,7 @@ def route(given: dict[str, Any]) -> Response:
         stream,
         data=settings.data,
         most=most_bytes(),
-        strangers=strangers_bytes(),
+        holds=holds_bytes(),
         name=name,
         question=given,
         raw=raw,

@@ -17,7 +17,7 @@ from pocdir.routing.uploads import actions, child, queries, rules
 from pocdir.routing.uploads.queries import Upload
 from pocdir.site import schemas
 from pocdir.site.pages.lookup import blueprint, choices
-from pocdir.site.queries.files import checked, count_file, most_bytes, strangers_bytes
+from pocdir.site.queries.files import checked, count_file, holds_bytes, most_bytes
 from pocdir.web.files import brought, sent, takes_files
 from pocdir.web.forms import Form, form
 
@@ -50,7 +50,7 @@ def bring_file() -> Any:
             stream,
             data=running.settings().data,
             most=most_bytes(),
-            strangers=strangers_bytes(),
+            holds=holds_bytes(),
             name=name,
             question=words,
             raw=raw,

@@ -24,10 +24,11 @@ def most_bytes() -> int:
     return rules.most_bytes(settings.upload_mb, known=current_principal().kind != "anonymous")
 
 
-def strangers_bytes() -> int:
-    """How much all files of people without an account may hold here, with what comes of them."""
-    settings = running.settings()
-    return settings.strangers_mb * rules.MEGABYTE
+def holds_bytes() -> int:
+    """How much all files of the caller's workspace, or of all without one, may hold here, with what comes of them."""
+    settings, workspace = running.settings(), current_principal().workspace_id
+    strangers = settings.strangers_mb * rules.MEGABYTE
+    return rules.most_held(settings.upload_mb, strangers=strangers, workspace=workspace)
 
 
 def count_file(principal: Principal, address: str | None, now: dt.datetime) -> None:
