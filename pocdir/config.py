@@ -289,8 +289,13 @@ def _secret(text: str) -> str:
 
 
 def _private_key(text: str) -> str:
-    if "PRIVATE KEY BLOCK" not in text:
-        raise ValueError("an armoured OpenPGP private key is right; keep it in a file and name that one")
+    import pysequoia
+
+    try:
+        pysequoia.Tsk.from_bytes(text.encode()).signer()
+    except Exception:  # the library raises errors of its own, whose words are not shown
+        message = "an OpenPGP private key without a password that can sign is right; keep it in a file"
+        raise ValueError(message) from None
     return text
 
 

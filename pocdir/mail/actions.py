@@ -210,11 +210,12 @@ def claim(session: Session, *, now: dt.datetime, lease: dt.timedelta) -> Mail | 
     return None
 
 
-def mark_sent(session: Session, *, ref: str, now: dt.datetime) -> bool:
-    """Our relay took it: true whatever another worker thought meanwhile."""
+def mark_sent(session: Session, *, ref: str, now: dt.datetime, fingerprint: str | None = None) -> bool:
+    """Our relay took it, encrypted to this key or to none: true whatever another worker thought meanwhile."""
     mail = session.scalar(select(Mail).where(Mail.ref == ref, Mail.state != SENT).with_for_update())
     if mail is None:
         return False
+    mail.fingerprint = fingerprint
     _settle(mail, SENT, now=now)
     return True
 

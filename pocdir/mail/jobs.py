@@ -11,7 +11,7 @@ import structlog
 from pocdir import running
 from pocdir.config import Settings
 from pocdir.core import clock
-from pocdir.core.errors import Refusal, Unavailable
+from pocdir.core.errors import Refusal
 from pocdir.core.relays import Relay
 from pocdir.db import transaction
 from pocdir.mail import actions
@@ -55,7 +55,7 @@ def hand_over(
                 break
             key = key_for(mail.team or "", mail.to, clock.now()) if mail.protection else None
             done = attempt(submission, settings, mail, now=clock.now(), key=key)
-            _mark(mail, done, now=clock.now())
+            _mark(mail, done, key, now=clock.now())
             sent += done.result == SENT
             if done.result == UNREACHABLE:
                 break
@@ -73,9 +73,11 @@ def attempt(
     if trouble is not None:
         return Attempt(HELD, trouble)
     address, secret = settings.mail_from or "", settings.secret_key.encode()
-    encrypt = None
     try:
         encrypt = _encrypting(settings, mail, key)
+    except Refusal as refusal:  # the letter cannot help it
+        return Attempt(DEFERRED, f"our own OpenPGP key: {refusal.message}")
+    try:
         data = message.compose(
             message.Message(
                 sender=address,
@@ -92,8 +94,6 @@ def attempt(
                 encrypt=encrypt,
             )
         )
-    except Unavailable as trouble_here:
-        return Attempt(DEFERRED, str(trouble_here))
     except Refusal as refusal:
         return Attempt(HELD if encrypt else REFUSED, str(refusal))
     sender = envelope_sender(secret, address, mail.ref)
@@ -132,10 +132,11 @@ def _claim(relay: Relay) -> Mail | None:
     return mail
 
 
-def _mark(mail: Mail, done: Attempt, *, now: dt.datetime) -> None:
+def _mark(mail: Mail, done: Attempt, key: KeyFor | None, *, now: dt.datetime) -> None:
     with transaction() as session:
         if done.result == SENT:
-            actions.mark_sent(session, ref=mail.ref, now=now)
+            fingerprint = key.fingerprint if key and not key.reasons else None
+            actions.mark_sent(session, ref=mail.ref, now=now, fingerprint=fingerprint)
         elif done.result == HELD:
             actions.hold(session, ref=mail.ref, attempt=mail.attempts, reason=done.reason, now=now)
         elif done.result == REFUSED:

@@ -46,6 +46,7 @@ class Mail(Base):
     tlp: Mapped[str | None] = mapped_column(String(16))
     # How it may travel (rules.protection); None: in plain text, as every letter about an entry.
     protection: Mapped[str | None] = mapped_column(String(10))
+    fingerprint: Mapped[str | None] = mapped_column(String(64))  # of the key that it went encrypted to
     automatic: Mapped[bool]
     confidential: Mapped[bool]  # it carries a one-time link: only its reader may see the body
 

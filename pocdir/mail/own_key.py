@@ -14,9 +14,16 @@ FILE = "openpgp_key"
 
 
 def own_key(settings: Settings) -> str:
-    """The private key, armoured: of the settings, else the one that is kept. Raises Unavailable `data_not_writable`."""
-    if settings.openpgp_key:
-        return settings.openpgp_key
+    """The private key, armoured: of the settings, else the one that is kept.
+
+    Raises Unavailable `data_not_writable`, Invalid `setting_invalid` where it is none that can sign.
+    """
+    found = settings.openpgp_key or _kept(settings)
+    public_of(found)
+    return found
+
+
+def _kept(settings: Settings) -> str:
     path = settings.data / FILE
     try:
         if not path.exists():

@@ -159,6 +159,7 @@ def test_a_letter_goes_encrypted_and_signed_to_the_pinned_key(app: Flask, api: A
     shown = api.get(f"/api/v1/notifications/{ref}").json
     assert (shown["state"]["transport"], shown["sent_level"]) == ("submitted", "P1")
     assert letters()[0].body is None
+    assert shown["sending"]["fingerprint"] == str(theirs.extract_certificate().fingerprint).upper()
 
 
 @pytest.mark.usefixtures("relay", "allowed")

@@ -55,7 +55,7 @@ def standing(ids: Collection[int]) -> dict[int, Line]:
     statement = (
         select(
             _S.notification_id, _S.attempt, _S.queued_at, _S.plain_text, _S.problem,
-            _M.state, _M.sent_at, _M.settled_at, _M.last_error,
+            _M.state, _M.sent_at, _M.settled_at, _M.last_error, _M.fingerprint,
         )
         .select_from(table_of(Sending).outerjoin(table_of(Mail), _M.ref == _S.mail))
         .where(_S.id.in_(last))

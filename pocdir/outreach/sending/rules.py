@@ -53,6 +53,7 @@ def told(sending: Any, row: Any) -> dict[str, Any] | None:
         "handed_over_at": sending.sent_at,
         "ended_at": sending.settled_at or (sending.queued_at if sending.state is None else None),
         "plain_text": sending.plain_text,
+        "fingerprint": sending.fingerprint,
         "reason": LATE if state == "not_sent" and not reason else reason,
         "may_try_again": row.withdrawn_at is None and row.transport in ("stale", "failed"),
     }

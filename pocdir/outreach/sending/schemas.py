@@ -31,7 +31,10 @@ class SendAgain(Schema):
 
 
 class SendingAnswer(Schema):
-    """How the service's letter stands: waiting, handed_over, not_sent, refused, withdrawn; `reason` in words."""
+    """How the service's letter stands: waiting, handed_over, not_sent, refused, withdrawn; `reason` in words.
+
+    `plain_text`: its sender said that it may; `fingerprint`: of the key that it went encrypted to.
+    """
 
     state = fields.String()
     attempt = fields.Integer()
@@ -39,6 +42,7 @@ class SendingAnswer(Schema):
     handed_over_at = Moment(allow_none=True)
     ended_at = Moment(allow_none=True)
     plain_text = fields.Boolean()
+    fingerprint = fields.String(allow_none=True)
     reason = fields.String(allow_none=True)
     may_try_again = fields.Boolean()
 
