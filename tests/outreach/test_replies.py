@@ -328,6 +328,8 @@ def test_its_workspace_reads_it_and_says_that_it_is_the_answer(
     for said in (shown["text"], raw.text, page):
         assert sign not in said
         assert "a" * 60 not in said
+    [taken] = api.get("/api/v1/workspace/export").get_json()["mails"]
+    assert (taken["notification"], taken["text"]) == (letter.notification, shown["text"])
     assert browser.post(f"{where}/{row.ref}/answer").status_code == 302
     assert api.post(f"/api/v1{where}/{row.ref}/answer").status_code == 409
     (event,) = events(letter, *ANSWERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.models import Membership, User
@@ -80,3 +80,9 @@ def waits_on(ref: str, session: Session) -> bool:
     """Whether mail that came in on this notification waits for a person, who may find an answer in it."""
     mine = (_R.notification == ref, _R.result.in_((WAITS, UNREADABLE)), _R.seen_at.is_(None))
     return session.scalar(select(_R.id).where(*mine).limit(1)) is not None
+
+
+def with_mail(workspace_id: int, session: Session) -> Sequence[str]:
+    """The workspace's notifications on which mail came in, in the order in which they were recorded."""
+    named = exists().where(_R.notification == _N.ref)
+    return session.scalars(select(_N.ref).where(_N.workspace_id == workspace_id, named).order_by(_N.id)).all()

@@ -14,11 +14,14 @@ from pocdir.db import Line, snapshot, table_of
 from pocdir.incidents.models import Asset, Incident, MeasuringWindow, Sighting
 from pocdir.ledger.queries import events_of_incidents, events_of_notifications
 from pocdir.ledger.rules.events import Event
+from pocdir.mail.queries import of_notification
 from pocdir.outreach.escalation.models import Policy
 from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.presentation.notification import handed_over, shown_notification
 from pocdir.outreach.presentation.timeline import shown_event
 from pocdir.outreach.queries.snapshots import Snapshot, notifications
+from pocdir.outreach.replies.presentation import shown
+from pocdir.outreach.replies.queries import with_mail
 from pocdir.site.rules import export
 
 BATCH = 500
@@ -58,6 +61,7 @@ def _tables(session: Session, workspace_id: int) -> Iterator[tuple[str, Iterable
     }
     for name, rows_of in per_notification.items():
         yield name, (row for batch in _batches(whole) for each in batch for row in rows_of(each))
+    yield "mails", _mails(session, workspace_id)
     yield "policies", _policies(session, workspace_id)
     yield "events", _events(session, workspace_id)
 
@@ -94,6 +98,14 @@ def _policies(session: Session, workspace_id: int) -> Iterator[Row]:
     chosen = select(*_P).where(_P.workspace_id == workspace_id).order_by(_P.id)
     for row in session.execute(chosen):
         yield {**row._mapping}
+
+
+def _mails(session: Session, workspace_id: int) -> Iterator[Row]:
+    """What came in by mail on its notifications, as the workspace reads it."""
+    for ref in with_mail(workspace_id, session):
+        for row, beginning in of_notification(ref, session):
+            mail = shown(row, beginning)
+            yield {**mail, "notification": ref, "class": mail["mail_class"]}
 
 
 def _windows(session: Session, workspace_id: int) -> Iterator[Row]:

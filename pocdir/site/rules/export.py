@@ -38,6 +38,10 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "expectations": ("notification", "of", "within", "due_at", "state", "lapsed_at", "stopped_at"),
     "letters": ("notification", "to", "subject", "body"),
     "parcels": ("notification", "ref", "team", "name", "rows", "size", "sha256"),
+    "mails": (
+        "notification", "ref", "received_at", "sender", "subject", "text", "class", "rule", "proven", "result",
+        "reason", "event", "attachments", "size", "sha256", "seen_at",
+    ),
     "policies": ("ref", "slug", "version", "definition", "digest", "created_at", "created_by"),
     "events": (
         "id", "type", "v", "occurred_at", "precision", "recorded_at", "incident", "notification", "team", "actor",
