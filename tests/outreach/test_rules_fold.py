@@ -14,7 +14,7 @@ from pocdir.outreach.rules.corrections import check_correction, counting
 from pocdir.outreach.rules.expectations import (
     lapse_payload,
 )
-from pocdir.outreach.rules.fold import First, state_of
+from pocdir.outreach.rules.fold import First, level_for_others, state_of
 
 START = dt.datetime(2026, 3, 4, 10, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -308,6 +308,15 @@ def test_the_sent_level_is_never_lowered(record):
     given = record.add("ack.given", 1, by="recipient", assurance="A2")
     record.add("ack.retracted", 2, by="recipient", assurance="A2", event=given.id)
     assert (record.state.response, record.state.sent_level) == ("awaiting", "P4")
+
+
+def test_a_link_that_the_sender_held_too_proves_nothing_to_others(record):
+    record.add("ack.given", 1, by="recipient", assurance="A2", via="page")
+    assert (record.state.sent_level, level_for_others(record.events)) == ("P4", "P0")
+    record.add("delivery.relayed", 2, by="remote_mta")
+    assert level_for_others(record.events) == "P3"
+    record.add("ack.given", 3, by="recipient", assurance="A3", via="email")
+    assert level_for_others(record.events) == "P4"
 
 
 def test_the_clock_starts_where_the_best_evidence_says(record):

@@ -219,14 +219,11 @@ def _sent_level(event: Event) -> int:
 
 
 def level_for_others(events: Iterable[Event]) -> str:
-    """The sent level on which figures may rest that others than the workspace see.
-
-    The recipient's link, which the sender held too, proves nothing to them until the service has sent it.
-    """
-    every = list(events)
-    is_sent = any(event.type == "message.submitted" and event.claimed_by == "service" for event in every)
-    counting_here = (event for event in every if is_sent or event.payload.get("via") != "page")
-    return SENT_LEVELS[max(map(_sent_level, counting_here), default=0)]
+    """The sent level on which figures may rest that others than the workspace see: the recipient's link, which the
+    sender held too, proves nothing to them."""
+    return SENT_LEVELS[
+        max((_sent_level(event) for event in events if event.payload.get("via") != "page"), default=0)
+    ]
 
 
 def _firsts(order: Sequence[Event], acknowledgements: Sequence[First]) -> Firsts:
