@@ -380,6 +380,11 @@ def test_a_team_says_it_at_its_desk_or_to_a_steward_and_nobody_for_another(
     assert json.loads(run.invoke(pocdir, words_).output)["promise"]["answer"] == "P3D"
     at = ["desk", "digest", "--team", "isp", "--hour", "8", "--address", "abuse@isp.example"]
     assert "08:00 to abuse@isp.example" in run.invoke(pocdir, at).output
+    steward = people.browser(app, people.person("st@example.org", now=now, site_role="steward"), now=now)
+    assert 'value="follow_up" checked' in steward.get("/teams/isp/takes").text
+    assert post_form(steward, "/teams/isp/takes", takes=["", "follow_up", "referral"]).status_code == 422
+    said_so = post_form(steward, "/teams/isp/takes", takes=["", "follow_up"], note="J. Doe")
+    assert said_so.location == "/teams/isp"
     desk = contact(app, now, "isp")
     assert 'value="follow_up" checked' in desk.get("/desk").text
     assert post_form(desk, "/desk/takes", takes="").location == "/desk"

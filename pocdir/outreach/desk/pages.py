@@ -12,10 +12,10 @@ from flask import Blueprint, Response, flash, g, redirect, render_template, requ
 from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
-from pocdir.accounts.queries import person_behind
+from pocdir.accounts.queries import person_behind, team_id_of
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, Refusal
-from pocdir.db import transaction
+from pocdir.db import db, transaction
 from pocdir.directory.office import office
 from pocdir.directory.rules.record import INTAKE, PROMISES
 from pocdir.outreach.desk import presentation, queries, rules, schemas
@@ -109,6 +109,39 @@ def takes() -> Any:
         )
     flash(_("Kept."), "success")
     return redirect(url_for("desk.desk"))
+
+
+@blueprint.get("/teams/<slug>/takes")
+@guard("directory.mark")
+def takes_of_team(slug: str) -> str:
+    """For a steward: what a team takes without a person's yes to each letter."""
+    return _takes(slug, Form())
+
+
+@blueprint.post("/teams/<slug>/takes")
+@guard("directory.mark")
+def keep_takes(slug: str) -> Any:
+    """Enter it on the team's word; the note says whose, and when."""
+    typed = form(schemas.TakesByWord(), request.form)
+    if not typed.valid:
+        return _takes(slug, typed), 422
+    with transaction() as session:
+        choose_automatic(
+            session, team_id_of(session, slug), typed.data["takes"], now=clock.now(), actor=g.principal.actor,
+            by="steward", note=typed.data["note"],
+        )  # fmt: skip
+    flash(_("Kept."), "success")
+    return redirect(url_for("site.team", slug=slug))
+
+
+def _takes(slug: str, typed: Form) -> str:
+    stands = {"takes": queries.takes_of(team_id_of(db.session(), slug))}
+    return render_template(
+        "outreach/takes.html",
+        slug=slug,
+        form=Form(values=stands | _ticked(typed.values), errors=typed.errors),
+        may_take=schemas.TAKES,
+    )
 
 
 @blueprint.post("/desk/digest")

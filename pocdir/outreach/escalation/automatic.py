@@ -190,7 +190,8 @@ def _standing(
         people_at_risk=bool(incident and incident.people_at_risk),
         is_closed=bool(incident and incident.closed_at),
         mail_waits=replies.waits_on(notification.ref, session),
-        over_other_channel=queries.is_over_other_channel(notification.id, session),
+        over_other_channel=queries.is_to_follow(notification, session)
+        or queries.is_over_other_channel(notification.id, session),
     )
 
 

@@ -248,7 +248,10 @@ def _follow(ref: str) -> Any:
             raise
         typed.refuse(refusal)
         return _steps(ref, typed), refusal.status
-    flash(_("Chosen. Nothing is sent by itself: each step is suggested here."), "success")
+    flash(
+        _("Chosen. Each step is suggested here, unless this version was approved to go out by itself."),
+        "success",
+    )
     return redirect(url_for("escalation.steps", ref=ref))
 
 

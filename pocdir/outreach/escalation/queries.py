@@ -47,6 +47,16 @@ _CHOSEN = (
     .limit(1)
 )
 _PLACE = select(Team.timezone, Team.country).where(Team.id == whole_of(bindparam("team", type_=Integer)))
+# What came back by evidence, not by its sender's word, and nobody has looked for another address.
+_UNFOLLOWED = (
+    Notification.transport == literal_column("'failed'"),  # as the index of what failed has it
+    select(Sending.id).where(Sending.notification_id == Notification.id, Sending.mail.is_not(None)).exists(),
+    ~select(OtherChannel.notification_id).where(OtherChannel.notification_id == Notification.id).exists(),
+    select(_L.id)
+    .where(_L.notification == Notification.ref, _L.type == "delivery.failed")
+    .where(_L.claimed_by.in_(("remote_mta", "service")))
+    .exists(),
+)
 # Whoever was told of the same: in its incident, by what it follows, and by what follows it.
 _SAME = (
     select(Team.slug, _N.channel_kind, _N.channel_value, _N.id)
@@ -280,27 +290,16 @@ def is_over_other_channel(notification_id: int, session: Session) -> bool:
     return session.scalar(statement.limit(1)) is not None
 
 
+def is_to_follow(notification: Notification, session: Session) -> bool:
+    """Whether its own letter came back by evidence, and nobody has looked yet for another address."""
+    found = select(Notification.id).where(Notification.id == notification.id, *_UNFOLLOWED)
+    return session.scalar(found) is not None
+
+
 def came_back(session: Session, *, limit: int, lock: bool = True) -> list[Notification]:
     """Notifications whose letter this service sent and that came back by evidence, not looked at yet."""
-    proven = select(_L.id).where(
-        _L.notification == Notification.ref,
-        _L.type == "delivery.failed",
-        _L.claimed_by.in_(("remote_mta", "service")),
-    )
-    sent = select(Sending.id).where(Sending.notification_id == Notification.id, Sending.mail.is_not(None))
-    seen = select(OtherChannel.notification_id).where(OtherChannel.notification_id == Notification.id)
-    statement = (
-        select(Notification)
-        .where(
-            Notification.transport == literal_column("'failed'"),
-            sent.exists(),
-            ~seen.exists(),
-            proven.exists(),
-        )
-        .order_by(Notification.id)
-        .limit(limit)
-        .options(joinedload(Notification.incident))
-    )
+    statement = select(Notification).where(*_UNFOLLOWED).order_by(Notification.id).limit(limit)
+    statement = statement.options(joinedload(Notification.incident))
     if lock:
         statement = statement.with_for_update(of=Notification, skip_locked=True)
     return list(session.scalars(statement.execution_options(populate_existing=True)))
