@@ -472,6 +472,11 @@ def test_the_command_line_sends_and_says_who_may(app: Flask, lab: Workspace, clo
         getattr(run("mail", "outbox", "sent", letters()[0].ref).exception, "code", "")
         == "mail_of_a_workspace"
     )
+    listed = json.loads(run("mail", "outbox", "list", "--json").stdout)
+    assert (listed["to"], listed["subject"], listed["state"]) == (None, None, "queued")
+    assert (
+        getattr(run("mail", "outbox", "show", listed["ref"]).exception, "code", "") == "mail_of_a_workspace"
+    )
     assert run("sending", "stop", "lab", "--note", "too many").return_value is None
     [row] = [json.loads(line) for line in run("sending", "list", "--json").stdout.splitlines()]
     assert (row["workspace"], row["allowed"], row["note"]) == ("lab", False, "too many")

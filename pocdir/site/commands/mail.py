@@ -217,7 +217,11 @@ def list_(states: tuple[str, ...], as_json: bool) -> None:
                 emit(_shown(each))
             return
         columns = ("ref", "state", "kind", "to", "created", "reason")
-        rows = [(m.ref, m.state, m.kind, m.to, isoformat(m.created_at), m.last_error) for m in mails]
+        told = map(_shown, mails)
+        rows = [
+            (m["ref"], m["state"], m["kind"], m["to"] or "of a workspace", m["created_at"], m["last_error"])
+            for m in told
+        ]
         table(columns, rows)
         if total > len(mails):
             click.echo(f"and {total - len(mails)} older ones", err=True)
@@ -233,6 +237,10 @@ def show(ref: str, as_json: bool) -> None:
     Example:  pocdir mail outbox show 019a5c1e-7d00-7a10-9f00-0242ac120002
     """
     with app_context(), transaction() as session:
+        if queries.mail(ref, session).kind == MAIL:
+            raise Conflict(
+                "mail_of_a_workspace", "this letter belongs to a notification; its workspace reads it"
+            )
         found = outbox_actions.read_letter(session, ref=ref, now=clock.now(), actor=OPERATOR)
     if as_json:
         emit(_shown(found) | {"body": found.body})
@@ -287,6 +295,10 @@ def withdraw(ref: str, reason: str | None) -> None:
     click.echo("Withdrawn.")
 
 
+# Of a notification's letter: what its workspace alone reads.
+_ITS_WORKSPACES = ("to", "subject", "last_error")
+
+
 def _shown(found: Mail) -> dict[str, Any]:
     """One object of `--json`."""
     times = ("created_at", "next_attempt_at", "expires_at", "sent_at", "settled_at")
@@ -298,4 +310,5 @@ def _shown(found: Mail) -> dict[str, Any]:
         "last_error": found.last_error,
         "settled_by": found.settled_by,
         **{name: isoformat(at) if (at := getattr(found, name)) else None for name in times},
+        **(dict.fromkeys(_ITS_WORKSPACES) if found.kind == MAIL else {}),
     }
