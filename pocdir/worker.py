@@ -271,7 +271,7 @@ def post(app: Flask, stop: threading.Event | None = None) -> bool:
 
     def hand_over(now: dt.datetime) -> int:
         return mail_jobs.hand_over(
-            now, go_on=lambda: stop is None or not stop.is_set(), key_for=sending_jobs.key_for
+            now, go_on=lambda: stop is None or not stop.is_set(), look=sending_jobs.look
         )
 
     with app.app_context():

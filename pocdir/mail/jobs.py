@@ -27,22 +27,21 @@ from pocdir.mail.smtp import Submission
 
 MOST = 200  # letters a round
 _ANSWERS = 12  # that an attempt waits for at most: greeting, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, ...
-FindsKey = Callable[[str, str, dt.datetime], KeyFor | None]  # of a team's slug, its address, and a time
+# Of a letter at a time: the key of its address, and the strictest label that it bears by now.
+Looks = Callable[[Mail, dt.datetime], tuple[KeyFor | None, str | None]]
 _log = structlog.get_logger("pocdir.mail")
 
 
-def _no_key(_team: str, _address: str, _now: dt.datetime) -> KeyFor | None:
+def _no_look(_mail: Mail, _now: dt.datetime) -> tuple[KeyFor | None, str | None]:
     raise LookupError("a letter that may have to be encrypted is handed over where nobody looks for keys")
 
 
-def hand_over(
-    now: dt.datetime, go_on: Callable[[], bool] = lambda: True, *, key_for: FindsKey = _no_key
-) -> int:
+def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True, *, look: Looks = _no_look) -> int:
     """Hand what is due to the relay, a letter at a time; returns how many it took.
 
     A letter is claimed in one transaction and marked in another: no network inside either. Without a relay, and on a
-    demonstration, everything stays where it is. A round ends when the relay itself is in trouble. `key_for` finds the
-    OpenPGP key of a letter that asks for one; it is asked at this moment, whatever was known when it was queued.
+    demonstration, everything stays where it is. A round ends when the relay itself is in trouble. `look` finds the
+    OpenPGP key and the label of a letter that asks for a key; at this moment, whatever was known when it was queued.
     """
     settings = running.settings()
     relay, sent = settings.relay, 0
@@ -53,8 +52,8 @@ def hand_over(
             mail = _claim(relay) if go_on() else None
             if mail is None:
                 break
-            key = key_for(mail.team or "", mail.to, clock.now()) if mail.protection else None
-            done = attempt(submission, settings, mail, now=clock.now(), key=key)
+            key, label = look(mail, clock.now()) if mail.protection else (None, mail.tlp)
+            done = attempt(submission, settings, mail, now=clock.now(), key=key, label=label)
             _mark(mail, done, key, now=clock.now())
             sent += done.result == SENT
             if done.result == UNREACHABLE:
@@ -63,13 +62,19 @@ def hand_over(
 
 
 def attempt(
-    submission: Submission, settings: Settings, mail: Mail, *, now: dt.datetime, key: KeyFor | None = None
+    submission: Submission,
+    settings: Settings,
+    mail: Mail,
+    *,
+    now: dt.datetime,
+    key: KeyFor | None = None,
+    label: str | None = None,
 ) -> Attempt:
     """One letter on its way, from the address of the settings with the letter's own envelope.
 
     Encrypted where it may be and `key` is there; not at all where it must not go otherwise.
     """
-    trouble = problem(mail.protection, label=mail.tlp, key=key)
+    trouble = problem(mail.protection, label=label, key=key)
     if trouble is not None:
         return Attempt(HELD, trouble)
     address, secret = settings.mail_from or "", settings.secret_key.encode()

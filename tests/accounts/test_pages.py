@@ -463,7 +463,7 @@ def test_only_a_steward_gives_a_token_a_stewards_scope(
     assert "directory.edit" not in annas.get("/workspace").text
     refused = post(annas, "/workspace/tokens", _from="/workspace", scopes=["directory.edit"])
     assert refused.status_code == 403
-    assert "Only a steward may give" in refused.text
+    assert "Only a steward, or the operator, may give" in refused.text
     assert not made.every(ApiToken)
     with transaction() as session:
         anna = session.scalars(db.select(User)).one()

@@ -54,4 +54,6 @@ def test_red_goes_encrypted_or_not_at_all_and_a_good_key_is_always_used() -> Non
         assert problem(how, label=label, key=GOOD) is None
         if label == tlp.RED:
             assert problem(how, label=label, key=None) and problem(how, label=label, key=BAD)
+    assert problem(NO_KEY, label=tlp.GREEN, key=None) is None
+    assert problem(NO_KEY, label=tlp.AMBER, key=None)  # raised since it was queued
     assert problem(None, label=tlp.RED, key=None) is None  # a letter about an entry

@@ -105,7 +105,7 @@ def hand_over(app: Flask, port: int, at: dt.datetime) -> None:
     app.extensions["pocdir"] = dataclasses.replace(before, smtp_url=f"smtp://127.0.0.1:{port}?timeout=5")
     try:
         with time_machine.travel(at, tick=False):
-            mail_jobs.hand_over(at, key_for=jobs.key_for)
+            mail_jobs.hand_over(at, look=jobs.look)
             mail_jobs.tidy(at)
             jobs.note_letters(at)
     finally:
@@ -505,3 +505,28 @@ def test_what_a_team_asks_for_is_read_before_it_is_sent_something_else(app: Flas
     page = member.post("/notify", data=typed)
     assert page.status_code == 422 and "one address per report" in page.text and "despite_rules" in page.text
     assert member.post("/notify", data={**typed, "despite_rules": "true"}).status_code == 302
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_a_label_that_is_raised_while_the_letter_waits_keeps_it_from_plain_text(
+    app: Flask, api: Api, clock: Any
+) -> None:
+    case = api.post("/api/v1/incidents", {"title": "Sinkhole", "tlp": "TLP:GREEN"}).json
+    ref = told(api, incident=case["ref"]).json["ref"]
+    raised = api.patch(
+        f"/api/v1/incidents/{case['ref']}", {"tlp": "TLP:AMBER"}, **{"If-Match": case_tag(api, case)}
+    )
+    assert raised.status_code == 200, raised.json
+    relay = Relay()
+    with serving(relay) as port:
+        hand_over(app, port, NOW + SECOND)
+    assert relay.seen == []
+    shown = api.get(f"/api/v1/notifications/{ref}").json["sending"]
+    assert (shown["state"], shown["reason"]) == (
+        "not_sent", "key problem: no OpenPGP key is pinned for this address",
+    )  # fmt: skip
+    assert api.post(f"/api/v1/notifications/{ref}/send", {}).json["code"] == "key_needed"
+
+
+def case_tag(api: Api, case: dict[str, Any]) -> str:
+    return str(api.get(f"/api/v1/incidents/{case['ref']}").headers["ETag"])

@@ -44,7 +44,8 @@ def problem(decided: str | None, *, label: str | None, key: KeyFor | None) -> st
     if decided is None or (key and not key.reasons):
         return None
     if key is None:
-        may = decided in (NO_KEY, PLAIN_TEXT) and label != labels.RED
+        is_low = label is not None and not labels.is_at_least(label, labels.AMBER)
+        may = (decided == NO_KEY and is_low) or (decided == PLAIN_TEXT and label != labels.RED)
         return None if may else f"key problem: {LOST if decided == ENCRYPTED else NONE}"
     if decided == PLAIN_TEXT and not labels.is_at_least(label or labels.RED, labels.AMBER):
         return None

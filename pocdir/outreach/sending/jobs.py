@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+from pocdir.core import tlp
 from pocdir.db import db, transaction
+from pocdir.mail.models import Mail
 from pocdir.mail.queries import unreported
 from pocdir.mail.rules.protection import KeyFor
 from pocdir.outreach.rules.letter import MAIL
@@ -25,9 +27,12 @@ def note_letters(now: dt.datetime) -> int:
             return noted
 
 
-def key_for(team: str, address: str, now: dt.datetime) -> KeyFor | None:
-    """The key that is pinned at this moment; what was read ends before the relay is asked."""
+def look(mail: Mail, now: dt.datetime) -> tuple[KeyFor | None, str | None]:
+    """The key that is pinned at this moment, and the label: that of its incident may have been raised meanwhile. What
+    was read ends before the relay is asked."""
     try:
-        return queries.key_for(team, address, now)
+        raised = queries.label_of_incident(mail.notification or "")
+        label = tlp.strictest(mail.tlp or tlp.RED, raised) if raised else mail.tlp
+        return queries.key_for(mail.team or "", mail.to, now), label
     finally:
         db.session.rollback()

@@ -14,8 +14,10 @@ from pocdir.directory.keys import queries as keys
 from pocdir.directory.models import Address
 from pocdir.directory.queries import entries
 from pocdir.directory.rules.record import DEAD_STATES
+from pocdir.incidents.models import Incident
 from pocdir.mail.models import WAITING, Mail
 from pocdir.mail.rules.protection import KeyFor
+from pocdir.outreach.models import Notification
 from pocdir.outreach.sending.models import Sending, SendingPermission
 
 DAY = dt.timedelta(days=1)
@@ -78,6 +80,12 @@ def key_for(slug: str, address: str, now: dt.datetime) -> KeyFor | None:
     """The OpenPGP key that is pinned for a team's address, judged at `now`; None: none is."""
     row, reasons = keys.key_for(slug, address, now=now)
     return KeyFor(row.public, row.fingerprint, reasons) if row is not None else None
+
+
+def label_of_incident(notification: str) -> str | None:
+    """The label that the incident of a notification bears now; None: it has none."""
+    joined = select(Incident.tlp).join(Notification, Notification.incident_id == Incident.id)
+    return db.session().scalar(joined.where(Notification.ref == notification))
 
 
 def address_on_record(slug: str, address: str) -> str | None:
