@@ -37,8 +37,9 @@ _PROGRAMS = re.compile(
     r"|your (?:e-?mail|mail|message|report|request|enquiry|inquiry|submission))"
     r"|(?:has|have|had) been (?:received|registered|assigned|logged|created|opened|recorded|forwarded|queued|approved)"
     r"|(?:we|i) (?:have )?received your|acknowledge?ment|confirmation of receipt|ticket (?:id|number|has|was)"
-    r"|mailing list"
-    r"|could not be delivered|undeliver|deliver(?:y|ing)|not a member|virus|moderator|complaint|encrypted mail"
+    r"|mailing list|not be delivered|undeliver|deliver(?:y|ing)|mail (?:agent|system|server|gateway|daemon)|\bsmtp\b"
+    r"|\b[245]\.\d\.\d{1,3}\b"
+    r"|following (?:recipient|address)|resend|not a member|viruswall|moderator approval|complaint about|encrypted mail"
     r"|eingangsbest|nicht auf diese|wurde (?:erfasst|registriert|angelegt)|verschlüsselte nachricht|nicht zugestellt"
     r"|ne pas répondre|accus[ée] de réception|pas pu [eê]tre d[ée]livr|non remis|bien été (?:reçu|enregistr)"
     r"|no responda|acuse de recibo|ha sido (?:recibid|registrad)|hemos recibido su"
@@ -46,7 +47,7 @@ _PROGRAMS = re.compile(
     re.IGNORECASE,
 )
 _SENDERS = re.compile(
-    r"no-?_?\.?reply|do-?not-?reply|donotreply|automat|notif|daemon|robot|\bbot\b|mailer|autorespon|system|alert|bounce"
+    r"no-?_?\.?reply|do-?not-?reply|donotreply|automat|notif|daemon|robot|\bbot\b|mailer|autorespon|system|alert|bounce|virus|gateway"
     r"|^staff@|^(?:root|listserv|majordomo|mailman|owner-|list-)|-(?:owner|admin|bounces|request)@",
     re.IGNORECASE,
 )
@@ -77,6 +78,8 @@ def doubt(mail: Read, *, sent: str, message_id: str, has_word: bool) -> str | No
     programs do not write, so that a number in its subject is only the ticket system's that carried it.
     """
     head, text = mail.head, own_words(mail.text)
+    if "@" not in classes.address(head.first("from")):
+        return "its sender has no address"
     if [len(head.headers.get(name, ())) for name in ("from", "subject")] != [1, 1]:
         return "its head does not have one sender and one subject"
     if message_id not in answers(head):
@@ -85,7 +88,8 @@ def doubt(mail: Read, *, sent: str, message_id: str, has_word: bool) -> str | No
         return "it holds no words of its own"
     if classes.may_be_a_programs(mail):
         return "its head is one that ticket systems and lists write"
-    if _SENDERS.search(classes.address(head.first("from"))):
+    named_by = ("from", "sender", "reply-to", "return-path")
+    if any(_SENDERS.search(classes.address(value)) for name in named_by if (value := head.first(name))):
         return "its sender's address is one that programs write from"
     if (
         _PROGRAMS.search(_OUR_TAG.sub(" ", mail.subject))
