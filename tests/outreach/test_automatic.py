@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
+import random
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -414,3 +417,53 @@ def test_two_workers_at_once_send_one_letter(app: Flask, lab: Workspace, now: dt
     said = [word for ref in refs for word in words(ref)]
     assert (said.count("step_taken"), len(letters())) == (1, 1)
     assert said.count("step_due") == 3
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_happens_each_step_goes_once_to_who_takes_it_and_never_in_bursts(
+    app: Flask, lab: Workspace, now: dt.datetime, directory: Any, seed: int
+) -> None:
+    """Sixty days with outages, answers, pauses, a consent that ends, returned letters: what holds at the end of any."""
+    chance, start = random.Random(seed), now - 60 * DAY
+    approved(lab, start, STEP, STEP | {"target": "national"}, STEP | {"target": "same_team"})
+    consents = {"carrier": start, "cert-at": start + 10 * DAY}
+    risky = incident_of(lab, start, people_at_risk=True, tlp="TLP:GREEN").id
+    here: Any = SimpleNamespace(id=lab.id)
+    refs: dict[str, bool] = {}
+    at = start
+    while at < now:
+        directory.move_to(at)
+        for slug, since in consents.items():
+            if at >= since:
+                takes(slug, "referral", now=at)
+        if chance.random() < 0.5:
+            at_risk = chance.random() < 0.2
+            label = chance.choice(["TLP:GREEN", "TLP:CLEAR", "TLP:AMBER"])
+            more = {"incident": db.session().get_one(Incident, risky)} if at_risk else {}
+            refs[reported(here, at, tlp="TLP:AMBER" if at_risk else label, **more)] = at_risk
+        for ref in chance.sample(sorted(refs), min(2, len(refs))):
+            kind = chance.choice(
+                ["ack.given", "expectation.paused", "expectation.resumed", "reply.automatic"]
+            )
+            payload = {"subclass": "receipt", "ticket": "T-1"} if kind == "reply.automatic" else {}
+            if chance.random() < 0.3:
+                event(here, ref, kind, at=at, **payload)
+        if chance.random() < 0.7:  # else the worker is down
+            follow_returned(at)
+            work(app, at)
+        at += chance.choice([HOUR, 6 * HOUR, DAY, 3 * DAY])
+    by_team: dict[str, list[dt.datetime]] = {}
+    for ref, at_risk in refs.items():
+        taken = [e for e in steps_of(ref) if e.type == "escalation.step_taken"]
+        assert len({e.payload["level"] for e in taken}) == len(taken)
+        assert not (at_risk and taken)
+        for each in taken:
+            assert each.sealed["to"] in consents and each.occurred_at >= consents[each.sealed["to"]]
+            by_team.setdefault(each.sealed["to"], []).append(each.occurred_at)
+    assert by_team
+    for times in by_team.values():
+        times.sort()
+        assert all(later - earlier >= HOUR for earlier, later in itertools.pairwise(times))
+    assert len(letters()) == sum(map(len, by_team.values()))
+    assert list(differences()) == []
