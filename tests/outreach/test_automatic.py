@@ -334,6 +334,8 @@ def test_an_owner_approves_any_member_stops_and_each_sees_what_will_go_out(
     assert "goes out by itself when it falls due" in browser.get(f"/notifications/{ref}/steps").text
     assert "Stop it" in browser.get("/policies/national-first").text
     assert list(unlike_events()) == []
+    ahead_ = CliRunner().invoke(pocdir, ["policy", "due", "--ahead", "--workspace", "lab"])
+    assert ahead_.output.splitlines()[1].endswith("\tisp\tcarrier\t\tyes")
     directory.shift(1)
     assert member.post(path, {"by_itself": False}).json["by_itself"] is False
     work(app, now + DAY)

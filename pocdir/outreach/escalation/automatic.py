@@ -37,8 +37,10 @@ def take_due(session: Session, notification: Notification, *, known: Index, now:
     What waits for a person says why, once; it is not tried again. In the transaction that wrote down that it is
     due, so that a crash leaves neither or both.
     """
-    looked = queries.look(notification, now, session)
-    if looked is None or not queries.is_approved(looked.row.policy_id, session):
+    looked = (
+        queries.look(notification, now, session) if queries.is_approved(notification.id, session) else None
+    )
+    if looked is None:
         return 0
     written = 0
     for level in _fell_due(looked, now):
@@ -131,7 +133,7 @@ def outlook(
     `held` is None too where the policy was not approved beforehand: then every step waits for a person.
     """
     rung = looked.path.next if looked else None
-    if looked is None or rung is None or not queries.is_approved(looked.row.policy_id, session):
+    if looked is None or rung is None or not queries.is_approved(notification.id, session):
         return {"by_itself": False, "held": None}
     if rung.recorded:  # its time is over: what was not sent then waits
         return {"by_itself": False, "held": _said(looked, rung)}

@@ -271,9 +271,13 @@ def other_mail(notification: Notification, known: Index, session: Session) -> Ta
     return other_mail_of(reported, known)
 
 
-def is_approved(policy_id: int, session: Session) -> bool:
-    """Whether a version was approved beforehand, as it stands in the database at this moment."""
-    statement = select(PolicyApproval.policy_id).where(PolicyApproval.policy_id == policy_id)
+def is_approved(notification_id: int, session: Session) -> bool:
+    """Whether the version that a notification follows was approved beforehand, as it stands at this moment."""
+    statement = (
+        select(PolicyApproval.policy_id)
+        .join(NotificationPath, NotificationPath.policy_id == PolicyApproval.policy_id)
+        .where(NotificationPath.notification_id == notification_id)
+    )
     return session.scalar(statement) is not None
 
 
