@@ -66,6 +66,7 @@ STEWARDS = (
     "/teams/isp/history",
     "/proposals",
     "/outbox",
+    "/sending",
     "/inbox?result=unmatched",
 )
 DAYS = itertools.count(1)  # a row that was brought before is known, and not logged again

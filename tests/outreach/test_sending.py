@@ -455,6 +455,14 @@ def test_form_plan_and_step_offer_it_where_the_workspace_may_send(
         "abuse@carrier.example",
     ]
     assert list(differences()) == []
+    other = logged(lab, at=NOW - 3.5 * DAY, team="isp", tlp="TLP:GREEN", **WHERE)
+    work(app, NOW)
+    assert "Send them from here" in owner.get("/steps").text
+    assert (
+        owner.post("/steps", data={"choose": f"{other}:1", "action": "take", "send": "true"}).status_code
+        == 200
+    )
+    assert len(letters()) == 4
 
 
 @pytest.mark.usefixtures("relay", "allowed")

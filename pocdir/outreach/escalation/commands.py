@@ -23,6 +23,7 @@ from pocdir.outreach.escalation.deciding import (
     suggested,
 )
 from pocdir.outreach.escalation.files import read_policy, written
+from pocdir.outreach.sending.options import send_options
 from pocdir.routing.queries import index
 from pocdir.routing.rules.index import Index
 from pocdir.web.terminal import MOMENT, app_context, emit, json_option, table, workspace_option
@@ -223,6 +224,7 @@ def choose(
 @click.option("--note", help="Why.")
 @click.option("--at", type=MOMENT, help="When it was done, if not now: 2026-11-22T12:00:00Z.")
 @click.option("--people-at-risk", is_flag=True, help="With --take: it is known that the incident says so.")
+@send_options
 @workspace_option
 @json_option
 def steps(
@@ -237,6 +239,7 @@ def steps(
     people_at_risk: bool,
     workspace: str | None,
     as_json: bool,
+    **sent: bool,
 ) -> None:
     """Where a notification stands on its path; or decide about a step.
 
@@ -250,7 +253,7 @@ def steps(
         raise click.UsageError("one of --take, --skip, --approve, --pause and --resume")
     given = {
         "action": next(iter(actions_asked), None), "level": levels.get("".join(actions_asked)), "body": None,
-        "note": note, "people_at_risk": people_at_risk, "at": at,
+        "note": note, "people_at_risk": people_at_risk, "at": at, **sent,
     }  # fmt: skip
     with app_context():
         who, known, now, led_to = operator_for(workspace), index(), clock.now(), None
@@ -287,6 +290,7 @@ def _chosen(text: str) -> tuple[str, int]:
 @click.option("--waiting", is_flag=True, help="Only those that wait for the yes of an owner.")
 @click.option("--ahead", is_flag=True, help="What is to come under policies that were approved beforehand.")
 @click.option("--note", help="Why.")
+@send_options
 @workspace_option
 @json_option
 def due(
@@ -298,6 +302,7 @@ def due(
     note: str | None,
     workspace: str | None,
     as_json: bool,
+    **sent: bool,
 ) -> int:
     """The suggested steps of all notifications; or decide on some, each done or refused by itself.
 
@@ -313,7 +318,7 @@ def due(
         who, known, now = operator_for(workspace), index(), clock.now()
         if not chosen:
             return _list_due(who, known, now, waiting=waiting or None, ahead=ahead, as_json=as_json)
-        given = {"action": action, "note": note}
+        given = {"action": action, "note": note, **sent}
         with transaction() as session:
             done = decide_many(session, who, chosen, given, known=known, now=now)
     for each in done:

@@ -160,6 +160,8 @@ def suggested() -> str:
         next=listed["next"],
         waiting=waiting,
         by_owner=g.principal.role == "owner",
+        may_send=is_offered(g.principal.workspace_id),
+        form=Form(),
     )
 
 
@@ -182,7 +184,8 @@ def act_on_many() -> Any:
         raise Invalid("selection_invalid", said, where="choose")
     known = index()
     with transaction() as session:
-        given = {"action": action, "note": note or None}
+        given: dict[str, Any] = {"action": action, "note": note or None}
+        given |= {name: bool(request.form.get(name)) for name in ("send", "plain_text", "despite_rules")}
         done = decide_many(session, g.principal, chosen, given, known=known, now=clock.now())
     told = {each.row.ref: each.row.team_name for each in some(g.principal, [it.ref for it in done])}
     return render_template("outreach/suggested_done.html", done=done, told=told, action=action)
