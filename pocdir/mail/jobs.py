@@ -21,18 +21,17 @@ from pocdir.mail.receiving import forget_old
 from pocdir.mail.rules import headers, message
 from pocdir.mail.rules.encryption import encrypted
 from pocdir.mail.rules.envelope import envelope_sender, reply_sign
-from pocdir.mail.rules.protection import KeyFor, problem
+from pocdir.mail.rules.protection import TAKEN_BACK, KeyFor, Stands, problem
 from pocdir.mail.rules.replies import DEFERRED, HELD, REFUSED, SENT, UNREACHABLE, Attempt
 from pocdir.mail.smtp import Submission
 
 MOST = 200  # letters a round
 _ANSWERS = 12  # that an attempt waits for at most: greeting, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, ...
-# Of a letter at a time: the key of its address, and the strictest label that it bears by now.
-Looks = Callable[[Mail, dt.datetime], tuple[KeyFor | None, str | None]]
+Looks = Callable[[Mail, dt.datetime], Stands]  # of a letter at a time
 _log = structlog.get_logger("pocdir.mail")
 
 
-def _no_look(_mail: Mail, _now: dt.datetime) -> tuple[KeyFor | None, str | None]:
+def _no_look(_mail: Mail, _now: dt.datetime) -> Stands:
     raise LookupError("a letter that may have to be encrypted is handed over where nobody looks for keys")
 
 
@@ -41,7 +40,8 @@ def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True, *, loo
 
     A letter is claimed in one transaction and marked in another: no network inside either. Without a relay, and on a
     demonstration, everything stays where it is. A round ends when the relay itself is in trouble. `look` finds the
-    OpenPGP key and the label of a letter that asks for a key; at this moment, whatever was known when it was queued.
+    OpenPGP key and the label of a letter that asks for a key, and whether it was taken back; at this moment, whatever
+    was known when it was queued.
     """
     settings = running.settings()
     relay, sent = settings.relay, 0
@@ -52,9 +52,9 @@ def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True, *, loo
             mail = _claim(relay) if go_on() else None
             if mail is None:
                 break
-            key, label = look(mail, clock.now()) if mail.protection else (None, mail.tlp)
-            done = attempt(submission, settings, mail, now=clock.now(), key=key, label=label)
-            _mark(mail, done, key, now=clock.now())
+            stands = look(mail, clock.now()) if mail.protection else Stands(label=mail.tlp)
+            done = attempt(submission, settings, mail, stands, now=clock.now())
+            _mark(mail, done, stands.key, now=clock.now())
             sent += done.result == SENT
             if done.result == UNREACHABLE:
                 break
@@ -62,19 +62,14 @@ def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True, *, loo
 
 
 def attempt(
-    submission: Submission,
-    settings: Settings,
-    mail: Mail,
-    *,
-    now: dt.datetime,
-    key: KeyFor | None = None,
-    label: str | None = None,
+    submission: Submission, settings: Settings, mail: Mail, stands: Stands, *, now: dt.datetime
 ) -> Attempt:
     """One letter on its way, from the address of the settings with the letter's own envelope.
 
-    Encrypted where it may be and `key` is there; not at all where it must not go otherwise.
+    Encrypted where it may be and there is a key; not at all where it must not go otherwise.
     """
-    trouble = problem(mail.protection, label=label, key=key)
+    key = stands.key
+    trouble = TAKEN_BACK if stands.is_taken_back else problem(mail.protection, label=stands.label, key=key)
     if trouble is not None:
         return Attempt(HELD, trouble)
     address, secret = settings.mail_from or "", settings.secret_key.encode()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pocdir.mail.rules import classes, delivery, first_line, mime, references
+from pocdir.mail.rules import classes, delivery, first_line, mime, redaction, references
 from pocdir.mail.rules.envelope import envelope_sender, reply_sign
 from pocdir.mail.rules.first_line import CONFIRM, RECEIVED, first_word
 from pocdir.mail.rules.headers import signed
@@ -86,12 +86,16 @@ def test_html_alone_is_read_as_plain_text() -> None:
 @pytest.mark.parametrize("text", [
     "[pocdir {ref}.{sign}]", "[pocdir\n{ref}.{sign}]", "[pocdir\t{ref}.\n{sign}", "[pocdir {ref}.{half}",
     "https://a.example/r/entry/{token}", "https://b.example/?u=https%3A%2F%2Fa.example%2Fr%2Fentry%2F{token}",
-    "/r/entry/\n{token}",
+    "/r/entry/\n{token}", "for <pocdir+{envelope}@a.example>", "SRS0=x=y=a.example=pocdir+{envelope}@b.example",
 ])  # fmt: skip
 def test_no_secret_of_a_letter_is_shown(text: str) -> None:
     sign, token = reply_sign(SECRET, REF), "Aa1_" * 13
-    shown = references.without_secrets(text.format(ref=REF, sign=sign, half=sign[:8], token=token))
-    assert not any(each in shown for each in (sign[:8], token[:8], token[-8:]))
+    envelope = envelope_sender(SECRET, "pocdir@a.example", REF)[7:46]
+    text = text.format(ref=REF, sign=sign, half=sign[:8], token=token, envelope=envelope)
+    shown = references.without_secrets(text), redaction.without_secrets_of_ours(text.encode()).decode()
+    assert not any(
+        each in said for each in (sign[:8], token[:8], token[-8:], envelope[-8:]) for said in shown
+    )
 
 
 @pytest.mark.parametrize(("line", "found"), [

@@ -41,6 +41,7 @@ def test_the_first_line_makes_a_choice(line: str, choice: str, filled_in: dict[s
     "need?: a", "passed on: to x", "done: all",
     "> received", "«done»", "~done~", "d\u0336one", "31", "forwarded 31 31", "",
     "received: see below please", "not ours?: ask", "need: " + "a" * 600, "hello\ndone",
+    "Received: 23.11.2026", "Received: 2026-11-23", "reçu : 23/11/26", "received: mx1.cert.example", "收到: 10.0.0.1",
 ])  # fmt: skip
 def test_what_is_no_choice_is_free_text(line: str) -> None:
     assert said(line) is None

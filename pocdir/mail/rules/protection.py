@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pocdir.core import tlp as labels
 from pocdir.mail.rules.openpgp import REASONS
@@ -16,6 +17,7 @@ ENCRYPTED, NO_KEY, PLAIN_TEXT = PROTECTIONS = (
 )
 LOST = "the key that was pinned when it was queued is pinned no more"
 NONE = "no OpenPGP key is pinned for this address"
+TAKEN_BACK = "the notification was withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,14 @@ class KeyFor:
     public: str
     fingerprint: str
     reasons: tuple[str, ...] = ()
+
+
+class Stands(NamedTuple):
+    """How things stand when a letter is about to leave, whatever they were when it was queued."""
+
+    key: KeyFor | None = None
+    label: str | None = None  # the strictest that it bears by now
+    is_taken_back: bool = False  # what it tells of
 
 
 def protection(*, label: str, key: KeyFor | None, plain_text: bool) -> str | None:

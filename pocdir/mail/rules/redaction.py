@@ -1,4 +1,4 @@
-"""What is kept of a mail that came in: its bytes, without the sign of a letter and the token of any link to us."""
+"""What is kept of a mail that came in: its bytes, without the signs of a letter and the token of any link to us."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ _SIGN = re.compile(
     rb"(?:" + _BREAK + rb"|[ \t])?(?:\.|=2E)(?:(?:" + _BREAK + rb"|[ \t])?[a-z2-7]){1,13}",
     re.IGNORECASE,
 )
+_ENVELOPE = re.compile(
+    rb"(\+|=2B|%2B)(?:(?:=\r?\n)?[a-z2-7]){39}(?!(?:=\r?\n)?[a-z2-7])", re.IGNORECASE
+)  # of an envelope sender: with it anybody could report about its letter
 _SLASH = rb"(?:/|%(?:25)?2F|=2F)"
 _SOME = rb"(?:(?:=\r?\n)?[\w.%-])"
 _LINE = rb"\r?\n[> \t]*" + _SOME + rb"{16,400}"
@@ -46,7 +49,7 @@ def _mail(raw: bytes, depth: int) -> bytes:
 
 
 def _plain(data: bytes) -> bytes:
-    return _LINK.sub(_LEFT_OUT, _SIGN.sub(_LEFT_OUT, data))
+    return _LINK.sub(_LEFT_OUT, _SIGN.sub(_LEFT_OUT, _ENVELOPE.sub(_LEFT_OUT, data)))
 
 
 def _heads(raw: bytes) -> Iterator[tuple[bytes, bytes]]:

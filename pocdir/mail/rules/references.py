@@ -23,6 +23,8 @@ _LINK = re.compile(
     r"(?:[\w.%-]{16,}|[\w.%-]{0,15}\n[\w.%-]{16,})(?:\n[\w.%-]{16,})*",
     re.IGNORECASE,
 )
+# The signed half of an envelope sender: whoever has it may report about its letter.
+_ENVELOPE = re.compile(r"(\+|%2B)[a-z2-7]{39}(?![a-z2-7])", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<[^\s<>\x00-\x1f\x7f-\x9f]{1,300}>")  # no database keeps every control
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*/=?^_`{|}~+-]{1,64}@[A-Za-z0-9.-]{1,253}")
 _TO = ("delivered-to", "x-original-to", "envelope-to", "to", "cc")
@@ -72,8 +74,8 @@ def mailboxes(head: Entity, names: Iterable[str]) -> frozenset[str]:
 
 
 def without_secrets(text: str) -> str:
-    """Words for others to read: without the sign of a reference, and without the token of any link to us."""
-    return _LINK.sub(r"\1…", _SIGN.sub(r"\1", text))
+    """Words for others to read: without the sign of a reference or envelope, and without the token of any link."""
+    return _LINK.sub(r"\1…", _SIGN.sub(r"\1", _ENVELOPE.sub(r"\1…", text)))
 
 
 def _message_ids(head: Entity) -> list[str]:

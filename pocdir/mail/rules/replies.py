@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pocdir.core.relays import Relay
 from pocdir.mail.rules.headers import one_line
+from pocdir.mail.rules.references import without_secrets
 
 SENT, REFUSED, DEFERRED, UNREACHABLE, HELD = "sent", "refused", "deferred", "unreachable", "held"
 LONGEST = 300  # characters of what a server said
@@ -46,10 +47,11 @@ def is_bounce(reason: str) -> bool:
 
 
 def said(code: int, text: str, relay: Relay) -> str:
-    """`550 5.1.1 no such user` on one line, without our name and password in any spelling."""
+    """`550 5.1.1 no such user` on one line, without our name and password in any spelling, and without the link of a
+    letter: whoever refuses one for an address in it often says which."""
     for secret in _secrets(relay):
         text = text.replace(secret, "[redacted]")
-    return one_line(f"{code} {text}", LONGEST)
+    return one_line(without_secrets(f"{code} {text}"), LONGEST)
 
 
 def trouble(error: Exception, relay: Relay) -> str:

@@ -8,7 +8,7 @@ from pocdir.core import tlp
 from pocdir.db import db, transaction
 from pocdir.mail.models import Mail
 from pocdir.mail.queries import unreported
-from pocdir.mail.rules.protection import KeyFor
+from pocdir.mail.rules.protection import Stands
 from pocdir.outreach.rules.letter import MAIL
 from pocdir.outreach.sending import queries
 from pocdir.outreach.sending.actions import note
@@ -27,12 +27,13 @@ def note_letters(now: dt.datetime) -> int:
             return noted
 
 
-def look(mail: Mail, now: dt.datetime) -> tuple[KeyFor | None, str | None]:
-    """The key that is pinned at this moment, and the label: that of its incident may have been raised meanwhile. What
-    was read ends before the relay is asked."""
+def look(mail: Mail, now: dt.datetime) -> Stands:
+    """The key that is pinned at this moment, and the label: that of its incident may have been raised meanwhile; it may
+    have been withdrawn while it was handed over before. What was read ends before the relay is asked."""
     try:
-        raised = queries.label_of_incident(mail.notification or "")
+        ref = mail.notification or ""
+        raised = queries.label_of_incident(ref)
         label = tlp.strictest(mail.tlp or tlp.RED, raised) if raised else mail.tlp
-        return queries.key_for(mail.team or "", mail.to, now), label
+        return Stands(queries.key_for(mail.team or "", mail.to, now), label, queries.is_withdrawn(ref))
     finally:
         db.session.rollback()

@@ -88,6 +88,12 @@ def label_of_incident(notification: str) -> str | None:
     return db.session().scalar(joined.where(Notification.ref == notification))
 
 
+def is_withdrawn(notification: str) -> bool:
+    """Whether a notification was withdrawn."""
+    when = select(Notification.withdrawn_at).where(Notification.ref == notification)
+    return db.session().scalar(when) is not None
+
+
 def address_on_record(slug: str, address: str) -> str | None:
     """A team's mail address as the directory spells it; None: it has no such one, or mail to it comes back."""
     found = entries.entry(slug, audiences=entries.EVERYBODY)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from pocdir.mail.rules.protection import TAKEN_BACK
 from pocdir.mail.rules.replies import is_bounce
 
 KEY_PROBLEM = "key problem:"
 _REASONS = {"failed": "refused", "withdrawn": "withdrawn", "dead": "other"}  # by the state in the outbox
+_BY_WORDS = {TAKEN_BACK: "withdrawn"}
 _BY_RECIPIENT = re.compile(r"(?:RCPT|DATA): ")
 _STATUS = re.compile(r"(?:RCPT|DATA): \d{3}[ -]([245]\.\d{1,3}\.\d{1,3})\b")
 
@@ -30,7 +32,8 @@ def end(state: str, said: str) -> End:
         payload = {"action": "failed", "status": status[1] if status else None, "diagnostic": said or None}
         return End("delivery.failed", payload, is_bounce(said))
     if state == "stale":
-        return End("message.stale", {"reason": "key" if said.startswith(KEY_PROBLEM) else "expired"})
+        is_key = said.startswith(KEY_PROBLEM)
+        return End("message.stale", {"reason": "key" if is_key else _BY_WORDS.get(said, "expired")})
     return End("message.stale", {"reason": _REASONS[state]})
 
 

@@ -39,6 +39,8 @@ _PROGRAMS = re.compile(
     r"|(?:we|i) (?:have )?received your|acknowledge?ment|confirmation of receipt|ticket (?:id|number|has|was)"
     r"|mailing list|not be delivered|undeliver|deliver(?:y|ing)|mail (?:agent|system|server|gateway|daemon)|\bsmtp\b"
     r"|\b[245]\.\d\.\d{1,3}\b"
+    r"|able to deliver|not delivered|original message (?:was|follows)|permanent error|(?:unknown|no such) user"
+    r"|mailbox is full|no longer in use|(?:abuse|opt-out|failure) report for|^\s*<(?:!doctype|html)"
     r"|following (?:recipient|address)|resend|not a member|viruswall|moderator approval|complaint about|encrypted mail"
     r"|eingangsbest|nicht auf diese|wurde (?:erfasst|registriert|angelegt)|verschlüsselte nachricht|nicht zugestellt"
     r"|ne pas répondre|accus[ée] de réception|pas pu [eê]tre d[ée]livr|non remis|bien été (?:reçu|enregistr)"

@@ -60,6 +60,8 @@ _COLON = re.compile(r"[:\uff1a]")
 _ASKS = re.compile(r"[?\uff1f\u061f\u037e]")
 _NUMBER = re.compile(r"(.*?[^\d ]) ?(\d{1,7})(?: ?[^\W\d_]{1,20})?")  # passed on 31 operators
 _TICKET = re.compile(r"[#№]? ?(?=[\w./-]*\d)[A-Za-z0-9][\w./-]{0,39}")
+# `Received: 23.11.2026`, `Received: mx1.example.org`: a program's list of facts, and no ticket.
+_NO_TICKET = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}.*|.*\.[A-Za-z].*|[\d.]*\.[\d.]*")
 _NUMBERED = re.compile(
     r"(.+?),?(?: (?:ticket|case|caso|dossier|тикет|工单|تذكرة))? ?[#№] ?((?=[\w./-]*\d)[A-Za-z0-9][\w./-]{0,39})",
     re.IGNORECASE,
@@ -105,7 +107,7 @@ def _with_tail(choice: str, tail: str) -> tuple[str, dict[str, Any]] | None:
     if name is None or not tail or len(tail) > LONGEST_NOTE:
         return None
     if name == "ticket":
-        return (
-            (choice, {name: tail.strip(" .").lstrip("#№ ")}) if _TICKET.fullmatch(tail.strip(" .")) else None
-        )
+        number = tail.strip(" .")
+        is_one = _TICKET.fullmatch(number) and not _NO_TICKET.fullmatch(number.lstrip("#№ "))
+        return (choice, {name: number.lstrip("#№ ")}) if is_one else None
     return choice, {name: tail}
