@@ -44,7 +44,7 @@ from tests.outreach import made
 from tests.outreach.policies import chosen, work
 from tests.outreach.test_desk import contact, team_token
 from tests.outreach.test_pages import send as post_form
-from tests.outreach.test_sending import relay  # noqa: F401 - fixture
+from tests.outreach.test_sending import letters, relay  # noqa: F401 - fixture
 
 WHERE = {"assets": [{"kind": "ip", "value": "203.0.113.7", "port": None}]}
 STEP = {"target": "resolver", "wait": "P1D"}  # of a report to the provider: the carrier above it
@@ -116,11 +116,6 @@ def words(ref: str) -> list[str]:
         e.type.removeprefix("escalation.") + (f": {e.payload['reason']}" if e.type.endswith("held") else "")
         for e in steps_of(ref)
     ]
-
-
-def letters() -> list[Mail]:
-    db.session.expire_all()
-    return list(db.session.query(Mail).order_by(Mail.id))
 
 
 def test_a_step_goes_out_by_itself_once_where_both_sides_said_yes(

@@ -80,7 +80,7 @@ def told(api: Api, **more: Any) -> Any:
 
 
 def letters() -> list[Mail]:
-    db.session.expire_all()
+    db.session.rollback()  # what another request wrote meanwhile is among them
     return list(db.session.query(Mail).order_by(Mail.id))
 
 
@@ -513,6 +513,24 @@ def test_what_a_team_asks_for_is_read_before_it_is_sent_something_else(app: Flas
     page = member.post("/notify", data=typed)
     assert page.status_code == 422 and "one address per report" in page.text and "despite_rules" in page.text
     assert member.post("/notify", data={**typed, "despite_rules": "true"}).status_code == 302
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_what_goes_out_despite_the_rules_can_be_tried_again_on_its_page(
+    app: Flask, api: Api, clock: Any
+) -> None:
+    with transaction() as session:
+        session.query(Team).filter_by(slug="cert-at").update({"profile": {"intake": ["feeds"]}})
+    pin(NOW, expires_at=NOW)
+    ref = told(api, despite_rules=True).json["ref"]
+    assert letters() == []  # its key has expired
+    member = browser(app, person("anna@lab.example", now=NOW, workspace="lab"), now=NOW)
+    assert 'name="despite_rules"' in member.get(f"/notifications/{ref}").text
+    yes = {"plain_text": "true"}
+    member.post(f"/notifications/{ref}/send", data=yes)
+    assert letters() == []
+    member.post(f"/notifications/{ref}/send", data=yes | {"despite_rules": "true"})
+    assert [mail.protection for mail in letters()] == ["plain_text"]
 
 
 @pytest.mark.usefixtures("relay", "allowed")

@@ -17,6 +17,8 @@ from pocdir.outreach.sending.means import means
 from pocdir.outreach.sending.telling import try_again
 from pocdir.web.forms import Form, form
 
+BOXES = ("plain_text", "despite_rules", "people_at_risk")  # what a member says beside "Try again"
+
 blueprint = Blueprint("sending", __name__)
 
 
@@ -63,7 +65,7 @@ def _workspaces(typed: Form) -> str:
 @guard("notification.log")
 def again(ref: str) -> Any:
     """Make the letter anew that was not sent, with the key as it is now."""
-    given = {name: bool(request.form.get(name)) for name in ("plain_text", "people_at_risk")}
+    given = {name: bool(request.form.get(name)) for name in BOXES}
     try:
         with transaction() as session:
             queued = try_again(session, g.principal, ref, given, now=clock.now())
