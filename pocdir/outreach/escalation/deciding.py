@@ -23,11 +23,9 @@ from pocdir.routing.rules.index import Index
 
 def own(session: Session, principal: Principal, ref: str, *, lock: bool = True) -> Notification:
     """A notification of the caller's workspace; raises NotFound `notification_unknown`."""
-    found = (
-        notifications.own_notification_to_change(ref, principal, session)
-        if lock
-        else notifications.notification_by_ref(ref)
-    )
+    if lock:
+        return notifications.members_notification_to_change(ref, principal, session)
+    found = notifications.notification_by_ref(ref)
     if found is None or notifications.poster_of(principal, found) != "member":
         raise NotFound("notification_unknown", "no notification of yours has this reference")
     return found

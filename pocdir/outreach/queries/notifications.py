@@ -126,6 +126,14 @@ def own_notification_to_change(ref: str, viewer: Viewer, session: Session) -> No
     return found
 
 
+def members_notification_to_change(ref: str, viewer: Viewer, session: Session) -> Notification:
+    """One of the viewer's workspace, locked; raises NotFound `notification_unknown`, for one to the own team too."""
+    found = own_notification_to_change(ref, viewer, session)
+    if poster_of(viewer, found) != "member":
+        raise NotFound("notification_unknown", "no notification of yours has this reference")
+    return found
+
+
 def notification_to_change(ref: str, session: Session) -> Notification | None:
     """A notification by reference alone, locked: two facts at once are folded one after the other.
 

@@ -23,9 +23,9 @@ from pocdir.outreach.replies import queries
 from pocdir.outreach.replies.addresses import came_back
 from pocdir.outreach.replies.rules import automatic, dates, words
 from pocdir.outreach.rules.recipient import LIFE
+from pocdir.outreach.sending.actions import SERVICE
 from pocdir.outreach.sending.queries import attempt_of
 
-SERVICE = "service"
 AT_ONCE = dt.timedelta(seconds=90)  # so soon after a letter nobody can tell whether a person wrote it
 REPORTED_WITHIN = dt.timedelta(days=10)  # twice as long as mail servers try
 _DISPOSITIONS = {"displayed": "disposition.displayed", "deleted": "disposition.deleted"}

@@ -33,7 +33,7 @@ def waiting() -> Any:
 @blueprint.response(200, schemas.MailPage)
 def mail(ref: str) -> Any:
     """What came in by mail on a notification, oldest first, as text: at most 100, proven ones before others."""
-    presentation.own(ref, g.principal)
+    presentation.require_member(ref, g.principal)
     return {"items": presentation.mails(ref), "next": None}
 
 
@@ -42,7 +42,7 @@ def mail(ref: str) -> Any:
 @documented(blueprint, _BINARY, "application/octet-stream")
 def raw(ref: str, mail: str) -> Response:
     """The bytes of one of them, without the signs of our letters and the tokens of our links."""
-    presentation.own(ref, g.principal)
+    presentation.require_member(ref, g.principal)
     return presentation.raw_file(mail, ref)
 
 
@@ -51,9 +51,8 @@ def raw(ref: str, mail: str) -> Response:
 @blueprint.response(201, EventAnswer)
 def take_as_answer(ref: str, mail: str) -> Any:
     """Say that this mail is the recipient's answer: recorded as the sender's word (S)."""
-    presentation.own(ref, g.principal)
     with transaction() as session:
-        found = notifications.own_notification_to_change(ref, g.principal, session)
+        found = notifications.members_notification_to_change(ref, g.principal, session)
         event_id = actions.take_as_answer(
             session, mail=mail, notification=found, now=clock.now(), actor=g.principal.actor
         )
@@ -67,9 +66,8 @@ def take_as_answer(ref: str, mail: str) -> Any:
 @blueprint.response(200, schemas.MailAnswer)
 def seen(ref: str, mail: str) -> Any:
     """Say that this mail was read and is no answer: it waits no more."""
-    presentation.own(ref, g.principal)
     with transaction() as session:
-        found = notifications.own_notification_to_change(ref, g.principal, session)
+        found = notifications.members_notification_to_change(ref, g.principal, session)
         actions.see(session, mail=mail, notification=found, now=clock.now(), actor=g.principal.actor)
     kept = queries.mail_of(mail, ref)
     return presentation.shown(kept, kept.raw)

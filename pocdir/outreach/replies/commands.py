@@ -48,12 +48,12 @@ def mail(
             db.session.remove()
             _say_waiting(found_waiting, as_json)
             return
-        presentation.own(ref, who)
+        presentation.require_member(ref, who)
         if raw is not None:
             sys.stdout.buffer.write(presentation.raw_file(raw, ref).get_data())
             return
         with transaction() as session:
-            found = notifications.own_notification_to_change(ref, who, session)
+            found = notifications.members_notification_to_change(ref, who, session)
             now = clock.now()
             if answer is not None:
                 actions.take_as_answer(session, mail=answer, notification=found, now=now, actor=who.actor)

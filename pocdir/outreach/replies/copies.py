@@ -17,6 +17,7 @@ from pocdir.outreach.replies import actions, queries
 from pocdir.outreach.replies.rules import dates
 from pocdir.outreach.replies.rules.authentication import signed_sender
 from pocdir.outreach.rules.letter import refs_in
+from pocdir.outreach.sending.actions import SERVICE
 
 
 def claimed(mail: mime.Read, *, server: str | None) -> str | None:
@@ -48,7 +49,7 @@ def read_copy(session: Session, row: Received, *, server: str | None, now: dt.da
     at, precision = dates.written(mail.head.first("date"), since=found.sent_at, until=row.received_at)
     event = record_event(
         session, found, type="message.copied", payload=actions.about(row, mail, found) | {"rule": "dkim"},
-        occurred_at=at, precision=precision, now=now, actor=actions.SERVICE, claimed_by="service", assurance=None,
+        occurred_at=at, precision=precision, now=now, actor=SERVICE, claimed_by="service", assurance=None,
         evidence_digest=row.digest, scope=f"mail:{found.ref}", key="copied",
     )  # fmt: skip
     settle(row, ACTED, event=event.id)

@@ -19,16 +19,15 @@ blueprint = Blueprint("replies", __name__)
 @blueprint.get("/notifications/<ref>/mail/<mail>/raw")
 @guard("notification.mail")
 def raw(ref: str, mail: str) -> Response:
-    presentation.own(ref, g.principal)
+    presentation.require_member(ref, g.principal)
     return presentation.raw_file(mail, ref)
 
 
 @blueprint.post("/notifications/<ref>/mail/<mail>/answer")
 @guard("notification.log")
 def take_as_answer(ref: str, mail: str) -> Any:
-    presentation.own(ref, g.principal)
     with transaction() as session:
-        found = notifications.own_notification_to_change(ref, g.principal, session)
+        found = notifications.members_notification_to_change(ref, g.principal, session)
         actions.take_as_answer(
             session, mail=mail, notification=found, now=clock.now(), actor=g.principal.actor
         )
@@ -39,9 +38,8 @@ def take_as_answer(ref: str, mail: str) -> Any:
 @blueprint.post("/notifications/<ref>/mail/<mail>/seen")
 @guard("notification.log")
 def seen(ref: str, mail: str) -> Any:
-    presentation.own(ref, g.principal)
     with transaction() as session:
-        found = notifications.own_notification_to_change(ref, g.principal, session)
+        found = notifications.members_notification_to_change(ref, g.principal, session)
         actions.see(session, mail=mail, notification=found, now=clock.now(), actor=g.principal.actor)
     flash(_("Marked as read."), "success")
     return redirect(url_for("outreach.notification", ref=ref))

@@ -14,16 +14,14 @@ from pocdir.mail.rules.first_line import shown_lines
 from pocdir.mail.rules.references import without_secrets
 from pocdir.outreach.queries import notifications
 from pocdir.outreach.queries.notifications import Viewer
-from pocdir.outreach.queries.snapshots import Snapshot, snapshot
+from pocdir.outreach.queries.snapshots import snapshot
 from pocdir.outreach.replies.queries import mail_of
 
 
-def own(ref: str, viewer: Viewer) -> Snapshot:
-    """A notification of the viewer's workspace; raises NotFound `notification_unknown`, for one to the own team too."""
-    found = snapshot(ref, viewer)
-    if notifications.poster_of(viewer, found.row) != "member":
+def require_member(ref: str, viewer: Viewer) -> None:
+    """Raises NotFound `notification_unknown`, unless the viewer's workspace sends it; so for one to its team too."""
+    if notifications.poster_of(viewer, snapshot(ref, viewer).row) != "member":
         raise NotFound("notification_unknown", "no notification of yours has this reference")
-    return found
 
 
 def mails(ref: str) -> list[dict[str, Any]]:

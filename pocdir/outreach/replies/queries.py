@@ -17,6 +17,7 @@ from pocdir.outreach.models import Notification
 
 MOST_WAITING = 100  # notifications in the list of those on which mail waits
 _R, _N, _T = (table_of(model).c for model in (Received, Notification, Team))
+_WAITS = (_R.result.in_((WAITS, UNREADABLE)), _R.seen_at.is_(None))
 
 
 def is_members(session: Session, workspace_id: int, address: str) -> bool:
@@ -68,7 +69,7 @@ def waiting(workspace_id: int | None, session: Session | None = None) -> Sequenc
         .select_from(
             table_of(Received).join(table_of(Notification), mine).join(table_of(Team), _T.id == _N.team_id)
         )
-        .where(_R.result.in_((WAITS, UNREADABLE)), _R.seen_at.is_(None))
+        .where(*_WAITS)
         .group_by(_N.ref, _T.slug, _T.name)
         .order_by(since, _N.ref)
         .limit(MOST_WAITING)
@@ -78,8 +79,7 @@ def waiting(workspace_id: int | None, session: Session | None = None) -> Sequenc
 
 def waits_on(ref: str, session: Session) -> bool:
     """Whether mail that came in on this notification waits for a person, who may find an answer in it."""
-    mine = (_R.notification == ref, _R.result.in_((WAITS, UNREADABLE)), _R.seen_at.is_(None))
-    return session.scalar(select(_R.id).where(*mine).limit(1)) is not None
+    return session.scalar(select(_R.id).where(_R.notification == ref, *_WAITS).limit(1)) is not None
 
 
 def with_mail(workspace_id: int, session: Session) -> Sequence[str]:

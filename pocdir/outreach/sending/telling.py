@@ -9,13 +9,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.guards import Principal
-from pocdir.core.errors import Conflict, Invalid, NotFound, Refusal
+from pocdir.core.errors import Conflict, Invalid, Refusal
 from pocdir.outreach.actions.notifications import log_as_given
 from pocdir.outreach.queries.notifications import (
     ids_of,
+    members_notification_to_change,
     notification_to_change,
-    own_notification_to_change,
-    poster_of,
 )
 from pocdir.outreach.queries.plans import Routed
 from pocdir.outreach.queries.snapshots import snapshot_for_recipient
@@ -98,9 +97,7 @@ def try_again(
 
     Raises NotFound `notification_unknown`, Conflict `not_sent_here`, and what send raises.
     """
-    found = own_notification_to_change(ref, viewer, session)
-    if poster_of(viewer, found) != "member":
-        raise NotFound("notification_unknown", "no notification of yours has this reference")
+    found = members_notification_to_change(ref, viewer, session)
     if last_sending(found.id, session) is None:
         message = "its sender has sent it: what this service did not send it does not send again"
         raise Conflict("not_sent_here", message)
