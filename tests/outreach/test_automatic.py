@@ -27,7 +27,6 @@ from pocdir.incidents.actions import open_incident
 from pocdir.incidents.models import Incident
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
-from pocdir.mail.models import Mail
 from pocdir.outreach.desk.actions import choose_automatic
 from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.actions import policies
