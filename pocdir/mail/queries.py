@@ -91,7 +91,7 @@ def listed(
     return db.session.scalars(statement).all(), total
 
 
-MOST_UNPROVEN = 3  # of one letter, on the desk
+MOST_UNPROVEN_SHOWN = 3  # of one letter, on the desk
 MOST_SHOWN = 100  # mails of one notification
 LONGEST_BEGINNING = 128 << 10  # bytes of each
 _LEFT = (CLAIMED, SENT)  # what nobody can have read yet, nobody answers
@@ -153,7 +153,7 @@ def of_notification(ref: str, session: Session | None = None) -> Sequence[tuple[
 
 def waiting_words(limit: int, *, since: dt.datetime) -> Sequence[tuple[Received, str | None]]:
     """Persons' words that came since then and that no steward has read, each with the slug of its team: what is proven
-    first, then of each letter the first MOST_UNPROVEN of what anybody may have written; of these the oldest first."""
+    first, then the first MOST_UNPROVEN_SHOWN of what anybody may have written; the oldest of these first."""
     place = func.row_number().over(partition_by=(Received.letter, Received.proven), order_by=Received.id)
     waiting = (
         select(Received.id, place.label("place"))
@@ -168,7 +168,7 @@ def waiting_words(limit: int, *, since: dt.datetime) -> Sequence[tuple[Received,
         .options(defer(Received.raw))
         .join(waiting, waiting.c.id == Received.id)
         .join(Mail, Mail.ref == Received.letter)
-        .where(or_(Received.proven, waiting.c.place <= MOST_UNPROVEN))
+        .where(or_(Received.proven, waiting.c.place <= MOST_UNPROVEN_SHOWN))
         .order_by(Received.proven.desc(), Received.id)
     )
     rows = db.session().execute(statement.limit(limit)).all()

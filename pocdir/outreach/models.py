@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from pocdir.core.tlp import strictest
 from pocdir.db import Base
 from pocdir.incidents.models import Incident
 
@@ -55,6 +56,11 @@ class Notification(Base):
     expectations: Mapped[list[Expectation]] = relationship(
         back_populates="notification", order_by="Expectation.id"
     )
+
+    @property
+    def label(self) -> str:
+        """Under which its letter goes now: its own, or that of its incident, which may have been raised since."""
+        return strictest(self.tlp, self.incident.tlp) if self.incident else self.tlp
 
     __table_args__ = (
         Index("ix_notifications_workspace_id", "workspace_id", "id"),

@@ -78,7 +78,7 @@ def approved(lab: Workspace, now: dt.datetime, *steps: dict[str, Any], allowed: 
     slug = chosen(lab, now, *steps)
     with transaction() as session:
         found = queries.policy(slug, workspace_id=lab.id, session=session)
-        policies.let_go(session, found, allowed, now=now, actor="user:a")
+        policies.approve_or_stop(session, found, approved=allowed, now=now, actor="user:a")
 
 
 def reported(lab: Workspace, at: dt.datetime, **more: Any) -> str:

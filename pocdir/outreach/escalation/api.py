@@ -11,7 +11,13 @@ from pocdir.core import clock
 from pocdir.db import db, transaction
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
-from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_many, let_go, path_shown
+from pocdir.outreach.escalation.deciding import (
+    approve_or_stop,
+    choose_policy,
+    decide,
+    decide_many,
+    path_shown,
+)
 from pocdir.outreach.escalation.deciding import suggested as suggested_steps
 from pocdir.routing.queries import index
 from pocdir.web.api import Blueprint
@@ -65,7 +71,7 @@ def policy(query: dict[str, Any], slug: str) -> Any:
 def by_itself(given: dict[str, Any], slug: str) -> Any:
     """Approve beforehand (an owner) that the steps of a version go out by themselves, or stop it (any member)."""
     with transaction() as session:
-        return let_go(session, g.principal, slug, given, now=clock.now())
+        return approve_or_stop(session, g.principal, slug, given, now=clock.now())
 
 
 @blueprint.route("/policies/<slug>/timetable")

@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 from sqlalchemy.orm import Session
 
-from pocdir.core import tlp
 from pocdir.core.errors import Refusal
 from pocdir.mail.rules.protection import ENCRYPTED, protection
 from pocdir.outreach.desk.models import Consent
@@ -199,7 +198,6 @@ def _standing(
 
 def _encrypted(notification: Notification, target: Target, now: dt.datetime) -> bool | None:
     """Under the label that a step's message bears; None: it may not go at all."""
-    incident = notification.incident
-    label = tlp.strictest(notification.tlp, incident.tlp) if incident else notification.tlp
-    how = protection(label=label, key=sending.key_for(target.team, target.value, now), plain_text=False)
+    key = sending.key_for(target.team, target.value, now)
+    how = protection(label=notification.label, key=key, plain_text=False)
     return None if how is None else how == ENCRYPTED

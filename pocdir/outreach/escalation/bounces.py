@@ -9,7 +9,6 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from pocdir.core import tlp
 from pocdir.core.errors import Conflict, Invalid, Refusal
 from pocdir.ledger.actions import append
 from pocdir.outreach.actions.notifications import NewNotification, log_notification
@@ -79,10 +78,9 @@ def _write(
     language = failed.language if failed.language in LANGUAGES else "en"
     with force_locale(language):
         body = letter.message(_said(session, first, failed), _)
-    label = tlp.strictest(first.tlp, first.incident.tlp) if first.incident else first.tlp
     new = NewNotification(
         team=to.team, channel=(to.kind, to.value), kind=FOLLOW_UP, subject=first.subject, body=body,
-        language=language, tlp=label, assets=first.assets, answer_asked=first.answer_asked, is_step=True,
+        language=language, tlp=first.label, assets=first.assets, answer_asked=first.answer_asked, is_step=True,
     )  # fmt: skip
     ref = log_notification(
         session,

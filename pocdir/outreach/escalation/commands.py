@@ -15,10 +15,10 @@ from pocdir.db import db, transaction
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
 from pocdir.outreach.escalation.deciding import (
+    approve_or_stop,
     choose_policy,
     decide,
     decide_many,
-    let_go,
     path_shown,
     suggested,
 )
@@ -170,7 +170,7 @@ def by_itself(slug: str, stop: bool, version: int | None, workspace: str | None,
         who = operator_for(workspace)
         with transaction() as session:
             given = {"by_itself": not stop, "version": version}
-            shown = let_go(session, who, slug, given, now=clock.now())
+            shown = approve_or_stop(session, who, slug, given, now=clock.now())
     if as_json:
         emit(schemas.PolicyAnswer().dump(shown))
     else:

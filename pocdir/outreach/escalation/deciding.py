@@ -75,7 +75,7 @@ def path_shown(
     return presentation.shown_path(looked, to) | automatic.outlook(session, found, looked, known, now)
 
 
-def let_go(
+def approve_or_stop(
     session: Session, principal: Principal, slug: str, given: Mapping[str, Any], *, now: dt.datetime
 ) -> dict[str, Any]:
     """Approve a version beforehand, as an owner, or stop what goes out by itself, as any member; as the API shows it.
@@ -86,7 +86,7 @@ def let_go(
     found = queries.policy(slug, workspace_id=workspace_id, version=given["version"], session=session)
     if given["by_itself"] and not principal.may("policy.manage"):
         raise Forbidden("owner_needed", "an owner of the workspace approves what goes out by itself")
-    policies.let_go(session, found, given["by_itself"], now=now, actor=principal.actor)
+    policies.approve_or_stop(session, found, approved=given["by_itself"], now=now, actor=principal.actor)
     default = queries.chosen(session, workspace_id=workspace_id, incident_id=None)
     return presentation.shown_policy(found, default=default)
 

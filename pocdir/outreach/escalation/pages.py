@@ -18,7 +18,7 @@ from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
 from pocdir.outreach.escalation.actions.steps import Prepared
 from pocdir.outreach.escalation.automatic import outlook
-from pocdir.outreach.escalation.deciding import choose_policy, decide, decide_many, let_go, own
+from pocdir.outreach.escalation.deciding import approve_or_stop, choose_policy, decide, decide_many, own
 from pocdir.outreach.escalation.deciding import suggested as suggested_steps
 from pocdir.outreach.escalation.rules.policy import policy as rules_from
 from pocdir.outreach.presentation.notification import described
@@ -120,7 +120,7 @@ def by_itself(slug: str) -> Any:
         version = None
     with transaction() as session:
         given = {"by_itself": wanted, "version": version}
-        let_go(session, g.principal, slug, given, now=clock.now())
+        approve_or_stop(session, g.principal, slug, given, now=clock.now())
     if wanted:
         flash(_("Approved for what falls due from now on."), "success")
     else:

@@ -247,4 +247,4 @@ def about(row: Received, mail: mime.Read, found: Notification) -> dict[str, Any]
 
 
 def _is_red(found: Notification) -> bool:
-    return tlp.RED in (found.tlp, found.incident.tlp if found.incident else None)
+    return found.label == tlp.RED

@@ -69,14 +69,12 @@ def send(
     _require_allowed(session, found.workspace_id, given, now)
     team = notifications.teams_by_id([found.team_id], session)[found.team_id].slug
     key = queries.key_for(team, address, now)
-    # The incident's label may have been raised since it was logged.
-    label = tlp.strictest(found.tlp, found.incident.tlp) if found.incident else found.tlp
-    how = protection(label=label, key=key, plain_text=plain_text)
+    how = protection(label=found.label, key=key, plain_text=plain_text)
     if how is None:
-        raise _key_needed(label)
+        raise _key_needed(found.label)
     sending = Sending(
         notification_id=found.id, workspace_id=found.workspace_id, attempt=last.attempt + 1 if last else 1,
-        queued_at=now, queued_by=actor, plain_text=plain_text, problem=problem(how, label=label, key=key),
+        queued_at=now, queued_by=actor, plain_text=plain_text, problem=problem(how, label=found.label, key=key),
     )  # fmt: skip
     session.add(sending)
     if sending.problem is None:

@@ -57,7 +57,9 @@ def add(
     return kept
 
 
-def let_go(session: Session, policy: Policy, allowed: bool, *, now: dt.datetime, actor: str) -> bool:
+def approve_or_stop(
+    session: Session, policy: Policy, *, approved: bool, now: dt.datetime, actor: str
+) -> bool:
     """Approve beforehand what this version's steps send, or stop it; False when that stands already.
 
     What falls due from now on may go out by itself then; what was suggested before stays a suggestion. Another
@@ -65,10 +67,10 @@ def let_go(session: Session, policy: Policy, allowed: bool, *, now: dt.datetime,
     """
     workspace = session.get_one(Workspace, policy.workspace_id, with_for_update=True)
     standing = session.get(PolicyApproval, policy.id)
-    if (standing is not None) == allowed:
+    if (standing is not None) == approved:
         return False
     append(
-        session, type=f"policy.{'approved' if allowed else 'stopped'}", now=now, actor=actor, claimed_by="sender",
+        session, type=f"policy.{'approved' if approved else 'stopped'}", now=now, actor=actor, claimed_by="sender",
         assurance="S", payload={"workspace": workspace.ref, "policy": policy.ref, "digest": policy.digest},
     )  # fmt: skip
     if standing is not None:

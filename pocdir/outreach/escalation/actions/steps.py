@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from pocdir.core import tlp
 from pocdir.core.errors import Conflict, Forbidden, Invalid
 from pocdir.core.times import duration, isoformat
 from pocdir.ledger.actions import append
@@ -197,12 +196,10 @@ def take(
     own = prepared.target.team == _slug(session, notification)
     if own and is_full(session, notification):
         raise Invalid("thread_full", FULL, where="level")
-    # The incident's may have been raised since.
-    label = tlp.strictest(notification.tlp, incident.tlp) if incident else notification.tlp
     new = NewNotification(
         team=prepared.target.team, channel=(prepared.target.kind, prepared.target.value), sent_at=at,
         kind="follow_up" if own else "referral", subject=notification.subject, body=prepared.body,
-        language=prepared.language, tlp=label, assets=prepared.assets, is_step=True,
+        language=prepared.language, tlp=notification.label, assets=prepared.assets, is_step=True,
     )  # fmt: skip
     ref = log_notification(
         session, new, workspace_id=notification.workspace_id, now=now, actor=actor, incident=incident,
