@@ -15,9 +15,11 @@ from pocdir.ledger.queries import events_of_notification
 from pocdir.mail import actions as outbox
 from pocdir.mail.models import Mail
 from pocdir.mail.rules.envelope import envelope_sender
+from pocdir.outreach.replies import actions
+from pocdir.outreach.sending import jobs
 from tests.conftest import NOW, Api
 from tests.mail.relay import Relay, serving
-from tests.mail.replies import OURS, came_in, report
+from tests.mail.replies import OURS, came_in, reply, report
 from tests.outreach.test_sending import SECOND, allowed, clock, hand_over, letters, pin, relay, told
 
 __all__ = ["allowed", "clock", "relay"]
@@ -105,3 +107,46 @@ def test_whoever_reads_a_report_cannot_write_one(app: Flask, api: Api, clock: An
 
 def envelope(mail: Mail) -> str:
     return envelope_sender(running.secret(), OURS, mail.ref).partition("@")[0].removeprefix("pocdir+")
+
+
+def test_what_the_relay_has_against_us_says_nothing_of_the_recipient(
+    app: Flask, api: Api, clock: Any
+) -> None:
+    ref = told(api).json["ref"]
+    handed_over(app, NOW + SECOND, answer="554 5.7.1 <reports@cert.example>: Relay access denied")
+    assert letters()[0].state == "queued"
+    assert not [event for event in events_of_notification(ref) if event.type == "delivery.failed"]
+    assert len(handed_over(app, NOW + HOUR).taken) == 1
+
+
+def test_a_clock_that_went_back_stops_no_other_letter(app: Flask, api: Api, clock: Any) -> None:
+    told(api)
+    with transaction() as session:
+        [mail] = session.query(Mail)
+        outbox.withdraw(session, ref=mail.ref, now=NOW - SECOND, actor="user:steward")
+    assert jobs.note_letters(NOW) == 1
+
+
+def test_of_a_storm_of_mails_on_one_letter_the_first_are_recorded(
+    app: Flask, api: Api, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "MOST_MAILS", 3)
+    monkeypatch.setattr(actions, "MOST_SAID", 2)
+    ref = told(api).json["ref"]
+    handed_over(app, NOW + SECOND)
+    [mail] = letters()
+    block = b"Final-Recipient: rfc822; reports@cert.example\nAction: delayed\nLast-Attempt-Date: %d\n\n"
+    raw = report(mail, action="failed", status="4.4.7").replace(
+        b"Final-", b"".join(block % n for n in range(9)) + b"Final-", 1
+    )
+    with time_machine.travel(NOW + HOUR, tick=False):
+        came_in(raw, NOW + HOUR)
+        for number in range(4):
+            head = f"Auto-Submitted: auto-replied\nX-Number: {number}"
+            came_in(reply(mail, "away", head=head), NOW + HOUR)
+        came_in(reply(mail, "We look into it"), NOW + HOUR)
+    types = [event.type for event in events_of_notification(ref)]
+    assert types.count("delivery.failed") == types.count("delivery.delayed") == 1
+    assert (types.count("reply.automatic"), types.count("reply.human")) == (2, 0)
+    said = api.get(f"/api/v1/notifications/{ref}/mail").json["items"][-1]
+    assert (said["result"], said["reason"]) == ("waits", "more mails came on this letter than are recorded")

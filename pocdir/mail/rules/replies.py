@@ -16,6 +16,12 @@ from pocdir.mail.rules.references import without_secrets
 SENT, REFUSED, DEFERRED, UNREACHABLE, HELD = "sent", "refused", "deferred", "unreachable", "held"
 LONGEST = 300  # characters of what a server said
 _NO_MAILBOX = re.compile(r"(?:RCPT|DATA): 5\d\d[ -]5\.(?:1\.(?:1|2|3|6|10)|2\.1)(?!\d)")
+# Said of the recipient, as a relay may put off what it has against ourselves (Postfix: smtpd_delay_reject).
+_ABOUT_US = re.compile(
+    r"relay(?:ing)?(?: access)?(?: is)? (?:denied|prohibited|not (?:permitted|allowed))|unable to relay|\b5\.1\.[78]\b"
+    r"|sender address rejected|client host rejected|must (?:first )?(?:authenticate|issue a starttls)|not logged in",
+    re.IGNORECASE,
+)
 _OURS = frozenset({530, 534, 535, 538})  # about our signing in (RFC 4954), wherever it is said
 
 
@@ -33,7 +39,7 @@ class Attempt:
 def failed(step: str, code: int, text: str, relay: Relay) -> Attempt:
     """An attempt by the answer to MAIL, RCPT or DATA that ended it (RFC 5321, 4.2.1: 4yz for now, 5yz for good)."""
     reason = f"{step}: {said(code, text, relay)}"
-    if step == "MAIL" or code in _OURS or code == 421:
+    if step == "MAIL" or code in _OURS or code == 421 or (step == "RCPT" and _ABOUT_US.search(text)):
         return Attempt(UNREACHABLE, reason)
     if 500 <= code < 600:
         return Attempt(REFUSED, reason)

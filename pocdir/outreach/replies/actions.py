@@ -27,6 +27,8 @@ from pocdir.outreach.sending.actions import SERVICE
 from pocdir.outreach.sending.queries import attempt_of
 
 AT_ONCE = dt.timedelta(seconds=90)  # so soon after a letter nobody can tell whether a person wrote it
+MOST_MAILS = 100  # of one letter that are recorded; what comes beyond is kept, and a person's words wait
+MOST_SAID = 10  # things of one report
 REPORTED_WITHIN = dt.timedelta(days=10)  # twice as long as mail servers try
 _DISPOSITIONS = {"displayed": "disposition.displayed", "deleted": "disposition.deleted"}
 
@@ -38,6 +40,9 @@ def read(session: Session, row: Received, letter: Mail, *, now: dt.datetime) -> 
         settle_the_rest(row)
         return
     waits = row.mail_class in (classes.HUMAN, classes.BOUNCE)
+    if row.proven and queries.recorded(session, letter.ref) >= MOST_MAILS:
+        settle(row, WAITS if waits else KEPT, reason="more mails came on this letter than are recorded")
+        return
     if not row.proven:
         settle(row, WAITS if waits else KEPT, reason="its subject does not bear the letter's own reference")
         return
@@ -68,6 +73,7 @@ def _note_reports(
 ) -> None:
     """A delivery report about the very address that was written to: an event for each thing that it says, once."""
     said = delivery.each_of_address(delivery.recipients(mail.reports), letter.to)
+    said = sorted(said, key=lambda it: delivery.ACTIONS.index(it.action))[:MOST_SAID]
     sent = letter.sent_at or letter.created_at
     if not said:
         settle(row, WAITS, reason="a delivery report about another address than the one that was written to")

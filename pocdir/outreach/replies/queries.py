@@ -12,7 +12,7 @@ from pocdir.accounts.models import Membership, User
 from pocdir.core.errors import NotFound
 from pocdir.db import Line, db, table_of
 from pocdir.directory.models import Address, Team
-from pocdir.mail.models import UNREADABLE, WAITS, Mail, Received
+from pocdir.mail.models import ACTED, UNREADABLE, WAITS, Mail, Received
 from pocdir.outreach.models import Notification
 
 MOST_WAITING = 100  # notifications in the list of those on which mail waits
@@ -34,6 +34,12 @@ def address(session: Session, kind: str, value: str) -> Address | None:
     """The directory's address that a notification went to, locked."""
     statement = select(Address).where(Address.kind == kind, Address.value == value).with_for_update()
     return session.scalar(statement)
+
+
+def recorded(session: Session, letter: str) -> int:
+    """How many mails on a letter led to something."""
+    statement = select(func.count()).select_from(table_of(Received)).where(_R.letter == letter)
+    return session.scalar(statement.where(_R.result == ACTED)) or 0
 
 
 def sent_before(session: Session, notification: Notification, by: dt.datetime) -> Mail | None:

@@ -205,7 +205,8 @@ def note(session: Session, mail: Mail, *, now: dt.datetime) -> None:
         payload |= {"kind": "email", "message_id": mail.message_id}
     record_event(
         session, found, type=became.type, payload=payload, now=now, actor=SERVICE, claimed_by=SERVICE, assurance=None,
-        occurred_at=mail.settled_at, scope=f"letter:{mail.ref}", key=f"{mail.state}:{mail.settled_at:%Y%m%dT%H%M%S%f}",
+        occurred_at=max(mail.settled_at or now, found.sent_at), scope=f"letter:{mail.ref}",
+        key=f"{mail.state}:{mail.settled_at:%Y%m%dT%H%M%S%f}",
     )  # fmt: skip
     if became.bounced:
         _mark_bouncing(session, mail, now=now)
