@@ -16,7 +16,7 @@ from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.queries.snapshots import of_incidents, snapshot
 from pocdir.outreach.rules.plan import Choices, Plan, declined
-from pocdir.outreach.sending.telling import send_each
+from pocdir.outreach.sending.telling import require_sent, send_each
 
 MOST_LETTERS = 100  # shown at once: while they are written nobody else can write
 NOT_YET = "00000000-…"  # in place of the reference, which is given when it is logged
@@ -49,8 +49,9 @@ def tell(
 ) -> list[str]:
     """What log_chosen does and, with `send`, the letter of each is queued: all, or none.
 
-    Raises what log_chosen and send_each raise.
+    Raises what log_chosen, require_sent and send_each raise.
     """
+    require_sent({"send": chosen.send, "plain_text": chosen.plain_text})
     refs = log_chosen(
         session, incident, chosen, plan=plan, workspace_id=workspace_id, now=now, actor=actor, once=once
     )

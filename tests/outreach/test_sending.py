@@ -191,6 +191,7 @@ def test_what_is_not_sent_from_here_is_refused_and_not_logged(app: Flask, api: A
     phone = {"kind": "phone", "value": "+43 1 5056416"}
     for given, status, code in (
         ({"sent_at": hour}, 422, "send_dated"),
+        ({"send": False, "plain_text": True}, 422, "plain_text_alone"),
         ({"channel": phone}, 422, "send_not_email"),
         ({"channel": {"kind": "email", "value": "anybody@else.example"}}, 422, "address_not_on_record"),
         ({"body_digest": "a" * 64}, 422, "send_without_body"),

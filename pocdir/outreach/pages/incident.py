@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
+from pocdir import running
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Refusal
@@ -157,6 +158,7 @@ def _plan(ref: str, typed: Form | None, letters: Sequence[Mapping[str, Any]] = (
     return render_template(
         "outreach/plan.html", incident=incident, plan=shown, form=typed, action="log", once=once,
         letters=len(by_team), may_send=is_offered(g.principal.workspace_id),
+        only_here=running.settings().is_only_here,
     )  # fmt: skip
 
 

@@ -124,6 +124,7 @@ def _notify(typed: Form) -> str:
         labels=tlp.LABELS,
         may_send=is_offered(g.principal.workspace_id),
         relay=means().can_send,
+        only_here=running.settings().is_only_here,
         languages_of_letters=LETTER_LANGUAGES,
     )
 

@@ -40,9 +40,10 @@ def tell(
 ) -> str:
     """Record a notification and, with `send`, queue its letter, in one transaction; returns its reference.
 
-    Raises what log_as_given and send raise, Invalid `send_dated`.
+    Raises what log_as_given and send raise, Invalid `send_dated`, `plain_text_alone`.
     """
     _require_now(given)
+    require_sent(given)
     ref = log_as_given(
         session, given, routed=routed, workspace_id=workspace_id, now=now, actor=actor, key=key
     )
@@ -88,6 +89,16 @@ def _require_now(given: Mapping[str, Any]) -> None:
     if given["send"] and given["sent_at"] is not None:
         message = "what this service sends is sent now; leave the time out"
         raise Invalid("send_dated", message, where="sent_at")
+
+
+def require_sent(given: Mapping[str, Any]) -> None:
+    """Who says plain text means to send: logged alone a clock would run for what never left.
+
+    Raises Invalid `plain_text_alone`.
+    """
+    if given["plain_text"] and not given["send"]:
+        message = "plain text is for what is sent from here: say that it is sent too, or leave it out"
+        raise Invalid("plain_text_alone", message, where="plain_text")
 
 
 def try_again(
