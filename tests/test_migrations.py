@@ -17,6 +17,9 @@ from pocdir.db import Base, db, transaction, writing
 from pocdir.ledger.actions import append
 from pocdir.site.actions.database import copy_aside, downgrade, upgrade
 from pocdir.site.queries.database import is_current, revisions, standing
+from tests.conftest import Api
+from tests.mail.replies import came_in
+from tests.outreach import made
 
 
 @pytest.fixture
@@ -51,6 +54,30 @@ def test_down_leaves_nothing_and_up_again_makes_everything(migrated: Flask, now:
     upgrade(db.engine)
     with db.engine.connect() as connection:
         assert is_current(connection)
+
+
+def test_what_sending_and_replies_keep_lets_what_was_there_survive_down_and_up(
+    migrated: Flask, api: Api, now: dt.datetime
+) -> None:
+    made.teams(now)
+    logged = api.post("/api/v1/notifications", {"team": "cert-at", "subject": "Hits"})
+    assert logged.status_code == 201, logged.text
+    came_in(b"From: a@cert.example\r\nSubject: Hello\r\n\r\nHello\r\n", now)
+    tables = ("notifications", "events", "inbox")
+    with writing(db.engine) as connection:
+        before = {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar() for name in tables}
+        connection.execute(text("UPDATE inbox SET result = 'unreadable'"))
+    db.session.remove()
+    downgrade(db.engine, "0018")
+    with db.engine.connect() as connection:
+        assert connection.execute(text("SELECT result FROM inbox")).scalars().all() == ["waits"]
+    upgrade(db.engine)
+    with writing(db.engine) as connection:
+        after = {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar() for name in tables}
+        assert after == before and before["inbox"] == before["notifications"] == 1
+        [row] = connection.execute(text("SELECT rules_not_met FROM notifications"))
+        assert row[0] in ("[]", [])
+        connection.execute(text("UPDATE inbox SET result = 'unreadable'"))  # its check allows it again
 
 
 def test_the_ledgers_triggers_stand(app: Flask, now: dt.datetime) -> None:

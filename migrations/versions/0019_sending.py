@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.String(length=80), nullable=False),
         sa.Column("note", sa.String(length=500), nullable=True),
         sa.ForeignKeyConstraint(
-            ["workspace_id"], ["workspaces.id"], name="fk_sending_permissions_workspace_id_workspaces"
+            ["workspace_id"], ["workspaces.id"], name="fk_sending_permissions_workspace_id"
         ),
         sa.PrimaryKeyConstraint("workspace_id", name="pk_sending_permissions"),
     )
@@ -34,10 +34,10 @@ def upgrade() -> None:
         sa.Column("plain_text", sa.Boolean(), nullable=False),
         sa.Column("problem", sa.String(length=500), nullable=True),
         sa.ForeignKeyConstraint(
-            ["notification_id"], ["notifications.id"], name="fk_sendings_notification_id_notifications"
+            ["notification_id"], ["notifications.id"], name="fk_sendings_notification_id"
         ),
         sa.ForeignKeyConstraint(
-            ["workspace_id"], ["workspaces.id"], name="fk_sendings_workspace_id_workspaces"
+            ["workspace_id"], ["workspaces.id"], name="fk_sendings_workspace_id"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_sendings"),
         sa.UniqueConstraint("notification_id", "attempt", name="uq_sendings_notification_id_attempt"),

@@ -2,10 +2,12 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0022"
 down_revision = "0021"
 
+JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 TIME = sa.DateTime(timezone=True)
 FAILED = sa.text("transport = 'failed'")
 
@@ -33,9 +35,7 @@ def upgrade() -> None:
     op.create_table(
         "team_consents",
         sa.Column("team_id", sa.Integer(), nullable=False),
-        sa.Column(
-            "takes", sa.JSON().with_variant(sa.dialects.postgresql.JSONB(), "postgresql"), nullable=False
-        ),
+        sa.Column("takes", JSON, nullable=False),
         sa.Column("chosen_at", TIME, nullable=False),
         sa.Column("chosen_by", sa.String(80), nullable=False),
         sa.Column("told_at", TIME, nullable=True),
