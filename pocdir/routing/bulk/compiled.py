@@ -75,6 +75,7 @@ def _marks(word: Word, pattern: Word) -> Word:
 @machine_code()
 def _first(marks: Word) -> Any:
     """The number of the lowest byte that is marked."""
+    # The lowest bit of each byte up to the marked one; the multiplication adds them up in the highest byte.
     return np.intp(((marks & (~marks + ONE)) - ONE & ONES) * ONES >> LAST) - 1
 
 
