@@ -51,19 +51,14 @@ def digest_of(team_id: int) -> Digest | None:
     return db.session.get(Digest, team_id)
 
 
-def consent_of(team_id: int, session: Session | None = None) -> Consent | None:
-    """What a team takes without a person's yes to each letter; None: nothing."""
-    return (session or db.session()).get(Consent, team_id)
-
-
 def takes_of(team_id: int) -> list[str]:
-    """What a team takes without a person's yes to each letter."""
-    found = consent_of(team_id)
+    """What a team takes without a person's yes to each letter (of rules.TAKES)."""
+    found = db.session().get(Consent, team_id)
     return list(found.takes) if found else []
 
 
-def consent_of_slug(slug: str, session: Session, *, lock: bool = False) -> Consent | None:
-    """The same by the slug of a team that stands by itself.
+def consent_of(slug: str, session: Session, *, lock: bool = False) -> Consent | None:
+    """What a team that stands by itself takes without a person's yes to each letter; None: nothing.
 
     `lock`: nobody else writes to it by itself meanwhile; None too where another worker just does.
     """

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from pocdir.core.errors import Refusal
 from pocdir.mail.rules.protection import ENCRYPTED, protection
 from pocdir.outreach.desk.models import Consent
-from pocdir.outreach.desk.queries import consent_of_slug
+from pocdir.outreach.desk.queries import consent_of
 from pocdir.outreach.escalation import presentation, queries
 from pocdir.outreach.escalation.actions import steps
 from pocdir.outreach.escalation.queries import Looked
@@ -73,10 +73,10 @@ def _take_or_hold(
     target = queries.target(notification, rung.step.target, known, now.date(), session)
     if isinstance(target, str):
         return 0  # it was skipped, and says so
-    consent = consent_of_slug(target.team, session, lock=True)
+    consent = consent_of(target.team, session, lock=True)
     standing = _standing(session, notification, looked, rung, target, consent, known, now)
     reason = held(standing, now)
-    if reason == "no_consent" and consent is None and consent_of_slug(target.team, session) is not None:
+    if reason == "no_consent" and consent is None and consent_of(target.team, session) is not None:
         reason = "told_lately"  # another worker writes to it at this moment
     if reason is None:
         reason = _take(session, notification, looked, rung, known=known, now=now)
@@ -139,7 +139,7 @@ def outlook(
     target = queries.target(notification, rung.step.target, known, now.date(), session)
     if isinstance(target, str):
         return {"by_itself": False, "held": "opted_out" if target == "opted_out" else "no_mail"}
-    consent = consent_of_slug(target.team, session)
+    consent = consent_of(target.team, session)
     reason = held(_standing(session, notification, looked, rung, target, consent, known, now), rung.due_at)
     if reason is None and not (means().can_send and sending.may_send(notification.workspace_id, session)):
         reason = "not_allowed"

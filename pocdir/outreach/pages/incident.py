@@ -82,7 +82,7 @@ def _incident(ref: str, asset_form: Form) -> str:
         outcome=became.as_json(),
         measured=measuring.measured(became, sent),
         told=shown
-        | {"rows": [measuring.with_outcome(described(each, {}), became) for each in shown["rows"]]},
+        | {"rows": [measuring.with_outcome(described(each, sent={}), became) for each in shown["rows"]]},
         happened=_asked_page(measuring.timeline(timeline_of(events, told), became), "happened"),
         counts=counted(told),
         contested=contests(by_ref),

@@ -120,7 +120,7 @@ def record_selected() -> Any:
         "outreach/selected.html",
         act=act,
         refs=refs,
-        rows=[described(found[ref], {}) if ref in found else {"ref": ref} for ref in refs],
+        rows=[described(found[ref], sent={}) if ref in found else {"ref": ref} for ref in refs],
         results=results,
         form=typed,
     )

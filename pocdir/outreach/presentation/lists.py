@@ -51,7 +51,7 @@ def working_list(found: Sequence[Snapshot], *, now: dt.datetime) -> list[dict[st
     steps = next_steps([each.row.id for each in found])
     for each in found:
         lapsed = [one.due_at for one in each.expectations if one.state in queries.NOT_ANSWERED]
-        values = described(each, {})
+        values = described(each, sent={})
         listed.append(
             values
             | {
