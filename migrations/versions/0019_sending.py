@@ -36,9 +36,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["notification_id"], ["notifications.id"], name="fk_sendings_notification_id"
         ),
-        sa.ForeignKeyConstraint(
-            ["workspace_id"], ["workspaces.id"], name="fk_sendings_workspace_id"
-        ),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_sendings_workspace_id"),
         sa.PrimaryKeyConstraint("id", name="pk_sendings"),
         sa.UniqueConstraint("notification_id", "attempt", name="uq_sendings_notification_id_attempt"),
     )
