@@ -493,6 +493,18 @@ def test_the_command_line_sends_and_says_who_may(app: Flask, lab: Workspace, clo
 
 
 @pytest.mark.usefixtures("relay", "allowed")
+def test_who_asks_for_encrypted_mail_without_a_key_asks_for_what_nobody_could_do(api: Api) -> None:
+    with transaction() as session:
+        session.query(Team).filter_by(slug="cert-at").update({"profile": {"intake": ["encryption"]}})
+    assert told(api).json["rules_not_met"] == []
+    pin(NOW)
+    assert (
+        told(api, plain_text=True).json["rules_not_met"] == []
+    )  # a key is there, so it goes encrypted all the same
+    assert told(api, send=False).json["rules_not_met"] == ["encryption"]
+
+
+@pytest.mark.usefixtures("relay", "allowed")
 def test_what_a_team_asks_for_is_read_before_it_is_sent_something_else(app: Flask, api: Api) -> None:
     with transaction() as session:
         rules = {"profile": {"intake": ["one-address", "feeds"]}}

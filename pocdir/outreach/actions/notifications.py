@@ -16,6 +16,7 @@ from pocdir.core.errors import Conflict, Gone, Invalid
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
 from pocdir.db import Line, table_of
+from pocdir.directory.keys.queries import key_for
 from pocdir.directory.rules.office import language_for
 from pocdir.directory.rules.record import reception
 from pocdir.incidents import queries as incident_queries
@@ -66,7 +67,7 @@ class NewNotification:
     expect: Sequence[Expected] | None = None
     note: str | None = None  # the sender's own; the contact does not read it
     rows: int = 0  # of the files that go with it
-    encrypted: bool | None = None  # None: nobody said
+    encrypted: bool | None = None  # where a key serves; None: nobody said
     is_step: bool = False  # of the parent's path, so that it walks none of its own
 
 
@@ -151,7 +152,7 @@ def worked_out(
     about = {"notification": ref, "incident": incident.ref if incident else None, "team": team.slug}
     digest = new.body_digest or (body_digest(new.body) if new.body else None)
     is_red = tlp_labels.RED in (label, incident.tlp if incident else None)
-    missing = _rules_not_met(new, team, channel=kind, language=language)
+    missing = _rules_not_met(new, team, channel=(kind, value), language=language, now=now)
     payload = {
         "channel": kind, "recipient": value, "parent": parent.ref if parent else None, "body_digest": digest,
         "rules_not_met": missing or None, **_logged_payload(new, team, language, is_red=is_red),
@@ -219,13 +220,23 @@ def _logged_payload(new: NewNotification, team: Line, language: str, *, is_red: 
     }  # fmt: skip
 
 
-def _rules_not_met(new: NewNotification, team: Line, *, channel: str, language: str) -> list[str]:
-    """Which of the team's rules for reports this one does not meet, as they stand now."""
+def _rules_not_met(
+    new: NewNotification, team: Line, *, channel: tuple[str, str], language: str, now: dt.datetime
+) -> list[str]:
+    """Which of the team's rules for reports this one does not meet, as they stand now.
+
+    That mail be encrypted is no rule where no key is pinned for its address: nobody could meet it.
+    """
+    asked, encrypted = reception(team.profile).intake, new.encrypted
+    if "encryption" in asked:
+        key, reasons = key_for(team.slug, channel[1], now=now)
+        asked = asked if key else tuple(rule for rule in asked if rule != "encryption")
+        encrypted = encrypted and not reasons
     report = Report(
-        kind=new.kind, channel=channel, language=language, assets=new.assets, rows=new.rows, body=new.body,
-        is_kept=new.body_digest is not None, answer_asked=new.answer_asked, encrypted=new.encrypted,
+        kind=new.kind, channel=channel[0], language=language, assets=new.assets, rows=new.rows, body=new.body,
+        is_kept=new.body_digest is not None, answer_asked=new.answer_asked, encrypted=encrypted,
     )  # fmt: skip
-    return not_met(reception(team.profile).intake, report, languages=team.languages)
+    return not_met(asked, report, languages=team.languages)
 
 
 def log_as_given(
@@ -261,7 +272,7 @@ def log_as_given(
     waiting = held_for(session, incident, routed.slugs) if incident is not None and brings else ()
     new = NewNotification(
         rows=sum(each.rows for each in waiting),
-        encrypted=(given["send"] and not given["plain_text"]) or None,
+        encrypted=given["send"] or None,
         channel=(channel["kind"], channel["value"]) if channel else None,
         expect=None if expect is None else tuple(Expected(each["of"], each["within"]) for each in expect),
         assets=assets,
