@@ -86,7 +86,9 @@ def test_html_alone_is_read_as_plain_text() -> None:
 @pytest.mark.parametrize("text", [
     "[pocdir {ref}.{sign}]", "[pocdir\n{ref}.{sign}]", "[pocdir\t{ref}.\n{sign}", "[pocdir {ref}.{half}",
     "https://a.example/r/entry/{token}", "https://b.example/?u=https%3A%2F%2Fa.example%2Fr%2Fentry%2F{token}",
-    "/r/entry/\n{token}", "for <pocdir+{envelope}@a.example>", "SRS0=x=y=a.example=pocdir+{envelope}@b.example",
+    "https://a.example/welcome/{token}", "/join/{token}", "/feed/{token}", "/route/{token}/parcels.zip",
+    "/claim/{token}", "/proposed/{token}", "/r/entry/\n{token}", "for <pocdir+{envelope}@a.example>",
+    "SRS0=x=y=a.example=pocdir+{envelope}@b.example",
 ])  # fmt: skip
 def test_no_secret_of_a_letter_is_shown(text: str) -> None:
     sign, token = reply_sign(SECRET, REF), "Aa1_" * 13

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pocdir.mail.rules import mime
 from pocdir.mail.rules.mime import RETURNED, Entity
-from pocdir.mail.rules.references import without_secrets
+from pocdir.mail.rules.references import LINKED, without_secrets
 
 DEEPEST = 3  # mails inside of mails
 MOST_HEADS = 40  # encoded headers that are looked at, in all
@@ -27,7 +27,7 @@ _SLASH = rb"(?:/|%(?:25)?2F|=2F)"
 _SOME = rb"(?:(?:=\r?\n)?[\w.%-])"
 _LINE = rb"\r?\n[> \t]*" + _SOME + rb"{16,400}"
 _LINK = re.compile(
-    rb"(" + _SLASH + rb"(?:r|claim|proposed|called-off|invite|key)" + _SLASH + rb"(?:entry" + _SLASH + rb")?)"
+    rb"(" + _SLASH + rb"(?:" + LINKED.encode() + rb")" + _SLASH + rb"(?:entry" + _SLASH + rb")?)"
     rb"(?:" + _SOME + rb"{16,400}|" + _SOME + rb"{0,15}" + _LINE + rb")(?:" + _LINE + rb"){0,5}",
     re.IGNORECASE | re.ASCII,
 )

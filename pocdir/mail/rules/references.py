@@ -17,9 +17,11 @@ _TAG = re.compile(rf"\[pocdir ({_REF})(?:\.([a-z2-7]{{13}}))?\]", re.IGNORECASE)
 _SIGN = re.compile(
     r"([0-9a-f]{8}(?:-\s*[0-9a-f]{4}){3}-\s*[0-9a-f]{12})\s*\.(?:\s*[a-z2-7]){1,13}", re.IGNORECASE
 )
+# Where the token of a link begins: pages that whoever holds it may act on, linked from letters or handed over.
+LINKED = "r|claim|proposed|welcome|join|feed|route"
 _SLASH = r"(?:/|%(?:25)?2F)"
 _LINK = re.compile(
-    rf"({_SLASH}(?:r|claim|proposed|called-off|invite|key){_SLASH}(?:entry{_SLASH})?)"
+    rf"({_SLASH}(?:{LINKED}){_SLASH}(?:entry{_SLASH})?)"
     r"(?:[\w.%-]{16,}|[\w.%-]{0,15}\n[\w.%-]{16,})(?:\n[\w.%-]{16,})*",
     re.IGNORECASE,
 )
