@@ -10,7 +10,7 @@ from pocdir import config, db
 from pocdir.accounts import security
 from pocdir.config import Settings
 from pocdir.core.loading import nothing_thrown_away
-from pocdir.web import api, errors, files, headers, i18n, logs
+from pocdir.web import api, errors, files, headers, i18n, logs, paths
 
 MEGABYTE = 1024 * 1024
 
@@ -26,6 +26,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["pocdir"] = settings
     # A redirect by the routing would name whatever Host was sent; `//` in a path is a path that is not there.
     app.url_map.merge_slashes = False
+    paths.init_app(app)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         MAX_CONTENT_LENGTH=16 * MEGABYTE,

@@ -455,7 +455,8 @@ UNCHECKED = (
 def test_what_our_own_mail_server_has_not_checked_raises_nothing(api: Api, later: dt.datetime) -> None:
     ref = logged(api)
     changes = [{"checked": each} for each in UNCHECKED] + [
-        {"From": "Eve <eve@lab.example>"}, {"From": "Anna <anna@lab.example>, e@lab.example"},
+        {"From": "Eve <eve@lab.example>"}, {"From": "eve@lab.example (<anna@lab.example>)"},
+        {"From": "Anna <anna@lab.example>, e@lab.example"},
         {"To": "other@cert.example"}, {"Subject": "no reference"},
         {"Subject": "[pocdir 019a5c1e-7d00-7a10-9f00-0242ac120002]"},
     ]  # fmt: skip

@@ -115,3 +115,10 @@ def test_a_page_says_once_what_its_address_cannot_mean_and_leads_back_without_it
 def test_a_refusal_of_the_address_is_told_a_program_by_name(api: Api) -> None:
     refused = api.get("/api/v1/teams", knid="national").get_json()
     assert (refused["code"], list(refused["errors"])) == ("invalid", ["knid"])
+
+
+@pytest.mark.parametrize(
+    "path", ["/teams/%00", "/teams/%00/keys/%00.asc", "/api/v1/teams/a%00b", "/api/v1/policies/%1F"]
+)
+def test_a_control_character_in_a_path_is_a_page_that_is_not_there(api: Api, path: str) -> None:
+    assert api.get(path).status_code == 404

@@ -6,6 +6,7 @@ import re
 
 from pocdir.mail.rules import classes
 from pocdir.mail.rules.mime import Entity
+from pocdir.mail.rules.references import mailboxes
 
 DEEPEST = 5  # comments inside of comments; a field with deeper ones says nothing
 
@@ -31,6 +32,10 @@ def signed_sender(head: Entity, *, server: str | None) -> str | None:
     if "(" in said or name.lower().split()[:1] != [server.lower()]:
         return None
     sender = classes.address(senders[0])
+    if mailboxes(head, ("from",)) != {
+        sender.casefold()
+    }:  # a comment or a name that looks like another's address
+        return None
     domain = sender.rpartition("@")[2].lower()
     for result in results:
         signed = _DOMAIN.search(result)
