@@ -154,6 +154,12 @@ def test_a_follow_up_names_the_first_report_and_a_referral_says_all_that_its_rea
     assert "Hidden" not in letter(api, older)[1]
 
 
+def test_a_letter_counts_nothing_where_the_first_report_named_nothing(api: Api) -> None:
+    first = logged(api, team="isp", subject="A question")["ref"]
+    again = logged(api, team="isp", kind="follow_up", parent=first)["ref"]
+    assert "names concerned" not in letter(api, again)[1]
+
+
 def test_no_subject_says_what_the_label_of_the_incident_forbids_since(api: Api) -> None:
     case = api.post("/api/v1/incidents", {"title": "C2", "tlp": "TLP:GREEN"}).get_json()["ref"]
     about = {"team": "isp", "tlp": "TLP:GREEN", "subject": "Hospital"}

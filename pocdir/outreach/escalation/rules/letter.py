@@ -66,9 +66,9 @@ def _history(said: Said, _: Translate) -> Iterator[str]:
 def _matter(said: Said, _: Translate) -> Iterator[str]:
     if said.about:
         yield _("About: %(about)s") % {"about": one_line(said.about)}
-    if said.since is None:
+    if said.since is None and said.count:
         yield _("Addresses or names concerned: %(count)s") % {"count": said.count}
-    else:
+    elif said.since is not None:
         yield _("Addresses or names concerned: %(count)s, since %(time)s UTC") % {
             "count": said.count, "time": _time(said.since),
         }  # fmt: skip
