@@ -15,7 +15,7 @@ from pocdir.outreach.desk.queries import consent_of
 from pocdir.outreach.escalation import presentation, queries
 from pocdir.outreach.escalation.actions import steps
 from pocdir.outreach.escalation.queries import Looked
-from pocdir.outreach.escalation.rules.automatic import REFUSED, Standing, held
+from pocdir.outreach.escalation.rules.automatic import REFUSED, UNFORESEEN, Standing, held
 from pocdir.outreach.escalation.rules.path import Rung
 from pocdir.outreach.escalation.rules.targets import Target
 from pocdir.outreach.models import Notification
@@ -27,7 +27,6 @@ from pocdir.outreach.sending.means import means
 from pocdir.routing.rules.index import Index
 
 _log = structlog.get_logger("pocdir.outreach")
-_BROKEN = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 def take_due(session: Session, notification: Notification, *, known: Index, now: dt.datetime) -> int:
@@ -106,7 +105,7 @@ def _take(
             )
             ref = steps.take(
                 session, notification, message, now=now, actor=SERVICE, by_owner=False, people_at_risk=False,
-                by_clock=True,
+                by_clock=True, is_sent=True,
             )  # fmt: skip
             if not send(session, ref=ref, now=now, actor=SERVICE):
                 raise _KeyProblem
@@ -114,7 +113,7 @@ def _take(
         return "key"
     except Refusal as refusal:
         return REFUSED.get(refusal.code, "other")
-    except _BROKEN:
+    except UNFORESEEN:
         _log.exception("step by itself failed", notification=notification.ref)
         return "other"
     return None

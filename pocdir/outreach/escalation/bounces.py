@@ -16,7 +16,7 @@ from pocdir.outreach.actions.threads import is_full
 from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.models import OtherChannel
 from pocdir.outreach.escalation.rules import letter
-from pocdir.outreach.escalation.rules.automatic import REFUSED
+from pocdir.outreach.escalation.rules.automatic import REFUSED, UNFORESEEN
 from pocdir.outreach.escalation.rules.targets import Target
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import FOLLOW_UP, teams_by_id, workspace_by_id
@@ -44,6 +44,9 @@ def follow(session: Session, failed: Notification, *, known: Index, now: dt.date
                     led_to = _write(session, first, failed, target, now=now)
             except Refusal as refusal:
                 reason = REFUSED.get(refusal.code, "other")
+            except UNFORESEEN:
+                _log.exception("following a returned letter failed", notification=failed.ref)
+                reason = "other"
     session.add(OtherChannel(notification_id=failed.id, decided_at=now, led_to=led_to, reason=reason))
     if reason == "no_mail" and queries.path_row(first.id, session) is None:
         _append(session, first, "escalation.no_working_contact", {}, now=now, key=first.ref)
@@ -81,6 +84,7 @@ def _write(
     new = NewNotification(
         team=to.team, channel=(to.kind, to.value), kind=FOLLOW_UP, subject=first.subject, body=body,
         language=language, tlp=first.label, assets=first.assets, answer_asked=first.answer_asked, is_step=True,
+        encrypted=True,
     )  # fmt: skip
     ref = log_notification(
         session,

@@ -225,6 +225,7 @@ def _take(
     led_to = steps.take(
         session, found, message, now=now, actor=principal.actor, by_owner=principal.role == "owner",
         people_at_risk=given["people_at_risk"], known=known, at=given.get("at"),
+        is_sent=bool(given.get("send")),
     )  # fmt: skip
     if given.get("send"):
         send_each(session, [led_to], {**given, "sent_at": given.get("at")}, now=now, actor=principal.actor)

@@ -170,10 +170,11 @@ def take(
     known: Index | None = None,
     at: dt.datetime | None = None,
     by_clock: bool = False,
+    is_sent: bool = False,
 ) -> str:
     """Log the message of a step, with the notification as its parent; returns the reference of the new one.
 
-    `by_clock`: no person decides on it now, its policy was approved beforehand.
+    `by_clock`: no person decides on it now, its policy was approved beforehand; `is_sent`: by this service.
     `people_at_risk`: it is known that the incident says so. A step that was taken already gives what it led to.
     One that was taken before it is recorded here says when (`at`): by the directory as `known`, what had fallen due
     until then is written down first.
@@ -200,6 +201,7 @@ def take(
         team=prepared.target.team, channel=(prepared.target.kind, prepared.target.value), sent_at=at,
         kind="follow_up" if own else "referral", subject=notification.subject, body=prepared.body,
         language=prepared.language, tlp=notification.label, assets=prepared.assets, is_step=True,
+        encrypted=is_sent or None,
     )  # fmt: skip
     ref = log_notification(
         session, new, workspace_id=notification.workspace_id, now=now, actor=actor, incident=incident,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 # No team is written to by itself more often, whoever asks: after an outage, and where many reports fall due at once.
 APART = dt.timedelta(hours=1)
+# What a defect raises: it must not stop the letters of others.
+UNFORESEEN = (ArithmeticError, LookupError, TypeError, ValueError)
 FORM_ONLY, ENCRYPTION = "web-form-only", "encryption"
 # Refusals of what a person may do too, in the words of `escalation.step_held`.
 REFUSED = {
