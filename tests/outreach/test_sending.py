@@ -394,7 +394,8 @@ def test_a_steward_lets_a_workspace_send_once_and_the_record_says_so(app: Flask,
         said = {"workspace": "lab", "action": "allow", "note": "first campaign read"}
         assert steward.post("/sending", data=said).status_code == 302
     assert steward.post("/sending", data={"workspace": "lab", "action": "stop"}).status_code == 302
-    events = [it for it in db.session.query(LedgerEvent) if it.type.startswith("workspace.sending")]
+    found = db.session.query(LedgerEvent).order_by(LedgerEvent.id)
+    events = [it for it in found if it.type.startswith("workspace.sending")]
     assert [it.type for it in events] == ["workspace.sending_allowed", "workspace.sending_stopped"]
     assert all(it.payload["workspace"] == ref for it in events)
 
