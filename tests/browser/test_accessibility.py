@@ -281,7 +281,7 @@ def worked_through(judge: Judge, query: str) -> Iterator[str]:
     yield from judge.look(notification + "/withdraw" + query)
     page.goto(notification)
     page.get_by_label("Their ticket number").fill("#4711")
-    page.get_by_role("button", name="Add").click()
+    page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_role("link", name="Correct").first.click()
     yield from judge.judged("correction")
     yield from answered(judge, link + query)
