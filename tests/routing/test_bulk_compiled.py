@@ -62,7 +62,9 @@ def test_of_each_cell_it_says_what_slower_readers_say(
 @given(st.binary(max_size=300), st.sampled_from([0, 10, 13, 0x2C, 0x7F, 0x80, 0xFF]))
 def test_it_finds_a_byte_wherever_it_stands(data: bytes, byte: int) -> None:
     array = np.frombuffer(data + bytes([byte]), np.uint8)
-    assert compiled.places(array, byte).tolist() == np.flatnonzero(array == byte).tolist()
+    places = np.flatnonzero(array == byte)
+    assert compiled.places(array, byte).tolist() == places.tolist()
+    assert compiled.count(array, byte) == len(places)
 
 
 @settings(max_examples=25, deadline=None)

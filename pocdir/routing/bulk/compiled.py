@@ -28,6 +28,11 @@ _BYTES, _HALVES, _PLACES = (types.Array(each, 1, "C") for each in (types.uint8, 
 _PLACE = types.intp
 
 
+def count(array: Array, byte: int) -> int:
+    """How often the byte stands in the array."""
+    return int(_count(array, byte))
+
+
 def places(array: Array, byte: int) -> Array:
     """Where the byte stands in the array."""
     out = np.empty(len(array), dtype=np.intp)  # of which only what is written takes memory
@@ -41,7 +46,9 @@ def addresses(found: Records, column: int, rows: Array) -> Addresses:
     Read are IPv4 in its canonical spelling and IPv6 in groups; another spelling, and what lies in the last bytes of
     the block, is left to a slower reader.
     """
-    start, end = found.start[rows], found.end[rows]
+    start, end = found.start, found.end
+    if len(rows) < len(start):
+        start, end = start[rows], end[rows]
     opens, family, halves = (
         np.empty_like(start),
         np.empty(len(start), np.uint8),
@@ -77,6 +84,14 @@ def _first(marks: Word) -> Any:
     """The number of the lowest byte that is marked."""
     # The lowest bit of each byte up to the marked one; the multiplication adds them up in the highest byte.
     return np.intp(((marks & (~marks + ONE)) - ONE & ONES) * ONES >> LAST) - 1
+
+
+@machine_code(_TEXT, _PLACE)
+def _count(text: Array, byte: int) -> int:
+    found = 0
+    for place in range(len(text)):
+        found += text[place] == byte
+    return found
 
 
 @machine_code(_TEXT, _WORDS, _PLACE, _PLACES)

@@ -13,8 +13,8 @@ import numpy as np
 from pocdir.routing.bulk.formulas import neutralised
 from pocdir.routing.bulk.lines import gathered
 from pocdir.routing.bulk.parcels import UNROUTED, Bound, Parcels
-from pocdir.routing.bulk.reader import Reader, exactly
-from pocdir.routing.bulk.records import CR, LF, Records, Shape, records
+from pocdir.routing.bulk.reader import Reader, exactly, quotes_in
+from pocdir.routing.bulk.records import CR, LF, QUOTE, Records, Shape, records
 from pocdir.routing.bulk.rows import Columns, Compiled, Results, file_of, results_of
 from pocdir.routing.bulk.workers import DEPTH, LEAST, Made, Part, Worker, processes, rooms
 from pocdir.routing.rules.decisions import Decisions
@@ -138,7 +138,7 @@ class _Work:
 
     def through(self, stream: BinaryIO, progress: Progress | None) -> Iterator[list[Part]]:
         """The parts of each block, the blocks in their order; their rows are counted on the way."""
-        reader = Reader(stream, self._shape, self.place)
+        reader = Reader(stream, self._shape, self.place, quotes=self._quotes)
         places = rooms(DEPTH * max(processes(), 1) + 1)
         crew: list[Worker] = []
         waiting: deque[_Given] = deque()
@@ -195,6 +195,9 @@ class _Work:
                 places[room][:size] = np.frombuffer(block, np.uint8)
             free.give(room, size)
         return _Given(block, room, free)
+
+    def _quotes(self, data: Array) -> int:
+        return self._fast.count(data, QUOTE) if self._fast else quotes_in(data)
 
     def _count(self, found: _Counts) -> None:
         for number in np.flatnonzero(found.known).tolist():

@@ -67,6 +67,7 @@ class Columns(NamedTuple):
 class Compiled(Protocol):
     """What machine code does faster, with the same results: the module `compiled`."""
 
+    def count(self, array: Array, byte: int) -> int: ...
     def places(self, array: Array, byte: int) -> Array: ...
     def addresses(self, found: Records, column: int, rows: Array) -> Addresses: ...
 
@@ -82,6 +83,7 @@ class Results:
         self._file: list[int] = []  # by result
         self._numbers: dict[Result, int] = {}
         self._decided: dict[int, tuple[Decision, int]] = {}  # by identity, which holds while it is kept here
+        self._systems: dict[tuple[tuple[str, ...], str | None], int] = {}
         self._texts: dict[str, dict[bytes, int]] = {kind: {} for kind in MEANT}
         for result in known.results:
             self.number(result)
@@ -110,8 +112,23 @@ class Results:
             known = self._texts[kind] = {}
         for text in texts:
             if text not in known:
-                known[text] = self._number(kind, text, encoding)
+                number = self._number if kind != "asn" else self._of_system
+                known[text] = number(kind, text, encoding)
         return [known[text] for text in texts]
+
+    def _of_system(self, kind: str, text: bytes, encoding: str) -> int:
+        """Of an AS number: of those that nobody answers for by number, all of the same countries have one result."""
+        number = int(text) if _SYSTEM.fullmatch(text) else 0
+        registry = self.index.registry
+        if not number or registry is None or number in self.index.systems:
+            return self._number(kind, text, encoding)
+        entry = registry.asn(number)
+        if entry is None:
+            return self._number(kind, text, encoding)
+        alike = entry.registered_countries, entry.asn_country
+        if alike not in self._systems:
+            self._systems[alike] = self._number(kind, text, encoding)
+        return self._systems[alike]
 
     def _number(self, kind: str, text: bytes, encoding: str) -> int:
         try:
@@ -164,7 +181,7 @@ def results_of(found: Records, where: Columns, known: Results, fast: Compiled | 
     for column, kind in where.columns:
         if kind in WITH_ADDRESSES:
             read, end = _addresses(found, column, rows, fast)
-            which[rows[read.four]] = known.decisions.v4.of(read.numbers[read.four])
+            which[rows] = np.where(read.four, known.decisions.v4.of(read.numbers), known.missing)
             which[rows[read.six]] = _of_six(read.halves, known)
             rest = ~read.four
             rest[read.six] = False

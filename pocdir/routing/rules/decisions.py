@@ -33,7 +33,7 @@ class Pieces4:
             near: Array = self.results[np.searchsorted(self.starts, numbers, side="right") - 1]
             return near
         first, second = self._table
-        found: Array = first[numbers >> np.uint32(8)]
+        found: Array = first.take((numbers >> np.uint32(8)).astype(np.intp), mode="wrap")  # all are within
         deep = np.flatnonzero(found < 0)
         found[deep] = second[~found[deep], numbers[deep] & np.uint32(255)]
         return found
