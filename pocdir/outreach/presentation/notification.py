@@ -20,14 +20,14 @@ from pocdir.outreach.sending.rules import told
 
 def listed_notifications(page: dict[str, Any]) -> dict[str, Any]:
     """A page of notifications with each as the API shows it."""
-    sent = standing([each.row.id for each in page["items"]])
+    sent = standing([each.row for each in page["items"]])
     return page | {"items": [shown_notification(each, sent) for each in page["items"]]}
 
 
 def shown_notification(snapshot: Snapshot, sent: Mapping[int, Line] | None = None) -> dict[str, Any]:
     """A notification as the API shows it; `sent`: what is known of those that were sent from here, else looked up."""
     row = snapshot.row
-    sending = told((standing([row.id]) if sent is None else sent).get(row.id), row)
+    sending = told((standing([row]) if sent is None else sent).get(row.id), row)
     asked_for = [each.due_at for each in snapshot.expectations if each.state in queries.NOT_ANSWERED]
     return {
         "ref": row.ref,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -49,8 +49,12 @@ def last_sending(notification_id: int, session: Session | None = None) -> Sendin
     return (session or db.session()).scalar(statement.order_by(Sending.attempt.desc()).limit(1))
 
 
-def standing(ids: Collection[int]) -> dict[int, Line]:
-    """{notification: its last attempt, with the state of its letter in the outbox}, only those sent from here."""
+def standing(rows: Iterable[Line]) -> dict[int, Line]:
+    """{notification: its last attempt, with the state of its letter in the outbox}, only those sent from here.
+
+    `rows` have `id` and `transport`: what was logged and nothing more was not.
+    """
+    ids = [row.id for row in rows if row.transport != "logged"]
     if not ids:
         return {}
     last = select(func.max(_S.id)).where(_S.notification_id.in_(ids)).group_by(_S.notification_id)
