@@ -89,6 +89,9 @@ def report_notify(rates: dict[str, float]) -> None:
     append, post = rates["ledger append"], rates["POST /notifications"]
     verdict("ledger append / raw event", append / rates["raw event"], at_least=0.4)
     verdict("POST / raw event", post / rates["raw event again"], at_least=0.08)
+    verdict(
+        "POST of an event / raw event", rates["POST .../events"] / rates["raw event again"], at_least=0.15
+    )
     print(
         f"  beside a bare row: append {append / rates['raw row']:.2f}, POST {post / rates['raw row again']:.2f}"
     )

@@ -19,6 +19,7 @@ from pocdir.core import clock
 from pocdir.core.refs import new_ref
 from pocdir.db import transaction
 from pocdir.ledger.actions import append
+from pocdir.outreach.actions.notifications import NewNotification, log_notification
 
 CALLS = 1500
 NOTIFICATION = "0192f3a4-0000-7000-8000-000000000001"
@@ -87,43 +88,74 @@ def appended() -> None:
         )
 
 
-def logged(app: Flask, team: str) -> Callable[[], None]:
-    """One POST /api/v1/notifications in process."""
-    now = clock.now()
+class Client:
+    """A workspace with a token of its own, which posts in process."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app, now = app, clock.now()
+        with transaction() as session:
+            workspace = create_workspace(session, name="bench", now=now, actor="operator")
+            self.workspace_id = workspace.id
+            self.token = create_token(session, workspace_id=workspace.id, now=now, actor="operator")[1]
+
+    def post(self, path: str, given: dict[str, Any]) -> Callable[[str], None]:
+        """A call that posts the same to one path after the other; what stands for `{}` in `path` is given."""
+        body = json.dumps(given).encode()
+        environ = EnvironBuilder(
+            path=path, method="POST", data=body, content_type="application/json",
+            headers={"Authorization": f"Bearer {self.token}"},
+        ).get_environ()  # fmt: skip
+
+        def call(ref: str = "") -> None:
+            asked = {**environ, "PATH_INFO": path.format(ref), "wsgi.input": io.BytesIO(body)}
+            answer = self.app.wsgi_app(asked, _created)
+            b"".join(answer)
+            close = getattr(answer, "close", None)
+            if close:
+                close()
+
+        return call
+
+
+def _created(status: str, _headers: Any, _error: Any = None) -> Any:
+    if not status.startswith("201"):
+        raise RuntimeError(status)
+
+
+def logged(client: Client, team: str) -> Callable[[], None]:
+    """One POST /api/v1/notifications."""
+    post = client.post(
+        "/api/v1/notifications", {"team": team, "subject": "Sinkhole hits", "assets": ["203.0.113.70"]}
+    )
+    return lambda: post("")
+
+
+def acknowledged(client: Client, team: str) -> Callable[[], None]:
+    """One POST /api/v1/notifications/{ref}/events, each to a notification that waits for an answer."""
+    told = NewNotification(team=team, channel=("email", "desk@example.org"), subject="Sinkhole hits")
     with transaction() as session:
-        workspace = create_workspace(session, name="bench", now=now, actor="operator")
-        token = create_token(session, workspace_id=workspace.id, now=now, actor="operator")[1]
-    body = json.dumps({"team": team, "subject": "Sinkhole hits", "assets": ["203.0.113.70"]}).encode()
-    environ = EnvironBuilder(
-        path="/api/v1/notifications",
-        method="POST",
-        data=body,
-        content_type="application/json",
-        headers={"Authorization": f"Bearer {token}"},
-    ).get_environ()
-
-    def start(status: str, _headers: Any, _error: Any = None) -> Any:
-        if not status.startswith("201"):
-            raise RuntimeError(status)
-
-    def call() -> None:
-        answer = app.wsgi_app({**environ, "wsgi.input": io.BytesIO(body)}, start)
-        b"".join(answer)
-        close = getattr(answer, "close", None)
-        if close:
-            close()
-
-    return call
+        refs = iter(
+            [
+                log_notification(
+                    session, told, workspace_id=client.workspace_id, now=clock.now(), actor="operator"
+                )
+                for _ in range(CALLS)
+            ]
+        )
+    given = {"type": "ack.given", "payload": {"via": "phone", "note": "we have it"}}
+    post = client.post("/api/v1/notifications/{}/events", given)
+    return lambda: post(next(refs))
 
 
 def measure(app: Flask, file: Path, team: str) -> dict[str, float]:
     """Calls a second; `app` is migrated and seeded into `file`, `team` the slug of one with a live channel."""
     app.config["RATELIMIT_ENABLED"] = False  # one workspace logs thousands here
     with app.app_context():
-        post = logged(app, team)
+        client = Client(app)
+        post, answer = logged(client, team), acknowledged(client, team)
         appended()
         raw = {"raw row": raw_row(file), "raw event": raw_event(file)}
         rates = per_second(raw | {"ledger append": appended})
     # Outside any application context, as a server calls it: each request makes its own.
     again = {f"{name} again": call for name, call in raw.items()}
-    return rates | per_second(again | {"POST /notifications": post})
+    return rates | per_second(again | {"POST /notifications": post, "POST .../events": answer})

@@ -93,6 +93,18 @@ def inserts_once(table: Table, *key: str) -> dict[str, Insert]:
     }
 
 
+def upserts(table: Table, *key: str) -> dict[str, Insert]:
+    """By dialect an INSERT that brings what stands already under `key` in line in every other column."""
+    others = [column.name for column in table.c if column.name not in key]
+    lite, postgres = sqlite.insert(table), postgresql.insert(table)
+    return {
+        "sqlite": lite.on_conflict_do_update(key, set_={name: lite.excluded[name] for name in others}),
+        "postgresql": postgres.on_conflict_do_update(
+            index_elements=key, set_={name: postgres.excluded[name] for name in others}
+        ),
+    }
+
+
 class OneDatabase(FlaskSession):
     """A session that asks no statement to which of several databases it goes."""
 

@@ -30,14 +30,17 @@ _VALUES_OF_NOTIFICATION = (
 )
 
 
-def events_of_notification(ref: str, session: Session | None = None) -> list[Event]:
-    """Every event of one notification, by the time it speaks of, then by id."""
+def events_of_notification(ref: str, session: Session | None = None, *, sealed: bool = True) -> list[Event]:
+    """Every event of one notification, by the time it speaks of, then by id.
+
+    Without `sealed` only what no erasure takes away, which is all that its state rests on.
+    """
     connection = (session or db.session()).connection()
     rows = connection.execute(_OF_NOTIFICATION, {"ref": ref}).all()
-    sealed: dict[str, dict[str, Any]] = {}
-    for event, name, value in connection.execute(_VALUES_OF_NOTIFICATION, {"ref": ref}):
-        sealed.setdefault(event, {})[name] = value
-    return [_event(row, sealed) for row in rows]
+    values: dict[str, dict[str, Any]] = {}
+    for event, name, value in connection.execute(_VALUES_OF_NOTIFICATION, {"ref": ref}) if sealed else ():
+        values.setdefault(event, {})[name] = value
+    return [_event(row, values) for row in rows]
 
 
 def events_of_notifications(
@@ -95,6 +98,12 @@ def events_of_team(
 def event_by_id(event: str, session: Session | None = None) -> Event | None:
     """One event, or None."""
     return next(iter(_events(select(*_COLUMNS).where(_E.id == event), session)), None)
+
+
+def as_read(event: Event) -> Event:
+    """An event as it was just kept, as reading gives it: with the digest of its evidence as it was sent."""
+    sealed = dict(event.sealed)
+    return event._replace(evidence_digest=sealed.pop(EVIDENCE, event.evidence_digest), sealed=sealed)
 
 
 def event_by_key(scope: str, key: str, session: Session | None = None) -> Event | None:

@@ -136,21 +136,23 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
     """Add a fact: what the sender knows, or what the notified team's contact says."""
     principal, now = g.principal, clock.now()
     with transaction() as session:
-        notification = queries.own_notification_to_change(ref, principal, session)
+        notification = queries.own_notification_to_record(ref, principal, session)
         poster = queries.poster_of(principal, notification) or ""
         claimed_by, assurance = claim_of(given["type"], poster)
+        recorded: list[Event] = []
 
         def act() -> str:
-            return actions.record_event(
+            event = actions.record_event(
                 session, notification, type=given["type"], payload=given["payload"], now=now,
                 actor=principal.actor, claimed_by=claimed_by, assurance=assurance,
                 occurred_at=given["occurred_at"], precision=given["precision"],
                 evidence_digest=given["evidence_digest"],
-            ).id  # fmt: skip
+            )  # fmt: skip
+            recorded.append(ledger_queries.as_read(event))
+            return event.id
 
-        event = ledger_queries.event_by_id(
-            once(session, scope=f"events:{principal.actor}", now=now, act=act), session
-        )
+        ref_of_event = once(session, scope=f"events:{principal.actor}", now=now, act=act)
+        event = recorded[0] if recorded else ledger_queries.event_by_id(ref_of_event, session)
     assert event is not None  # noqa: S101 - recorded in this transaction, or before
     return _created(_event.dumps(shown_event(event)), url_for("outreach_api.events", ref=ref))
 

@@ -369,9 +369,11 @@ def test_a_digest_is_answered_as_it_was_sent_and_kept_keyed_in_the_ledger(api: A
     assert answer.status_code == 201, answer.text
     assert answer.json["body_digest"] == sent
     events = f"/api/v1/notifications/{answer.json['ref']}/events"
-    said = api.post(events, {"type": "ack.given", "evidence_digest": sent}).json
+    given = {"via": "phone", "note": "Müller has it"}
+    said = api.post(events, {"type": "ack.given", "evidence_digest": sent, "payload": given}).json
     read = next(each for each in api.get(events).json["items"] if each["id"] == said["id"])
-    assert said["evidence_digest"] == read["evidence_digest"] == sent
+    assert said == read
+    assert said["evidence_digest"] == sent
     assert "evidence_digest" not in said["payload"]
     kept = db.session.execute(
         select(LedgerEvent.evidence_digest, LedgerEvent.inner).where(LedgerEvent.id == said["id"])

@@ -69,5 +69,5 @@ def record_for_many(
         except Refusal as refusal:
             done.append(Done(ref, None, {"code": refusal.code, "detail": refusal.message}))
     if type in SPEAKING:
-        keep_threads(session, changed, now=now)
+        keep_threads(session, [row.id for row in changed], now=now)
     return done

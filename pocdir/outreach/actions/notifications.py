@@ -33,7 +33,7 @@ from pocdir.outreach.actions.threads import check_room, keep_thread
 from pocdir.outreach.escalation.actions.policies import begin
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
-from pocdir.outreach.queries.notifications import FOLLOW_UP
+from pocdir.outreach.queries.notifications import FOLLOW_UP, Locked
 from pocdir.outreach.queries.parcels import held_for
 from pocdir.outreach.queries.plans import Routed
 from pocdir.outreach.rules import corrections, expectations
@@ -176,7 +176,7 @@ def worked_out(
 def _join_thread(session: Session, kind: str, parent: Notification | None, *, now: dt.datetime) -> None:
     """What was answered after it was sent answers a follow-up that is written down late."""
     if parent is not None and kind == FOLLOW_UP:
-        keep_thread(session, parent, now=now)
+        keep_thread(session, parent.id, now=now)
 
 
 def _label(new: NewNotification, incident: Incident | None, parent: Notification | None) -> str:
@@ -294,7 +294,7 @@ def body_digest(body: str) -> str:
 
 def record_event(
     session: Session,
-    notification: Notification,
+    notification: Notification | Locked,
     *,
     type: str,
     payload: Mapping[str, Any],
@@ -320,13 +320,12 @@ def record_event(
     if notification.withdrawn_at is not None:
         _check_withdrawn(type, claimed_by)
     at = occurred(occurred_at or now, precision, sent_at=notification.sent_at)
-    team = queries.teams_by_id([notification.team_id], session)[notification.team_id]
-    events = events_of_notification(notification.ref, session)
+    about = notification.about if isinstance(notification, Locked) else queries.about(notification, session)
+    events = events_of_notification(notification.ref, session, sealed=False)
     event = append(
         session, type=type, occurred_at=at, precision=precision, now=now, actor=actor, claimed_by=claimed_by,
-        assurance=assurance, notification=notification.ref,
-        incident=notification.incident.ref if notification.incident else None, team=team.slug,
-        payload=payload, evidence_digest=evidence_digest, scope=scope, idempotency_key=key,
+        assurance=assurance, payload=payload, evidence_digest=evidence_digest, scope=scope, idempotency_key=key,
+        **about,
     )  # fmt: skip
     if event is None:
         standing = event_by_key(scope or "", key or "", session)
@@ -343,8 +342,9 @@ def record_event(
         )  # fmt: skip
     events.append(event)
     project(session, notification, events)
-    if keeps_thread and event.type in SPEAKING:
-        keep_thread(session, notification, now=now)
+    is_alone = isinstance(notification, Locked) and not notification.is_in_thread
+    if keeps_thread and event.type in SPEAKING and not is_alone:
+        keep_thread(session, notification.id, now=now)
     return event
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import Connection, bindparam, delete, insert, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
-from pocdir.db import execute_many, table_of
+from pocdir.db import execute_many, table_of, upserts
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation.actions.policies import look_again
 from pocdir.outreach.models import Expectation, Notification
-from pocdir.outreach.queries.notifications import notification_to_change
+from pocdir.outreach.queries.notifications import Locked, notification_to_change
 from pocdir.outreach.rules.expectations import ExpectationState
 from pocdir.outreach.rules.fold import State, state_of
 
 _N, _E = table_of(Notification), table_of(Expectation)
-_INSERTED = insert(_E)
+_INSERTED, _UPSERTED = insert(_E), upserts(_E, "id")
 _COLUMNS = ("sent_level", "transport", "response", "outcome", "clock", "due", "withdrawn_at")
 _KEPT = ("of", "within", "level", "due_at", "state", "lapsed_at", "stopped_at")
 _NEW = {
@@ -29,15 +30,16 @@ _NEW = {
 }
 
 
-def project(session: Session, notification: Notification, events: Sequence[Event]) -> State:
-    """Bring the state columns in line with what the events say; returns the state."""
+def project(session: Session, notification: Notification | Locked, events: Sequence[Event]) -> State:
+    """Bring what is kept of a notification in line with what all its events say; returns the state."""
     state = state_of(events)
-    for name, value in columns_of(state).items():
-        setattr(notification, name, value)
-    session.flush()
-    known = [each.id for each in notification.expectations]
-    _keep_expectations(session, notification.id, state, known=known)
-    session.expire(notification, ["expectations"])
+    columns, connection = columns_of(state), session.connection()
+    execute_many(connection, _NEW[_N], [_new(notification.id, columns)])
+    _keep_expectations(connection, notification.id, state, events)
+    if isinstance(notification, Notification):
+        for name, value in columns.items():
+            set_committed_value(notification, name, value)
+        session.expire(notification, ["expectations"])
     look_again(session, notification, at=max(event.recorded_at for event in events))
     return state
 
@@ -46,6 +48,7 @@ def rebuild(session: Session, ref: str) -> None:
     """Make a notification's state and expectations anew from its events; nothing is recorded, as no fact is new."""
     row = notification_to_change(ref, session)
     if row is not None:
+        session.execute(delete(_E).where(_E.c.notification_id == row.id))
         project(session, row, events_of_notification(ref, session))
 
 
@@ -65,29 +68,25 @@ def columns_of(state: State) -> dict[str, Any]:
 
 def add_expectations(session: Session, states: Mapping[int, State]) -> None:
     """The rows of what new notifications expect, by notification."""
-    rows = [
-        {"id": each.id, "notification_id": notification_id, **_columns(each)}
-        for notification_id, state in states.items()
-        for each in state.expectations
-    ]
+    rows = [row for notification_id, state in states.items() for row in _rows(notification_id, state)]
     execute_many(session.connection(), _INSERTED, rows)
 
 
-def _keep_expectations(session: Session, notification_id: int, state: State, *, known: Sequence[str]) -> None:
-    """Bring the rows of a notification's expectations in line; `known` are those that have one."""
-    connection = session.connection()
-    rows = [
-        {"id": each.id, "notification_id": notification_id, **_columns(each)} for each in state.expectations
-    ]
-    fresh = [row for row in rows if row["id"] not in known]
-    if fresh:
-        connection.execute(insert(_E), fresh)
-    for row in rows:
-        if row["id"] in known:
-            connection.execute(update(_E).where(_E.c.id == row["id"]).values(row))
-    gone = set(known) - {row["id"] for row in rows}
+def _keep_expectations(
+    connection: Connection, notification_id: int, state: State, events: Sequence[Event]
+) -> None:
+    """Bring the rows of a notification's expectations in line; those that were taken back go."""
+    rows = _rows(notification_id, state)
+    execute_many(connection, _UPSERTED[connection.dialect.name], rows)
+    gone = {event.id for event in events if event.type == "expectation.set"} - {row["id"] for row in rows}
     if gone:
         connection.execute(delete(_E).where(_E.c.id.in_(gone)))
+
+
+def _rows(notification_id: int, state: State) -> list[dict[str, Any]]:
+    return [
+        {"id": each.id, "notification_id": notification_id, **_columns(each)} for each in state.expectations
+    ]
 
 
 def _columns(each: ExpectationState) -> dict[str, Any]:

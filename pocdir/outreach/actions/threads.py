@@ -18,7 +18,7 @@ from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.rules.thread import ANSWERED, WHY, Word, settle, words
 
 MOST = 50  # follow-ups of one thread
-ABOUT = {"actor": "service", "claimed_by": "service"}
+BY_SERVICE = {"actor": "service", "claimed_by": "service"}
 
 
 def check_room(session: Session, kind: str, parent: Notification | None) -> None:
@@ -35,25 +35,26 @@ def check_room(session: Session, kind: str, parent: Notification | None) -> None
 
 def is_full(session: Session, notification: Notification) -> bool:
     """Whether its thread has all the follow-ups that one may have."""
-    return len(queries.numbers_of_thread(notification, session)) > MOST
+    return len(queries.numbers_of_thread(notification.id, session)) > MOST
 
 
-def keep_threads(session: Session, changed: Iterable[Notification], *, now: dt.datetime) -> None:
-    """Bring the threads of these notifications in line, each thread once."""
+def keep_threads(session: Session, changed: Iterable[int], *, now: dt.datetime) -> None:
+    """Bring the threads of these notifications in line, by row, each thread once."""
     done: set[int] = set()
     for notification in changed:
-        if notification.id not in done:
+        if notification not in done:
             done.update(keep_thread(session, notification, now=now))
 
 
-def keep_thread(session: Session, notification: Notification, *, now: dt.datetime) -> list[int]:
+def keep_thread(session: Session, notification: int, *, now: dt.datetime) -> list[int]:
     """Write down in each notification of the thread what was answered in the others, and what was taken back there.
 
-    Returns the rows of the thread.
+    `notification` is the row of any of them. Returns those of all.
     """
-    thread = queries.thread_of(notification, session)
-    if len(thread) == 1:
-        return [notification.id]
+    numbers = queries.numbers_of_thread(notification, session)
+    if len(numbers) == 1:
+        return numbers
+    thread = queries.members_of_thread(numbers, session)
     events = events_of_notifications([each.ref for each in thread], session)
     said = {each.ref: words(each.ref, events[each.ref]) for each in thread}
     for each in thread:
@@ -62,7 +63,7 @@ def keep_thread(session: Session, notification: Notification, *, now: dt.datetim
             written = _write(session, each, events[each.ref], fresh, gone, now)
             if written:
                 project(session, each, [*events[each.ref], *written])
-    return [each.id for each in thread]
+    return numbers
 
 
 def _write(
@@ -73,11 +74,7 @@ def _write(
     gone: Sequence[Event],
     now: dt.datetime,
 ) -> list[Event]:
-    about: dict[str, Any] = ABOUT | {
-        "now": now, "notification": notification.ref,
-        "incident": notification.incident.ref if notification.incident else None,
-        "team": queries.teams_by_id([notification.team_id], session)[notification.team_id].slug,
-    }  # fmt: skip
+    about: dict[str, Any] = BY_SERVICE | {"now": now, **queries.about(notification, session)}
     written = [
         append(
             session, type="event.corrected", payload={"event": event.id, "why": WHY}, assurance=event.assurance,

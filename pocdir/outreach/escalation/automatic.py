@@ -19,7 +19,7 @@ from pocdir.outreach.escalation.rules.automatic import REFUSED, UNFORESEEN, Stan
 from pocdir.outreach.escalation.rules.path import Rung
 from pocdir.outreach.escalation.rules.targets import Target
 from pocdir.outreach.models import Notification
-from pocdir.outreach.queries.notifications import FOLLOW_UP, teams_by_id
+from pocdir.outreach.queries.notifications import FOLLOW_UP, slug_of_team
 from pocdir.outreach.replies import queries as replies
 from pocdir.outreach.sending import queries as sending
 from pocdir.outreach.sending.actions import SERVICE, send
@@ -170,7 +170,7 @@ def _standing(
     now: dt.datetime,
 ) -> Standing:
     incident = notification.incident
-    own = target.team == teams_by_id([notification.team_id], session)[notification.team_id].slug
+    own = target.team == slug_of_team(notification.team_id, session)
     indexed = known.indexed_team(target.team)
     class_ = incident.rsit_class if incident else None
     type_ = incident.rsit_type if incident else None

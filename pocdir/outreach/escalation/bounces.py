@@ -19,7 +19,7 @@ from pocdir.outreach.escalation.rules import letter
 from pocdir.outreach.escalation.rules.automatic import REFUSED, UNFORESEEN
 from pocdir.outreach.escalation.rules.targets import Target
 from pocdir.outreach.models import Notification
-from pocdir.outreach.queries.notifications import FOLLOW_UP, teams_by_id, workspace_by_id
+from pocdir.outreach.queries.notifications import FOLLOW_UP, about, teams_by_id, workspace_by_id
 from pocdir.outreach.rules.letter import LANGUAGES
 from pocdir.outreach.sending.actions import SERVICE, send
 from pocdir.routing.rules.index import Index
@@ -128,13 +128,17 @@ def _said(session: Session, first: Notification, failed: Notification) -> letter
 
 
 def _append(
-    session: Session, about: Notification, type_: str, payload: dict[str, str], *, now: dt.datetime, key: str
+    session: Session,
+    notification: Notification,
+    type_: str,
+    payload: dict[str, str],
+    *,
+    now: dt.datetime,
+    key: str,
 ) -> bool:
     """Record it once, whoever works; False where it stands already."""
     event = append(
-        session, type=type_, now=now, actor=SERVICE, claimed_by="clock", notification=about.ref,
-        incident=about.incident.ref if about.incident else None,
-        team=teams_by_id([about.team_id], session)[about.team_id].slug, payload=payload, scope="clock",
-        idempotency_key=f"{type_}:{key}",
+        session, type=type_, now=now, actor=SERVICE, claimed_by="clock", payload=payload, scope="clock",
+        idempotency_key=f"{type_}:{key}", **about(notification, session),
     )  # fmt: skip
     return event is not None

@@ -80,9 +80,8 @@ def _settle(
     if not fresh and not gone:
         return 0
     about: dict[str, Any] = {
-        "now": now, "actor": actor, "claimed_by": "sender", "assurance": "S", "notification": notification.ref,
-        "incident": notification.incident.ref if notification.incident else None,
-        "team": queries.teams_by_id([notification.team_id], session)[notification.team_id].slug,
+        "now": now, "actor": actor, "claimed_by": "sender", "assurance": "S",
+        **queries.about(notification, session),
     }  # fmt: skip
     written: list[Event | None] = [
         append(session, type="event.corrected", payload={"event": event.id, "why": WHY}, **about)

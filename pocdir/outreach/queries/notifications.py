@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal_column, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from pocdir.accounts.models import Workspace
@@ -36,7 +36,20 @@ _TEAM = _TOLD.where(_T.id == select(whole(_PART)).where(_PART.slug == bindparam(
 _TEAMS = _TOLD.add_columns(_PART.slug.label("asked")).where(
     _T.id == whole(_PART), _PART.slug.in_(bindparam("slugs", expanding=True))
 )
+_CHILD = Notification.__table__.alias("child").c
+_SLUG = select(_T.slug).where(_T.id == bindparam("id"))
 _ADDRESS = select(_A.version).where(_A.kind == bindparam("kind"), _A.value == bindparam("value"))
+_LOCKED = (
+    select(
+        _N.id, _N.ref, _N.workspace_id, _N.team_id, _N.parent_id, _N.sent_at, _N.withdrawn_at,
+        _T.slug.label("team"), _I.ref.label("incident"),
+        or_(_N.kind == FOLLOW_UP, exists().where(_CHILD.parent_id == _N.id, _CHILD.kind == FOLLOW_UP)),
+    )
+    .join(Team.__table__, _T.id == _N.team_id)
+    .outerjoin(Incident.__table__, _I.id == _N.incident_id)
+    .where(_N.ref == bindparam("ref"))
+    .with_for_update(of=table_of(Notification))
+)  # fmt: skip
 # Whose letter waits in our outbox: nobody could read it, so nothing falls due.
 _STILL_HERE = select(_N.id).where(_N.transport == literal_column("'queued'"))
 # What a person may still have to do something about; each state has its count and its list.
@@ -58,6 +71,26 @@ class Viewer(Protocol):
     def workspace_id(self) -> int | None: ...
     @property
     def team_id(self) -> int | None: ...
+
+
+class Locked(NamedTuple):
+    """A notification that is locked, as far as recording a fact about it needs."""
+
+    id: int
+    ref: str
+    workspace_id: int
+    team_id: int
+    parent_id: int | None
+    sent_at: dt.datetime
+    withdrawn_at: dt.datetime | None
+    team: str  # slug
+    incident: str | None  # ref
+    is_in_thread: bool  # it follows something up, or something follows it up
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What its events speak of."""
+        return {"notification": self.ref, "incident": self.incident, "team": self.team}
 
 
 class Own(NamedTuple):
@@ -122,16 +155,28 @@ def own_notification_to_change(ref: str, viewer: Viewer, session: Session) -> No
     """One of the viewer's notifications, locked; raises NotFound `notification_unknown`, also for a foreign one."""
     found = notification_to_change(ref, session) if is_ref(ref) else None
     if found is None or poster_of(viewer, found) is None:
-        raise NotFound("notification_unknown", "no notification of yours has this reference")
+        raise _unknown()
     return found
+
+
+def own_notification_to_record(ref: str, viewer: Viewer, session: Session) -> Locked:
+    """The same for whoever only records a fact about it: a quarter of the work."""
+    found = session.connection().execute(_LOCKED, {"ref": ref}).first() if is_ref(ref) else None
+    if found is None or poster_of(viewer, found) is None:
+        raise _unknown()
+    return Locked(*found)
 
 
 def members_notification_to_change(ref: str, viewer: Viewer, session: Session) -> Notification:
     """One of the viewer's workspace, locked; raises NotFound `notification_unknown`, for one to the own team too."""
     found = own_notification_to_change(ref, viewer, session)
     if poster_of(viewer, found) != "member":
-        raise NotFound("notification_unknown", "no notification of yours has this reference")
+        raise _unknown()
     return found
+
+
+def _unknown() -> NotFound:
+    return NotFound("notification_unknown", "no notification of yours has this reference")
 
 
 def notification_to_change(ref: str, session: Session) -> Notification | None:
@@ -139,20 +184,17 @@ def notification_to_change(ref: str, session: Session) -> Notification | None:
 
     Only for a caller who has proven its right before, such as the reader of a recipient's token.
     """
-    found: Notification | None = session.scalar(
-        _with_incident()
-        .where(Notification.ref == ref)
-        .with_for_update(of=Notification)
-        .execution_options(populate_existing=True)
-    )
+    found: Notification | None = session.scalar(_to_change(), {"ref": ref})
     return found
 
 
 def thread_of(notification: Notification, session: Session) -> list[Notification]:
     """It, what it follows up, and every follow-up of these: locked, oldest recorded first."""
-    numbers = numbers_of_thread(notification, session)
-    if len(numbers) == 1:
-        return [notification]
+    return members_of_thread(numbers_of_thread(notification.id, session), session)
+
+
+def members_of_thread(numbers: Sequence[int], session: Session) -> list[Notification]:
+    """Its notifications by their rows, in this order, locked."""
     members: list[Notification] = []
     for start in range(0, len(numbers), BATCH):
         statement = _with_incident().where(_N.id.in_(numbers[start : start + BATCH])).order_by(_N.id)
@@ -161,16 +203,9 @@ def thread_of(notification: Notification, session: Session) -> list[Notification
     return members
 
 
-def numbers_of_thread(notification: Notification, session: Session) -> list[int]:
+def numbers_of_thread(notification: int, session: Session) -> list[int]:
     """The rows of a thread in their order: up to what began it, and down from there."""
-    up = select(_N.id, _N.parent_id, _N.kind).where(_N.id == notification.id).cte("up", recursive=True)
-    up = up.union(
-        select(_N.id, _N.parent_id, _N.kind).join(up, _N.id == up.c.parent_id).where(up.c.kind == FOLLOW_UP)
-    )
-    first = select(up.c.id).where(or_(up.c.kind != FOLLOW_UP, up.c.parent_id.is_(None)))
-    down = first.cte("down", recursive=True)
-    down = down.union(select(_N.id).join(down, _N.parent_id == down.c.id).where(_N.kind == FOLLOW_UP))
-    return sorted(session.scalars(select(down.c.id)))
+    return sorted(session.connection().scalars(_thread(), {"id": notification}))
 
 
 def notification_by_ref(ref: str) -> Notification | None:
@@ -202,6 +237,20 @@ def teams_by_id(ids: Sequence[int], session: Session | None = None) -> dict[int,
     """Teams by row, for the answers about notifications."""
     statement = select(Team).where(Team.id.in_(set(ids)))
     return {team.id: team for team in (session or db.session()).scalars(statement)}
+
+
+def slug_of_team(team_id: int, session: Session) -> str:
+    """Under which slug events name the team of a notification."""
+    return str(session.connection().scalar(_SLUG, {"id": team_id}))
+
+
+def about(notification: Notification, session: Session) -> dict[str, Any]:
+    """What the events of a notification speak of."""
+    return {
+        "notification": notification.ref,
+        "incident": notification.incident.ref if notification.incident else None,
+        "team": slug_of_team(notification.team_id, session),
+    }
 
 
 def workspace_by_id(workspace_id: int, session: Session | None = None) -> Workspace:
@@ -259,3 +308,24 @@ def seen_by(viewer: Viewer) -> ColumnElement[bool]:
 def _with_incident() -> Select[Notification]:
     """Whole rows. Not made at import: to name a relation sets up every model, a tenth of a start."""
     return select(Notification).options(joinedload(Notification.incident))
+
+
+@cache
+def _to_change() -> Select[Notification]:
+    return (
+        _with_incident()
+        .where(Notification.ref == bindparam("ref"))
+        .with_for_update(of=Notification)
+        .execution_options(populate_existing=True)
+    )
+
+
+@cache
+def _thread() -> Rows:
+    columns = (_N.id, _N.parent_id, _N.kind)
+    up = select(*columns).where(_N.id == bindparam("id")).cte("up", recursive=True)
+    up = up.union(select(*columns).join(up, _N.id == up.c.parent_id).where(up.c.kind == FOLLOW_UP))
+    first = select(up.c.id).where(or_(up.c.kind != FOLLOW_UP, up.c.parent_id.is_(None)))
+    down = first.cte("down", recursive=True)
+    down = down.union(select(_N.id).join(down, _N.parent_id == down.c.id).where(_N.kind == FOLLOW_UP))
+    return select(down.c.id)

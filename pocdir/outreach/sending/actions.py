@@ -67,7 +67,7 @@ def send(
         raise rules_refused(found.rules_not_met)
     address = _address(session, found)
     _require_allowed(session, found.workspace_id, given, now)
-    team = notifications.teams_by_id([found.team_id], session)[found.team_id].slug
+    team = notifications.slug_of_team(found.team_id, session)
     key = queries.key_for(team, address, now)
     how = protection(label=found.label, key=key, plain_text=plain_text)
     if how is None:
@@ -135,7 +135,7 @@ def _address(session: Session, found: Notification) -> str:
     if found.channel_kind != "email":
         message = "this service sends mail alone: tell them yourself and log it"
         raise Invalid("send_not_email", message, where="channel")
-    team = notifications.teams_by_id([found.team_id], session)[found.team_id].slug
+    team = notifications.slug_of_team(found.team_id, session)
     address = queries.address_on_record(team, found.channel_value)
     if address is None:
         message = "the directory has no such working mail address of this team: send it yourself and log it"

@@ -6,11 +6,10 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.models import Workspace
-from pocdir.core.batches import batches
 from pocdir.core.errors import Conflict
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
@@ -22,12 +21,17 @@ from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.models import NotificationPath, Policy, PolicyApproval, PolicyChoice
 from pocdir.outreach.escalation.rules import policy as rules
 from pocdir.outreach.models import Notification
-from pocdir.outreach.queries.notifications import teams_by_id
+from pocdir.outreach.queries.notifications import Locked, about
 from pocdir.outreach.rules.posting import occurred
 
 # What is sent in the course of a path, or tests an address, walks no path of its own.
 WALKING = ("report", "sample_request", "referral")
 _P = table_of(NotificationPath)
+_LOOK = (
+    update(_P)
+    .where(_P.c.notification_id == bindparam("row"))
+    .values(look_at=bindparam("at", type_=_P.c.look_at.type))
+)
 _ABOUT = ("notification", "incident", "team")
 
 
@@ -130,13 +134,15 @@ def follow(
     standing = queries.path_row(notification.id, session)
     if policy is None and standing is None:
         return
-    team = teams_by_id([notification.team_id], session)[notification.team_id]
-    about = {
-        "notification": notification.ref,
-        "incident": notification.incident.ref if notification.incident else None,
-        "team": team.slug,
-    }
-    _append(session, policy, about=[about], not_before=not_before, now=now, actor=actor, at=at)
+    _append(
+        session,
+        policy,
+        told=[about(notification, session)],
+        not_before=not_before,
+        now=now,
+        actor=actor,
+        at=at,
+    )
     if standing is not None:
         session.delete(standing)
         session.flush()
@@ -156,12 +162,12 @@ def begin(session: Session, begun: Mapping[int, Event], row: Mapping[str, Any], 
     if slug is None:
         return
     policy = queries.policy(slug, workspace_id=workspace_id, session=session)
-    about = [{name: getattr(each, name) for name in _ABOUT} for each in begun.values()]
-    _append(session, policy, about=about, not_before=None, now=now, actor=row["created_by"])
+    told = [{name: getattr(each, name) for name in _ABOUT} for each in begun.values()]
+    _append(session, policy, told=told, not_before=None, now=now, actor=row["created_by"])
     _walk(session, list(begun), policy, not_before=None, now=now)
 
 
-def look_again(session: Session, notification: Notification, *, at: dt.datetime) -> None:
+def look_again(session: Session, notification: Notification | Locked, *, at: dt.datetime) -> None:
     """Have the worker look at a notification's path, and at that of which it is a step: something was recorded."""
     ids = [notification.id] + ([notification.parent_id] if notification.parent_id is not None else [])
     look_again_at(session, ids, at=at)
@@ -169,9 +175,7 @@ def look_again(session: Session, notification: Notification, *, at: dt.datetime)
 
 def look_again_at(session: Session, ids: Sequence[int], *, at: dt.datetime) -> None:
     """Have the worker look at the paths of these notifications, by row."""
-    connection = session.connection()
-    for some in batches(ids):
-        connection.execute(update(_P).where(_P.c.notification_id.in_(some)).values(look_at=at))
+    execute_many(session.connection(), _LOOK, [{"row": each, "at": at} for each in ids])
 
 
 def _require_open(notification: Notification) -> None:
@@ -185,7 +189,7 @@ def _append(
     session: Session,
     policy: Policy | None,
     *,
-    about: Sequence[Mapping[str, Any]],
+    told: Sequence[Mapping[str, Any]],
     not_before: dt.datetime | None,
     now: dt.datetime,
     actor: str,
@@ -202,7 +206,7 @@ def _append(
             id=new_ref(now), type="escalation.set", occurred_at=at or now, recorded_at=now, actor=actor,
             claimed_by="sender", assurance="S", payload=payload, **each,
         )
-        for each in about
+        for each in told
     ]  # fmt: skip
     append_all(session, events)
 

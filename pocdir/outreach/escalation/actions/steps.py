@@ -21,7 +21,7 @@ from pocdir.outreach.escalation.queries import Looked
 from pocdir.outreach.escalation.rules.path import Path, Rung
 from pocdir.outreach.escalation.rules.targets import Target
 from pocdir.outreach.models import Notification
-from pocdir.outreach.queries.notifications import teams_by_id
+from pocdir.outreach.queries.notifications import about, slug_of_team
 from pocdir.outreach.rules.posting import occurred
 from pocdir.routing.rules.index import Index
 
@@ -87,12 +87,7 @@ class _Record:
     ) -> None:
         self.session, self.notification, self.looked, self.now = session, notification, looked, now
         self.written = 0
-        team = teams_by_id([notification.team_id], session)[notification.team_id]
-        self.about: dict[str, Any] = {
-            "notification": notification.ref,
-            "incident": notification.incident.ref if notification.incident else None,
-            "team": team.slug,
-        }
+        self.about = about(notification, session)
 
     def add(self, type_: str, at: dt.datetime, rung: Rung, **more: Any) -> None:
         policy = self.looked.row.policy.ref
@@ -194,7 +189,7 @@ def take(
         raise Conflict("people_at_risk", message, where="people_at_risk")
     if at is not None and known is not None:
         _write_down(_Record(session, notification, looked, now), known, until=at)
-    own = prepared.target.team == _slug(session, notification)
+    own = prepared.target.team == slug_of_team(notification.team_id, session)
     if own and is_full(session, notification):
         raise Invalid("thread_full", FULL, where="level")
     new = NewNotification(
@@ -344,10 +339,6 @@ def _led_to(events: Sequence[Event], policy: str, level: int) -> str:
     raise LookupError("a step was taken by an event that is not there")
 
 
-def _slug(session: Session, notification: Notification) -> str:
-    return teams_by_id([notification.team_id], session)[notification.team_id].slug
-
-
 def _decide(
     session: Session,
     notification: Notification,
@@ -366,9 +357,7 @@ def _decide(
         key = _once(type_, notification, looked, rung)
         whose = {"claimed_by": "clock", "scope": "clock", "idempotency_key": key}
     event = append(
-        session, type=type_, occurred_at=at, now=now, actor=actor, **whose,
-        notification=notification.ref, incident=notification.incident.ref if notification.incident else None,
-        team=_slug(session, notification),
+        session, type=type_, occurred_at=at, now=now, actor=actor, **whose, **about(notification, session),
         payload={"policy": looked.row.policy.ref, "step": rung.step.number, "level": rung.level, **payload},
     )  # fmt: skip
     if event is None:  # another worker was faster
