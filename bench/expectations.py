@@ -148,7 +148,7 @@ def _keep(
     always = {
         "workspace_id": lab, "team_id": 1, "channel_kind": "email", "channel_value": "desk@example.org",
         "kind": "report", "precision": "exact", "language": "en", "tlp": "TLP:AMBER", "assets": [],
-        "answer_asked": True, "created_at": now, "created_by": "operator", "sent_level": "P0",
+        "answer_asked": True, "rules_not_met": [], "created_at": now, "created_by": "operator", "sent_level": "P0",
         "transport": "logged", "response": "awaiting", "outcome": "unknown", "clock": "running",
         "subject": "Sinkhole hits",
     }  # fmt: skip

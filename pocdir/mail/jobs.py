@@ -21,7 +21,7 @@ from pocdir.mail.receiving import forget_old
 from pocdir.mail.rules import headers, message
 from pocdir.mail.rules.encryption import encrypted
 from pocdir.mail.rules.envelope import envelope_sender, reply_sign
-from pocdir.mail.rules.protection import TAKEN_BACK, KeyFor, Stands, problem
+from pocdir.mail.rules.protection import KeyFor, Stands, problem
 from pocdir.mail.rules.replies import DEFERRED, HELD, REFUSED, SENT, UNREACHABLE, Attempt
 from pocdir.mail.smtp import Submission
 
@@ -40,7 +40,7 @@ def hand_over(now: dt.datetime, go_on: Callable[[], bool] = lambda: True, *, loo
 
     A letter is claimed in one transaction and marked in another: no network inside either. Without a relay, and on a
     demonstration, everything stays where it is. A round ends when the relay itself is in trouble. `look` finds the
-    OpenPGP key and the label of a letter that asks for a key, and whether it was taken back; at this moment, whatever
+    OpenPGP key and the label of a letter that asks for a key, and whether it is still to go; at this moment, whatever
     was known when it was queued.
     """
     settings = running.settings()
@@ -69,7 +69,7 @@ def attempt(
     Encrypted where it may be and there is a key; not at all where it must not go otherwise.
     """
     key = stands.key
-    trouble = TAKEN_BACK if stands.is_taken_back else problem(mail.protection, label=stands.label, key=key)
+    trouble = stands.stops or problem(mail.protection, label=stands.label, key=key)
     if trouble is not None:
         return Attempt(HELD, trouble)
     address, secret = settings.mail_from or "", settings.secret_key.encode()

@@ -222,8 +222,10 @@ def test_a_new_version_is_not_approved_by_the_old_one(app: Flask, lab: Workspace
     assert words(ref) == ["step_due"]
 
 
-def returned(lab: Workspace, now: dt.datetime, ref: str, *, by: str = "remote_mta") -> None:
-    event(lab, ref, "delivery.failed", at=now, by=(by, "S"), status="5.1.1")
+def returned(
+    lab: Workspace, now: dt.datetime, ref: str, *, by: str = "remote_mta", status: str = "5.1.1"
+) -> None:
+    event(lab, ref, "delivery.failed", at=now, by=(by, "S"), status=status)
 
 
 def sent(lab: Workspace, now: dt.datetime, **more: Any) -> str:
@@ -262,6 +264,15 @@ def test_where_no_address_is_left_the_record_says_so(app: Flask, lab: Workspace,
     returned(lab, now, ref)
     assert [follow_returned(now), follow_returned(now)] == [0, 0]
     assert words(ref) == ["no_working_contact"]
+
+
+def test_who_refuses_such_mail_by_a_rule_of_its_own_is_not_sent_it_by_another_way(
+    lab: Workspace, now: dt.datetime
+) -> None:
+    ref = sent(lab, now)
+    returned(lab, now, ref, status="5.7.1")
+    assert follow_returned(now) == 0
+    assert (words(ref), len(letters())) == (["step_held: refused"], 1)
 
 
 def test_the_senders_word_a_label_or_people_at_risk_send_nothing(

@@ -27,6 +27,7 @@ NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
     ("Received, ticket #ABC-12", "received", {"ticket": "ABC-12"}), ("received: 4711", "received", {"ticket": "4711"}),
     ("bien reçu, dossier #55", "received", {"ticket": "55"}), ("收到 #55", "received", {"ticket": "55"}),
     ("Passed on to 31 operators.", "passed_on", {"count": 31}), ("已转交31家", "passed_on", {"count": 31}),
+    ("transmis à 3 opérateurs", "passed_on", {"count": 3}), ("передали 12 операторам", "passed_on", {"count": 12}),
     ("تم التحويل", "passed_on", {}), ("NOT FOR US: CERT.at, ask them?", "not_ours", {"ask": "CERT.at, ask them?"}),
     ("нужно: порты?", "need", {"note": "порты?"}), ("Hecho", "done", {}), ("*done*", "done", {}),
 ])  # fmt: skip
@@ -40,6 +41,7 @@ def test_the_first_line_makes_a_choice(line: str, choice: str, filled_in: dict[s
     "done?", "not done", "done but", "received?", "not received", "received 31", "received #1 and #2", "need",
     "need?: a", "passed on: to x", "done: all",
     "> received", "«done»", "~done~", "d\u0336one", "31", "forwarded 31 31", "",
+    "Forwarded 12 Nov", "forwarded 12 pm", "transmis 3 mai", "переслали 5 ноября", "已转交12月", "reenviado 9 nov",
     "received: see below please", "not ours?: ask", "need: " + "a" * 600, "hello\ndone",
     "Received: 23.11.2026", "Received: 2026-11-23", "reçu : 23/11/26", "received: mx1.cert.example", "收到: 10.0.0.1",
 ])  # fmt: skip

@@ -327,6 +327,26 @@ def test_what_waits_too_long_goes_stale_and_its_clock_starts_when_it_leaves_at_l
 
 
 @pytest.mark.usefixtures("relay", "allowed")
+def test_a_letter_whose_address_the_directory_lost_meanwhile_does_not_leave(
+    app: Flask, api: Api, clock: Any
+) -> None:
+    ref = told(api).json["ref"]
+    with transaction() as session:
+        mark_address(
+            session, kind="email", value="reports@cert.example", state="withdrawn", evidence="a steward", now=NOW,
+            actor="user:steward", claimed_by="steward",
+        )  # fmt: skip
+    relay = Relay()
+    with serving(relay) as port:
+        hand_over(app, port, NOW + SECOND)
+    shown = api.get(f"/api/v1/notifications/{ref}").json
+    assert (relay.seen, shown["state"]["transport"], shown["state"]["clock"]) == ([], "stale", "paused")
+    assert "no such working mail address" in shown["sending"]["reason"]
+    [stale] = [event for event in events_of_notification(ref) if event.type == "message.stale"]
+    assert stale.payload["reason"] == "address"
+
+
+@pytest.mark.usefixtures("relay", "allowed")
 def test_a_withdrawn_notification_takes_its_waiting_letter_back(app: Flask, api: Api, clock: Any) -> None:
     ref = told(api).json["ref"]
     withdrawn = {"type": "notification.withdrawn", "payload": {"reason": "mistake"}}
@@ -503,6 +523,18 @@ def test_who_asks_for_encrypted_mail_without_a_key_asks_for_what_nobody_could_do
         told(api, plain_text=True).json["rules_not_met"] == []
     )  # a key is there, so it goes encrypted all the same
     assert told(api, send=False).json["rules_not_met"] == ["encryption"]
+
+
+@pytest.mark.usefixtures("relay", "allowed")
+def test_only_who_has_a_web_form_takes_reports_by_it_alone(api: Api) -> None:
+    form = {"kind": "form", "value": "https://forms.example/report", "purpose": "incident", "preference": 2}
+    mail = {"kind": "email", "value": "abuse@forms.example", "purpose": "incident", "preference": 1}
+    one = {"slug": "forms", "name": "Forms", "kind": "provider", "country": "AT", "responsibilities": []}
+    made.entered(one | {"channels": [mail, form]}, NOW)
+    with transaction() as session:
+        session.query(Team).update({"profile": {"intake": ["web-form-only"]}})
+    assert told(api).json["rules_not_met"] == []
+    assert told(api, team="forms", despite_rules=True).json["rules_not_met"] == ["web-form-only"]
 
 
 @pytest.mark.usefixtures("relay", "allowed")

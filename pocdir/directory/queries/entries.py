@@ -76,6 +76,12 @@ def entry(slug: str, *, audiences: Collection[str] = PUBLIC, reading: Reading = 
     return found[0]
 
 
+def has_web_form(slug: str) -> bool:
+    """Whether a team can be told over a web form that works; raises NotFound `team_unknown`."""
+    found = entry(slug, audiences=EVERYBODY)
+    return any(it.kind == "form" and it.state not in rules.DEAD_STATES for it in found.channels)
+
+
 def said(team: Line) -> dict[str, Any]:
     """Every fact in force of a team by its field; null or an empty list where nobody says one."""
     from pocdir.directory.formats.profile import FACTS  # the checks of a file's values: not for a lookup

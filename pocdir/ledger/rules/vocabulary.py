@@ -58,7 +58,7 @@ SKIPPED = ("answered", "withdrawn", "no_contact", "opted_out", "other")
 # Why a step that was approved beforehand did not go out by itself, and is a person's to take.
 HELD = (
     "owner", "late", "earlier_step", "no_consent", "opted_out", "no_mail", "people_at_risk", "closed", "mail_waits",
-    "told_lately", "other_channel", "key", "day_full", "not_allowed", "thread_full", "other",
+    "told_lately", "other_channel", "key", "day_full", "not_allowed", "thread_full", "refused", "other",
 )  # fmt: skip
 TARGETS = ("same_team", "parent", "sector", "national", "regional", "global", "resolver")
 
@@ -195,7 +195,7 @@ VOCABULARY: Mapping[str, EventType] = {
     ),
     "message.stale": EventType(
         "it was given up unsent", _service,
-        _MESSAGE | {"reason": _choice("expired", "refused", "withdrawn", "key", "other")},
+        _MESSAGE | {"reason": _choice("expired", "refused", "withdrawn", "key", "address", "other")},
     ),
     "message.copied": EventType("the date of the sender's own mail, copied to us", _service, _MAIL),
     "delivery.relayed": _delivery("relayed"),

@@ -18,6 +18,7 @@ ENCRYPTED, NO_KEY, PLAIN_TEXT = PROTECTIONS = (
 LOST = "the key that was pinned when it was queued is pinned no more"
 NONE = "no OpenPGP key is pinned for this address"
 TAKEN_BACK = "the notification was withdrawn"
+GONE = "the directory has no such working mail address of this team any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Stands(NamedTuple):
 
     key: KeyFor | None = None
     label: str | None = None  # the strictest that it bears by now
-    is_taken_back: bool = False  # what it tells of
+    stops: str | None = None  # why it is not to go at all any more: TAKEN_BACK, GONE
 
 
 def protection(*, label: str, key: KeyFor | None, plain_text: bool) -> str | None:

@@ -17,6 +17,7 @@ from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
 from pocdir.db import Line, table_of
 from pocdir.directory.keys.queries import key_for
+from pocdir.directory.queries.entries import has_web_form
 from pocdir.directory.rules.office import language_for
 from pocdir.directory.rules.record import reception
 from pocdir.incidents import queries as incident_queries
@@ -225,13 +226,16 @@ def _rules_not_met(
 ) -> list[str]:
     """Which of the team's rules for reports this one does not meet, as they stand now.
 
-    That mail be encrypted is no rule where no key is pinned for its address: nobody could meet it.
+    What nobody could meet is no rule: encrypted mail where no key is pinned for its address, a web form where the
+    directory has none of the team.
     """
-    asked, encrypted = reception(team.profile).intake, new.encrypted
+    asked, encrypted = set(reception(team.profile).intake), new.encrypted
     if "encryption" in asked:
         key, reasons = key_for(team.slug, channel[1], now=now)
-        asked = asked if key else tuple(rule for rule in asked if rule != "encryption")
+        asked -= set() if key else {"encryption"}
         encrypted = encrypted and not reasons
+    if "web-form-only" in asked and not has_web_form(team.slug):
+        asked -= {"web-form-only"}
     report = Report(
         kind=new.kind, channel=channel[0], language=language, assets=new.assets, rows=new.rows, body=new.body,
         is_kept=new.body_digest is not None, answer_asked=new.answer_asked, encrypted=encrypted,

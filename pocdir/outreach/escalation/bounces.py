@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Conflict, Invalid, Refusal
 from pocdir.ledger.actions import append
+from pocdir.ledger.queries import events_of_notification
 from pocdir.outreach.actions.notifications import NewNotification, log_notification
 from pocdir.outreach.actions.threads import is_full
 from pocdir.outreach.escalation import queries
@@ -34,7 +35,7 @@ def follow(session: Session, failed: Notification, *, known: Index, now: dt.date
     goes. What stands in the way is written down, and this notification is not looked at again.
     """
     first = _first(failed)
-    led_to, reason = None, _in_the_way(session, first)
+    led_to, reason = None, _in_the_way(session, first, failed)
     if reason is None:
         target = queries.other_mail(first, known, session)
         reason = target if isinstance(target, str) else None
@@ -50,7 +51,7 @@ def follow(session: Session, failed: Notification, *, known: Index, now: dt.date
     session.add(OtherChannel(notification_id=failed.id, decided_at=now, led_to=led_to, reason=reason))
     if reason == "no_mail" and queries.path_row(first.id, session) is None:
         _append(session, first, "escalation.no_working_contact", {}, now=now, key=first.ref)
-    elif reason is not None and (reason in REFUSED.values() or reason == "other"):
+    elif reason in {*REFUSED.values(), "refused", "other"}:
         _append(session, failed, "escalation.step_held", {"reason": reason}, now=now, key=failed.ref)
     session.flush()
     return led_to
@@ -63,7 +64,7 @@ def _first(found: Notification) -> Notification:
     return found
 
 
-def _in_the_way(session: Session, first: Notification) -> str | None:
+def _in_the_way(session: Session, first: Notification, failed: Notification) -> str | None:
     incident = first.incident
     if first.withdrawn_at is not None or first.response not in ("awaiting", "receipt"):
         return "answered"
@@ -71,7 +72,12 @@ def _in_the_way(session: Session, first: Notification) -> str | None:
         return "people_at_risk"
     if incident is not None and incident.closed_at is not None:
         return "closed"
-    return "thread_full" if is_full(session, first) else None
+    if is_full(session, first):
+        return "thread_full"
+    events = events_of_notification(failed.ref, session, sealed=False)
+    refused = (e for e in events if e.type == "delivery.failed")
+    by_policy = any(str(e.payload.get("status") or "").startswith("5.7.") for e in refused)
+    return "refused" if by_policy else None  # who does not want such mail is not sent it by another way
 
 
 def _write(

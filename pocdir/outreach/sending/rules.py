@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from pocdir.mail.rules.protection import TAKEN_BACK
+from pocdir.mail.rules.protection import GONE, TAKEN_BACK
 from pocdir.mail.rules.replies import is_bounce
 
 KEY_PROBLEM = "key problem:"
 _REASONS = {"failed": "refused", "withdrawn": "withdrawn", "dead": "other"}  # by the state in the outbox
-_BY_WORDS = {TAKEN_BACK: "withdrawn"}
+_BY_WORDS = {TAKEN_BACK: "withdrawn", GONE: "address"}
 _BY_RECIPIENT = re.compile(r"(?:RCPT|DATA): ")
 _STATUS = re.compile(r"(?:RCPT|DATA): \d{3}[ -]([245]\.\d{1,3}\.\d{1,3})\b")
 

@@ -58,7 +58,15 @@ _CHOICES = {bare(phrase): choice for choice, by in PHRASES.items() for each in b
 _AFTER_COLON = {"not_ours": "ask", "need": "note", "received": "ticket"}
 _COLON = re.compile(r"[:\uff1a]")
 _ASKS = re.compile(r"[?\uff1f\u061f\u037e]")
-_NUMBER = re.compile(r"(.*?[^\d ]) ?(\d{1,7})(?: ?[^\W\d_]{1,20})?")  # passed on 31 operators
+# Whom it may be passed on to; after another word a number may be a date: `forwarded 12 Nov`.
+_OPERATORS = (
+    "operators?", "providers?", "isps?", "networks?", "customers?", "companies", "organi[sz]ations?", "teams?",
+    "مشغل", "مشغلين", "جهة", "جهات", "شركة", "شركات", "家", "个", "個", "家运营商", "个运营商",
+    "op[ée]rateurs?", "fournisseurs?", "clients?", "[ée]quipes?", "entreprises?",
+    "оператор(?:у|ам|ов|а)?", "провайдер(?:у|ам|ов|а)?", "компани(?:и|ям|й)",
+    "operador(?:es)?", "proveedor(?:es)?", "clientes?", "empresas?", "equipos?",
+)  # fmt: skip
+_NUMBER = re.compile(rf"(.*?[^\d ]) ?(\d{{1,7}})(?: ?(?:{'|'.join(_OPERATORS)}))?")  # passed on 31 operators
 _TICKET = re.compile(r"[#№]? ?(?=[\w./-]*\d)[A-Za-z0-9][\w./-]{0,39}")
 # `Received: 23.11.2026`, `Received: mx1.example.org`: a program's list of facts, and no ticket.
 _NO_TICKET = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}.*|.*\.[A-Za-z].*|[\d.]*\.[\d.]*")
