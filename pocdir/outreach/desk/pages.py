@@ -175,6 +175,7 @@ def _desk(typed: Form) -> str:
         may_take=schemas.TAKES,
         intake=INTAKE,
         promises=PROMISES,
+        has_promise=any(stands.get(f"promise.{of}") for of in PROMISES),
     )
 
 
