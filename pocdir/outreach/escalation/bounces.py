@@ -17,7 +17,7 @@ from pocdir.outreach.actions.threads import is_full
 from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.models import OtherChannel
 from pocdir.outreach.escalation.rules import letter
-from pocdir.outreach.escalation.rules.automatic import REFUSED, UNFORESEEN
+from pocdir.outreach.escalation.rules.by_itself import REFUSED, UNFORESEEN
 from pocdir.outreach.escalation.rules.targets import Target
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import FOLLOW_UP, about, teams_by_id, workspace_by_id

@@ -13,7 +13,7 @@ from pocdir.accounts.guards import Principal
 from pocdir.core.errors import Forbidden, Invalid, NotFound, Refusal
 from pocdir.incidents import queries as incident_queries
 from pocdir.outreach.actions.notifications import record_event
-from pocdir.outreach.escalation import automatic, presentation, queries
+from pocdir.outreach.escalation import by_itself, presentation, queries
 from pocdir.outreach.escalation.actions import policies, steps
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications
@@ -72,7 +72,7 @@ def path_shown(
     found = own(session, principal, ref, lock=False)
     looked = queries.look(found, now, session)
     to = presentation.next_target(looked, found, known, now, session)
-    return presentation.shown_path(looked, to) | automatic.outlook(session, found, looked, known, now)
+    return presentation.shown_path(looked, to) | by_itself.outlook(session, found, looked, known, now)
 
 
 def approve_or_stop(
@@ -116,7 +116,7 @@ def suggested(
         looked = queries.look(each, now, session)
         step = presentation.suggested_step(looked, each, known, now, session, ahead=ahead)
         if step is not None and (waiting is None or waiting == (step["approval"] and not step["approved"])):
-            shown.append(step | automatic.outlook(session, each, looked, known, now))
+            shown.append(step | by_itself.outlook(session, each, looked, known, now))
     return found, shown
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Refusal
 from pocdir.db import db, transaction
-from pocdir.outreach.escalation import automatic, bounces, queries
+from pocdir.outreach.escalation import bounces, by_itself, queries
 from pocdir.outreach.escalation.actions import steps
 from pocdir.outreach.escalation.actions.policies import look_again_at
 from pocdir.outreach.models import Notification
@@ -55,7 +55,7 @@ def _record(session: Session, notification: Notification, *, known: Index, now: 
         with session.begin_nested():
             written = steps.record_due(session, notification, known=known, now=now)
             return written + (
-                automatic.take_due(session, notification, known=known, now=now) if written else 0
+                by_itself.take_due(session, notification, known=known, now=now) if written else 0
             )
     except (Refusal, ArithmeticError, LookupError, TypeError, ValueError):
         _log.exception("next step failed", notification=ref)

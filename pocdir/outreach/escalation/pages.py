@@ -17,7 +17,7 @@ from pocdir.outreach.actions.threads import is_full
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
 from pocdir.outreach.escalation.actions.steps import Prepared
-from pocdir.outreach.escalation.automatic import outlook
+from pocdir.outreach.escalation.by_itself import outlook
 from pocdir.outreach.escalation.deciding import approve_or_stop, choose_policy, decide, decide_many, own
 from pocdir.outreach.escalation.deciding import suggested as suggested_steps
 from pocdir.outreach.escalation.rules.policy import policy as rules_from

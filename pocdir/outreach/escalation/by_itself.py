@@ -15,7 +15,7 @@ from pocdir.outreach.desk.queries import consent_of
 from pocdir.outreach.escalation import presentation, queries
 from pocdir.outreach.escalation.actions import steps
 from pocdir.outreach.escalation.queries import Looked
-from pocdir.outreach.escalation.rules.automatic import REFUSED, UNFORESEEN, Standing, held
+from pocdir.outreach.escalation.rules.by_itself import REFUSED, UNFORESEEN, Standing, held
 from pocdir.outreach.escalation.rules.path import Rung
 from pocdir.outreach.escalation.rules.targets import Target
 from pocdir.outreach.models import Notification
