@@ -81,13 +81,11 @@ def counts() -> dict[str, int]:
     return dict(rows.all())
 
 
-def listed(
-    *, states: Sequence[str], kind: str | None = None, offset: int = 0, limit: int = 100
-) -> tuple[Sequence[Mail], int]:
+def listed(*, states: Sequence[str], offset: int = 0, limit: int = 100) -> tuple[Sequence[Mail], int]:
     """(one page, the newest first; how many there are in all)."""
-    chosen = [Mail.state.in_(states)] + ([Mail.kind == kind] if kind else [])
-    total = db.session.scalar(select(func.count()).select_from(Mail).where(*chosen)) or 0
-    statement = select(Mail).where(*chosen).order_by(Mail.id.desc()).offset(offset).limit(limit)
+    chosen = Mail.state.in_(states)
+    total = db.session.scalar(select(func.count()).select_from(Mail).where(chosen)) or 0
+    statement = select(Mail).where(chosen).order_by(Mail.id.desc()).offset(offset).limit(limit)
     return db.session.scalars(statement).all(), total
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Integer, and_, bindparam, func, literal_column, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from pocdir.core.batches import batches
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import db
 from pocdir.directory.models import Team
@@ -161,15 +162,15 @@ def path_row(notification_id: int, session: Session | None = None) -> Notificati
     return (session or db.session()).scalar(statement)
 
 
-def next_steps(ids: Sequence[int], at_once: int = 500) -> dict[int, dict[str, Any]]:
+def next_steps(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """The next step of each notification as the worker last saw it (level, target, due_at, state), by notification."""
     found: dict[int, dict[str, Any]] = {}
-    for start in range(0, len(ids), at_once):
+    for some in batches(ids):
         statement = (
             select(NotificationPath)
             .options(joinedload(NotificationPath.policy))
             .where(
-                NotificationPath.notification_id.in_(ids[start : start + at_once]),
+                NotificationPath.notification_id.in_(some),
                 NotificationPath.level.is_not(None),
             )
         )
