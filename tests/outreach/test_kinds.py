@@ -19,6 +19,7 @@ from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import event_count
 from pocdir.ledger.rules.vocabulary import NOTIFICATION_KINDS
+from pocdir.outreach import jobs
 from pocdir.outreach.models import Notification
 from pocdir.outreach.rules.expectations import ASKED_BY_KIND
 from pocdir.outreach.rules.letter import LANGUAGES
@@ -152,6 +153,31 @@ def test_a_follow_up_names_the_first_report_and_a_referral_says_all_that_its_rea
     with transaction() as session:  # as one that was logged before a lower label was refused
         session.execute(update(Notification).where(Notification.ref == hidden).values(tlp="TLP:AMBER"))
     assert "Hidden" not in letter(api, older)[1]
+
+
+def test_a_letter_tells_of_an_answer_and_of_what_was_set_against_the_report(
+    api: Api, _world: Any, now: dt.datetime
+) -> None:
+    told = {"tlp": "TLP:GREEN", "expect": [{"of": "sample", "within": "PT24H"}]}
+    first = logged(api, team="isp", **told)["ref"]
+    _world.move_to(now + DAY / 2)
+    contested = {"type": "response.contested", "payload": {"note": "Not ours\nsince 2025"}}
+    assert api.post(f"/api/v1/notifications/{first}/events", contested).status_code == 201
+    _world.move_to(now + 2 * DAY)
+    jobs.record_lapses(now + 2 * DAY)
+    at = f"{now + DAY / 2:%Y-%m-%d %H:%M} UTC."
+    for kind, team, said in (
+        (
+            "referral",
+            "cert-at",
+            [f"ISP abuse desk answered on {at}", "ISP abuse desk objects to that report."],
+        ),
+        ("follow_up", "isp", [f"You answered on {at}", "You object to that report."]),
+    ):
+        words = letter(api, logged(api, kind=kind, team=team, parent=first, tlp="TLP:GREEN")["ref"])[1]
+        lines = words.splitlines()
+        assert [*said, "> Not ours", "> since 2025"] == lines[lines.index(said[0]) :][:4]
+        assert "No answer" not in words
 
 
 def test_a_letter_counts_nothing_where_the_first_report_named_nothing(api: Api) -> None:

@@ -21,6 +21,7 @@ from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot_for_recipient
 from pocdir.outreach.rules import corrections
 from pocdir.outreach.rules import letter as letters
+from pocdir.outreach.rules.fold import state_of
 
 _SAYS_TICKET = ("ack.", "response.", "outcome.remediation_claimed", "reply.")
 
@@ -74,8 +75,11 @@ def _content_of(ref: str, followed: Sequence[Event]) -> str:
 def _first(row: Line, found: Snapshot, followed: Sequence[Event]) -> letters.First:
     """The report that this one follows, as far as the label of this letter lets it be told."""
     first = found.row
-    words = (each for each in reversed(corrections.counting(followed)) if each.type.startswith(_SAYS_TICKET))
+    counting = corrections.counting(followed)
+    words = (each for each in reversed(counting) if each.type.startswith(_SAYS_TICKET))
     missed = (each.due_at for each in found.expectations if each.state in queries.NOT_ANSWERED)
+    answered = state_of(followed).first.acknowledgement
+    objections = [each for each in counting if each.type == "response.contested"]
     may_tell = tlp.is_at_least(row.tlp, tlp.strictest(first.tlp, first.incident_tlp or first.tlp))
     return letters.First(
         reference=first.ref,
@@ -87,9 +91,12 @@ def _first(row: Line, found: Snapshot, followed: Sequence[Event]) -> letters.Fir
         count=len(first.assets),
         since=_since(first, row.tlp),
         ticket=next((each.sealed["ticket"] for each in words if each.sealed.get("ticket")), None),
-        asked_for=min(missed, default=None),
+        asked_for=min(missed, default=None) if answered is None else None,
+        answered_at=answered.at if answered else None,
         failed=first.transport == "failed",
         not_theirs=first.response == "misdirected",
+        objects=bool(objections),
+        objections=[note for each in objections if may_tell and (note := each.sealed.get("note"))],
     )
 
 

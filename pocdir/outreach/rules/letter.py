@@ -73,8 +73,9 @@ class Sender:
 class First:
     """The report that a letter follows, and what is known of it.
 
-    `own`: it went to the same team. `about` is left out where it bears a stricter label. `asked_for`: the time for an
-    answer that passed without one on record; `not_theirs`: that team says that it is not for it.
+    `own`: it went to the same team. `about` is left out where it bears a stricter label. `answered_at`: when a person
+    answered; `asked_for`: the time for an answer that passed without one on record; `not_theirs`: that team says that
+    it is not for it; `objects`: it contests the report, in these `objections` where the label lets them be told.
     """
 
     reference: str
@@ -87,8 +88,11 @@ class First:
     since: dt.datetime | None = None
     ticket: str | None = None
     asked_for: dt.datetime | None = None
+    answered_at: dt.datetime | None = None
     failed: bool = False
     not_theirs: bool = False
+    objects: bool = False
+    objections: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,12 +232,18 @@ def _history(matter: Matter, first: First, say: Mapping[str, str]) -> Iterator[s
     team, ticket = one_line(first.team), one_line(first.ticket or "")
     wrote = {"sender": one_line(matter.sender.workspace), "team": team, "channel": one_line(first.channel)}
     yield say["wrote_to_you" if first.own else "wrote_to"] % (wrote | {"time": _time(first.sent_at)})
-    if first.failed:
-        yield say["undelivered"]
-    elif first.not_theirs:
+    if first.not_theirs:
         yield say["not_theirs"]
+    elif first.answered_at is not None:
+        answered = say["you_answered" if first.own else "answered"]
+        yield answered % {"team": team, "time": _time(first.answered_at)}
+    elif first.failed:
+        yield say["undelivered"]
     elif first.asked_for is not None:
         yield say["no_answer"] % {"time": _time(first.asked_for)}
+    if first.objects:
+        yield say["you_object" if first.own else "objects"] % {"team": team}
+        yield from (f"> {line}" for words in first.objections for line in _text(words).split("\n"))
     if not first.own and not first.not_theirs:
         yield say["you_may"]
     if matter.content != "reference":
