@@ -329,6 +329,28 @@ def test_a_name_that_stands_there_twice_is_refused(api: Api) -> None:
     assert "team" in answer.json["detail"]
 
 
+def test_what_never_began_does_not_end(api: Api) -> None:
+    ref = logged(api, sent_at="2026-11-22T10:00:00Z")["ref"]
+    path = f"/api/v1/notifications/{ref}/events"
+    minutes = iter(range(60))
+
+    def codes(*types: str) -> list[str]:
+        facts = ({"type": each, "occurred_at": f"2026-11-22T11:{next(minutes):02}:00Z"} for each in types)
+        return [api.post(path, fact).get_json().get("code", "") for fact in facts]
+
+    before = len(api.get(path).get_json()["items"])
+    assert codes("expectation.resumed", "ack.retracted", "outcome.relapsed") == [
+        "clock_not_paused",
+        "event_not_found",
+        "nothing_remedied",
+    ]
+    assert len(api.get(path).get_json()["items"]) == before
+    paused = codes("expectation.paused", "expectation.paused", "expectation.resumed", "expectation.resumed")
+    assert paused == ["", "clock_not_running", "", "clock_not_paused"]
+    assert codes("ack.given", "ack.retracted", "ack.retracted") == ["", "", "event_not_found"]
+    assert codes("outcome.remediation_observed", "outcome.relapsed") == ["", ""]
+
+
 def test_a_corrected_event_counts_no_longer_and_stays_in_the_record(api: Api) -> None:
     ref = logged(api)["ref"]
     path = f"/api/v1/notifications/{ref}/events"

@@ -10,12 +10,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Refusal
-from pocdir.ledger.queries import event_by_key
 from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.actions.threads import keep_threads
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.notifications import Viewer
-from pocdir.outreach.rules.bulk import check_act
 from pocdir.outreach.rules.posting import claim_of
 from pocdir.outreach.rules.thread import SPEAKING
 
@@ -54,10 +52,8 @@ def record_for_many(
     for ref in dict.fromkeys(refs):
         try:
             with session.begin_nested():
-                row = queries.own_notification_to_change(ref, viewer, session)
+                row = queries.own_notification_to_record(ref, viewer, session)
                 claimed_by, assurance = claim_of(type, queries.poster_of(viewer, row) or "")
-                if not (once and event_by_key(f"many:{actor}:{type}", f"{once}:{ref}", session)):
-                    check_act(type, clock=row.clock, withdrawn=row.withdrawn_at is not None)
                 event = record_event(
                     session, row, type=type, payload=payload, now=now, actor=actor, claimed_by=claimed_by,
                     assurance=assurance, occurred_at=occurred_at, precision=precision,

@@ -37,7 +37,7 @@ from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.notifications import FOLLOW_UP, Locked
 from pocdir.outreach.queries.parcels import held_for
 from pocdir.outreach.queries.plans import Routed
-from pocdir.outreach.rules import corrections, expectations
+from pocdir.outreach.rules import contradictions, expectations
 from pocdir.outreach.rules.expectations import Expected
 from pocdir.outreach.rules.fold import state_of
 from pocdir.outreach.rules.intake import Report, not_met
@@ -317,9 +317,8 @@ def record_event(
 
     Without `keeps_thread` the caller settles the thread, once for all that it records.
 
-    Raises Invalid `event_unknown`, `payload_invalid`, `event_before_sending`, `event_in_future`,
-    `event_not_found`, `event_final`; Forbidden `event_not_yours` (taking back another's word); Gone `withdrawn`
-    for the recipient's word on what was taken back.
+    Raises Invalid `event_unknown`, `payload_invalid`, `event_before_sending`, `event_in_future`; what
+    contradictions.check raises; Gone `withdrawn` for the recipient's word on what was taken back.
     """
     if notification.withdrawn_at is not None:
         _check_withdrawn(type, claimed_by)
@@ -335,10 +334,7 @@ def record_event(
         standing = event_by_key(scope or "", key or "", session)
         assert standing is not None  # noqa: S101 - the key that stopped us stands
         return standing
-    _check_named_expectation(event, events)
-    if name := event.payload.get("event"):
-        named = next((each for each in (*events, event) if each.id == name), None)
-        corrections.check_correction(event, named, is_back=name in corrections.taken_back(events))
+    contradictions.check(event, events)
     if event.type == "notification.withdrawn":
         withdraw_waiting(
             session, notification=notification.ref, kind=MAIL, now=now, actor=actor,
@@ -358,15 +354,6 @@ def _check_withdrawn(type_: str, claimed_by: str) -> None:
         raise Invalid("event_final", "it is withdrawn already", where="type")
     if claimed_by == "recipient" and type_ != "event.corrected":
         raise Gone("withdrawn", "the sender has taken this report back; there is nothing to answer")
-
-
-def _check_named_expectation(event: Event, events: Sequence[Event]) -> None:
-    """An expectation is changed only where it was set; raises Invalid `event_not_found`."""
-    named = event.payload.get("expectation") if event.type.startswith("expectation.") else None
-    if named is not None and named not in {each.id for each in events if each.type == "expectation.set"}:
-        raise Invalid(
-            "event_not_found", "this notification has no such expectation", where="payload.expectation"
-        )
 
 
 def _expected(

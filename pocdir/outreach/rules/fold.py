@@ -33,7 +33,7 @@ _ANSWERS = {
 }
 # The last is the service's word that a person has answered in the same thread: it proves no sending.
 ACKNOWLEDGING = frozenset({"ack.given", "reply.human", *_ANSWERS, "thread.answered"})
-_REMEDIED = ("outcome.remediation_claimed", "outcome.remediation_observed")
+REMEDIED = ("outcome.remediation_claimed", "outcome.remediation_observed")
 _ARRIVED = {"delivery.relayed": "relayed", "delivery.expanded": "relayed", "delivery.delivered": "delivered"}
 _UNDER_WAY = {
     "notification.logged": "logged",
@@ -286,7 +286,7 @@ def _stopped_by_answer(start: Event, order: Sequence[Event]) -> dt.datetime | No
         return next((event.occurred_at for event in order if event.type in ACKNOWLEDGING), None)
     stopping: Callable[[Event], bool] = {
         "answer": is_answer,
-        "remediation": lambda event: event.type in _REMEDIED,
+        "remediation": lambda event: event.type in REMEDIED,
     }.get(of, lambda event: False)
     after = (event for event in order if event.occurred_at >= start.occurred_at)
     return next((event.occurred_at for event in after if stopping(event)), None)
