@@ -93,28 +93,6 @@ def assets(query: dict[str, Any], ref: str) -> Any:
     return listed | {"items": [shown_asset(asset) for asset in listed["items"]]}
 
 
-@blueprint.route("/incidents/<ref>/assets", methods=["POST"])
-@guard("incident.write")
-@blueprint.doc(
-    requestBody={
-        "required": True,
-        "content": {
-            "application/json": {"schema": schemas.AssetsSchema},
-            "text/csv": {"schema": {"type": "string"}},
-        },
-    }
-)
-@blueprint.response(201, schemas.AssetsAdded)
-def add_assets(ref: str) -> Any:
-    """Add assets, as JSON or as CSV with a column of addresses."""
-    given = given_assets()
-    with transaction() as session:
-        incident = queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
-        added = actions.add_assets(session, incident, given, now=clock.now())
-        total = queries.asset_count(incident)
-    return {"added": added, "total": total}, {"Location": url_for("incidents_api.assets", ref=ref)}
-
-
 def given_assets() -> list[AssetValue]:
     """The assets of the request's body, by its content type; raises Invalid."""
     if request.mimetype in ("text/csv", "application/csv"):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +13,6 @@ from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.incidents import actions as incident_actions
 from pocdir.incidents import queries as incident_queries
-from pocdir.incidents.rules.assets import MOST_BYTES, assets_from_csv
 from pocdir.incidents.rules.quiet import QUIET_AFTER
 from pocdir.incidents.schemas import IncidentChange, IncidentSchema
 from pocdir.web.terminal import (
@@ -24,7 +21,6 @@ from pocdir.web.terminal import (
     emit,
     json_option,
     loaded,
-    read_input,
     table,
     workspace_option,
 )
@@ -73,32 +69,6 @@ def open_(at: dt.datetime | None, workspace: str | None, as_json: bool, **given:
         emit(shown)
     else:
         click.echo(f"opened {shown['ref']}")
-
-
-@incident.command("assets")
-@click.argument("ref")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--control", is_flag=True, help="Nobody is told about them: what they do is the baseline.")
-@workspace_option
-@json_option
-def add_assets(ref: str, file: Path, control: bool, workspace: str | None, as_json: bool) -> None:
-    """Add assets from a CSV with a column of addresses, names, URLs or hashes (- for stdin).
-
-    \b
-    Example:  pocdir incident assets 019ab3... devices.csv
-    """
-    given = assets_from_csv(read_input(file, most=MOST_BYTES))
-    brought = [dataclasses.replace(each, control=control) for each in given]
-    with app_context():
-        who = operator_for(workspace)
-        with transaction() as session:
-            case = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session, lock=True)
-            added = incident_actions.add_assets(session, case, brought, now=clock.now())
-            shown = {"added": added, "total": incident_queries.asset_count(case)}
-    if as_json:
-        emit(shown)
-    else:
-        click.echo(f"{added} added, {shown['total']} in all")
 
 
 @incident.command("list")

@@ -16,9 +16,12 @@ from pocdir.core.errors import Invalid
 from pocdir.core.times import duration
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
+from pocdir.incidents.api import given_assets
+from pocdir.incidents.schemas import AssetsAdded, AssetsSchema
 from pocdir.ledger import queries as ledger_queries
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach import campaigns, schemas
+from pocdir.outreach.actions import assets as asset_actions
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.actions.parcels import keep
@@ -51,6 +54,28 @@ blueprint = Blueprint(
 )
 _BINARY = {"type": "string", "format": "binary"}
 _notification, _event = schemas.NotificationAnswer(), schemas.EventAnswer()
+
+
+@blueprint.route("/incidents/<ref>/assets", methods=["POST"])
+@guard("incident.write")
+@blueprint.doc(
+    requestBody={
+        "required": True,
+        "content": {
+            "application/json": {"schema": AssetsSchema},
+            "text/csv": {"schema": {"type": "string"}},
+        },
+    }
+)
+@blueprint.response(201, AssetsAdded)
+def add_assets(ref: str) -> Any:
+    """Add assets, as JSON or as CSV with a column of addresses."""
+    given = given_assets()
+    with transaction() as session:
+        incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
+        added = asset_actions.add_assets(session, incident, given, now=clock.now())
+        total = incident_queries.asset_count(incident)
+    return {"added": added, "total": total}, {"Location": url_for("incidents_api.assets", ref=ref)}
 
 
 @blueprint.route("/incidents/<ref>/plan", methods=["POST"])

@@ -62,6 +62,11 @@ class Notification(Base):
         """Under which its letter goes now: its own, or that of its incident, which may have been raised since."""
         return strictest(self.tlp, self.incident.tlp) if self.incident else self.tlp
 
+    @property
+    def told(self) -> set[tuple[str, int | None]]:
+        """The addresses that it names: (value, port or None)."""
+        return {(it, None) if isinstance(it, str) else (it["value"], it.get("port")) for it in self.assets}
+
     __table_args__ = (
         Index("ix_notifications_workspace_id", "workspace_id", "id"),
         Index("ix_notifications_team_id", "team_id", "id"),

@@ -13,6 +13,7 @@ from pocdir.db import execute_many, table_of
 from pocdir.incidents.models import Incident
 from pocdir.ledger.actions import append_all, append_each
 from pocdir.ledger.queries import notifications_by_key
+from pocdir.outreach.actions.gates import require_no_control
 from pocdir.outreach.actions.notifications import NewNotification, WorkedOut, scope_of, worked_out
 from pocdir.outreach.actions.parcels import hand_over
 from pocdir.outreach.actions.projection import add_expectations, columns_of
@@ -40,7 +41,8 @@ def log_chosen(
     """Record one notification for each chosen contact of the incident's plan, each with its own parcel.
 
     `plan` as plan_of made it before the transaction; from the same page (`once`) no contact is logged twice. Raises
-    Conflict `incident_closed`, `people_at_risk` (when the choice was made without knowing it), Invalid `not_in_plan`.
+    Conflict `incident_closed`, `people_at_risk` (when the choice was made without knowing it), `control_told`,
+    Invalid `not_in_plan`.
     """
     if incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first", where="choose")
@@ -55,6 +57,8 @@ def log_chosen(
             what = f"{slug[:60]} is not in the plan any more; look again"
             raise Invalid("not_in_plan", what, where="choose")
     fresh = [slug for slug in keys if slug not in refs]
+    named = [asset_as_sent(each) for slug in fresh for each in contacts[slug].assets]
+    require_no_control(session, named, incident=incident)
     teams = queries.teams_for_notification(session, fresh, workspace_id=workspace_id)
     made = [
         worked_out(

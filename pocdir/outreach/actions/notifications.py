@@ -27,6 +27,7 @@ from pocdir.ledger.queries import event_by_key, events_of_notification
 from pocdir.ledger.rules.events import CLOCK_SKEW, Event
 from pocdir.ledger.rules.vocabulary import POLICIES
 from pocdir.mail.actions import withdraw_waiting
+from pocdir.outreach.actions.gates import require_no_control
 from pocdir.outreach.actions.parcels import hand_over
 from pocdir.outreach.actions.parents import check_parent, parent_of
 from pocdir.outreach.actions.projection import add_expectations, columns_of, project
@@ -93,7 +94,8 @@ def log_notification(
 
     `first_channel` is where it goes when the sender names no channel, worked out before the transaction. With a
     `key` the same thing is recorded once per workspace. Raises NotFound `team_unknown`, Invalid `no_channel`,
-    `sent_in_future`, `expectation_invalid`, `tlp_invalid`, `tlp_lowered`, `parent_invalid`, `thread_full`.
+    `sent_in_future`, `expectation_invalid`, `tlp_invalid`, `tlp_lowered`, `parent_invalid`, `thread_full`, Conflict
+    `control_told`.
     """
     scope = scope_of(workspace_id) if key is not None else None
     if scope and key and (standing := event_by_key(scope, key, session)) is not None:
@@ -101,6 +103,7 @@ def log_notification(
     team = queries.team_for_notification(session, new.team, workspace_id=workspace_id)
     check_parent(new.kind, parent, workspace_id=workspace_id, team_id=team.id)
     check_room(session, new.kind, parent)
+    require_no_control(session, new.assets, incident=incident, parent=parent)
     made = worked_out(
         new, team, workspace_id=workspace_id, now=now, actor=actor, incident=incident, parent=parent, key=key,
         first_channel=first_channel,

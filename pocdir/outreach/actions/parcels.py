@@ -19,7 +19,10 @@ from pocdir.ledger.actions import append_all
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.models import Notification, Parcel, ParcelPiece
 from pocdir.outreach.queries import parcels as queries
+from pocdir.outreach.queries.controls import controls_of
+from pocdir.outreach.rules import controls as controlling
 from pocdir.outreach.rules import parcels as rules
+from pocdir.outreach.rules.parcel_rows import rows_of
 from pocdir.outreach.rules.parcels import Brought
 
 _LOGGED = select(
@@ -40,10 +43,11 @@ def keep(
     """Keep parcels with the incident, and their addresses as its assets; what it has already is left alone.
 
     Returns how many are new, or were erased and are here again, byte for byte. Raises Conflict `incident_closed`,
-    Invalid `parcels_too_many`, `assets_too_many`.
+    `control_told`, Invalid `parcels_too_many`, `assets_too_many`.
     """
     if incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first")
+    _require_no_control(session, incident, brought)
     there = queries.standing(incident, session)
     fresh = [each for each in brought if (each.team, each.sha256) not in there]
     waiting = sum(row.notification_id is None for row in there.values())
@@ -62,6 +66,15 @@ def keep(
     if assets := dict.fromkeys(it for each in kept.values() for it in each.assets):
         add_assets(session, incident, list(assets), now=now)
     return len(kept)
+
+
+def _require_no_control(session: Session, incident: Incident, brought: Sequence[Brought]) -> None:
+    """Who gets a parcel is told of every row of it, of those too that are too many to be the incident's assets."""
+    controls = controls_of(session, incident)
+    for each in brought if controls.by_value else ():
+        found = each.assets or rows_of(b"".join(rules.unpacked(iter(each.pieces))))[1]
+        if control := next((it for it in found if controls.names(it.value, it.port)), None):
+            raise controlling.refused(control.value, where=each.name)
 
 
 def _write(

@@ -16,6 +16,7 @@ from pocdir.incidents.commands import incident
 from pocdir.incidents.rules.sightings import Read, Window, read, rows_of_csv, window
 from pocdir.incidents.sightings import queries
 from pocdir.ledger.rules.vocabulary import METHODS
+from pocdir.outreach.commands.assets import add_assets
 from pocdir.outreach.commands.plan import plan
 from pocdir.outreach.outcome.actions import bring_sightings
 from pocdir.outreach.outcome.queries import outcome
@@ -33,6 +34,7 @@ from pocdir.web.terminal import (
 
 NAMED = 5  # values in a line
 
+incident.add_command(add_assets)
 incident.add_command(plan)
 
 

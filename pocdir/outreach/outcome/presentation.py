@@ -59,7 +59,7 @@ def measured(out: Outcome, told_at: Sequence[dt.datetime]) -> dict[str, Any] | N
     quiets = out.measured.silences.quiets(out.measured.quiet_after)
     curves = {
         name: still
-        for name, of in (("assets", out.told), ("controls", out.measured.control))
+        for name, of in (("assets", out.told), ("controls", out.baseline))
         if (still := _still(quiets, of & (out.states != "unknown"), begin, end)) is not None
     }
     first = min(told_at, default=None)
@@ -164,8 +164,7 @@ def _runs(out: Outcome, moments: Sequence[dt.datetime]) -> list[dict[str, Any]]:
         }
     seen = np.unique(np.stack((run_of[out.measured.window], out.measured.stretches.asset)), axis=1)
     counts = [
-        np.bincount(seen[0][of[seen[1]]], minlength=len(runs))
-        for of in (out.told, out.measured.control, out.untold)
+        np.bincount(seen[0][of[seen[1]]], minlength=len(runs)) for of in (out.told, out.baseline, out.untold)
     ]
     for number, run in enumerate(runs):
         run |= {

@@ -15,6 +15,7 @@ from pocdir.incidents.sightings.queries import Measured, measured
 from pocdir.ledger import queries as ledger
 from pocdir.outreach.queries.snapshots import Snapshot, of_incidents
 from pocdir.outreach.rules import measured as rules
+from pocdir.outreach.rules.controls import meant
 from pocdir.outreach.rules.corrections import counting
 
 _CLAIMED = "outcome.remediation_claimed"
@@ -24,12 +25,14 @@ _CLAIMED = "outcome.remediation_claimed"
 class Outcome:
     """What was measured of an incident, each asset's state by its place, and the counts that pages and API show.
 
-    Three sorts of assets: told (named in a notification that stands), controls, and untold: neither.
+    Three sorts of assets: told (named in a notification that stands), baseline (controls that none names), and
+    untold: neither.
     """
 
     measured: Measured
     states: np.ndarray[Any, np.dtype[np.str_]]
-    told: np.ndarray[Any, np.dtype[np.bool_]]  # no control, and named in a notification
+    told: np.ndarray[Any, np.dtype[np.bool_]]  # named in a notification
+    baseline: np.ndarray[Any, np.dtype[np.bool_]]  # controls that no notification names
     untold: np.ndarray[Any, np.dtype[np.bool_]]  # no control, and named in none
     assets: dict[str, int]
     controls: dict[str, int]
@@ -76,14 +79,15 @@ def _outcome(found: Measured, told: Sequence[Snapshot]) -> Outcome:
         )
         cells.append((row.response, row.transport, became))
         verdicts[row.ref] = became
-    untold = ~found.control & ~named
+    untold, baseline = ~found.control & ~named, found.control & ~named
     return Outcome(
         found,
         states,
-        ~found.control & named,
+        named,
+        baseline,
         untold,
-        rules.tally(states[~found.control & named].tolist()),
-        rules.tally(states[found.control].tolist()),
+        rules.tally(states[named].tolist()),
+        rules.tally(states[baseline].tolist()),
         rules.tally(states[untold].tolist()),
         rules.matrix(cells),
         verdicts,
@@ -103,8 +107,8 @@ def assets_of(
         value, port = (each, None) if isinstance(each, str) else (each["value"], each.get("port"))
         known = places.get(value, ())
         if port:
-            exact = [place for place in known if found.values[place][1] == port]
-            known = exact or [place for place in known if not found.values[place][1]]
+            ports = meant(port, [found.values[place][1] for place in known])
+            known = [place for place in known if found.values[place][1] in ports]
         mine |= dict.fromkeys(known)
         is_whole &= bool(known)
     return np.array(list(mine), dtype=np.int64), is_whole

@@ -16,15 +16,15 @@ from sqlalchemy.orm import Session
 from pocdir import running
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
-from pocdir.core.errors import Refusal
+from pocdir.core.errors import Conflict, Refusal
 from pocdir.core.refs import new_ref
 from pocdir.db import transaction
-from pocdir.incidents import actions as incident_actions
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Incident
 from pocdir.incidents.pages import typed_assets
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import campaigns, schemas
+from pocdir.outreach.actions import assets as asset_actions
 from pocdir.outreach.outcome import presentation as measuring
 from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.pages.blueprint import blueprint
@@ -57,9 +57,15 @@ def add_assets(ref: str) -> Any:
     assets = [replace(each, control=bool(request.form.get("control"))) for each in typed_assets(typed)]
     if not typed.valid:
         return _incident(ref, typed), 422
-    with transaction() as session:
-        found = incident_queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
-        added = incident_actions.add_assets(session, found, assets, now=clock.now())
+    try:
+        with transaction() as session:
+            found = incident_queries.incident(ref, workspace_id=g.principal.workspace_id, session=session)
+            added = asset_actions.add_assets(session, found, assets, now=clock.now())
+    except Conflict as refusal:
+        if refusal.where is None:
+            raise
+        typed.refuse(refusal)
+        return _incident(ref, typed), refusal.status
     flash(_("%(count)s added.", count=added), "success")
     return redirect(url_for("outreach.incident", ref=ref))
 

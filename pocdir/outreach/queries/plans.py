@@ -7,11 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pocdir.core.errors import Invalid, NotFound
+from pocdir.db import db
 from pocdir.incidents import queries as incident_queries
 from pocdir.incidents.models import Asset, Incident
 from pocdir.incidents.rules.assets import MOST_ASSETS, AssetValue
 from pocdir.outreach.models import Parcel
 from pocdir.outreach.queries import parcels
+from pocdir.outreach.queries.controls import controls_of
 from pocdir.outreach.rules.parcels import Brought
 from pocdir.outreach.rules.plan import Plan, WaitingParcel, asset_as_sent, declined, drawn_up, reached_by
 from pocdir.routing.queries import index, question
@@ -93,8 +95,9 @@ def _routed(
     asked = question(known, on=on, kind_of_report=f"{class_}/{type_}" if class_ and type_ else class_)
     kept = incident_queries.assets(incident, limit=MOST_ASSETS)
     assets = {_name(each): AssetValue(*_name(each), each.control) for each in kept}
+    controls = controls_of(db.session(), incident)
     for asset in (assets | {_name(each): each for each in more if _name(each) not in assets}).values():
-        if asset.control:
+        if asset.control or controls.names(asset.value, asset.port):
             continue
         try:
             answer = answered(known, asset.value, asked) if asset.kind != "hash" else None

@@ -1,0 +1,50 @@
+"""The controls of an incident, beside its other assets of the same address."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from pocdir.incidents.models import Asset, Incident
+from pocdir.outreach.models import Notification
+from pocdir.outreach.rules.controls import Controls
+
+FEW = 500  # addresses named in one statement
+
+
+def controls_of(session: Session, incident: Incident, values: Collection[str] | None = None) -> Controls:
+    """The incident's controls, only those among `values` where these are given."""
+    control = aliased(Asset)
+    of_controls = select(control.value).where(control.incident_id == incident.id, control.control)
+    if values is not None and len(values) <= FEW:
+        of_controls = of_controls.where(control.value.in_(values))
+    statement = select(Asset.value, Asset.port, Asset.control).where(
+        Asset.incident_id == incident.id, Asset.value.in_(of_controls)
+    )
+    found: dict[str, dict[int, bool]] = {}
+    for row in session.execute(statement):
+        found.setdefault(row.value, {})[row.port] = row.control
+    return Controls(found)
+
+
+def incident_of(notification: Notification | None) -> Incident | None:
+    """The incident that it belongs to; one that names none belongs to that of what it follows."""
+    while notification is not None:
+        if notification.incident is not None:
+            return notification.incident
+        notification = notification.parent
+    return None
+
+
+def told_of(session: Session, incident: Incident) -> dict[str, set[int]]:
+    """What the incident's notifications name that were not taken back: by value the ports (0: none)."""
+    found: dict[str, set[int]] = {}
+    statement = select(Notification).where(
+        Notification.incident_id == incident.id, Notification.withdrawn_at.is_(None)
+    )
+    for notification in session.scalars(statement):
+        for value, port in notification.told:
+            found.setdefault(value, set()).add(port or 0)
+    return found
