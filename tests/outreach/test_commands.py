@@ -94,7 +94,9 @@ def test_what_is_brought_from_elsewhere_is_refused_where_it_cannot_be(
             told = ["notify", "--team", "cert-at", "--channel", channel, "--sent-at", at, "--json"]
             assert cli.run(told) == 0
         mail, phone = (json.loads(line)["ref"] for line in capsys.readouterr().out.splitlines())
-        taken = ["mail", "taken", "--server", "mx.cert.example", "--at"]
+        line = "relay=mx.cert.example[192.0.2.1]:25, status=sent (250 2.0.0 Ok)"
+        taken = ["mail", "taken", "--server", "mx.cert.example", "--line", line, "--at"]
+        assert cli.run([*taken, at, mail, "--line", "relay=mx.cert.example status=deferred (451)"]) == 1
         assert cli.run([*taken, at, phone]) == 1
         assert cli.run([*taken, later, mail]) == 1
         assert [cli.run([*taken, at, mail]) for _ in range(2)] == [0, 0]

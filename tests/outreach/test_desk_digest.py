@@ -20,6 +20,7 @@ from pocdir.ledger.models import LedgerEvent
 from pocdir.mail.models import Mail
 from pocdir.outreach.desk import rules
 from pocdir.outreach.desk.jobs import send_digests
+from pocdir.outreach.jobs import record_lapses
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.outreach import made
@@ -80,6 +81,24 @@ def test_a_day_has_one_mail_and_only_where_something_new_came(
     assert len(mails()) == 2
     chosen = [it for it in people.every(LedgerEvent) if it.type == "desk.digest_chosen"]
     assert [it.claimed_by for it in chosen] == ["team"] * 3
+
+
+def test_it_reminds_of_what_was_answered_and_has_no_outcome(
+    app: Flask, api: Api, now: dt.datetime, clock: Any
+) -> None:
+    desk = contact(app, now)
+    asked = [{"of": "acknowledgement", "within": "PT12H"}, {"of": "remediation", "within": "PT20H"}]
+    ref = logged(api, expect=asked)
+    send(desk, "/desk/digest", "/desk", hour="14", address=ADDRESS)
+    api.post(f"/api/v1/notifications/{ref}/events", {"type": "ack.given"})
+    assert send_digests(now + 2 * HOUR) == 0
+    clock.shift(22 * HOUR)
+    record_lapses(now + 22 * HOUR)
+    send_digests(now + 26 * HOUR)
+    send_digests(now + 50 * HOUR)
+    (mail,) = mails()
+    assert "it was asked what became of it, and nothing is recorded. Number: 1." in mail.body
+    assert "without a word of yours" not in mail.body
 
 
 def test_it_goes_to_an_address_of_the_entry_alone(

@@ -33,7 +33,7 @@ WRONG = [
     (("incident", "change", "x", "--quiet-after", "PT1S"), "--quiet-after: "),
     (("incident", "sightings", "x", "-", *WINDOW, "--from", "bad"), "'--from': "),
     (("record", "ack.given", "x", "--at", "bad"), "'--at': "),
-    (("mail", "taken", "x", "--server", "mx.example.org", "--at", "bad"), "'--at': "),
+    (("mail", "taken", "x", "--server", "mx.example.org", "--line", "250", "--at", "bad"), "'--at': "),
     (("lookup", "AT", "--exclude-country", "ZZ"), "--exclude-country: "),
     (("lookup", "AT", "--as-of", "bad"), "--as-of: "),
 ]

@@ -85,7 +85,7 @@ def send_digest(session: Session, digest: Digest, *, now: dt.datetime) -> bool:
     with force_locale(language):
         written = letter.letter(
             team=entry.team.name, waiting=waiting, total=told.counts(digest.team_id)["open"],
-            desk=f"{here.url}/desk", _=_,
+            without_outcome=queries.without_outcome(digest.team_id), desk=f"{here.url}/desk", _=_,
         )  # fmt: skip
     digest.told_until, digest.sent_at = now, now
     return enqueue(

@@ -27,15 +27,32 @@ class Letter(NamedTuple):
     body: str
 
 
-def letter(*, team: str, waiting: Sequence[Open], total: int, desk: str, _: Translate = str) -> Letter:
-    """The newest first; `total` counts those that are not listed too. `_` is a gettext function."""
+def letter(
+    *,
+    team: str,
+    waiting: Sequence[Open],
+    total: int,
+    desk: str,
+    without_outcome: int = 0,
+    _: Translate = str,
+) -> Letter:
+    """The newest first; `total` counts those that are not listed too. `_` is a gettext function.
+
+    `without_outcome`: of how many answered ones it was asked in vain what became of them.
+    """
     count = {"team": team, "count": str(total)}
-    paragraphs = [
-        _("Dear colleagues,"),
-        _("this is recorded here as told to %(team)s, without a word of yours yet. Number: %(count)s.")
-        % count,
-        "\n\n".join(_line(each, _) for each in waiting[:MOST]),
-    ]
+    paragraphs = [_("Dear colleagues,")]
+    if waiting:
+        paragraphs += [
+            _("this is recorded here as told to %(team)s, without a word of yours yet. Number: %(count)s.")
+            % count,
+            "\n\n".join(_line(each, _) for each in waiting[:MOST]),
+        ]
+    if without_outcome:
+        asked = _(
+            "of what you answered, it was asked what became of it, and nothing is recorded. Number: %(count)s."
+        )
+        paragraphs.append(asked % {"count": str(without_outcome)})
     if total > len(waiting[:MOST]):
         paragraphs.append(_("The others stand in the list at your desk."))
     paragraphs += [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from pocdir.core import tlp
@@ -18,9 +18,9 @@ from pocdir.directory.queries.reading import entries_of
 from pocdir.directory.rules.record import audiences
 from pocdir.outreach.desk.letter import Open
 from pocdir.outreach.desk.models import Consent, Digest
-from pocdir.outreach.models import Notification
+from pocdir.outreach.models import Expectation, Notification
 from pocdir.outreach.queries.snapshots import Snapshot, newest_told, told_after
-from pocdir.outreach.queries.told import LISTS, senders
+from pocdir.outreach.queries.told import LISTS, WITHOUT_OUTCOME, senders
 
 AT_ONCE = 100
 ITS_OWN = audiences(("team_contact",))  # what of its channels a team's own staff see
@@ -89,10 +89,19 @@ def entry_of(team_id: int) -> Entry | None:
 
 
 def anything_new(team_id: int, since: dt.datetime) -> bool:
-    """Whether a report that stands open was recorded after that."""
-    row = table_of(Notification).c
-    found = select(row.id).where(row.team_id.in_(entries_of(team_id)), LISTS["open"], row.created_at > since)
+    """Whether a report that stands open was recorded after that, or the time for an outcome has passed since."""
+    row, asked = table_of(Notification).c, table_of(Expectation).c
+    passed = row.id.in_(select(asked.notification_id).where(asked.lapsed_at > since))
+    is_new = or_(LISTS["open"] & (row.created_at > since), WITHOUT_OUTCOME & passed)
+    found = select(row.id).where(row.team_id.in_(entries_of(team_id)), is_new)
     return db.session.scalar(found.limit(1)) is not None
+
+
+def without_outcome(team_id: int) -> int:
+    """Of how many reports that a team has answered it was asked in vain what became of them."""
+    row = table_of(Notification).c
+    found = select(func.count()).where(row.team_id.in_(entries_of(team_id)), WITHOUT_OUTCOME)
+    return db.session.scalar(found) or 0
 
 
 def waiting(team_id: int, *, limit: int, url: str) -> list[Open]:

@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, func, select
 from pocdir.accounts.models import Workspace
 from pocdir.db import db, table_of
 from pocdir.directory.queries.reading import entries_of
-from pocdir.outreach.models import Notification
+from pocdir.outreach.models import Expectation, Notification
+from pocdir.outreach.queries.notifications import NOT_ANSWERED
 from pocdir.outreach.queries.snapshots import Snapshot, newest_told
 
-_N, _W = table_of(Notification).c, table_of(Workspace).c
+_N, _W, _E = (table_of(it).c for it in (Notification, Workspace, Expectation))
 _STANDS, _NO_PERSON = _N.withdrawn_at.is_(None), _N.response.in_(("awaiting", "receipt"))
 # open: no person of the team is recorded to have said anything; ticket mail is no person.
 LISTS: dict[str, ColumnElement[bool]] = {
@@ -20,6 +21,10 @@ LISTS: dict[str, ColumnElement[bool]] = {
     "answered": _STANDS & ~_NO_PERSON,
     "withdrawn": ~_STANDS,
 }
+# Answered, and by the time that was asked for nobody has said what became of it.
+WITHOUT_OUTCOME = LISTS["answered"] & _N.id.in_(
+    select(_E.notification_id).where(_E.of == "remediation", _E.state.in_(NOT_ANSWERED))
+)
 
 
 def told(team_id: int, name: str, *, offset: int, limit: int) -> list[Snapshot]:

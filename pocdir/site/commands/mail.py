@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import sys
 from typing import Any
 
@@ -22,7 +23,7 @@ from pocdir.mail.rules import headers, message
 from pocdir.mail.rules.envelope import envelope_sender
 from pocdir.mail.rules.replies import SENT
 from pocdir.mail.smtp import Submission
-from pocdir.outreach.actions.notifications import record_event
+from pocdir.outreach.actions.notifications import body_digest, record_event
 from pocdir.outreach.queries import notifications
 from pocdir.outreach.rules.letter import MAIL
 from pocdir.site.actions import incoming
@@ -79,16 +80,23 @@ def test(address: str) -> None:
 @click.argument("notification")
 @click.option("--at", type=MOMENT, required=True, help="When: 2026-11-22T12:00:00Z.")
 @click.option("--server", required=True, metavar="HOST", help="The recipient's mail server.")
+@click.option("--line", required=True, help="The line of the log, which names the server and its 250.")
 @click.option("--message-id", help="Of the letter.")
 @workspace_option
 def taken(
-    notification: str, at: dt.datetime, server: str, message_id: str | None, workspace: str | None
+    notification: str, at: dt.datetime, server: str, line: str, message_id: str | None, workspace: str | None
 ) -> None:
     """Record from your own relay's log that the recipient's mail server took the letter (its 250).
 
+    Of the line its digest is kept, as evidence: keep the log.
+
     \b
-    Example:  pocdir mail taken 019ab3f0-... --at 2026-11-22T12:00:05Z --server mx.example.org
+    Example:  pocdir mail taken 019ab3f0-... --at 2026-11-22T12:00:05Z --server mx.example.org \\
+                --line "status=sent, relay=mx.example.org[192.0.2.1]:25 (250 2.0.0 Ok: queued as 4B1)"
     """
+    if server.casefold() not in line.casefold() or not re.search(r"\b250\b", line):
+        message = f"it does not say that {plain(server)} answered 250; give the line of the log as it stands"
+        raise Invalid("log_line_invalid", message, where="line")
     payload = {"hop": "recipient_mx", "kind": "email", "remote_mta": server, "message_id": message_id}
     with app_context():
         who = operator_for(workspace)
@@ -100,6 +108,7 @@ def taken(
                 session, told, type="message.submitted", payload=payload, occurred_at=at,
                 now=clock.now(), actor=who.actor, claimed_by="service", assurance="A0",
                 scope=f"taken:{told.ref}", key=f"{server}:{isoformat(at)}",
+                evidence_digest=body_digest(line),
             )  # fmt: skip
             level = told.sent_level
     click.echo(f"{notification} is at {level}")
