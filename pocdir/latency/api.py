@@ -13,6 +13,8 @@ from pocdir.core import clock
 from pocdir.latency import queries, schemas
 from pocdir.latency.promises import promised
 from pocdir.latency.rules import Group, as_json
+from pocdir.latency.standing import with_states
+from pocdir.routing.queries import index
 from pocdir.web.api import Blueprint
 
 blueprint = Blueprint("latency_api", __name__, url_prefix="/api/v1", description="How long answers take")
@@ -55,7 +57,8 @@ def known(query: dict[str, Any]) -> dt.datetime:
 
 def figures(found: list[queries.Case], query: Mapping[str, Any]) -> list[Group]:
     """The figures of the cases in the groups asked for, with what their teams had promised."""
-    return queries.figures(found, query["by"], promised(found, query["level"]))
+    groups = queries.figures(found, query["by"], promised(found, query["level"]))
+    return with_states(groups, found, index()) if query["by"] == "team" else groups
 
 
 def asked(query: dict[str, Any], known_at: dt.datetime) -> queries.Counted:

@@ -12,7 +12,9 @@ from pocdir.latency.promises import promised
 from pocdir.latency.rules import Group, Promise
 from pocdir.latency.rules import as_json as group_as_json
 from pocdir.latency.schemas import BY
+from pocdir.latency.standing import with_states
 from pocdir.ledger.rules.vocabulary import SENT_LEVELS
+from pocdir.routing.queries import index
 from pocdir.web.terminal import app_context, emit, json_option, table, workspace_option
 
 DAY = 86_400
@@ -53,6 +55,7 @@ def latency(
             rules,
         )
         groups = queries.figures(found, by, promised(found, level))
+        groups = with_states(groups, found, index()) if by == "team" else groups
     if as_json:
         asked = {
             "level": level, "by": by, "sent_level": sent_level, "rules": rules, "left_out": left_out,
@@ -71,6 +74,7 @@ def latency(
                 "half within",
                 "within 3 days",
                 "within promise",
+                "beside it",
             ),
             [_cells(each) for each in groups],
         )
@@ -86,7 +90,8 @@ def _cells(group: Group) -> tuple[str, ...]:
     within = group.within["P3D"]
     share = "not known yet" if within is None else f"{within:.0%}"
     counts = (group.n, group.events, group.censored, group.ended_otherwise["undeliverable"])
-    return group.label, *map(str, counts), median, share, _promise(group.promise)
+    beside = ", ".join(state.replace("_", " ") for state in group.states)
+    return group.label, *map(str, counts), median, share, _promise(group.promise), beside
 
 
 def _promise(promise: Promise) -> str:

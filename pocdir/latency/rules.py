@@ -113,6 +113,7 @@ class Group:
     quartiles: tuple[float | None, float | None]
     within: Mapping[str, float | None]
     promise: Promise = NO_PROMISE
+    states: tuple[str, ...] = ()  # of STATES, of a team
     suppressed: bool = False
 
 
@@ -243,6 +244,17 @@ def still_open_at(curve: Curve, moments: Iterable[float]) -> tuple[Point, ...]:
     return tuple(points)
 
 
+# Beside any number and of equal rank: ours to mend, its own choice, its objection, and how little the number says.
+STATES = ("no_address", "feeds", "disputed", "not_measured", "too_few")
+
+
+def states_of(figures: Group, *, contested: bool, takes_feeds: bool, has_address: bool) -> tuple[str, ...]:
+    """The `STATES` of a team's figures: not measured without a time that is known, too few without a band."""
+    measured = figures.events - figures.undated + figures.censored > 0
+    holds = (not has_address, takes_feeds, contested, not measured, measured and figures.band[0] is None)
+    return tuple(state for state, it_holds in zip(STATES, holds, strict=True) if it_holds)
+
+
 def as_json(figures: Group) -> dict[str, Any]:
     """The group in the stable shape of the API: plain lists, dicts, numbers and None."""
     shape = {column.name: getattr(figures, column.name) for column in fields(figures)}
@@ -252,6 +264,7 @@ def as_json(figures: Group) -> dict[str, Any]:
         "quartiles": [*figures.quartiles],
         "within": {**figures.within},
         "promise": asdict(figures.promise) | {"band": [*figures.promise.band]},
+        "states": [*figures.states],
     }
 
 

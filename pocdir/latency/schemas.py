@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from pocdir.latency.queries import LEVELS, MET, RULES
+from pocdir.latency.rules import STATES
 from pocdir.ledger.rules.vocabulary import SENT_LEVELS
 from pocdir.web.schemas import Moment, Schema, Text
 
@@ -64,7 +65,7 @@ class GroupAnswer(Schema):
     """One group's figures, in seconds; null: not reached, and of both ends of `band`: no band can be given.
 
     n = events + censored (still open, or followed no longer) + those that ended otherwise. Of the events
-    `undated` came at a time that is not known: no time and no share has them.
+    `undated` came at a time that is not known: no time and no share has them. `states`: what stands beside a team's.
     """
 
     key = fields.String()
@@ -79,6 +80,7 @@ class GroupAnswer(Schema):
     quartiles = fields.List(fields.Float(allow_none=True))
     within = fields.Dict(keys=fields.String(), values=fields.Float(allow_none=True))
     promise = fields.Nested(PromiseAnswer)
+    states = fields.List(fields.String(validate=validate.OneOf(STATES)))
     suppressed = fields.Boolean()
 
 

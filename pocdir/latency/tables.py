@@ -22,14 +22,14 @@ def csv_text(groups: Iterable[Group], about: Mapping[str, str], *, notes: Sequen
     writer.writerow((
         *about, "key", "label", "n", "answered", "undated", "still_open", *OTHER_ENDS, "median_seconds", "band_from",
         "band_to", "quartile_1", "quartile_3", *(f"within_{window}" for window in WINDOWS),
-        "promise_n", "within_promise", "promise_shortest_seconds", "promise_longest_seconds",
+        "promise_n", "within_promise", "promise_shortest_seconds", "promise_longest_seconds", "states",
     ))  # fmt: skip
     for each in groups:
         numbers = (
             each.n, each.events, each.undated, each.censored, *(each.ended_otherwise[end] for end in OTHER_ENDS),
             each.median_seconds, *each.band, *each.quartiles,
             *(each.within[window] for window in WINDOWS), each.promise.n, each.promise.share,
-            each.promise.shortest_seconds, each.promise.longest_seconds,
+            each.promise.shortest_seconds, each.promise.longest_seconds, " ".join(each.states),
         )  # fmt: skip
         writer.writerow([*map(plain, about.values()), plain(each.key), plain(each.label), *numbers])
     return file.getvalue()

@@ -17,6 +17,8 @@ from pocdir.accounts.queries import team_id_of
 from pocdir.cli import pocdir
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
+from pocdir.directory.actions.rows import bump_version
+from pocdir.directory.models import Team
 from tests.conftest import Api
 from tests.latency.made import DAY, event, told
 from tests.outreach import made
@@ -64,6 +66,7 @@ def test_all_together_has_the_whole_shape(api: Api, year: None, now: dt.datetime
                            "P30D": None},
                 "promise": {"n": 0, "share": None, "band": [None, None], "shortest_seconds": None,
                             "longest_seconds": None},
+                "states": [],
                 "suppressed": False,
             }
         ],
@@ -82,6 +85,20 @@ def test_groups_side_by_side_by_their_keys(api: Api, year: None) -> None:
     assert [(each["key"], each["n"], each["events"]) for each in groups] == [("cert-at", 2, 2), ("isp", 1, 0)]
     kept = api.get("/api/v1/latency", by="kind", team="isp").get_json()["groups"]
     assert [each["key"] for each in kept] == ["provider"]
+
+
+def test_beside_a_teams_figures_stands_why_they_say_little(
+    api: Api, lab: Workspace, year: None, now: dt.datetime
+) -> None:
+    event(lab, told(lab, at=now - 9 * DAY), "response.contested", at=now - 8 * DAY)
+    told(lab, at=now - 8 * DAY, team="mute")
+    with transaction() as session:
+        session.query(Team).filter_by(slug="isp").update({"profile": {"intake": ["feeds"]}})
+        bump_version(session, now=now)
+    groups = api.get("/api/v1/latency", by="team").get_json()["groups"]
+    assert {each["key"]: each["states"] for each in groups} == {
+        "cert-at": ["disputed"], "isp": ["feeds", "too_few"], "mute": ["no_address", "too_few"],
+    }  # fmt: skip
 
 
 def test_the_curve_steps_down_with_each_answer(api: Api, year: None) -> None:

@@ -79,6 +79,7 @@ def test_median_quartiles_and_shares_of_five_answers():
             "shortest_seconds": None,
             "longest_seconds": None,
         },
+        "states": [],
         "suppressed": False,
     }
     assert json.loads(json.dumps(shape)) == shape
