@@ -111,6 +111,8 @@ def report_sightings(found: dict[str, dict[str, float]]) -> None:
         print(f"  {name:26} {each['seconds']:8.1f} s {each['megabytes']:6.0f} MB")
     verdict("bringing them, seconds", found["brought"]["seconds"], at_most=60)
     verdict("bringing them, MB", found["brought"]["megabytes"], at_most=500)
+    verdict("over HTTP, seconds", found["over HTTP"]["seconds"], at_most=60)
+    verdict("over HTTP, MB", found["over HTTP"]["megabytes"], at_most=500)
 
 
 def report_expectations(found: dict[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""A million sightings of 100,000 assets in one measuring window, brought by the command into an SQLite file."""
+"""A million sightings of 100,000 assets in one measuring window, brought by command and API into an SQLite file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pocdir.core.times import isoformat
 SIGHTINGS = 1_000_000
 ASSETS = 100_000
 HOUR = dt.timedelta(hours=1)
-# What one would write by hand: makes the incident that the sightings are of, and prints its reference.
+# What one would write by hand: makes the incidents that the sightings are of, and prints their references.
 _OPEN = """
 from pocdir import config
 from pocdir.accounts.actions import create_workspace
@@ -32,10 +32,36 @@ with create_app(config.load()).app_context():
     with transaction() as session:
         now = clock.now()
         lab = create_workspace(session, name="bench", now=now, actor="operator")
-        case = open_incident(session, workspace_id=lab.id, now=now, actor="operator", given={"title": "bench"})
         assets = [AssetValue("ip", f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}") for n in range(%d)]
-        add_assets(session, case, assets, now=now)
-        print(case.ref)
+        for title in ("by command", "by API"):
+            case = open_incident(session, workspace_id=lab.id, now=now, actor="operator", given={"title": title})
+            add_assets(session, case, assets, now=now)
+            print(case.ref)
+"""
+# The same over HTTP in process: the body is read from the file as a server reads it from its socket.
+_POST = """
+import resource, sys
+from pathlib import Path
+from pocdir import config
+from pocdir.accounts.actions import create_token
+from pocdir.accounts.queries import workspace_or_only
+from pocdir.app import create_app
+from pocdir.core import clock
+from pocdir.db import transaction
+ref, file, begin, end = sys.argv[1:]
+app = create_app(config.load())
+with app.app_context(), transaction() as session:
+    lab = workspace_or_only(None).id
+    token = create_token(session, workspace_id=lab, now=clock.now(), actor="operator")[1]
+with open(file, "rb") as body:
+    answer = app.test_client().post(
+        f"/api/v1/incidents/{ref}/sightings", input_stream=body, content_type="text/csv",
+        content_length=Path(file).stat().st_size, headers={"Authorization": f"Bearer {token}"},
+        query_string={"method": "sinkhole", "window_from": begin, "window_to": end},
+    )
+assert answer.status_code == 201, answer.text[:500]
+print(answer.text)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, file=sys.stderr)
 """
 
 
@@ -45,14 +71,16 @@ def measure(sightings: int = SIGHTINGS, assets: int = ASSETS) -> dict[str, dict[
         environment = {**os.environ, "POCDIR_DATA": name, "POCDIR_LOG_LEVEL": "error"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         _run(environment, "-m", "pocdir.cli", "db", "upgrade")
-        ref = _run(environment, "-c", _OPEN % assets)[0].split()[-1]
+        ref, another = _run(environment, "-c", _OPEN % assets)[0].split()[-2:]
         end = clock.now().replace(microsecond=0)
         begin, file = end - 48 * HOUR, Path(name) / "seen.csv"
         with file.open("w") as lines:
             lines.writelines(_lines(sightings, assets, begin))
         given = ("--method", "sinkhole", "--from", isoformat(begin), "--to", isoformat(end))
         brought = _command(environment, "sightings", ref, str(file), *given)
-        return {"brought": brought, "outcome": _command(environment, "outcome", ref)}
+        outcome = _command(environment, "outcome", ref)
+        over_http = _measured(environment, "-c", _POST, another, str(file), isoformat(begin), isoformat(end))
+        return {"brought": brought, "outcome": outcome, "over HTTP": over_http}
 
 
 def _lines(sightings: int, assets: int, begin: dt.datetime) -> Iterator[str]:
@@ -65,8 +93,12 @@ def _lines(sightings: int, assets: int, begin: dt.datetime) -> Iterator[str]:
 
 
 def _command(environment: Mapping[str, str], *arguments: str) -> dict[str, float]:
+    return _measured(environment, "-c", COMMAND, "incident", *arguments, "--json")
+
+
+def _measured(environment: Mapping[str, str], *arguments: str) -> dict[str, float]:
     before = time.perf_counter()
-    said, told = _run(environment, "-c", COMMAND, "incident", *arguments, "--json")
+    said, told = _run(environment, *arguments)
     found = {"seconds": time.perf_counter() - before, "megabytes": float(told.split()[-1])}
     return found | {name: value for name, value in json.loads(said).items() if name == "sightings"}
 
