@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
+from collections.abc import Callable
 
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from pocdir.accounts.models import Workspace
+from pocdir.core import clock
+from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import events_of_notification
 from pocdir.outreach.actions.lapses import tick
@@ -66,6 +69,74 @@ def test_facts_recorded_at_once_leave_each_row_as_its_fold(
         assert {event.type for event in events_of_notification(ref)} >= set(FACTS)
         row = snapshot(ref, Own(workspace)).row
         assert (row.response, row.outcome, row.clock) == ("acknowledged", "observed", "stopped")
+
+
+def together(app: Flask, *acts: Callable[[int], object], rounds: int) -> list[BaseException]:
+    """Each act in a thread of its own, all at the same moment, round after round; what went wrong."""
+    start, failed = threading.Barrier(len(acts)), list[BaseException]()
+
+    def run(act: Callable[[int], object]) -> None:
+        with app.app_context():
+            for number in range(rounds):
+                try:
+                    start.wait(timeout=30)
+                    act(number)
+                except BaseException as error:
+                    failed.append(error)
+            db.session.remove()
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=90)
+    return failed
+
+
+def test_facts_about_the_members_of_one_thread_at_once_are_all_taken(
+    app: Flask, api: Api, lab: Workspace, now: dt.datetime
+) -> None:
+    made.teams(now - 10 * DAY)
+    report = api.post("/api/v1/notifications", {"team": "isp"}).get_json()["ref"]
+    about = {"team": "isp", "kind": "follow_up", "parent": report}
+    refs = [report, *(api.post("/api/v1/notifications", about).get_json()["ref"] for _ in range(2))]
+
+    def alone(ref: str) -> Callable[[int], object]:
+        return lambda _n: _recorded(api.post(f"/api/v1/notifications/{ref}/events", {"type": "reply.human"}))
+
+    def many(order: int) -> Callable[[int], object]:
+        fact = {"type": "reply.human", "notifications": refs[::order]}
+        return lambda _n: _recorded(api.post("/api/v1/events", fact))
+
+    assert together(app, *map(alone, refs), many(1), many(-1), rounds=4) == []
+    assert list(differences()) == []
+
+
+def _recorded(answer: TestResponse) -> None:
+    assert answer.status_code in (200, 201), answer.text
+
+
+def test_what_is_answered_while_a_follow_up_is_logged_stands_with_the_follow_up(
+    app: Flask, api: Api, lab: Workspace, now: dt.datetime
+) -> None:
+    made.teams(now - 10 * DAY)
+    rounds = 12
+    reports = [api.post("/api/v1/notifications", {"team": "isp"}).get_json()["ref"] for _ in range(rounds)]
+    logged: dict[int, str] = {}
+
+    def follow(n: int) -> None:
+        answer = api.post("/api/v1/notifications", {"team": "isp", "kind": "follow_up", "parent": reports[n]})
+        _recorded(answer)
+        logged[n] = answer.get_json()["ref"]
+
+    def answered(n: int) -> None:
+        at = isoformat(clock.now() + dt.timedelta(minutes=4))  # later than either was sent
+        fact = {"type": "ack.given", "occurred_at": at}
+        _recorded(api.post(f"/api/v1/notifications/{reports[n]}/events", fact))
+
+    assert together(app, follow, answered, rounds=rounds) == []
+    states = {n: api.get(f"/api/v1/notifications/{ref}").get_json()["state"] for n, ref in logged.items()}
+    assert {(it["response"], it["clock"]) for it in states.values()} == {("acknowledged", "stopped")}
 
 
 def test_of_two_requests_at_once_with_one_key_the_first_is_recorded(

@@ -48,6 +48,7 @@ def record_for_many(
     A foreign notification is refused like one that does not exist. With `once`, the same word from the same actor
     gives the events that stand.
     """
+    queries.lock_threads(refs, session)
     done, changed = [], []
     for ref in dict.fromkeys(refs):
         try:

@@ -345,8 +345,7 @@ def record_event(
         )  # fmt: skip
     events.append(event)
     project(session, notification, events)
-    is_alone = isinstance(notification, Locked) and not notification.is_in_thread
-    if keeps_thread and event.type in SPEAKING and not is_alone:
+    if keeps_thread and event.type in SPEAKING:
         keep_thread(session, notification.id, now=now)
     return event
 

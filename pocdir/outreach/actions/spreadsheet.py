@@ -62,6 +62,7 @@ def import_spreadsheet(
     """
     if incident is not None and incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first", where="incident")
+    queries.lock_threads([line.ref for line in lines if isinstance(line, Matched) and line.ref], session)
     results = []
     for line, result in zip(lines, expected(lines, incident=incident), strict=True):
         if isinstance(line, Refused) or result.result not in ("new", "gains"):

@@ -42,6 +42,7 @@ def answer_many(
     A foreign report is refused like one that does not exist. Raises Invalid `action_unknown`.
     """
     chosen, done = action(choice), []
+    queries.lock_threads(refs, session)
     for ref in dict.fromkeys(refs):
         try:
             with session.begin_nested():

@@ -45,6 +45,7 @@ def settle_outcomes(session: Session, incident: Incident, *, now: dt.datetime, a
     told = of_incidents([incident.id])
     if not told:
         return 0
+    queries.lock_threads([each.row.ref for each in told], session)
     found = measured(incident, session)
     places, written = found.places, 0
     for each in told:

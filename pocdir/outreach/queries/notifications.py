@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from pocdir.accounts.models import Workspace
+from pocdir.core.batches import batches
 from pocdir.core.errors import NotFound
 from pocdir.core.refs import is_ref
 from pocdir.db import Line, Rows, db, table_of
@@ -36,14 +37,12 @@ _TEAM = _TOLD.where(_T.id == select(whole(_PART)).where(_PART.slug == bindparam(
 _TEAMS = _TOLD.add_columns(_PART.slug.label("asked")).where(
     _T.id == whole(_PART), _PART.slug.in_(bindparam("slugs", expanding=True))
 )
-_CHILD = Notification.__table__.alias("child").c
 _SLUG = select(_T.slug).where(_T.id == bindparam("id"))
 _ADDRESS = select(_A.version).where(_A.kind == bindparam("kind"), _A.value == bindparam("value"))
 _LOCKED = (
     select(
         _N.id, _N.ref, _N.workspace_id, _N.team_id, _N.parent_id, _N.sent_at, _N.withdrawn_at,
         _T.slug.label("team"), _I.ref.label("incident"),
-        or_(_N.kind == FOLLOW_UP, exists().where(_CHILD.parent_id == _N.id, _CHILD.kind == FOLLOW_UP)),
     )
     .join(Team.__table__, _T.id == _N.team_id)
     .outerjoin(Incident.__table__, _I.id == _N.incident_id)
@@ -85,7 +84,6 @@ class Locked(NamedTuple):
     withdrawn_at: dt.datetime | None
     team: str  # slug
     incident: str | None  # ref
-    is_in_thread: bool  # it follows something up, or something follows it up
 
     @property
     def about(self) -> dict[str, Any]:
@@ -161,6 +159,7 @@ def own_notification_to_change(ref: str, viewer: Viewer, session: Session) -> No
 
 def own_notification_to_record(ref: str, viewer: Viewer, session: Session) -> Locked:
     """The same for whoever only records a fact about it: a quarter of the work."""
+    lock_threads([ref], session)
     found = session.connection().execute(_LOCKED, {"ref": ref}).first() if is_ref(ref) else None
     if found is None or poster_of(viewer, found) is None:
         raise _unknown()
@@ -184,8 +183,20 @@ def notification_to_change(ref: str, session: Session) -> Notification | None:
 
     Only for a caller who has proven its right before, such as the reader of a recipient's token.
     """
+    lock_threads([ref], session)
     found: Notification | None = session.scalar(_to_change(), {"ref": ref})
     return found
+
+
+def lock_threads(refs: Iterable[str], session: Session) -> None:
+    """Lock what these notifications follow up, and then them: always from above, so that no two wait for each other.
+
+    Whoever is to lock several locks all of them by this first. Of an embedded database one alone writes as it is.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        for some in batches(sorted({each for each in refs if is_ref(each)})):
+            connection.execute(_followed(), {"refs": some})
 
 
 def thread_of(notification: Notification, session: Session) -> list[Notification]:
@@ -318,6 +329,15 @@ def _to_change() -> Select[Notification]:
         .with_for_update(of=Notification)
         .execution_options(populate_existing=True)
     )
+
+
+@cache
+def _followed() -> Rows:
+    """Locks in the order of rows; what is followed was always there before what follows it."""
+    columns = (_N.id, _N.parent_id, _N.kind)
+    up = select(*columns).where(_N.ref.in_(bindparam("refs", expanding=True))).cte("up", recursive=True)
+    up = up.union(select(*columns).join(up, _N.id == up.c.parent_id).where(up.c.kind == FOLLOW_UP))
+    return select(_N.id).where(_N.id.in_(select(up.c.id))).order_by(_N.id).with_for_update()
 
 
 @cache
