@@ -106,6 +106,7 @@ class Expectation(Base):
     state: Mapped[str] = mapped_column(String(10))
     lapsed_at: Mapped[dt.datetime | None]
     stopped_at: Mapped[dt.datetime | None]
+    put_off_until: Mapped[dt.datetime | None]  # its lapse could not be written down, and is tried again then
 
     notification: Mapped[Notification] = relationship(back_populates="expectations")
 

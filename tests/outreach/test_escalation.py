@@ -22,6 +22,7 @@ from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.models import Policy
 from pocdir.outreach.escalation.rules.policy import digest
 from pocdir.outreach.queries import notifications
+from pocdir.outreach.queries.past_due import PastDue, past_due
 from pocdir.outreach.queries.projections import differences
 from tests.accounts import made as people
 from tests.conftest import Api
@@ -344,6 +345,13 @@ def test_a_path_that_cannot_be_worked_out_holds_up_nobody_elses(
     work(app, now)
     assert said(broken) == []
     assert [step for step, *_ in said(sound)] == ["step_due", "exhausted"]
+    assert past_due(now) == PastDue(expectations=0, steps=1, failing=1)
+    with transaction() as session:
+        session.execute(
+            update(Policy).where(Policy.slug == "national-first").values(definition=policy(FAR, rest="P1D"))
+        )
+    assert (work(app, now + HOUR / 2), work(app, now + HOUR)) == (0, 2)
+    assert past_due(now + HOUR) == PastDue(0, 0, 0)
 
 
 @pytest.mark.parametrize(

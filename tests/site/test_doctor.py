@@ -10,18 +10,21 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from pocdir.accounts.models import Workspace
 from pocdir.config import Settings
 from pocdir.core import clock
 from pocdir.db import db, transaction, writing
 from pocdir.mail.actions import claim, refuse
 from pocdir.outreach import jobs
 from pocdir.outreach.actions.lapses import tick
+from pocdir.outreach.escalation.models import NotificationPath
 from pocdir.site.commands.doctor import doctor
 from pocdir.site.queries.checks import checks
 from tests.conftest import Api
 from tests.mail.made import queued
+from tests.outreach.policies import chosen
 from tests.site.made import record
 
 
@@ -72,6 +75,22 @@ def test_what_fell_due_without_its_event_fails(api: Api, settings: Settings, now
     assert levels(settings, later)["expectations"] == "fail"
     jobs.record_lapses(later)
     assert levels(settings, later)["expectations"] == "ok"
+
+
+def test_what_waits_in_the_outbox_is_not_past_due_and_a_step_is(
+    api: Api, lab: Workspace, settings: Settings, now: dt.datetime
+) -> None:
+    record(api, now)
+    later = clock.now() + dt.timedelta(days=30)
+    chosen(lab, now, {})
+    assert api.post("/api/v1/notifications", {"team": "isp"}).status_code == 201
+    with transaction() as session:
+        session.execute(text("UPDATE notifications SET transport = 'queued'"))
+        session.execute(text("UPDATE notification_paths SET look_at = NULL"))
+    assert levels(settings, later)["expectations"] == "ok"
+    with transaction() as session:
+        session.execute(update(NotificationPath).values(look_at=later - dt.timedelta(hours=1)))
+    assert levels(settings, later)["expectations"] == "fail"
 
 
 def test_a_missing_trigger_fails(settings: Settings, now: dt.datetime) -> None:

@@ -12,8 +12,11 @@ from flask.testing import FlaskClient
 from pocdir.core import clock
 from pocdir.core.version import VERSION
 from pocdir.db import db, transaction, writing
+from pocdir.outreach import jobs as outreach
 from pocdir.outreach.actions.lapses import tick
 from pocdir.site.api.health import STARTED
+from tests.conftest import Api
+from tests.site.made import record
 
 
 @pytest.fixture
@@ -26,13 +29,17 @@ def started(app: Flask) -> dt.datetime:
 def test_a_fresh_service_is_well_before_its_first_tick(client: FlaskClient, started: dt.datetime) -> None:
     answer = client.get("/healthz")
     assert answer.status_code == 200
-    assert answer.json == {"status": "ok", "worker": {"last_tick": None}, "version": VERSION}
+    assert answer.json == {
+        "status": "ok",
+        "worker": {"last_tick": None, "past_due": False},
+        "version": VERSION,
+    }
 
 
 def test_the_last_tick_is_told(client: FlaskClient, started: dt.datetime) -> None:
     with transaction() as session:
         tick(session, now=dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC))
-    assert client.get("/healthz").json["worker"] == {"last_tick": "2026-11-22T12:00:00Z"}
+    assert client.get("/healthz").json["worker"]["last_tick"] == "2026-11-22T12:00:00Z"
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(59, 200), (61, 503)])
@@ -91,3 +98,14 @@ def test_security_txt_says_whom_to_tell_and_until_when_it_holds(client: FlaskCli
     assert fields["Contact"] == "http://localhost:8000/"
     assert fields["Canonical"] == "http://localhost:8000/.well-known/security.txt"
     assert dt.datetime.fromisoformat(fields["Expires"]) > clock.now()
+
+
+def test_what_is_past_due_without_its_event_is_told(api: Api, started: dt.datetime, now: dt.datetime) -> None:
+    record(api, now)
+    assert api.post("/api/v1/notifications", {"team": "isp"}).status_code == 201
+    later = started + dt.timedelta(days=30)
+    with time_machine.travel(later, tick=False):
+        outreach.beat(later)
+        assert api.get("/healthz").json["worker"]["past_due"] is True
+        outreach.record_lapses(later)
+        assert api.get("/healthz").json["worker"]["past_due"] is False

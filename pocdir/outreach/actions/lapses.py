@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import update
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pocdir.core.refs import new_ref
@@ -16,11 +18,14 @@ from pocdir.ledger.rules.events import Event
 from pocdir.ledger.rules.vocabulary import POLICIES
 from pocdir.outreach.actions.projection import project_many
 from pocdir.outreach.escalation.actions.policies import look_again_at
-from pocdir.outreach.models import WorkerTick
+from pocdir.outreach.models import Expectation, Notification, WorkerTick
 from pocdir.outreach.rules import expectations
 from pocdir.outreach.rules.fold import State, state_of
 
 POLICY = POLICIES[0]  # the sender sets the due time
+AGAIN = dt.timedelta(hours=1)
+_E, _N = table_of(Expectation), table_of(Notification)
+_log = structlog.get_logger("pocdir.outreach")
 _FIRST_TICK = inserts_once(table_of(WorkerTick), "id")
 
 
@@ -40,7 +45,36 @@ def record_lapses(session: Session, due: Sequence[Line], *, now: dt.datetime) ->
         session, {row.id: state_of(events[row.ref]) if row.ref in said else states[row.id] for row in due}
     )
     look_again_at(session, [row.id for row in due] + [row.parent_id for row in due if row.parent_id], at=now)
+    _put_off(session, [row.id for row in due], now=now)
     return len(kept)
+
+
+def record_one_by_one(session: Session, due: Sequence[Line], *, now: dt.datetime) -> int:
+    """The same, one notification after the other: what cannot be worked out waits, and everybody else's go on."""
+    written = 0
+    for row in due:
+        try:
+            with session.begin_nested():
+                written += record_lapses(session, [row], now=now)
+        except OperationalError:  # the database, not this notification
+            raise
+        except Exception:
+            _log.exception("lapse failed", notification=row.ref)
+            _put_off(session, [row.id], now=now)
+    return written
+
+
+def _put_off(session: Session, rows: Sequence[int], *, now: dt.datetime) -> None:
+    """Try again in an hour what is still due though all was written down that could be, of these notifications.
+
+    It holds up no other till then, and `pocdir doctor` tells of it: its row stays past due.
+    """
+    left = (_E.c.notification_id.in_(rows), _E.c.state == "running", _E.c.due_at <= now)
+    done = session.connection().execute(update(_E).where(*left).values(put_off_until=now + AGAIN))
+    if done.rowcount:
+        named = select(_N.c.ref).where(_N.c.id.in_(select(_E.c.notification_id).where(*left)))
+        refs = session.connection().scalars(named.limit(10)).all()
+        _log.error("fell due, and no event says so", expectations=done.rowcount, notifications=refs)
 
 
 def _lapses(row: Line, state: State, now: dt.datetime) -> list[Event]:

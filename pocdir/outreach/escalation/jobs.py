@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 
 import structlog
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from pocdir.core.errors import Refusal
 from pocdir.db import db, transaction
 from pocdir.outreach.escalation import bounces, by_itself, queries
-from pocdir.outreach.escalation.actions import steps
-from pocdir.outreach.escalation.actions.policies import look_again_at
+from pocdir.outreach.escalation.actions import policies, steps
 from pocdir.outreach.models import Notification
 from pocdir.routing.queries import index
 from pocdir.routing.rules.index import Index
@@ -54,10 +53,14 @@ def _record(session: Session, notification: Notification, *, known: Index, now: 
     try:
         with session.begin_nested():
             written = steps.record_due(session, notification, known=known, now=now)
-            return written + (
-                by_itself.take_due(session, notification, known=known, now=now) if written else 0
-            )
-    except (Refusal, ArithmeticError, LookupError, TypeError, ValueError):
+            if written:
+                return written + by_itself.take_due(session, notification, known=known, now=now)
+        if not queries.is_to_look_at(number, now, session):
+            return 0
+        _log.error("next step goes nowhere", notification=ref)
+    except OperationalError:  # the database, not this path
+        raise
+    except Exception:
         _log.exception("next step failed", notification=ref)
-        look_again_at(session, [number], at=now + AGAIN)
-        return 0
+    policies.put_off(session, number, until=now + AGAIN, now=now)
+    return 0

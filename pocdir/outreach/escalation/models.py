@@ -79,6 +79,7 @@ class NotificationPath(Base):
     state: Mapped[str] = mapped_column(String(10))
     level: Mapped[int | None]
     due_at: Mapped[dt.datetime | None]
+    failing_since: Mapped[dt.datetime | None]  # it cannot be worked out; null: it can
 
     policy: Mapped[Policy] = relationship()
 
@@ -88,5 +89,11 @@ class NotificationPath(Base):
             "look_at",
             sqlite_where=text("look_at IS NOT NULL"),
             postgresql_where=text("look_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_notification_paths_failing_since",
+            "failing_since",
+            sqlite_where=text("failing_since IS NOT NULL"),
+            postgresql_where=text("failing_since IS NOT NULL"),
         ),
     )

@@ -136,6 +136,12 @@ def anything_waits(now: dt.datetime) -> bool:
     return db.session.scalar(waiting) is not None
 
 
+def is_to_look_at(notification_id: int, now: dt.datetime, session: Session) -> bool:
+    """Whether the worker has to look at this path now."""
+    mine = (NotificationPath.notification_id == notification_id, NotificationPath.look_at <= now)
+    return session.scalar(select(NotificationPath.notification_id).where(*mine)) is not None
+
+
 def to_look_at(session: Session, *, now: dt.datetime, limit: int) -> list[Notification]:
     """Notifications whose path has something to be written down by now, locked for this worker, earliest first."""
     statement = (

@@ -26,7 +26,7 @@ BATCH = 400  # named in a statement
 NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
 
 _T, _A, _N, _E, _I = (model.__table__.c for model in (Team, Address, Notification, Expectation, Incident))
-_RUNNING = _E.state == literal_column("'running'")  # as the index of what is running has it
+RUNNING = _E.state == literal_column("'running'")  # as the index of what is running has it
 _W = Workspace.__table__.c
 _WITHIN = select(_W.acknowledgement_within).where(_W.id == bindparam("workspace_id")).scalar_subquery()
 _PART = Team.__table__.alias("part").c
@@ -50,7 +50,7 @@ _LOCKED = (
     .with_for_update(of=table_of(Notification))
 )  # fmt: skip
 # Whose letter waits in our outbox: nobody could read it, so nothing falls due.
-_STILL_HERE = select(_N.id).where(_N.transport == literal_column("'queued'"))
+STILL_HERE = select(_N.id).where(_N.transport == literal_column("'queued'"))
 # What a person may still have to do something about; each state has its count and its list.
 # unrecorded: the time named for something has passed, and it is not recorded; running: its time has not come;
 # undeliverable: nothing arrived or even left, and nobody answered.
@@ -281,7 +281,8 @@ def due_statement(now: dt.datetime, limit: int) -> Rows:
     """Reads no more of the index of running expectations than it takes, however many are due."""
     due = (
         select(_E.notification_id, _E.due_at)
-        .where(_RUNNING, _E.due_at <= now, _E.notification_id.not_in(_STILL_HERE))
+        .where(RUNNING, _E.due_at <= now, _E.notification_id.not_in(STILL_HERE))
+        .where(or_(_E.put_off_until.is_(None), _E.put_off_until <= now))
         .order_by(_E.due_at)
         .limit(limit)
         .subquery()
@@ -300,12 +301,6 @@ def due_statement(now: dt.datetime, limit: int) -> Rows:
 def last_tick() -> dt.datetime | None:
     """When the worker last went round."""
     return db.session.scalar(select(WorkerTick.last_tick).where(WorkerTick.id == 1))
-
-
-def is_past_due(by: dt.datetime) -> bool:
-    """Whether something fell due before then and its event is not written."""
-    late = select(_E.id).where(_RUNNING, _E.due_at < by, _E.notification_id.not_in(_STILL_HERE)).limit(1)
-    return db.session.scalar(late) is not None
 
 
 def seen_by(viewer: Viewer) -> ColumnElement[bool]:

@@ -7,7 +7,8 @@ import datetime as dt
 import structlog
 
 from pocdir import running
-from pocdir.outreach.queries.notifications import is_past_due, last_tick
+from pocdir.outreach.queries.notifications import last_tick
+from pocdir.outreach.queries.past_due import is_past_due
 from pocdir.outreach.webhooks import rules, sending
 
 EVERY = 60.0  # seconds

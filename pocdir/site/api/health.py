@@ -18,6 +18,7 @@ from pocdir.core.version import VERSION
 from pocdir.mail.own_key import own_key
 from pocdir.mail.rules.encryption import public_of
 from pocdir.outreach.queries.notifications import last_tick
+from pocdir.outreach.queries.past_due import is_past_due
 
 LATE = dt.timedelta(seconds=60)
 CONTACT_EXPIRES = dt.timedelta(days=180)
@@ -42,13 +43,17 @@ def _count(response: Response) -> Response:
 @blueprint.get("/healthz")
 @guard("page.read")
 def healthz() -> Response:
-    """200 while the database answers and the worker goes round; else 503 `database_unreachable`, `worker_late`."""
+    """200 while the database answers and the worker goes round; else 503 `database_unreachable`, `worker_late`.
+
+    `past_due`: something fell due and its event is not written; the service itself answers all the same.
+    """
     tick = _last_tick()
     now = clock.now()
     if now - max(tick or now - 2 * LATE, current_app.extensions[STARTED]) > LATE:
         said = f"last at {isoformat(tick)}" if tick else "never"
         raise Unavailable("worker_late", f"the worker went round {said}", retry_after=5)
-    return jsonify(status="ok", worker={"last_tick": isoformat(tick) if tick else None}, version=VERSION)
+    worker = {"last_tick": isoformat(tick) if tick else None, "past_due": is_past_due(now - LATE)}
+    return jsonify(status="ok", worker=worker, version=VERSION)
 
 
 @blueprint.get("/metrics")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from pocdir.config import Settings
@@ -25,8 +25,8 @@ from pocdir.ledger.queries import missing_guards
 from pocdir.mail import queries as outbox
 from pocdir.mail.own_key import kept
 from pocdir.mail.rules.envelope import LONGEST_NAME
-from pocdir.outreach.models import Expectation
 from pocdir.outreach.queries.notifications import last_tick
+from pocdir.outreach.queries.past_due import past_due
 from pocdir.routing.rules.registry import Registry
 from pocdir.site.queries.database import is_current, standing
 
@@ -220,10 +220,16 @@ def _worker(now: dt.datetime) -> Point:
 
 
 def _past_due(now: dt.datetime) -> Point:
-    running = (Expectation.state == "running", Expectation.due_at < now - LATE)
-    count = db.session.scalar(select(func.count()).select_from(Expectation).where(*running)) or 0
-    if count:
-        return Point("expectations", FAIL, f"{count} fell due without their event; the worker records them")
+    found = past_due(now - LATE)
+    words = []
+    if found.expectations:
+        words.append(f"{found.expectations} fell due without their event")
+    if found.steps:
+        words.append(f"at {found.steps} paths a next step may be due without its event")
+    if found.failing:
+        words.append(f"{found.failing} of these cannot be worked out")
+    if words:
+        return Point("expectations", FAIL, f"{'; '.join(words)}; the worker tries again, its log says why")
     return Point("expectations", OK, "everything that fell due has its event")
 
 

@@ -178,6 +178,14 @@ def look_again_at(session: Session, ids: Sequence[int], *, at: dt.datetime) -> N
     execute_many(session.connection(), _LOOK, [{"row": each, "at": at} for each in ids])
 
 
+def put_off(session: Session, notification_id: int, *, until: dt.datetime, now: dt.datetime) -> None:
+    """Look again at a path only then: it cannot be worked out, which `pocdir doctor` tells."""
+    kept = queries.path_row(notification_id, session)
+    if kept is not None:
+        kept.look_at, kept.failing_since = until, kept.failing_since or now
+        session.flush()
+
+
 def _require_open(notification: Notification) -> None:
     if notification.withdrawn_at is not None:
         raise Conflict("withdrawn_already", "it was withdrawn: there is no next step")
@@ -222,7 +230,7 @@ def _walk(
     rows = [
         {
             "notification_id": each, "policy_id": policy.id, "not_before": not_before, "look_at": now,
-            "state": "ahead", "level": None, "due_at": None,
+            "state": "ahead", "level": None, "due_at": None, "failing_since": None,
         }
         for each in ids
     ]  # fmt: skip

@@ -148,7 +148,7 @@ def _remind(record: _Record) -> None:
 def _keep(looked: Looked) -> None:
     """What lists show of the path, and when to look again."""
     row, path = looked.row, looked.path
-    row.state, row.look_at = path.state, path.look_at
+    row.state, row.look_at, row.failing_since = path.state, path.look_at, None
     row.level = path.next.level if path.next else None
     row.due_at = path.next.due_at if path.next else None
 
