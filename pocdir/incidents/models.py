@@ -35,6 +35,12 @@ class Incident(Base):
 
     assets: Mapped[list[Asset]] = relationship(back_populates="incident", order_by="Asset.id")
 
+    @property
+    def kind_of_report(self) -> str | None:
+        """What reports of it are about: class/type of the taxonomy, or the class alone."""
+        class_, type_ = self.rsit_class, self.rsit_type
+        return f"{class_}/{type_}" if class_ and type_ else class_
+
     __table_args__ = (Index("ix_incidents_workspace_id", "workspace_id", "id"),)
 
 

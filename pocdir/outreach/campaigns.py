@@ -27,12 +27,12 @@ def told_already(incident: Incident) -> dict[str, Line]:
     return {each.row.team_slug: each.row for each in of_incidents([incident.id]) if not each.row.withdrawn_at}
 
 
-def suggested(plan: Plan, told: Collection[str]) -> list[str]:
-    """Whom to write to: nobody where people may be at risk, nor who was told, takes no reports, or gets a copy."""
+def suggested(plan: Plan, told: Collection[str], kind: str = "report") -> list[str]:
+    """Whom to write to: nobody where people may be at risk, nor who was told, does not take such, or gets a copy."""
     return [
         it.slug
         for it in plan.contacts
-        if it.role == "to" and not it.held and it.slug not in told and "report" not in declined(it.team)
+        if it.role == "to" and not it.held and it.slug not in told and kind not in declined(it.team)
     ]
 
 
@@ -58,7 +58,7 @@ def tell(
     if chosen.send:
         given = {
             "sent_at": chosen.sent_at, "plain_text": chosen.plain_text, "despite_rules": chosen.despite_rules,
-            "people_at_risk": True,
+            "despite_opt_out": chosen.despite_opt_out, "people_at_risk": True,
         }  # fmt: skip
         send_each(session, refs, given, now=now, actor=actor)
     return refs

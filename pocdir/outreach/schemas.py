@@ -291,7 +291,6 @@ class NotificationForm(SentToOne):
     assets = Text(max=200_000, lines=True, load_default=None)
     answer_asked = fields.String(load_default="true", validate=validate.OneOf(("true", "false")))
     within = Duration(load_default=None)
-    despite = Text(max=20, load_default=None)  # the kind that its team does not take, once that was read
 
 
 class PlanForm(Sent):
@@ -379,9 +378,7 @@ def as_notification(typed: dict[str, Any]) -> dict[str, Any]:
         raise Invalid(error.code, error.message, where="assets") from None
     assets = [{"kind": it.kind, "value": it.value, "port": it.port or None} for it in given]
     asked, within = typed["answer_asked"] == "true", typed["within"]
-    shape = {
-        name: typed[name] for name in typed if name not in ("within", "answer_asked", "assets", "despite")
-    }
+    shape = {name: typed[name] for name in typed if name not in ("within", "answer_asked", "assets")}
     return shape | {
         "body_digest": None,
         "answer_asked": asked,

@@ -88,8 +88,8 @@ def test_who_logs_what_a_team_does_not_take_reads_so_first_and_the_record_says_i
     assert "Does not take" in browser.get("/notify?team=isp").text
     typed = {"action": "log", "team": "isp", "kind": "report"}
     asked = send(browser, "/notify", **typed)
-    assert asked.status_code == 422 and "does not take this" in asked.text
-    path = send(browser, "/notify", **typed, despite="report").location
+    assert asked.status_code == 422 and "does not take this (report)" in asked.text
+    path = send(browser, "/notify", **typed, despite_opt_out="true").location
     assert logged(path.rsplit("/", 1)[1]).payload["opted_out"] is True
     assert "the team does not take this kind" in browser.get(path).text
     plain = api.post("/api/v1/notifications", {"team": "isp", "kind": "follow_up"}).get_json()

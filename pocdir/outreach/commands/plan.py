@@ -79,7 +79,10 @@ def plan(
             message = "people may be at risk: say yes to each contact by --to"
             raise Conflict("people_at_risk", message, where="to")
         said = {name: value for name, value in words.items() if value is not None}
-        said |= {"choose": list(to) or campaigns.suggested(found, told), "people_at_risk": bool(to)}
+        said |= {
+            "choose": list(to) or campaigns.suggested(found, told, words["kind"]),
+            "people_at_risk": bool(to),
+        }
         if not said["choose"]:
             raise Invalid("not_in_plan", "nobody is left to tell of those to write to", where="to")
         said |= {"answer_asked": "false" if for_information else "true"}

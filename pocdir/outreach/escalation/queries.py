@@ -349,11 +349,10 @@ def _reported(notification: Any, session: Session) -> Reported:
     rows = session.execute(_SAME, about).all()
     own = next(row.slug for row in rows if row.id == notification.id)
     incident = notification.incident
-    class_ = incident.rsit_class if incident else None
     return Reported(
         team=own,
         assets=notification.assets,
-        kind_of_report=f"{class_}/{incident.rsit_type}" if class_ and incident.rsit_type else class_,
+        kind_of_report=incident.kind_of_report if incident else None,
         teams=frozenset(row.slug for row in rows),
         addresses=frozenset((row.channel_kind, row.channel_value) for row in rows if row.slug == own),
     )

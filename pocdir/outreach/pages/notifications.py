@@ -34,6 +34,7 @@ from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
 from pocdir.outreach.rules.posting import POSTED_BY, claim_of
 from pocdir.outreach.sending.means import means
+from pocdir.outreach.sending.queries import declined_of
 from pocdir.outreach.sending.telling import is_offered, require_rules_read, tell
 from pocdir.routing.queries import index
 from pocdir.web import filters
@@ -74,8 +75,6 @@ def log() -> Any:
         return _notify(Form(values=request.form))
     typed = form(schemas.NotificationForm(), utc_moments(request.form, ["sent_at"]))
     if typed.valid:
-        _say_what_is_declined(typed)
-    if typed.valid:
         now, principal = clock.now(), g.principal
         try:
             given = schemas.as_notification(typed.data)
@@ -97,14 +96,6 @@ def log() -> Any:
         except Refusal as refusal:
             typed.refuse(refusal)
     return _notify(typed), 422
-
-
-def _say_what_is_declined(typed: Form) -> None:
-    """A team's own word is not passed over: who logs what it does not take has read so first."""
-    kind = typed.data["kind"]
-    if kind in declined_by(typed.data["team"]) and typed.data["despite"] != kind:
-        typed.values = {**typed.values, "despite": kind}
-        typed.errors["kind"] = [_("This team has said that it does not take this. Press again to log it.")]
 
 
 def _notify(typed: Form) -> str:
@@ -243,14 +234,17 @@ def _notification(found: Snapshot, typed: Form) -> str:
     poster = _poster(found)
     events = ledger_queries.events_of_notification(found.row.ref)
     content = filters.chosen("content", CONTENTS) or None
+    shown = _as_measured(found)
+    may_try_again = bool(shown["sending"] and shown["sending"]["may_try_again"])
     return render_template(
         "outreach/notification.html",
-        notification=_as_measured(found),
+        notification=shown,
         parcels=handed_over(found),
         mails=mails(found.row.ref) if poster == "member" else [],
         events=timeline_of(events, [found], as_contact=poster == "contact"),
         letter=None if found.row.withdrawn_at else letter_of(found, content=content),
         content=content,
+        not_taken=declined_of(found.row.ref) if may_try_again else [],
         contested=contests({found.row.ref: events}).get(found.row.ref),
         instead=asked_instead(events, own=found.row.team_slug, on=clock.now().date()),
         only_here=running.settings().is_only_here,

@@ -91,8 +91,7 @@ def _routed(
 
     None for what cannot be looked up.
     """
-    class_, type_ = incident.rsit_class, incident.rsit_type
-    asked = question(known, on=on, kind_of_report=f"{class_}/{type_}" if class_ and type_ else class_)
+    asked = question(known, on=on, kind_of_report=incident.kind_of_report)
     kept = incident_queries.assets(incident, limit=MOST_ASSETS)
     assets = {_name(each): AssetValue(*_name(each), each.control) for each in kept}
     controls = controls_of(db.session(), incident)

@@ -53,6 +53,15 @@ def not_met(asked: Collection[str], report: Report, *, languages: Collection[str
     return [rule for rule, is_met in checks.items() if rule in asked and not is_met and report.kind != "ping"]
 
 
+def declined(opt_outs: Collection[str], *, kind: str, about: str | None) -> list[str]:
+    """What of a notification its team has said not to take: its kind, the class/type or the class that it is `about`.
+
+    A test message is about nothing.
+    """
+    classes = (about, about.partition("/")[0]) if about and kind != "ping" else ()
+    return [each for each in dict.fromkeys((kind, *classes)) if each in opt_outs]
+
+
 def in_words(rules: Collection[str]) -> str:
     """What a team asks for, as a sentence's end."""
     return "; ".join(IN_WORDS[rule] for rule in rules)

@@ -108,6 +108,7 @@ class Choices:
     send: bool = False  # from here, now
     plain_text: bool = False
     despite_rules: bool = False
+    despite_opt_out: bool = False
 
     @property
     def slugs(self) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
@@ -42,18 +41,19 @@ def send(
     actor: str,
     plain_text: bool = False,
     despite_rules: bool = False,
+    despite_opt_out: bool = False,
     people_at_risk: bool = False,
 ) -> bool:
     """Queue the letter of a notification that stands in this transaction; it goes out after the commit.
 
     True: it is queued. False: it stays unsent for a problem with the team's OpenPGP key, which its record and its page
     say. `plain_text`: its sender says that it may go in plain text; `despite_rules`: that it is known not to meet the
-    team's rules for reports; `people_at_risk`: it is known that the incident says so. The caller has proven its right
-    to the notification before.
+    team's rules for reports; `despite_opt_out`: that the team has said not to take such; `people_at_risk`: that the
+    incident says so. The caller has proven its right to the notification before.
 
     Raises Invalid `send_unavailable`, `send_not_email`, `send_without_body`, `address_not_on_record`, `key_needed`,
-    Forbidden `sending_not_allowed`, TooMany `sends_used_up`, Conflict `people_at_risk`, `rules_not_met`,
-    `sent_already`, `withdrawn_already`.
+    Forbidden `sending_not_allowed`, TooMany `sends_used_up`, Conflict `people_at_risk`, `opted_out`,
+    `rules_not_met`, `sent_already`, `withdrawn_already`.
     """
     found = notifications.notification_to_change(ref, session)
     if found is None:
@@ -63,8 +63,7 @@ def send(
     _require_sendable(found, given, people_at_risk)
     if last is not None and (found.transport not in ("stale", "failed") or queries.waits(last, session)):
         raise Conflict("sent_already", "its letter was queued already", where="send")
-    if found.rules_not_met and not despite_rules:
-        raise rules_refused(found.rules_not_met)
+    require_read(session, found, despite_rules=despite_rules, despite_opt_out=despite_opt_out)
     address = _address(session, found)
     _require_allowed(session, found.workspace_id, given, now)
     team = notifications.slug_of_team(found.team_id, session)
@@ -83,10 +82,21 @@ def send(
     return sending.problem is None
 
 
-def rules_refused(rules: Sequence[str]) -> Conflict:
-    """Why a report does not go out before its sender has read what its team asks for."""
-    message = f"this team asks for {in_words(rules)}; what does not meet that moves none of its figures"
-    return Conflict("rules_not_met", message, where="despite_rules")
+def require_read(
+    session: Session, found: Notification, *, despite_rules: bool, despite_opt_out: bool
+) -> None:
+    """A report goes out only once its sender has read what its team asks for, and what it does not take.
+
+    Raises Conflict `opted_out`, `rules_not_met`.
+    """
+    if (not_taken := queries.declined(session, found)) and not despite_opt_out:
+        said = ", ".join(each.replace("_", " ") for each in not_taken)
+        message = f"this team has said that it does not take this ({said}): only on a word of your own"
+        raise Conflict("opted_out", message, where="despite_opt_out")
+    if found.rules_not_met and not despite_rules:
+        asked = in_words(found.rules_not_met)
+        message = f"this team asks for {asked}; what does not meet that moves none of its figures"
+        raise Conflict("rules_not_met", message, where="despite_rules")
 
 
 def allow(

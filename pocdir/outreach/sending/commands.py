@@ -86,6 +86,7 @@ def stop(workspace: str, note: str | None, as_json: bool) -> None:
 @click.argument("ref")
 @click.option("--plain-text", is_flag=True, help="It may go in plain text where no key is pinned.")
 @click.option("--despite-rules", is_flag=True, help="Also where it does not meet the team's rules.")
+@click.option("--despite-opt-out", is_flag=True, help="Also to a team that does not take such.")
 @click.option("--people-at-risk", is_flag=True, help="You know that people may be at risk.")
 @workspace_option
 @json_option

@@ -11,9 +11,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def send_options(command: Command) -> Command:
-    """--send, --plain-text and --despite-rules."""
+    """--send, --plain-text, --despite-rules and --despite-opt-out."""
     rules = click.option(
         "--despite-rules", is_flag=True, help="With --send: also where it does not meet the team's rules."
     )
+    declined = click.option(
+        "--despite-opt-out", is_flag=True, help="With --send: also to a team that does not take such."
+    )
     plain = click.option("--plain-text", is_flag=True, help="With --send: it may go in plain text.")
-    return click.option("--send", is_flag=True, help="Send it from here, now.")(plain(rules(command)))
+    return click.option("--send", is_flag=True, help="Send it from here, now.")(
+        plain(rules(declined(command)))
+    )

@@ -17,7 +17,12 @@ from pocdir.outreach.sending.means import means
 from pocdir.outreach.sending.telling import try_again
 from pocdir.web.forms import Form, form
 
-BOXES = ("plain_text", "despite_rules", "people_at_risk")  # what a member says beside "Try again"
+BOXES = (
+    "plain_text",
+    "despite_rules",
+    "despite_opt_out",
+    "people_at_risk",
+)  # what a member says beside "Try again"
 
 blueprint = Blueprint("sending", __name__)
 

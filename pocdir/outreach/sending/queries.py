@@ -11,13 +11,15 @@ from sqlalchemy.orm import Session
 from pocdir.accounts.models import Workspace
 from pocdir.db import Line, db, table_of
 from pocdir.directory.keys import queries as keys
-from pocdir.directory.models import Address
+from pocdir.directory.models import Address, Team
 from pocdir.directory.queries import entries
 from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.incidents.models import Incident
 from pocdir.mail.models import WAITING, Mail
 from pocdir.mail.rules.protection import KeyFor
 from pocdir.outreach.models import Notification
+from pocdir.outreach.queries.controls import incident_of
+from pocdir.outreach.rules import intake
 from pocdir.outreach.sending.models import Sending, SendingPermission
 
 DAY = dt.timedelta(days=1)
@@ -84,6 +86,19 @@ def key_for(slug: str, address: str, now: dt.datetime) -> KeyFor | None:
     """The OpenPGP key that is pinned for a team's address, judged at `now`; None: none is."""
     row, reasons = keys.key_for(slug, address, now=now)
     return KeyFor(row.public, row.fingerprint, reasons) if row is not None else None
+
+
+def declined(session: Session, notification: Notification) -> list[str]:
+    """What of a notification its team says by now that it does not take: its kind, or what its incident is about."""
+    said = session.get_one(Team, notification.team_id).profile.get("opt_outs", ())
+    incident = incident_of(notification)
+    return intake.declined(said, kind=notification.kind, about=incident.kind_of_report if incident else None)
+
+
+def declined_of(ref: str) -> list[str]:
+    """The same of a notification that the caller may see, by its reference."""
+    found = db.session().scalar(select(Notification).where(Notification.ref == ref))
+    return declined(db.session(), found) if found else []
 
 
 def label_of_incident(notification: str) -> str | None:

@@ -9,11 +9,13 @@ from pocdir.web.schemas import Flag, Moment, Schema, Text
 
 class Sent(Schema):
     """`send`: by this service, now; `plain_text`: it may go in plain text where no key is pinned; `despite_rules`: it
-    is known that it does not meet the team's rules for reports."""
+    is known that it does not meet the team's rules for reports; `despite_opt_out`: that the team has said that it does
+    not take such."""
 
     send = Flag(load_default=False)
     plain_text = Flag(load_default=False)
     despite_rules = Flag(load_default=False)
+    despite_opt_out = Flag(load_default=False)
 
 
 class SentToOne(Sent):
@@ -27,6 +29,7 @@ class SendAgain(Schema):
 
     plain_text = Flag(load_default=False)
     despite_rules = Flag(load_default=False)
+    despite_opt_out = Flag(load_default=False)
     people_at_risk = Flag(load_default=False)
 
 

@@ -18,7 +18,7 @@ from pocdir.outreach.queries.notifications import (
 )
 from pocdir.outreach.queries.plans import Routed
 from pocdir.outreach.queries.snapshots import snapshot_for_recipient
-from pocdir.outreach.sending.actions import rules_refused, send
+from pocdir.outreach.sending.actions import require_read, send
 from pocdir.outreach.sending.means import means
 from pocdir.outreach.sending.queries import last_sending, may_send
 
@@ -53,10 +53,15 @@ def tell(
 
 
 def require_rules_read(session: Session, ref: str, given: Mapping[str, Any]) -> None:
-    """Who logs from a page what does not meet the team's rules has read so first; raises Conflict `rules_not_met`."""
+    """Who logs from a page what its team does not take, or what does not meet its rules, has read so first.
+
+    Raises Conflict `opted_out`, `rules_not_met`.
+    """
     found = notification_to_change(ref, session)
-    if found is not None and found.rules_not_met and not given["despite_rules"]:
-        raise rules_refused(found.rules_not_met)
+    if found is not None:
+        require_read(
+            session, found, despite_rules=given["despite_rules"], despite_opt_out=given["despite_opt_out"]
+        )
 
 
 def send_each(
@@ -64,7 +69,8 @@ def send_each(
 ) -> None:
     """Queue the letter of each that was not sent before: a page's button and a repeated request send once.
 
-    `given` has `sent_at`, `plain_text`, `people_at_risk`, maybe `despite_rules`. Raises what send raises, Invalid
+    `given` has `sent_at`, `plain_text`, `people_at_risk`, maybe `despite_rules`,
+    `despite_opt_out`. Raises what send raises, Invalid
     `send_dated`.
     """
     _require_now({**given, "send": True})
@@ -78,7 +84,8 @@ def _send_one(session: Session, ref: str, given: Mapping[str, Any], *, now: dt.d
     try:
         send(
             session, ref=ref, now=now, actor=actor, plain_text=given["plain_text"],
-            despite_rules=given.get("despite_rules", False), people_at_risk=given["people_at_risk"],
+            despite_rules=given.get("despite_rules", False),
+            despite_opt_out=given.get("despite_opt_out", False), people_at_risk=given["people_at_risk"],
         )  # fmt: skip
     except Refusal as refusal:
         refusal.message = f"{snapshot_for_recipient(ref).row.team_slug}: {refusal.message}"

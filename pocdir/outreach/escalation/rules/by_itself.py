@@ -16,6 +16,7 @@ REFUSED = {
     "people_at_risk": "people_at_risk", "key_needed": "key", "sends_used_up": "day_full",
     "sending_not_allowed": "not_allowed", "send_unavailable": "not_allowed", "send_not_email": "no_mail",
     "address_not_on_record": "no_mail", "thread_full": "thread_full", "owner_needed": "owner",
+    "opted_out": "opted_out",
 }  # fmt: skip
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pocdir.core.errors import Invalid
 from pocdir.directory.rules.record import DEAD_STATES
+from pocdir.outreach.rules.intake import declined
 from pocdir.routing.rules.contacts import Contact
 from pocdir.routing.rules.index import Index, IndexedTeam, channels_for
 from pocdir.routing.rules.question import Question, answered
@@ -66,7 +67,7 @@ def other_mail_of(reported: Reported, index: Index) -> Target | str:
     if indexed is None:
         return "no_mail"
     team = indexed.team
-    if _declines(team.opt_outs, "follow_up", reported.kind_of_report):
+    if declined(team.opt_outs, kind="follow_up", about=reported.kind_of_report):
         return "opted_out"
     told = {value.lower() for kind, value in reported.addresses if kind == "email"}
     for channel in channels_for(team, "incident"):
@@ -85,11 +86,7 @@ def _other_channel(indexed: IndexedTeam | None, reported: Reported) -> Target | 
 
 
 def _has_opted_out(indexed: IndexedTeam, kind: str | None) -> bool:
-    return _declines(indexed.team.opt_outs, "referral", kind)
-
-
-def _declines(said: Collection[str], what: str, kind: str | None) -> bool:
-    return what in said or (kind is not None and not {kind, kind.partition("/")[0]}.isdisjoint(said))
+    return bool(declined(indexed.team.opt_outs, kind="referral", about=kind))
 
 
 def _routed(reported: Reported, index: Index, asked: Question) -> Iterator[Contact]:
