@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+
+_RIGHT_TO_LEFT = ("ar", "dv", "fa", "he", "ps", "ur", "yi")
+_DAY = re.compile(r"(?<![\w./:-])\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2})?(?: UTC)?(?![\w/-]|[.:]\w)", re.ASCII)
+_LRI, _PDI = "\u2066", "\u2069"
 
 
 def fold(text: str) -> str:
@@ -10,6 +15,18 @@ def fold(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     return " ".join(plain.casefold().split())
+
+
+def isolated(text: str, language: str | None) -> str:
+    """Plain text of a right-to-left language, its days and times set apart (UAX 9): else they are read backwards.
+
+    Other languages' text stays as it is, and what is set apart already is not again.
+    """
+    if (language or "").split("-")[0].lower() not in _RIGHT_TO_LEFT:
+        return text
+    return _DAY.sub(
+        lambda it: it[0] if text[it.start() - 1 : it.start()] == _LRI else f"{_LRI}{it[0]}{_PDI}", text
+    )
 
 
 class Phrase(str):

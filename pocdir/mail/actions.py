@@ -15,6 +15,7 @@ from pocdir.core import tlp as labels
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.mailboxes import domain_of, parse_mailbox
 from pocdir.core.refs import new_ref
+from pocdir.core.text import isolated
 from pocdir.db import inserts_once, table_of
 from pocdir.mail import queries
 from pocdir.mail.models import (
@@ -90,7 +91,7 @@ def enqueue(
         "ref": ref, "key": key, "kind": kind, "team": team, "notification": notification, "to": address,
         "domain": domain_of(address),
         "subject": headers.subject(subject, reference=reference, tlp=label),
-        "body": message.text_of(body, label),
+        "body": isolated(message.text_of(body, label), language),
         "message_id": message.message_id(reference, ref, domain),
         "in_reply_to": message.check_message_id(in_reply_to) if in_reply_to else None,
         "sender_name": headers.guard("From", sender_name, longest=120),

@@ -191,6 +191,10 @@ def test_the_recipient_takes_it_back_within_a_day(
     clock.move_to(now + dt.timedelta(hours=2))
     undone = recipient.post(page, data={"action": "undo", "event": event[1], "confirmed": "yes"})
     assert undone.status_code == 200, undone.text
+    assert "<q>" not in undone.text
+    record = browser.get(path).text
+    assert "taken back through the link" in record
+    assert "<q><bdi>undone" not in record
     assert record_lapses(now + 3 * DAY) == 1
     clock.move_to(now + 3 * DAY)
     once_more = recipient.post(page, data={"action": "received", "confirmed": "yes"})
@@ -243,6 +247,8 @@ def test_a_second_question_is_not_the_first_one_repeated(app: Flask, browser: Fl
 def test_the_recipients_page_reads_from_right_to_left_in_arabic(app: Flask, browser: FlaskClient) -> None:
     page = app.test_client().get(link(browser, logged(browser)) + "?lang=ar").text
     assert '<html lang="ar" dir="rtl"' in page
+    assert "<time " in page
+    assert all('dir="ltr"' in attributes for attributes in re.findall(r"<time ([^>]*)>", page))
 
 
 def test_an_incident_is_opened_planned_and_logged_in_one_go(browser: FlaskClient) -> None:

@@ -24,6 +24,7 @@ from pocdir.outreach.rules.corrections import counting
 from pocdir.outreach.rules.fold import state_of
 from pocdir.outreach.rules.recipient import (
     ACTIONS,
+    UNDONE,
     action,
     claimed_ref,
     may_be_automatic,
@@ -114,7 +115,7 @@ def undo(session: Session, notification: Notification, *, event: str, now: dt.da
         session,
         notification,
         type="event.corrected",
-        payload={"event": event, "why": "taken back by the recipient"},
+        payload={"event": event, "why": UNDONE},
         now=now,
         actor=ACTOR,
         claimed_by="recipient",

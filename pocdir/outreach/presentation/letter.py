@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 
 from pocdir.core import tlp
 from pocdir.core.errors import Invalid
+from pocdir.core.text import isolated
 from pocdir.db import Line
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
@@ -57,13 +58,15 @@ def letter_of(snapshot: Snapshot, *, content: str | None = None, link: bool = Tr
         case_tlp=tlp.strictest(*(it.row.incident_tlp or it.row.tlp for it in (snapshot, first) if it)),
     )
     mailto = None
-    with force_locale(row.language if row.language in letters.LANGUAGES else "en"):
+    language = row.language if row.language in letters.LANGUAGES else "en"
+    with force_locale(language):
         text = letters.letter(matter, _)
+        body = isolated(text.body, language)
         # An address that is none was logged as it was said: then there is a letter to copy, and no link.
         with contextlib.suppress(Invalid):
             if row.channel_kind == "email":
-                mailto = letters.mailto_url(row.channel_value, text.subject, text.body, _)
-    return {"to": row.channel_value, "subject": text.subject, "body": text.body, "mailto": mailto}
+                mailto = letters.mailto_url(row.channel_value, text.subject, body, _)
+    return {"to": row.channel_value, "subject": text.subject, "body": body, "mailto": mailto}
 
 
 def _content_of(ref: str, followed: Sequence[Event]) -> str:

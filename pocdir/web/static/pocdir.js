@@ -24,6 +24,7 @@ const { lang } = document.documentElement, style = {
 const tongue = navigator.language.startsWith(lang) ? navigator.language : lang;
 all("time[data-local]", (time) => {
   time.textContent = new Date(time.dateTime).toLocaleString(tongue, style);
+  time.dir = "auto";
 });
 
 // Several lines pasted into the one-line box move to the box for several.
