@@ -184,7 +184,7 @@ def test_one_answer_to_many_is_asked_once_more_and_each_says_what_became_of_it(
     assert [said(ref) for ref in refs] == [["response.passed_on"], ["response.passed_on"], []]
     assert said(foreign) == []
     wrong = send(desk, "/desk/answers", form_at="/told", **typed | {"count": "many"}, confirmed="yes")
-    assert wrong.status_code == 422 and "a whole number is needed" in wrong.text
+    assert wrong.status_code == 422 and "A whole number is needed" in wrong.text
     assert send(desk, "/desk/answers", form_at="/told", action="received").status_code == 422
 
 

@@ -189,6 +189,9 @@ def test_the_recipient_takes_it_back_within_a_day(
     event = re.search(r'name="event" value="([^"]+)"', done.text)
     assert event
     clock.move_to(now + dt.timedelta(hours=2))
+    asked = recipient.post(page, data={"action": "undo", "event": event[1]}).text
+    assert "Yes, take it back" in asked
+    assert "Yes, record this" not in asked
     undone = recipient.post(page, data={"action": "undo", "event": event[1], "confirmed": "yes"})
     assert undone.status_code == 200, undone.text
     assert "<q>" not in undone.text
@@ -234,6 +237,34 @@ def test_every_answer_can_be_given(app: Flask, browser: FlaskClient, choice: str
     assert app.test_client().post(page, data={"action": "nonsense"}).status_code == 422
     assert app.test_client().post(page, data=typed | {"note": "a\x00b"}).status_code == 422
     assert "words" in app.test_client().get(page).text
+
+
+@pytest.mark.parametrize(
+    ("choice", "language", "words"),
+    [("contest", "ar", "اذكروا ما تعترضون عليه ولماذا"), ("need", "en", "Say what is missing.")],
+)
+def test_a_question_or_contest_without_words_is_asked_for_them(
+    app: Flask, browser: FlaskClient, choice: str, language: str, words: str
+) -> None:
+    page = link(browser, logged(browser))
+    before = event_count()
+    recipient = app.test_client()
+    assert re.search(r"<textarea[^>]* required>", recipient.post(page, data={"action": choice}).text)
+    typed = {"action": choice, "confirmed": "yes", "note": "  "}
+    refused = recipient.post(f"{page}?lang={language}", data=typed)
+    assert refused.status_code == 422
+    assert words in refused.text
+    assert event_count() == before
+
+
+def test_once_answered_the_page_asks_for_nothing_more(app: Flask, browser: FlaskClient) -> None:
+    page = link(browser, logged(browser))
+    recipient = app.test_client()
+    assert "reply asked by the sender for" in recipient.get(page).text
+    recipient.post(page, data={"action": "received", "confirmed": "yes"})
+    after = recipient.get(page).text
+    assert "Acknowledgement: answered" in after
+    assert "reply asked by the sender for" not in after
 
 
 def test_a_second_question_is_not_the_first_one_repeated(app: Flask, browser: FlaskClient) -> None:

@@ -117,7 +117,7 @@ def test_a_number_that_is_none_is_asked_for_again(browser: FlaskClient, desk: Fl
     path = logged(browser)
     refused = send(desk, told(path), action="passed_on", confirmed="yes", count="many")
     assert refused.status_code == 422
-    assert "a whole number is needed" in refused.text
+    assert "A whole number is needed" in refused.text
     assert send(desk, told(path), action="nonsense").status_code == 422
 
 

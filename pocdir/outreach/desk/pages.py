@@ -26,6 +26,7 @@ from pocdir.outreach.queries.snapshots import addressed
 from pocdir.outreach.rules.bulk import MOST
 from pocdir.outreach.rules.recipient import ACTIONS
 from pocdir.web import filters
+from pocdir.web.errors import sentence
 from pocdir.web.files import sent
 from pocdir.web.forms import Form, form
 
@@ -198,7 +199,7 @@ def answer_selected() -> Any:
     typed = Form(values=request.form)
     if request.form.get("confirmed") == "yes":
         try:
-            given = filled_in(chosen.asks)
+            given = filled_in(chosen)
             with transaction() as session:
                 done = answer_many(
                     session, refs, principal, choice=choice, filled_in=given, now=clock.now(),
@@ -206,7 +207,9 @@ def answer_selected() -> Any:
                 )  # fmt: skip
             results = {each.ref: each for each in done}
         except Invalid as refusal:
-            typed.errors = {(refusal.where or "form").removeprefix("payload."): [_(refusal.message)]}
+            typed.errors = {
+                (refusal.where or "form").removeprefix("payload."): [sentence(_(refusal.message))]
+            }
     found = presentation.told(addressed(principal.team_id, refs)) if principal.team_id else []
     by_ref = {each["ref"]: each for each in found}
     page = render_template(

@@ -25,7 +25,8 @@ from pocdir.outreach.presentation.timeline import shown_event
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.redirects import Basis, bases_of
 from pocdir.outreach.queries.snapshots import snapshot_for_recipient
-from pocdir.outreach.rules.recipient import UNDO_WINDOW, action, may_undo
+from pocdir.outreach.rules.recipient import UNDO_WINDOW, Action, action, check_said, may_undo
+from pocdir.web.errors import sentence
 from pocdir.web.forms import Form
 from pocdir.web.i18n import in_words, letter_language
 
@@ -74,9 +75,13 @@ def answer_as_recipient(token: str) -> Any:
             if choice == "undo":
                 event = actions.undo(session, row, event=event_id, now=now)
             else:
-                event = actions.answer(session, row, choice=choice, filled_in=filled_in(asks), now=now)
+                event = actions.answer(
+                    session, row, choice=choice, filled_in=filled_in(action(choice)), now=now
+                )
     except Invalid as refusal:
-        typed.errors = {(refusal.where or "form").removeprefix("payload."): [in_words(refusal.message)]}
+        typed.errors = {
+            (refusal.where or "form").removeprefix("payload."): [sentence(in_words(refusal.message))]
+        }
         return _confirm(about, choice, asks, named, typed), 422
     again, is_sudden = event.id in known, bool(event.payload.get("may_be_automatic"))
     return render_template(
@@ -112,9 +117,12 @@ def _confirm(about: dict[str, Any], choice: str, asks: tuple[str, ...], event: A
     )
 
 
-def filled_in(asks: tuple[str, ...]) -> dict[str, Any]:
+def filled_in(chosen: Action) -> dict[str, Any]:
     """What the second page asks beside the choice; raises Invalid `payload_invalid`."""
-    filled: dict[str, Any] = {name: request.form.get(name, "").strip() for name in FILLED_IN if name in asks}
+    filled: dict[str, Any] = {
+        name: request.form.get(name, "").strip() for name in FILLED_IN if name in chosen.asks
+    }
+    check_said(chosen, filled)
     if filled.get("count"):
         if not filled["count"].isascii() or not filled["count"].isdigit() or len(filled["count"]) > 8:
             raise Invalid("payload_invalid", "a whole number is needed", where="payload.count")

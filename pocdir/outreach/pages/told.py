@@ -24,6 +24,7 @@ from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.rules.posting import claim_of
 from pocdir.outreach.rules.recipient import action
 from pocdir.web import filters
+from pocdir.web.errors import sentence
 from pocdir.web.forms import Form
 
 PAGE = 50
@@ -87,11 +88,11 @@ def answer_told(ref: str) -> Any:
             poster = queries.poster_of(principal, row) or ""
             _who, assurance = claim_of(chosen.event, "contact" if poster == "contact" else "")
             answer(
-                session, row, choice=choice, filled_in=filled_in(chosen.asks), now=clock.now(),
+                session, row, choice=choice, filled_in=filled_in(chosen), now=clock.now(),
                 actor=principal.actor, assurance=assurance,
             )  # fmt: skip
     except Invalid as refusal:
-        typed.errors = {(refusal.where or "form").removeprefix("payload."): [_(refusal.message)]}
+        typed.errors = {(refusal.where or "form").removeprefix("payload."): [sentence(_(refusal.message))]}
         return _confirm(found, choice, typed), 422
     flash(_("Recorded. Thank you."), "success")
     return redirect(url_for("outreach.told_report", ref=ref))

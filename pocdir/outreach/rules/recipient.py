@@ -28,16 +28,17 @@ class Action:
     event: str
     payload: Mapping[str, Any] = field(default_factory=dict)
     asks: tuple[str, ...] = ()
+    needs: str = ""  # of what it asks, what says nothing when it is empty
 
 
 ACTIONS: Mapping[str, Action] = {
     "received": Action("ack.given", asks=("ticket", "note")),
     "passed_on": Action("response.passed_on", asks=("count", "ticket", "note")),
     "not_ours": Action("response.misdirected", asks=("ask", "note")),
-    "need": Action("response.info_requested", asks=("note", "ticket")),
+    "need": Action("response.info_requested", asks=("note", "ticket"), needs="note"),
     "done": Action("outcome.remediation_claimed", asks=("count", "ticket", "note")),
     "answered": Action("ack.given", {"already": True}, asks=("ticket", "note")),
-    "contest": Action("response.contested", asks=("note",)),
+    "contest": Action("response.contested", asks=("note",), needs="note"),
 }
 
 
@@ -93,6 +94,16 @@ def action(name: str) -> Action:
     if name not in ACTIONS:
         raise Invalid("action_unknown", f"one of {', '.join(ACTIONS)} is needed", where="action")
     return ACTIONS[name]
+
+
+def check_said(chosen: Action, filled_in: Mapping[str, Any]) -> None:
+    """Raises Invalid `payload_invalid` for a question that asks nothing, or a contest that says nothing."""
+    if not chosen.needs or str(filled_in.get(chosen.needs) or "").strip():
+        return
+    where = f"payload.{chosen.needs}"
+    if chosen.event == "response.contested":
+        raise Invalid("payload_invalid", "say what you contest, and why", where=where)
+    raise Invalid("payload_invalid", "say what is missing", where=where)
 
 
 def may_be_automatic(posted_at: dt.datetime, delivered_at: dt.datetime | None) -> bool:
