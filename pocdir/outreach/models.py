@@ -63,6 +63,19 @@ class Notification(Base):
         return strictest(self.tlp, self.incident.tlp) if self.incident else self.tlp
 
     @property
+    def case(self) -> Incident | None:
+        """The incident that it belongs to; where it names none, that of what it follows."""
+        found: Notification | None = self
+        while found is not None and found.incident is None:
+            found = found.parent
+        return found.incident if found else None
+
+    @property
+    def people_at_risk(self) -> bool:
+        """Whether its incident says that people may be."""
+        return bool(self.case and self.case.people_at_risk)
+
+    @property
     def told(self) -> set[tuple[str, int | None]]:
         """The addresses that it names: (value, port or None)."""
         return {(it, None) if isinstance(it, str) else (it["value"], it.get("port")) for it in self.assets}

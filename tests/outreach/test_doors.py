@@ -11,6 +11,7 @@ from flask import Flask
 
 from pocdir.accounts.models import Workspace
 from pocdir.cli import pocdir
+from pocdir.core.times import isoformat
 from pocdir.db import transaction
 from pocdir.directory.models import Team
 from pocdir.incidents import queries as incidents
@@ -21,7 +22,7 @@ from tests.outreach import made
 from tests.outreach.policies import chosen, work
 from tests.outreach.test_by_itself import TWO
 from tests.outreach.test_escalation import FAR
-from tests.outreach.test_sending import allowed, clock, letters, pin, relay, told
+from tests.outreach.test_sending import SECOND, allowed, clock, letters, pin, relay, told
 
 __all__ = ["allowed", "clock", "relay"]
 pytestmark = pytest.mark.usefixtures("relay", "allowed", "clock")
@@ -119,3 +120,29 @@ def test_a_step_and_a_letter_once_more_ask_for_the_same_word(app: Flask, api: Ap
     assert 'name="despite_opt_out"' in member.get(f"/notifications/{sent}").text
     assert api.post(again, {"plain_text": True} | YES).status_code == 200
     assert [mail.to for mail in letters()] == ["abuse@isp2.example", "reports@cert.example"]
+
+
+def test_where_people_may_be_at_risk_no_letter_is_handed_out_before_a_yes(app: Flask, api: Api) -> None:
+    ref = case(api, people_at_risk=True)
+    told_of, path = {"team": "isp", "incident": ref}, "/api/v1/notifications"
+    refused = api.post(path, told_of)
+    assert (refused.status_code, refused.json["code"]) == (409, "people_at_risk")
+    assert api.post(path, told_of | {"sent_at": isoformat(NOW - 300 * SECOND)}).status_code == 409
+    assert code(run("notify", "--team", "isp", "--incident", ref)) == "people_at_risk"
+    member = browser(app, person("anna@lab.example", now=NOW, workspace="lab"), now=NOW)
+    typed = told_of | {"kind": "report", "answer_asked": "true", "action": "log"}
+    page = member.post("/notify", data=typed)
+    assert page.status_code == 422 and 'name="people_at_risk"' in page.text
+    assert 'name="people_at_risk"' in member.get("/notify").text
+    assert api.get(path).json["items"] == []
+
+    assert member.post("/notify", data=typed | {"people_at_risk": "true"}).status_code == 302
+    assert code(run("notify", "--team", "isp", "--incident", ref, "--people-at-risk")) == ""
+    first = api.post(path, told_of | {"people_at_risk": True}).json["ref"]
+    past = api.post(path, told_of | {"sent_at": isoformat(NOW - 301 * SECOND)})  # that cannot be undone
+    assert past.status_code == 201
+    follow = {"team": "isp", "kind": "follow_up", "parent": first}  # names no incident
+    assert api.post(path, follow).json["code"] == "people_at_risk"
+    assert api.post(path, follow | {"send": True}).json["code"] == "people_at_risk"
+    assert api.post(path, follow | {"people_at_risk": True}).status_code == 201
+    assert letters() == []

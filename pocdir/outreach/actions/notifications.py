@@ -27,7 +27,7 @@ from pocdir.ledger.queries import event_by_key, events_of_notification
 from pocdir.ledger.rules.events import CLOCK_SKEW, Event
 from pocdir.ledger.rules.vocabulary import POLICIES
 from pocdir.mail.actions import withdraw_waiting
-from pocdir.outreach.actions.gates import require_no_control
+from pocdir.outreach.actions.gates import require_no_control, require_yes
 from pocdir.outreach.actions.parcels import hand_over
 from pocdir.outreach.actions.parents import check_parent, parent_of
 from pocdir.outreach.actions.projection import add_expectations, columns_of, project
@@ -260,7 +260,8 @@ def log_as_given(
 
     What is not named comes from `routed`: the team's first live channel, and the incident's own assets that
     concern the team, with the parcels that wait for it. `key` as log_notification takes it. Raises what
-    `log_notification` raises, NotFound for an unknown incident, Invalid `parent_invalid` for an unknown parent.
+    `log_notification` raises, NotFound for an unknown incident, Invalid `parent_invalid` for an unknown parent,
+    Conflict `people_at_risk` without a yes to this contact.
     """
     own = queries.Own(workspace_id)
     incident = (
@@ -271,6 +272,7 @@ def log_as_given(
     if incident is not None and incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first", where="incident")
     parent = parent_of(session, given["parent"], own)
+    require_yes(incident, parent, given, now=now)
     assets = given["assets"]
     if assets is None:
         assets = routed.assets if incident else ()

@@ -78,7 +78,9 @@ AT_ONCE = 200  # lines of a spreadsheet in one transaction
 )
 @click.option("--dry-run", is_flag=True, help="With --csv or --routed: show what would be logged.")
 @send_options
-@click.option("--people-at-risk", is_flag=True, help="With --send: you know that people may be at risk.")
+@click.option(
+    "--people-at-risk", is_flag=True, help="You know that people may be at risk: this contact is told."
+)
 @workspace_option
 @json_option
 def notify(

@@ -68,7 +68,7 @@ def _in_the_way(session: Session, first: Notification, failed: Notification) -> 
     incident = first.incident
     if first.withdrawn_at is not None or first.response not in ("awaiting", "receipt"):
         return "answered"
-    if incident is not None and incident.people_at_risk:
+    if first.people_at_risk:
         return "people_at_risk"
     if incident is not None and incident.closed_at is not None:
         return "closed"

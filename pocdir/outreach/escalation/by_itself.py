@@ -187,7 +187,7 @@ def _standing(
         by_mail=target.kind == "email",
         encrypted=_encrypted(notification, target, now),
         told_at=consent.told_at if consent else None,
-        people_at_risk=bool(incident and incident.people_at_risk),
+        people_at_risk=notification.people_at_risk,
         is_closed=bool(incident and incident.closed_at),
         mail_waits=replies.waits_on(notification.ref, session),
         over_other_channel=queries.is_to_follow(notification, session)

@@ -280,7 +280,7 @@ def _steps(ref: str, typed: Form) -> str:
         message=message,
         full=message is not None and message.target.team == shown["team"]["slug"] and is_full(session, found),
         may_send=is_offered(g.principal.workspace_id),
-        people_at_risk=bool(found.incident and found.incident.people_at_risk),
+        people_at_risk=found.people_at_risk,
         by_owner=g.principal.role == "owner",
         policies=[each.slug for each in queries.policies(g.principal.workspace_id)],
         form=typed,

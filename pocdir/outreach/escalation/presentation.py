@@ -115,7 +115,7 @@ def suggested_step(
     return _step(rung.level, rung.step, rung.due_at) | {
         "ref": each.ref, "team": team.slug, "name": team.name, "sent_at": each.sent_at,
         "to": _to(next_target(looked, each, known, now, session)),
-        "people_at_risk": bool(each.incident and each.incident.people_at_risk),
+        "people_at_risk": each.people_at_risk,
         "approved": rung.approved,
     }  # fmt: skip
 

@@ -112,6 +112,7 @@ def _notify(typed: Form) -> str:
         if indexed
         else [],
         incidents=[(incident.ref, incident.title) for incident in incidents],
+        at_risk=any(incident.people_at_risk for incident in incidents),
         labels=tlp.LABELS,
         may_send=is_offered(g.principal.workspace_id),
         relay=means().can_send,

@@ -29,15 +29,6 @@ def controls_of(session: Session, incident: Incident, values: Collection[str] | 
     return Controls(found)
 
 
-def incident_of(notification: Notification | None) -> Incident | None:
-    """The incident that it belongs to; one that names none belongs to that of what it follows."""
-    while notification is not None:
-        if notification.incident is not None:
-            return notification.incident
-        notification = notification.parent
-    return None
-
-
 def told_of(session: Session, incident: Incident) -> dict[str, set[int]]:
     """What the incident's notifications name that were not taken back: by value the ports (0: none)."""
     found: dict[str, set[int]] = {}

@@ -17,6 +17,7 @@ from pocdir.mail.actions import enqueue
 from pocdir.mail.models import Mail
 from pocdir.mail.rules.headers import one_line
 from pocdir.mail.rules.protection import problem, protection
+from pocdir.outreach.actions.gates import yes_needed
 from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.models import Notification
 from pocdir.outreach.presentation.letter import letter_of
@@ -132,9 +133,8 @@ def _require_sendable(found: Notification, given: Means, people_at_risk: bool) -
         raise Invalid("send_unavailable", message, where="send")
     if found.withdrawn_at is not None:
         raise Conflict("withdrawn_already", "it was withdrawn: there is nothing to send", where="send")
-    if found.incident is not None and found.incident.people_at_risk and not people_at_risk:
-        message = "people may be at risk: say that you know, and that this contact shall be told"
-        raise Conflict("people_at_risk", message, where="people_at_risk")
+    if found.people_at_risk and not people_at_risk:
+        raise yes_needed()
     if found.body_digest and not found.body:
         message = "its text is not here, only its digest: send it yourself and log it"
         raise Invalid("send_without_body", message, where="body")

@@ -18,7 +18,6 @@ from pocdir.incidents.models import Incident
 from pocdir.mail.models import WAITING, Mail
 from pocdir.mail.rules.protection import KeyFor
 from pocdir.outreach.models import Notification
-from pocdir.outreach.queries.controls import incident_of
 from pocdir.outreach.rules import intake
 from pocdir.outreach.sending.models import Sending, SendingPermission
 
@@ -91,7 +90,7 @@ def key_for(slug: str, address: str, now: dt.datetime) -> KeyFor | None:
 def declined(session: Session, notification: Notification) -> list[str]:
     """What of a notification its team says by now that it does not take: its kind, or what its incident is about."""
     said = session.get_one(Team, notification.team_id).profile.get("opt_outs", ())
-    incident = incident_of(notification)
+    incident = notification.case
     return intake.declined(said, kind=notification.kind, about=incident.kind_of_report if incident else None)
 
 

@@ -19,7 +19,8 @@ class Sent(Schema):
 
 
 class SentToOne(Sent):
-    """people_at_risk: it is known that the incident says so; this contact shall be told all the same."""
+    """people_at_risk: it is known that the incident says so; this contact shall be told all the same. Asked for of a
+    record too, unless it is of the past."""
 
     people_at_risk = Flag(load_default=False)
 

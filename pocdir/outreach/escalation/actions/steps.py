@@ -13,6 +13,7 @@ from pocdir.core.errors import Conflict, Forbidden, Invalid
 from pocdir.core.times import duration, isoformat
 from pocdir.ledger.actions import append
 from pocdir.ledger.rules.events import Event
+from pocdir.outreach.actions.gates import yes_needed
 from pocdir.outreach.actions.notifications import NewNotification, log_notification
 from pocdir.outreach.actions.projection import project
 from pocdir.outreach.actions.threads import is_full
@@ -184,9 +185,8 @@ def take(
     incident = notification.incident
     if rung.step.approval and not by_owner and not _agreed(looked, rung, prepared.target.team):
         raise Forbidden("owner_needed", "this step needs the yes of an owner of the workspace")
-    if incident is not None and incident.people_at_risk and not people_at_risk:
-        message = "people may be at risk: say that you know, and that this contact shall be told"
-        raise Conflict("people_at_risk", message, where="people_at_risk")
+    if notification.people_at_risk and not people_at_risk:
+        raise yes_needed()
     if at is not None and known is not None:
         _write_down(_Record(session, notification, looked, now), known, until=at)
     own = prepared.target.team == slug_of_team(notification.team_id, session)
