@@ -185,7 +185,9 @@ def test_one_answer_to_many_is_asked_once_more_and_each_says_what_became_of_it(
     assert said(foreign) == []
     wrong = send(desk, "/desk/answers", form_at="/told", **typed | {"count": "many"}, confirmed="yes")
     assert wrong.status_code == 422 and "A whole number is needed" in wrong.text
-    assert send(desk, "/desk/answers", form_at="/told", action="received").status_code == 422
+    none = send(desk, "/desk/answers?state=answered", form_at="/told", action="passed_on")
+    assert none.status_code == 422 and "Choose at least one report" in none.text
+    assert refs[0] in none.text and '<option value="passed_on" selected>' in none.text
 
 
 def test_a_sender_answers_nothing_for_the_team_in_bulk(api: Api, app: Flask, now: dt.datetime) -> None:

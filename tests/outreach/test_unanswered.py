@@ -145,7 +145,12 @@ def test_on_the_page_it_is_asked_once_more(api: Api, world) -> None:
     assert "notification_unknown" in done.text
     assert listed(api) == [third]
     assert "by phone" in api.get(f"/api/v1/notifications/{first}/events").text
-    assert world["anna"].post("/unanswered/selected", data={"act": "ack.given"}).status_code == 422
+    none = world["anna"].post("/unanswered/selected?sort=team&older_than=P1D", data={"act": "reply.human"})
+    assert none.status_code == 422
+    assert "Choose at least one row" in none.text
+    assert 'action="/unanswered/selected?sort=team&amp;older_than=P1D"' in none.text
+    assert 'href="/unanswered?' in none.text and 'href="?sort' not in none.text
+    assert f'value="{third}"' in none.text and '<option value="reply.human" selected>' in none.text
     wrong = ticked | {"act": "expectation.lapsed", "confirmed": "yes"}
     assert world["anna"].post("/unanswered/selected", data=wrong).status_code == 422
 

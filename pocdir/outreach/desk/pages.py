@@ -22,6 +22,7 @@ from pocdir.outreach.desk import presentation, queries, rules, schemas
 from pocdir.outreach.desk.actions import answer_many, choose_automatic, say_of_itself
 from pocdir.outreach.desk.digests import choose_digest
 from pocdir.outreach.pages.recipient import filled_in
+from pocdir.outreach.pages.told import told_list
 from pocdir.outreach.queries.snapshots import addressed
 from pocdir.outreach.rules.bulk import MOST
 from pocdir.outreach.rules.recipient import ACTIONS
@@ -194,7 +195,8 @@ def answer_selected() -> Any:
     refs, choice = list(dict.fromkeys(request.form.getlist("choose"))), request.form.get("action", "")
     if choice not in ACTIONS or not 1 <= len(refs) <= MOST:
         said = _("Choose at least one report, at most %(most)s, and what to say.", most=MOST)
-        raise Invalid("selection_invalid", said, where="choose")
+        g.list_at = url_for("outreach.told")
+        return told_list(Form(values=request.form, errors={"form": [said]})), 422
     principal, chosen, results = g.principal, ACTIONS[choice], None
     typed = Form(values=request.form)
     if request.form.get("confirmed") == "yes":

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
-from pocdir.core.errors import Conflict, Invalid, Refusal
+from pocdir.core.errors import Conflict, Refusal
 from pocdir.core.refs import is_ref
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
@@ -146,6 +146,10 @@ def choose_default() -> Any:
 @guard("notification.log")
 def suggested() -> str:
     """What is suggested for all notifications of the workspace."""
+    return _suggested(Form())
+
+
+def _suggested(typed: Form) -> str:
     filters.only("after", "waiting", "ahead")
     now, cursor = clock.now(), request.args.get("after", "")
     waiting, ahead = request.args.get("waiting") == "owner" or None, request.args.get("ahead") == "yes"
@@ -162,7 +166,7 @@ def suggested() -> str:
         waiting=waiting,
         by_owner=g.principal.role == "owner",
         may_send=is_offered(g.principal.workspace_id),
-        form=Form(),
+        form=typed,
     )
 
 
@@ -182,7 +186,7 @@ def act_on_many() -> Any:
     action = "take" if only else action
     if action not in schemas.OF_MANY or not 1 <= len(chosen) <= schemas.MOST_AT_ONCE:
         said = _("Choose at least one step, at most %(most)s, and what to do.", most=schemas.MOST_AT_ONCE)
-        raise Invalid("selection_invalid", said, where="choose")
+        return _suggested(Form(values=request.form, errors={"form": [said]})), 422
     known = index()
     with transaction() as session:
         given: dict[str, Any] = {"action": action, "note": note or None}

@@ -34,6 +34,11 @@ PAGE = 50
 @guard("notification.read")
 def told() -> str:
     """One of the lists; nothing where the reader answers for no team."""
+    return told_list(Form())
+
+
+def told_list(typed: Form) -> str:
+    """The list that the address asks for, with what is wrong with what was chosen in it."""
     filters.only("state", "page")
     team_id, state = g.principal.team_id, filters.chosen("state", lists.LISTS, "open")
     counts = lists.counts(team_id) if team_id else dict.fromkeys(lists.LISTS, 0)
@@ -43,6 +48,7 @@ def told() -> str:
     return render_template(
         "outreach/told.html",
         state=state,
+        form=typed,
         counts=counts,
         page={
             "rows": told_rows(found, lists.senders(found)),

@@ -37,9 +37,13 @@ MOST_PAGES = 100_000
 @guard("notification.read")
 def unanswered() -> Any:
     """The working list; a filter that cannot be read is refused, not left out."""
-    now, principal = clock.now(), g.principal
-    if principal.workspace_id is None:
+    if g.principal.workspace_id is None:
         return redirect(url_for("outreach.told"))
+    return _unanswered(Form())
+
+
+def _unanswered(typed: Form) -> str:
+    now, principal = clock.now(), g.principal
     filters.only("state", "team", "incident", "older_than", "due_ago", "sort", "page")
     state = filters.chosen("state", queries.WAITING, "unrecorded")
     team, incident = request.args.get("team", "")[:100], filters.reference("incident")
@@ -82,6 +86,7 @@ def unanswered() -> Any:
             "previous": at - 1 if at else None,
             "next": at + 1 if start + PAGE < total else None,
         },
+        form=typed,
         counts=queries.counts(principal),
         mail_waits=mail_waits(principal.workspace_id),
         contested=contests(events_of_notifications([it["ref"] for it in rows])),
@@ -104,7 +109,10 @@ def record_selected() -> Any:
     typed = Form(values=request.form)
     if act not in ACTS or not refs or len(refs) > MOST:
         said = _("Choose at least one row, at most %(most)s, and what to record.", most=MOST)
-        raise Invalid("selection_invalid", said, where="choose")
+        if g.principal.workspace_id is None:
+            raise Invalid("selection_invalid", said, where="choose")
+        typed.errors, g.list_at = {"form": [said]}, url_for("outreach.unanswered")
+        return _unanswered(typed), 422
     results = None
     if request.form.get("confirmed") == "yes":
         now, principal = clock.now(), g.principal
