@@ -98,3 +98,5 @@ def test_what_cannot_be_worked_out_holds_up_nobody_else_and_is_told(
     assert past_due(now) == PastDue(expectations=4, steps=0, failing=0)
     assert jobs.record_lapses(now + HOUR) == 0
     assert [lapses_of(ref) for ref in refs] == [1, 0, 0, 0, 1, 1, 1, 1, 1]
+    unread = [f"notification {ref}: its events cannot be worked out" for ref in refs[1:4]]
+    assert [line for line in differences() if "worked out" in line] == unread

@@ -51,7 +51,7 @@ def follow(session: Session, failed: Notification, *, known: Index, now: dt.date
     session.add(OtherChannel(notification_id=failed.id, decided_at=now, led_to=led_to, reason=reason))
     if reason == "no_mail" and queries.path_row(first.id, session) is None:
         _append(session, first, "escalation.no_working_contact", {}, now=now, key=first.ref)
-    elif reason in {*REFUSED.values(), "refused", "other"}:
+    elif reason not in (None, "answered"):
         _append(session, failed, "escalation.step_held", {"reason": reason}, now=now, key=failed.ref)
     session.flush()
     return led_to

@@ -220,9 +220,16 @@ def suggested(
 class Looked:
     """A notification's path as it stands now, with all that it was read from."""
 
-    def __init__(self, notification: Any, row: NotificationPath, session: Session, now: dt.datetime) -> None:
+    def __init__(
+        self,
+        notification: Any,
+        row: NotificationPath,
+        session: Session,
+        now: dt.datetime,
+        events: list[Event] | None = None,
+    ) -> None:
         self.row, self.policy = row, read(row.policy.definition)
-        self.events: list[Event] = events_of_notification(notification.ref, session)
+        self.events = events_of_notification(notification.ref, session) if events is None else events
         self.state: State = state_of(self.events)
         place = session.execute(_PLACE, {"team": notification.team_id}).one()
         self.calendar = calendar(place.timezone, place.country, self.policy.hours)

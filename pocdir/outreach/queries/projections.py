@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,8 +14,11 @@ from pocdir.incidents.models import Incident
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.queries import events_of_notifications
 from pocdir.ledger.rules.events import Event, keyed_digest
+from pocdir.outreach.escalation import paths
+from pocdir.outreach.escalation.rules.by_itself import UNFORESEEN
 from pocdir.outreach.escalation.verification import unlike_events
 from pocdir.outreach.models import Expectation, Notification
+from pocdir.outreach.queries import granted
 from pocdir.outreach.rules.fold import State, state_of
 
 _N, _E, _I = (model.__table__.c for model in (Notification, Expectation, Incident))
@@ -24,7 +28,8 @@ _LOGGED = {
     "kind": "kind", "channel_kind": "channel", "channel_value": "recipient", "answer_asked": "answer_asked",
     "language": "language", "subject": "subject",
 }  # fmt: skip
-EXPECTATIONS = "expectations"
+EXPECTATIONS, PATH = "expectations", "path"
+UNREAD = "unread"
 OF_MESSAGES = ("subject", "body_digest")
 _KEPT = ("id", "of", "within", "level", "due_at", "state", "lapsed_at", "stopped_at")
 
@@ -33,31 +38,39 @@ def differences(batch: int = 500) -> Iterator[str]:
     """One line for each notification whose row or expectations differ from the fold of its events."""
     for ref, fields in unlike(batch):
         said = f"differs from its events in {', '.join(fields)}" if fields else "no event speaks of it"
+        said = "its events cannot be worked out" if fields == [UNREAD] else said
         yield f"notification {ref}: {said}"
     for gone in db.session.scalars(_WITHOUT_ROW):
         yield f"notification {gone}: events speak of it, its row is gone"
     yield from unlike_events()
+    yield from (each.words for each in granted.unlike())
 
 
 def to_rebuild() -> Iterator[str]:
     """References of the notifications whose state is another than their events say."""
-    states = {*_FOLDED, EXPECTATIONS}
+    states = {*_FOLDED, EXPECTATIONS, PATH}
     return (ref for ref, fields in unlike() if states & set(fields))
 
 
 def unlike(batch: int = 500) -> Iterator[tuple[str, list[str]]]:
     """(reference, names of what differs) of each notification that is not as its events say; none: it has no event."""
-    last = 0
+    last, until = 0, _last_recorded()
     while rows := _notifications(last, batch):
         last = rows[-1].id
         events = events_of_notifications([row.ref for row in rows])
         kept = _expectations([row.id for row in rows])
         salts = _salts([row.ref for row in rows])
+        astray = paths.differing(rows, events, until=until) if until else set()
         for row in rows:
             if not events[row.ref]:
                 yield row.ref, []
                 continue
-            fields = _differing(row, kept.get(row.id, []), state_of(events[row.ref]))
+            try:
+                fields = _differing(row, kept.get(row.id, []), state_of(events[row.ref]))
+            except UNFORESEEN:
+                yield row.ref, [UNREAD]
+                continue
+            fields += [PATH] if row.ref in astray else []
             fields += _unlike_logged(row, events[row.ref], salts)
             if fields:
                 yield row.ref, fields
@@ -72,8 +85,13 @@ _WITHOUT_ROW = (
 )
 
 
+def _last_recorded() -> dt.datetime | None:
+    """Until when the record goes: what the worker had to look at by then it puts right as it looks."""
+    return db.session.scalar(select(LedgerEvent.recorded_at).order_by(LedgerEvent.id.desc()).limit(1))
+
+
 def _notifications(last: int, limit: int) -> Sequence[Row[Any]]:
-    columns = [_N[name] for name in ("id", "ref", "sent_at", "body_digest", *_LOGGED, *_FOLDED)]
+    columns = [_N[name] for name in ("id", "ref", "team_id", "sent_at", "body_digest", *_LOGGED, *_FOLDED)]
     chosen: Rows = select(*columns, _I.ref.label("incident")).outerjoin(Incident, _N.incident_id == _I.id)
     return db.session.execute(chosen.where(_N.id > last).order_by(_N.id).limit(limit)).all()
 

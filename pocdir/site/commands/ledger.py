@@ -6,7 +6,8 @@ import click
 
 from pocdir.db import snapshot, transaction
 from pocdir.outreach.actions import projection
-from pocdir.outreach.queries import projections
+from pocdir.outreach.actions.granted import rebuild
+from pocdir.outreach.queries import granted, projections
 from pocdir.site.queries.ledger import exported, verified
 from pocdir.web.terminal import app_context, emit, json_option
 
@@ -52,12 +53,15 @@ def verify(rebuild: bool, as_json: bool) -> None:
 
 def _rebuild() -> int:
     with snapshot():
-        refs = list(projections.to_rebuild())
+        refs, others = list(projections.to_rebuild()), list(granted.unlike())
     for start in range(0, len(refs), AT_ONCE):
         with transaction() as session:
             for ref in refs[start : start + AT_ONCE]:
                 projection.rebuild(session, ref)
-    return len(refs)
+    for other in others:
+        with transaction() as session:
+            rebuild(session, other)
+    return len(refs) + len(others)
 
 
 @ledger.command("export")
