@@ -327,6 +327,8 @@ def test_an_owner_approves_any_member_stops_and_each_sees_what_will_go_out(
     assert (approved_.status_code, approved_.json["by_itself"]) == (200, True)
     [ahead] = api.get("/api/v1/steps", ahead=True).json["items"]
     assert (ahead["ref"], ahead["by_itself"], ahead["held"]) == (ref, False, "no_consent")
+    ahead_ = CliRunner().invoke(pocdir, ["policy", "due", "--ahead", "--workspace", "lab"])
+    assert "no: the team has not said that it takes it so" in ahead_.output
     takes("carrier", "referral", now=now)
     [ahead] = api.get("/api/v1/steps", ahead=True).json["items"]
     assert (ahead["to"]["team"], ahead["due_at"], ahead["by_itself"]) == (
@@ -337,12 +339,12 @@ def test_an_owner_approves_any_member_stops_and_each_sees_what_will_go_out(
     assert api.get(f"/api/v1/notifications/{ref}/steps").json["by_itself"] is True
     assert outsider.get("/api/v1/steps", ahead=True).json["items"] == []
     browser = people.browser(app, people.person(now=now, workspace="lab", role="owner"), now=now)
-    assert "What is to come under policies" in browser.get("/steps?ahead=yes").text
-    assert "goes out by itself when it falls due" in browser.get(f"/notifications/{ref}/steps").text
+    assert "<h1>Steps to come</h1>" in browser.get("/steps?ahead=yes").text
+    assert "Step 1 goes out by itself, as things stand" in browser.get(f"/notifications/{ref}/steps").text
     assert "Stop it" in browser.get("/policies/national-first").text
     assert list(unlike_events()) == []
     ahead_ = CliRunner().invoke(pocdir, ["policy", "due", "--ahead", "--workspace", "lab"])
-    assert ahead_.output.splitlines()[1].endswith("\tisp\tcarrier\t\tyes")
+    assert ahead_.output.splitlines()[1].endswith("\tisp\tcarrier abuse@carrier.example\t\tyes")
     directory.shift(1)
     assert member.post(path, {"by_itself": False}).json["by_itself"] is False
     work(app, now + DAY)

@@ -17,7 +17,7 @@ from pocdir.outreach.escalation.actions import steps
 from pocdir.outreach.escalation.queries import Looked
 from pocdir.outreach.escalation.rules.by_itself import REFUSED, UNFORESEEN, Standing, held
 from pocdir.outreach.escalation.rules.path import Rung
-from pocdir.outreach.escalation.rules.targets import Target
+from pocdir.outreach.escalation.rules.targets import Coming, Target
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import FOLLOW_UP, slug_of_team
 from pocdir.outreach.replies import queries as replies
@@ -73,7 +73,8 @@ def _take_or_hold(
     if isinstance(target, str):
         return 0  # it was skipped, and says so
     consent = consent_of(target.team, session, lock=True)
-    standing = _standing(session, notification, looked, rung, target, consent, known, now)
+    is_first = rung == looked.path.next
+    standing = _standing(session, notification, looked, rung, target, consent, known, now, is_first=is_first)
     reason = held(standing, now)
     if reason == "no_consent" and consent is None and consent_of(target.team, session) is not None:
         reason = "told_lately"  # another worker writes to it at this moment
@@ -124,22 +125,28 @@ class _KeyProblem(Exception):  # noqa: N818 - it is no error: the letter stays u
 
 
 def outlook(
-    session: Session, notification: Notification, looked: Looked | None, known: Index, now: dt.datetime
+    session: Session,
+    notification: Notification,
+    looked: Looked | None,
+    coming: Coming | None,
+    known: Index,
+    now: dt.datetime,
 ) -> dict[str, Any]:
-    """Whether the next step goes out by itself when it falls due, as things stand: `by_itself`, and `held` if not.
+    """Whether the step that comes next goes out by itself when it falls due, as things stand: `by_itself`, and `held`
+    if not.
 
     `held` is None too where the policy was not approved beforehand: then every step waits for a person.
     """
-    rung = looked.path.next if looked else None
-    if looked is None or rung is None or not queries.is_approved(notification.id, session):
+    if looked is None or coming is None or not queries.is_approved(notification.id, session):
         return {"by_itself": False, "held": None}
+    rung, target = coming
     if rung.recorded:  # its time is over: what was not sent then waits
         return {"by_itself": False, "held": _said(looked, rung)}
-    target = queries.target(notification, rung.step.target, known, now.date(), session)
     if isinstance(target, str):
         return {"by_itself": False, "held": "opted_out" if target == "opted_out" else "no_mail"}
     consent = consent_of(target.team, session)
-    reason = held(_standing(session, notification, looked, rung, target, consent, known, now), rung.due_at)
+    standing = _standing(session, notification, looked, rung, target, consent, known, now, is_first=True)
+    reason = held(standing, rung.due_at)
     if reason is None and not (means().can_send and sending.may_send(notification.workspace_id, session)):
         reason = "not_allowed"
     return {"by_itself": reason is None, "held": reason}
@@ -168,6 +175,8 @@ def _standing(
     consent: Consent | None,
     known: Index,
     now: dt.datetime,
+    *,
+    is_first: bool,
 ) -> Standing:
     incident = notification.incident
     own = target.team == slug_of_team(notification.team_id, session)
@@ -178,7 +187,7 @@ def _standing(
         asks_owner=rung.step.approval,
         is_over=looked.path.state == "exhausted"
         or any(each.recorded and each.level > rung.level for each in looked.path.rungs),
-        is_first=rung == looked.path.next,
+        is_first=is_first,
         kind=FOLLOW_UP if own else "referral",
         classes=frozenset(it for it in (class_, f"{class_}/{type_}" if type_ else None) if it),
         takes=consent.takes if consent else (),

@@ -345,7 +345,7 @@ def _list_due(
     else:
         rows = [
             (f"{it['ref']}:{it['level']}", isoformat(it["due_at"]), it["team"],
-             it["to"]["team"] if it["to"] else "nobody is known",
+             _reached(it["to"]),
              "an owner" if it["approval"] and not it["approved"] else "", _by_itself(it))
             for it in shown
         ]  # fmt: skip
@@ -353,5 +353,11 @@ def _list_due(
     return 0 if shown else 1
 
 
+def _reached(to: dict[str, Any] | None) -> str:
+    return f"{to['team']} {to['channel']['value']}" if to else "nobody is known"
+
+
 def _by_itself(step: dict[str, Any]) -> str:
-    return "yes" if step["by_itself"] else f"no: {step['held']}" if step["held"] else "no"
+    if step["by_itself"]:
+        return "yes"
+    return f"no: {presentation.HELD[step['held']]}" if step["held"] else "no"

@@ -72,8 +72,20 @@ def path_shown(
     """A notification's path as the API shows it; raises NotFound `notification_unknown`."""
     found = own(session, principal, ref, lock=False)
     looked = queries.look(found, now, session)
+    return shown_with_outlook(session, found, looked, known=known, now=now)
+
+
+def shown_with_outlook(
+    session: Session, found: Notification, looked: queries.Looked | None, *, known: Index, now: dt.datetime
+) -> dict[str, Any]:
+    """A path as API and pages show it, with the step that really comes next and whether it goes out by itself."""
+    coming = queries.coming(looked, found, known, now, session)
     to = presentation.next_target(looked, found, known, now, session)
-    return presentation.shown_path(looked, to) | by_itself.outlook(session, found, looked, known, now)
+    return (
+        presentation.shown_path(looked, to)
+        | {"coming": presentation.shown_coming(coming)}
+        | by_itself.outlook(session, found, looked, coming, known, now)
+    )
 
 
 def approve_or_stop(
@@ -115,9 +127,10 @@ def suggested(
     shown = []
     for each in found[:limit]:
         looked = queries.look(each, now, session)
-        step = presentation.suggested_step(looked, each, known, now, session, ahead=ahead)
+        coming = (queries.coming if ahead else queries.next_step)(looked, each, known, now, session)
+        step = presentation.suggested_step(each, coming, session, ahead=ahead)
         if step is not None and (waiting is None or waiting == (step["approval"] and not step["approved"])):
-            shown.append(step | by_itself.outlook(session, each, looked, known, now))
+            shown.append(step | by_itself.outlook(session, each, looked, coming, known, now))
     return found, shown
 
 

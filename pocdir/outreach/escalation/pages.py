@@ -17,8 +17,14 @@ from pocdir.outreach.actions.threads import is_full
 from pocdir.outreach.escalation import presentation, queries, schemas
 from pocdir.outreach.escalation.actions import policies as actions
 from pocdir.outreach.escalation.actions.steps import Prepared
-from pocdir.outreach.escalation.by_itself import outlook
-from pocdir.outreach.escalation.deciding import approve_or_stop, choose_policy, decide, decide_many, own
+from pocdir.outreach.escalation.deciding import (
+    approve_or_stop,
+    choose_policy,
+    decide,
+    decide_many,
+    own,
+    shown_with_outlook,
+)
 from pocdir.outreach.escalation.deciding import suggested as suggested_steps
 from pocdir.outreach.escalation.rules.policy import policy as rules_from
 from pocdir.outreach.presentation.notification import described
@@ -32,6 +38,7 @@ from pocdir.web.forms import Form, form, utc_moments
 from pocdir.web.paging import page
 
 blueprint = Blueprint("escalation", __name__)
+blueprint.add_app_template_global(presentation.why_held)
 
 MOST_VERSIONS = 1_000_000  # no number beyond is looked up
 MOST_INCIDENTS = 100  # of the newest, to choose from
@@ -267,7 +274,6 @@ def _steps(ref: str, typed: Form) -> str:
     known, now, session = index(), clock.now(), db.session()
     found = own(session, g.principal, ref, lock=False)
     looked = queries.look(found, now, session)
-    to = presentation.next_target(looked, found, known, now, session)
     message: Prepared | None = None
     if looked is not None and looked.path.next is not None:
         try:
@@ -280,7 +286,7 @@ def _steps(ref: str, typed: Form) -> str:
     return render_template(
         "outreach/steps.html",
         notification=shown,
-        path=presentation.shown_path(looked, to) | outlook(session, found, looked, known, now),
+        path=shown_with_outlook(session, found, looked, known=known, now=now),
         message=message,
         full=message is not None and message.target.team == shown["team"]["slug"] and is_full(session, found),
         may_send=is_offered(g.principal.workspace_id),

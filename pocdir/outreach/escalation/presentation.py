@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Conflict, NotFound
+from pocdir.core.text import Phrase
 from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.actions.steps import Prepared
 from pocdir.outreach.escalation.models import Policy
@@ -17,11 +18,37 @@ from pocdir.outreach.escalation.queries import Looked
 from pocdir.outreach.escalation.rules import letter, policy
 from pocdir.outreach.escalation.rules.calendar import Calendar, calendar
 from pocdir.outreach.escalation.rules.path import CLIMBING, Rung
-from pocdir.outreach.escalation.rules.targets import Target
+from pocdir.outreach.escalation.rules.targets import Coming, Target
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import teams_by_id, workspace_by_id
 from pocdir.outreach.rules.letter import LANGUAGES
 from pocdir.routing.rules.index import Index
+
+# Why a step waits for a person, by the word of its event (vocabulary.HELD).
+HELD = {
+    "owner": Phrase("an owner decides on this step"),
+    "late": Phrase("its time is long past"),
+    "earlier_step": Phrase("an earlier step waits for a person"),
+    "no_consent": Phrase("the team has not said that it takes it so"),
+    "opted_out": Phrase("the team does not take it"),
+    "no_mail": Phrase("no mail address to which it may go"),
+    "people_at_risk": Phrase("people may be at risk"),
+    "closed": Phrase("the incident is closed"),
+    "mail_waits": Phrase("a mail about it came in, and nobody has said yet what it is"),
+    "told_lately": Phrase("another one went to this team within the hour"),
+    "other_channel": Phrase("another address of the team was written to"),
+    "key": Phrase("it may not go without a key that can be used"),
+    "day_full": Phrase("the workspace has sent as much as it may in a day"),
+    "not_allowed": Phrase("the workspace does not send from here"),
+    "thread_full": Phrase("its thread has no room"),
+    "refused": Phrase("their server refuses such mail by a rule of its own"),
+    "other": Phrase("it could not be prepared"),
+}
+
+
+def why_held(reason: str) -> str:
+    """Why a step does not go out by itself, in words."""
+    return _(HELD.get(reason, HELD["other"]))
 
 
 def shown_policy(row: Policy, *, default: str | None) -> dict[str, Any]:
@@ -90,6 +117,13 @@ def _rung(rung: Rung, *, may_decide: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def shown_coming(coming: Coming | None) -> dict[str, Any] | None:
+    """The step that comes next, looked through those for which nobody is known; None: to nobody."""
+    if coming is None or isinstance(coming.target, str):
+        return None
+    return _step(coming.rung.level, coming.rung.step, coming.rung.due_at) | {"to": _to(coming.target)}
+
+
 def _to(to: Target | str | None) -> dict[str, Any] | None:
     if not isinstance(to, Target):
         return None
@@ -97,10 +131,8 @@ def _to(to: Target | str | None) -> dict[str, Any] | None:
 
 
 def suggested_step(
-    looked: Looked | None,
     each: Notification,
-    known: Index,
-    now: dt.datetime,
+    coming: Coming | None,
     session: Session,
     *,
     ahead: bool = False,
@@ -108,13 +140,13 @@ def suggested_step(
     """The due step of a notification (with `ahead`, the one to come) with whom it goes to, and what stands against
     taking it among many; None: somebody decided on it since the worker looked.
     """
-    rung = looked.path.next if looked else None
-    if looked is None or rung is None or rung.state != ("ahead" if ahead else "due"):
+    if coming is None or coming.rung.state != ("ahead" if ahead else "due"):
         return None
+    rung = coming.rung
     team = teams_by_id([each.team_id], session)[each.team_id]
     return _step(rung.level, rung.step, rung.due_at) | {
         "ref": each.ref, "team": team.slug, "name": team.name, "sent_at": each.sent_at,
-        "to": _to(next_target(looked, each, known, now, session)),
+        "to": _to(coming.target),
         "people_at_risk": each.people_at_risk,
         "approved": rung.approved,
     }  # fmt: skip
@@ -124,8 +156,8 @@ def next_target(
     looked: Looked | None, notification: Notification, known: Index, now: dt.datetime, session: Session
 ) -> Target | str | None:
     """Whom the next step goes to as the directory stands; None: there is no next step."""
-    rung = looked.path.next if looked else None
-    return queries.target(notification, rung.step.target, known, now.date(), session) if rung else None
+    found = queries.next_step(looked, notification, known, now, session)
+    return found and found.target
 
 
 def prepared(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Integer, and_, bindparam, func, literal_column, or_, select
@@ -28,7 +28,7 @@ from pocdir.outreach.escalation.rules import path as paths
 from pocdir.outreach.escalation.rules.calendar import calendar
 from pocdir.outreach.escalation.rules.policy import Policy as Rules
 from pocdir.outreach.escalation.rules.policy import policy as read
-from pocdir.outreach.escalation.rules.targets import Reported, Target, other_mail_of, target_of
+from pocdir.outreach.escalation.rules.targets import Coming, Reported, Target, other_mail_of, target_of
 from pocdir.outreach.models import Notification
 from pocdir.outreach.rules.fold import State, state_of
 from pocdir.outreach.sending.models import Sending
@@ -238,11 +238,15 @@ class Looked:
 
     def again(self, now: dt.datetime) -> paths.Path:
         """The path after another event was added to `events`."""
-        self.path = paths.path_of(
-            self.policy, self.row.policy.ref, self.events, self.state, calendar=self.calendar, now=now,
-            not_before=self.row.not_before, followed=self.followed,
-        )  # fmt: skip
+        self.path = self.foreseen(now, paths.NOTHING_FORESEEN)
         return self.path
+
+    def foreseen(self, now: dt.datetime, nobody: Mapping[int, str]) -> paths.Path:
+        """The path that follows when nobody is found for these levels."""
+        return paths.path_of(
+            self.policy, self.row.policy.ref, self.events, self.state, calendar=self.calendar, now=now,
+            not_before=self.row.not_before, followed=self.followed, nobody=nobody,
+        )  # fmt: skip
 
 
 def look(notification: Any, now: dt.datetime, session: Session | None = None) -> Looked | None:
@@ -277,6 +281,30 @@ def target(notification: Any, step: str, known: Index, on: dt.date, session: Ses
     reported = _reported(notification, session)
     kind = reported.kind_of_report
     return target_of(step, reported, known, question(known, on=on, kind_of_report=kind))
+
+
+def next_step(
+    looked: Looked | None, notification: Any, known: Index, now: dt.datetime, session: Session
+) -> Coming | None:
+    """The next step that a person may decide on; None: there is none."""
+    rung = looked.path.next if looked else None
+    return Coming(rung, target(notification, rung.step.target, known, now.date(), session)) if rung else None
+
+
+def coming(
+    looked: Looked | None, notification: Any, known: Index, now: dt.datetime, session: Session
+) -> Coming | None:
+    """The step that really comes next: one for which nobody is known is looked through, since it is left out when its
+    time comes and the next follows at once; the first, with why, where that leads to nobody. None: there is none."""
+    first, path, nobody = None, looked.path if looked else None, dict[int, str]()
+    while looked and path and (rung := path.next) is not None:
+        found = Coming(rung, target(notification, rung.step.target, known, now.date(), session))
+        first = first or found
+        if isinstance(found.target, Target) or rung.recorded:
+            return found
+        nobody[rung.level] = found.target
+        path = looked.foreseen(now, nobody)
+    return first
 
 
 def other_mail(notification: Notification, known: Index, session: Session) -> Target | str:

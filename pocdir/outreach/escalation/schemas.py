@@ -143,8 +143,16 @@ class StepAnswer(TimetableStep):
     may_decide = fields.Boolean()
 
 
+class ComingStep(TimetableStep):
+    """A step to come and whom it goes to, as the directory stands."""
+
+    to = fields.Dict()
+
+
 class PathAnswer(Schema):
-    """Where a notification stands on its path; `to`: whom the next step goes to as the directory stands."""
+    """Where a notification stands on its path; `to`: whom the next step goes to as the directory stands; `coming`: the
+    step that really comes next: one for which nobody is known is left out when its time comes, and the next follows at
+    once (null: nobody is left)."""
 
     policy = fields.String(allow_none=True)
     version = fields.Integer(allow_none=True)
@@ -152,8 +160,9 @@ class PathAnswer(Schema):
     not_before = Moment(allow_none=True)
     steps = fields.List(fields.Nested(StepAnswer))
     to = fields.Dict(allow_none=True)
+    coming = fields.Nested(ComingStep, allow_none=True)
     by_itself = fields.Boolean(
-        metadata={"description": "whether the next step goes out by itself, as things stand"}
+        metadata={"description": "whether the step that comes goes out by itself, as things stand"}
     )
     held = fields.String(allow_none=True, metadata={"description": "why not, where its policy would let it"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation.rules.calendar import Calendar
@@ -70,6 +71,7 @@ class Followed:
 
 
 NOT_FOLLOWED = Followed()
+NOTHING_FORESEEN: Mapping[int, str] = MappingProxyType({})
 
 
 def path_of(
@@ -82,13 +84,15 @@ def path_of(
     now: dt.datetime,
     not_before: dt.datetime | None = None,
     followed: Followed = NOT_FOLLOWED,
+    nobody: Mapping[int, str] = NOTHING_FORESEEN,
 ) -> Path:
     """The path under this policy (`ref` is its version's), the same for any order of arrival of the events.
 
     A step's wait is counted from the time for which the answer was asked for, then from the step before: from
     when a person took it, else from when it fell due; nothing falls due before the policy was chosen. Who skips a
     step before the next one fell due skips the wait after it; so do a message that came back, and a step for which
-    nobody was found.
+    nobody was found. `nobody`: the levels for which nobody would be found, as the directory stands, and why (one of
+    NO_TARGET); the path is then the one that follows when their time comes.
     """
     order = counting(events)
     own = [event for event in order if _is_of(event, ref)]
@@ -97,7 +101,8 @@ def path_of(
         if event.type == "escalation.set":
             not_before = held(event.occurred_at, not_before)
     rungs, ends_at = _rungs(
-        _Walk(policy, calendar, now, not_before, order, own, followed, _failed_at(order, state)), begins
+        _Walk(policy, calendar, now, not_before, order, own, followed, _failed_at(order, state), nobody),
+        begins,
     )
     word = _ended(own, state, followed) or _stands(order, state, rungs, begins)
     if word not in ("ahead", "due"):
@@ -122,6 +127,7 @@ class _Walk:
     own: Sequence[Event]
     followed: Followed
     failed_at: dt.datetime | None
+    nobody: Mapping[int, str]
 
     def due(self, base: _Begin, wait: Wait) -> dt.datetime:
         """When a wait that begins there is over, the time of pauses added."""
@@ -184,6 +190,8 @@ def _rung(walk: _Walk, level: int, step: Step, due_at: dt.datetime, recorded: bo
         if event is not None:
             at = event.occurred_at
             return Rung(level, step, min(due_at, at), state, recorded, at, event.payload.get("reason"))
+    if level in walk.nobody:
+        return Rung(level, step, due_at, "skipped", recorded, due_at, walk.nobody[level])
     approved = _first(walk.own, "escalation.step_approved", level) is not None
     state = "due" if recorded or due_at <= walk.now else "ahead"
     return Rung(level, step, due_at, state, recorded, approved=approved)

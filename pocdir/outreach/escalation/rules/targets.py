@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pocdir.core.errors import Invalid
 from pocdir.directory.rules.record import DEAD_STATES
+from pocdir.outreach.escalation.rules.path import Rung
 from pocdir.outreach.rules.intake import declined
 from pocdir.routing.rules.contacts import Contact
 from pocdir.routing.rules.index import Index, IndexedTeam, channels_for
@@ -24,6 +25,13 @@ class Target(NamedTuple):
     kind: str  # of the channel
     value: str
     languages: tuple[str, ...]
+
+
+class Coming(NamedTuple):
+    """A step to come, with whom it goes to as the directory stands, or why to nobody."""
+
+    rung: Rung
+    target: Target | str
 
 
 @dataclass(frozen=True, slots=True)

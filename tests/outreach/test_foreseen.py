@@ -1,0 +1,55 @@
+"""What is said of a step before it goes out by itself, and afterwards, is what happens."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from flask import Flask
+
+from pocdir.accounts.models import Workspace
+from pocdir.core.times import isoformat
+from tests.accounts import made as people
+from tests.conftest import Api
+from tests.latency.made import DAY
+from tests.outreach.policies import work
+from tests.outreach.test_by_itself import STEP, approved, directory, letters, reported, takes, words
+from tests.outreach.test_sending import relay
+
+__all__ = ["directory", "relay"]  # fixtures
+
+TO = {"channel": ("email", "abuse@isp.example")}
+AGAIN = {"target": "same_team", "wait": "PT0S"}  # the provider has one address: nobody is left to write to
+
+
+def test_a_step_for_which_nobody_is_known_is_looked_through_to_the_letter_that_really_goes(
+    app: Flask, lab: Workspace, api: Api, now: dt.datetime
+) -> None:
+    approved(lab, now - 10 * DAY, AGAIN | {"wait": "P1D"}, STEP)
+    takes("carrier", "referral", now=now - 9 * DAY)
+    ref = reported(
+        lab, now - 2.5 * DAY, **TO
+    )  # asked for until half a day ago: step 1 in half a day, nobody's
+    [ahead] = api.get("/api/v1/steps", ahead=True).json["items"]
+    path = api.get(f"/api/v1/notifications/{ref}/steps").json
+    for said in (ahead, path["coming"] | {"by_itself": path["by_itself"]}):
+        assert (said["level"], said["due_at"], said["by_itself"]) == (2, isoformat(now + DAY / 2), True)
+        assert said["to"]["team"] == "carrier"
+        assert said["to"]["channel"]["value"] == "abuse@carrier.example"
+    assert [it["may_decide"] for it in path["steps"]] == [True, False]
+    browser = people.browser(app, people.person(now=now, workspace="lab", role="owner"), now=now)
+    listed = browser.get("/steps?ahead=yes").text
+    assert "abuse@carrier.example" in listed and "no mail address" not in listed
+    page = browser.get(f"/notifications/{ref}/steps").text
+    assert "Step 2 goes out by itself" in page and "nobody is known for step 1" in page
+    work(app, now + DAY / 2)
+    assert sorted(words(ref)) == ["no_working_contact", "step_due", "step_due", "step_skipped", "step_taken"]
+    assert [mail.to for mail in letters()] == ["abuse@carrier.example"]
+
+
+def test_where_no_step_finds_anybody_it_says_so_and_promises_nothing(
+    lab: Workspace, api: Api, now: dt.datetime
+) -> None:
+    approved(lab, now - 10 * DAY, AGAIN | {"wait": "P1D"}, AGAIN)
+    ref = reported(lab, now - 2.5 * DAY, **TO)
+    path = api.get(f"/api/v1/notifications/{ref}/steps").json
+    assert (path["coming"], path["by_itself"], path["held"]) == (None, False, "no_mail")
