@@ -44,12 +44,17 @@ def events_of_notification(ref: str, session: Session | None = None, *, sealed: 
 
 
 def events_of_notifications(
-    refs: Sequence[str], session: Session | None = None, *, sealed: bool = True
+    refs: Sequence[str], session: Session | None = None, *, sealed: bool = True, types: Sequence[str] = ()
 ) -> dict[str, list[Event]]:
-    """The same for many notifications at once, by reference; without `sealed` only what no erasure takes away."""
+    """The same for many notifications at once, by reference; without `sealed` only what no erasure takes away.
+
+    `types`: of these alone.
+    """
     found: dict[str, list[Event]] = {ref: [] for ref in refs}
     for batch in batches(refs):
         statement = select(*_COLUMNS).where(_E.notification.in_(batch)).order_by(*_ORDER)
+        if types:
+            statement = statement.where(_E.type.in_(types))
         for event in _events(statement, session, sealed=sealed):
             found[event.notification or ""].append(event)
     return found

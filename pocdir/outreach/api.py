@@ -37,7 +37,7 @@ from pocdir.outreach.presentation.timeline import for_contact, shown_event
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import parcels, snapshots
 from pocdir.outreach.queries.plans import plan_of, routed
-from pocdir.outreach.queries.snapshots import snapshot
+from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.queries.tickets import with_ticket
 from pocdir.outreach.rules.parcels import MOST_BYTES
 from pocdir.outreach.rules.plan import Choices
@@ -97,7 +97,7 @@ def notifications(query: dict[str, Any]) -> Any:
     found = snapshots.notifications(
         g.principal, limit=query["limit"], cursor=query["cursor"], incident=incident
     )
-    return listed_notifications(page(found, query["limit"], lambda each: each.row.ref))
+    return _listed(found, query["limit"])
 
 
 @blueprint.route("/notifications", methods=["POST"])
@@ -130,7 +130,8 @@ def log_notification(given: dict[str, Any]) -> Any:
 @blueprint.response(200, schemas.NotificationAnswer)
 def notification(ref: str) -> Any:
     """One notification as it stands."""
-    return shown_notification(snapshot(ref, g.principal))
+    found = snapshot(ref, g.principal)
+    return shown_notification(found, as_contact=queries.poster_of(g.principal, found.row) == "contact")
 
 
 @blueprint.route("/notifications/<ref>/events")
@@ -235,7 +236,13 @@ def unanswered(query: dict[str, Any]) -> Any:
         incident=str(query["incident"]) if query["incident"] else None,
         due_before=query["due_before"],
     )
-    return listed_notifications(page(found, query["limit"], lambda each: each.row.ref))
+    return _listed(found, query["limit"])
+
+
+def _listed(found: list[Snapshot], limit: int) -> dict[str, Any]:
+    listed = page(found, limit, lambda each: each.row.ref)
+    as_contact = g.principal.workspace_id is None
+    return listed | {"items": listed_notifications(listed["items"], as_contact=as_contact)}
 
 
 def _created(body: str, location: str) -> Response:

@@ -108,6 +108,13 @@ class StateSchema(Schema):
     clock = fields.String(required=True)
 
 
+class ContestAnswer(Schema):
+    """What the team set against it, until it takes that back; the words null where they were erased."""
+
+    note = fields.String(allow_none=True)
+    occurred_at = Moment()
+
+
 class ExpectationAnswer(ExpectSchema):
     """An expectation as it stands."""
 
@@ -140,6 +147,7 @@ class NotificationAnswer(Schema):
     sent_level = fields.String()
     state = fields.Nested(StateSchema)
     due = Moment(allow_none=True)
+    contested = fields.List(fields.Nested(ContestAnswer))
     recipient_page = fields.String(allow_none=True)
     created_at = Moment()
     withdrawn_at = Moment(allow_none=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,11 +14,19 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
+from pocdir import cli
+from pocdir.accounts.actions import create_token
+from pocdir.accounts.queries import team_id_of
+from pocdir.core.times import isoformat
+from pocdir.db import transaction
 from pocdir.directory.proposals.queries import proposals
 from pocdir.outreach.jobs import record_lapses
+from pocdir.outreach.presentation.timeline import contest_events
+from pocdir.outreach.webhooks.rules import body_of
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.outreach import made
+from tests.outreach.test_parcels_hostile import statements
 
 DAY = dt.timedelta(days=1)
 
@@ -75,6 +85,57 @@ def test_a_contested_report_that_still_waits_shows_the_words_in_the_working_list
     clock.move_to(now + 3 * DAY)
     record_lapses(now + 3 * DAY)
     assert "<bdi>Not ours then.</bdi>" in browser.get("/unanswered").text
+
+
+def test_it_stands_beside_the_claim_at_every_door_and_is_looked_up_for_a_list_at_once(
+    app: Flask,
+    api: Api,
+    browser: FlaskClient,
+    clock: Any,
+    now: dt.datetime,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    expect = [{"of": "remediation", "within": "P2D"}]
+    told, red = logged(api, expect=expect), logged(api, expect=expect, tlp="TLP:RED")
+    assert told["contested"] == []
+    clock.move_to(now + DAY)
+    for each in (told, red):
+        say(app, each, "contest", note="Not ours <then>.")
+    clock.move_to(now + 3 * DAY)
+    record_lapses(now + 3 * DAY)
+    words = [{"note": "Not ours <then>.", "occurred_at": isoformat(now + DAY)}]
+    one, seen = f"/api/v1/notifications/{told['ref']}", []
+    with statements() as few:
+        seen += api.get("/api/v1/unanswered", limit=1).get_json()["items"]
+    with statements() as more:
+        seen += api.get("/api/v1/unanswered").get_json()["items"]
+    assert len(few) == len(more)
+    seen += [*api.get("/api/v1/notifications").get_json()["items"], api.get(one).get_json()]
+    assert [each["contested"] for each in seen] == [words] * 6
+
+    link = re.search(r'href="(/feed/[^"]+)"', browser.get("/unanswered").text)[1]
+    summaries = re.findall(r"<summary>.*</summary>", app.test_client().get(link).text)
+    assert [("contests" in each, "Not ours" in each) for each in summaries] == [(True, False), (True, True)]
+    for command in (["unanswered"], ["notification", "list"], ["notification", "show", told["ref"]]):
+        assert cli.run([*command, "--workspace", "lab"]) == 0
+        assert "Not ours <then>." in capsys.readouterr().out
+    export = api.client.get("/api/v1/workspace/export", headers=api.headers, buffered=True).get_json()
+    assert [each["contested"] for each in export["notifications"]] == [words] * 2
+    [event] = contest_events(told["ref"])
+    body = json.loads(body_of(event, red=True, contested=[event], links={}))
+    assert body["data"]["contested"] == [{"event": event.id, "occurred_at": isoformat(now + DAY)}]
+
+    corrected = {"type": "response.contested", "payload": {"note": "said by phone, to me alone"}}
+    assert api.post(f"{one}/events", corrected).status_code == 201
+    with transaction() as session:
+        _, text = create_token(
+            session, workspace_id=None, team_id=team_id_of(session, "isp"), now=now, actor="operator"
+        )
+    theirs = Api(app, text).get(one).get_json()["contested"]
+    assert [each["note"] for each in theirs] == ["Not ours <then>.", None]
+    back = {"type": "event.corrected", "payload": {"event": event.id, "why": "they are"}}
+    assert Api(app, text).post(f"{one}/events", back).status_code == 201
+    assert [each["note"] for each in api.get(one).get_json()["contested"]] == ["said by phone, to me alone"]
 
 
 def test_not_for_us_leads_to_a_referral_and_to_a_correction_that_a_steward_decides(

@@ -11,7 +11,11 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.ledger.queries import events_of_notification
 from pocdir.outreach import schemas
 from pocdir.outreach.presentation.letter import letter_of
-from pocdir.outreach.presentation.notification import shown_notification
+from pocdir.outreach.presentation.notification import (
+    contest_words,
+    listed_notifications,
+    shown_notification,
+)
 from pocdir.outreach.presentation.timeline import shown_event
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.replies.commands import mail
@@ -45,7 +49,7 @@ def list_(incident: str | None, workspace: str | None, as_json: bool) -> int:
         if incident is not None:
             incident_queries.incident(incident, workspace_id=who.workspace_id)
         found = snapshots.notifications(who, limit=MOST_LISTED, incident=incident)
-        shown = [shown_notification(each) for each in found]
+        shown = listed_notifications(found)
         db.session.remove()
     if as_json:
         for each in shown:
@@ -59,10 +63,11 @@ def list_(incident: str | None, workspace: str | None, as_json: bool) -> int:
                 isoformat(it["sent_at"]),
                 it["sent_level"],
                 it["state"]["response"],
+                contest_words(it["contested"]),
             )
             for it in shown
         ]
-        table(("reference", "kind", "team", "sent", "level", "response"), rows)
+        table(("reference", "kind", "team", "sent", "level", "response", "contested"), rows)
     return 0 if shown else 1
 
 
@@ -86,6 +91,9 @@ def show(ref: str, workspace: str | None, as_json: bool) -> None:
         return
     state = ", ".join(f"{axis} {word}" for axis, word in one["state"].items())
     click.echo(f"{one['kind']} to {one['team']} ({one['channel']['value']}), {one['sent_level']}: {state}")
+    for each in one["contested"]:
+        at, words = isoformat(each["occurred_at"]), plain(contest_words([each]))
+        click.echo(f"the team contests this ({at}): {words}")
     rows = [
         (isoformat(it["occurred_at"]), it["type"], it["claimed_by"], plain(it["payload"].get("note") or ""))
         for it in sorted(events, key=lambda it: (it["occurred_at"], it["id"]))

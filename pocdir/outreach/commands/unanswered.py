@@ -12,7 +12,7 @@ from pocdir.core import clock
 from pocdir.core.times import isoformat
 from pocdir.db import db
 from pocdir.outreach import schemas
-from pocdir.outreach.presentation.notification import shown_notification
+from pocdir.outreach.presentation.notification import contest_words, listed_notifications
 from pocdir.outreach.queries import snapshots
 from pocdir.web.terminal import (
     DURATION,
@@ -61,14 +61,14 @@ def unanswered(
             incident=incident,
             due_before=due_before,
         )
-        shown = [shown_notification(each) for each in found]
+        shown = listed_notifications(found)
         db.session.remove()
     if as_json:
         for each in shown:
             emit(schemas.NotificationAnswer().dump(each))
     else:
         table(
-            ("reference", "team", "channel", "sent", "days", "level", "subject"),
+            ("reference", "team", "channel", "sent", "days", "level", "subject", "contested"),
             [
                 (
                     each["ref"],
@@ -78,6 +78,7 @@ def unanswered(
                     (now - each["sent_at"]).days,
                     each["sent_level"],
                     each["subject"],
+                    contest_words(each["contested"]),
                 )
                 for each in shown
             ],

@@ -79,7 +79,7 @@ def _incident(ref: str, asset_form: Form) -> str:
     events = ledger_queries.events_of_incident(ref)
     by_ref = ledger_queries.events_of_notifications([each.row.ref for each in told])
     events += chain(*by_ref.values())
-    shown = _asked_page(told, "told")
+    shown, contested = _asked_page(told, "told"), contests(by_ref)
     return render_template(
         "incidents/incident.html",
         incident=found,
@@ -88,10 +88,14 @@ def _incident(ref: str, asset_form: Form) -> str:
         outcome=became.as_json(),
         measured=measuring.measured(became, sent),
         told=shown
-        | {"rows": [measuring.with_outcome(described(each, sent={}), became) for each in shown["rows"]]},
+        | {
+            "rows": [
+                measuring.with_outcome(described(each, sent={}, contested=contested), became)
+                for each in shown["rows"]
+            ]
+        },
         happened=_asked_page(measuring.timeline(timeline_of(events, told), became), "happened"),
         counts=counted(told),
-        contested=contests(by_ref),
         asset_form=asset_form,
         may_reopen=True,
     )

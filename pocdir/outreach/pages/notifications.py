@@ -24,7 +24,7 @@ from pocdir.outreach.outcome.queries import outcome_of_one
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.presentation.notification import described, handed_over
-from pocdir.outreach.presentation.timeline import contests, shown_event, timeline_of
+from pocdir.outreach.presentation.timeline import shown_event, timeline_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import declined_by, routed
 from pocdir.outreach.queries.redirects import asked_instead
@@ -164,7 +164,7 @@ def take_back_event(ref: str, id: str) -> Any:
 
 def _correct(ref: str, event_id: str, typed: Form) -> str:
     found = snapshot(ref, g.principal)
-    shown = described(found)
+    shown = described(found, as_contact=_poster(found) == "contact")
     event = next((it for it in ledger_queries.events_of_notification(ref) if it.id == event_id), None)
     if event is None:
         raise NotFound("event_not_found", _("This notification has no such event."))
@@ -224,7 +224,7 @@ def _poster(found: Snapshot) -> str:
 
 def _as_measured(found: Snapshot) -> dict[str, Any]:
     """With what the sensors say of its assets, as the page of its incident lists it."""
-    shown, ref = described(found), found.row.incident_ref
+    shown, ref = described(found, as_contact=_poster(found) == "contact"), found.row.incident_ref
     if ref is None or found.row.withdrawn_at is not None:
         return shown
     incident = incident_queries.incident(ref, workspace_id=g.principal.workspace_id)
@@ -246,7 +246,6 @@ def _notification(found: Snapshot, typed: Form) -> str:
         letter=None if found.row.withdrawn_at else letter_of(found, content=content),
         content=content,
         not_taken=declined_of(found.row.ref) if may_try_again else [],
-        contested=contests({found.row.ref: events}).get(found.row.ref),
         instead=asked_instead(events, own=found.row.team_slug, on=clock.now().date()),
         only_here=running.settings().is_only_here,
         event_form=typed,

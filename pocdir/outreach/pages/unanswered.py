@@ -14,12 +14,11 @@ from pocdir.core import clock, tlp
 from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
-from pocdir.ledger.queries import events_of_notifications
 from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.presentation.lists import working_list
 from pocdir.outreach.presentation.notification import described
-from pocdir.outreach.presentation.timeline import contests
+from pocdir.outreach.presentation.timeline import contests_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.feed import feed_of, feed_reader
@@ -89,7 +88,6 @@ def _unanswered(typed: Form) -> str:
         form=typed,
         counts=queries.counts(principal),
         mail_waits=mail_waits(principal.workspace_id),
-        contested=contests(events_of_notifications([it["ref"] for it in rows])),
     )
 
 
@@ -123,12 +121,16 @@ def record_selected() -> Any:
                 session, refs, principal, type=act, payload=payload, now=now, actor=principal.actor
             )
         results = {each.ref: each for each in done}
-    found = {each.row.ref: each for each in snapshots.some(g.principal, refs)}
+    principal, found = g.principal, {each.row.ref: each for each in snapshots.some(g.principal, refs)}
+    contested = contests_of(list(found), as_contact=principal.workspace_id is None)
     return render_template(
         "outreach/selected.html",
         act=act,
         refs=refs,
-        rows=[described(found[ref], sent={}) if ref in found else {"ref": ref} for ref in refs],
+        rows=[
+            described(found[ref], sent={}, contested=contested) if ref in found else {"ref": ref}
+            for ref in refs
+        ],
         results=results,
         form=typed,
     )
@@ -137,12 +139,14 @@ def record_selected() -> Any:
 @blueprint.get("/feed/<token>")
 @guard("feed.read")
 def feed(token: str) -> Response:
-    """The list as an Atom feed (RFC 4287): whom and since when, nothing of what it is about."""
+    """The list as an Atom feed (RFC 4287): whom, since when, and what the team set against it; no more of what it is
+    about."""
     reader = feed_reader(token, secret=running.secret())
     found, _total = snapshots.working_list(
         reader, now=clock.now(), state="unrecorded", sort="-due", offset=0, limit=feeds.MOST
     )
-    entries = [_entry(each) for each in found]
+    contested = contests_of([each.row.ref for each in found])
+    entries = [_entry(each, contested.get(each.row.ref, [])) for each in found]
     settings = running.settings()
     text = render_template(
         "outreach/feed.xml",
@@ -154,7 +158,7 @@ def feed(token: str) -> Response:
     return Response(text, content_type="application/atom+xml; charset=utf-8")
 
 
-def _entry(each: snapshots.Snapshot) -> dict[str, Any]:
+def _entry(each: snapshots.Snapshot, contested: list[dict[str, Any]]) -> dict[str, Any]:
     row = each.row
     red = tlp.RED in (row.tlp, row.incident_tlp)
     lapsed = [one.due_at for one in each.expectations if one.state in queries.NOT_ANSWERED]
@@ -164,4 +168,5 @@ def _entry(each: snapshots.Snapshot) -> dict[str, Any]:
         "kind": row.kind,
         "sent_at": row.sent_at,
         "due": min(lapsed, default=row.sent_at),
+        "contested": [it | {"note": None if red else it["note"]} for it in contested],
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response
@@ -10,6 +11,7 @@ from flask import Response
 from pocdir import running
 from pocdir.db import Line
 from pocdir.outreach.models import Parcel
+from pocdir.outreach.presentation.timeline import contests_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import parcels
 from pocdir.outreach.queries.snapshots import Snapshot
@@ -17,18 +19,38 @@ from pocdir.outreach.rules.recipient import LIFE, recipient_token
 from pocdir.outreach.sending.queries import standing
 from pocdir.outreach.sending.rules import told
 
-
-def listed_notifications(page: dict[str, Any]) -> dict[str, Any]:
-    """A page of notifications with each as the API shows it."""
-    sent = standing([each.row for each in page["items"]])
-    return page | {"items": [shown_notification(each, sent) for each in page["items"]]}
+Contested = Mapping[str, list[dict[str, Any]]]
 
 
-def shown_notification(snapshot: Snapshot, sent: Mapping[int, Line] | None = None) -> dict[str, Any]:
-    """A notification as the API shows it; `sent`: what is known of those that were sent from here, else looked up."""
+def listed_notifications(found: Sequence[Snapshot], *, as_contact: bool = False) -> list[dict[str, Any]]:
+    """Notifications with each as the API shows it, looked up for all of them at once."""
+    sent = standing([each.row for each in found])
+    contested = contests_of([each.row.ref for each in found], as_contact=as_contact)
+    return [shown_notification(each, sent, contested) for each in found]
+
+
+def due_of(snapshot: Snapshot) -> dt.datetime | None:
+    """When the next of what runs is due, else the earliest that has passed without what was asked for."""
+    asked_for = [each.due_at for each in snapshot.expectations if each.state in queries.NOT_ANSWERED]
+    due: dt.datetime | None = snapshot.row.due
+    return due or min(asked_for, default=None)
+
+
+def shown_notification(
+    snapshot: Snapshot,
+    sent: Mapping[int, Line] | None = None,
+    contested: Contested | None = None,
+    *,
+    as_contact: bool = False,
+) -> dict[str, Any]:
+    """A notification as the API shows it, to a contact of the notified team as far as it may read.
+
+    `sent`: what is known of those that were sent from here, `contested`: what was set against them; else looked up.
+    """
     row = snapshot.row
     sending = told((standing([row]) if sent is None else sent).get(row.id), row)
-    asked_for = [each.due_at for each in snapshot.expectations if each.state in queries.NOT_ANSWERED]
+    if contested is None:
+        contested = contests_of([row.ref], as_contact=as_contact)
     return {
         "ref": row.ref,
         "incident": row.incident_ref,
@@ -55,11 +77,17 @@ def shown_notification(snapshot: Snapshot, sent: Mapping[int, Line] | None = Non
             "outcome": row.outcome,
             "clock": row.clock,
         },
-        "due": row.due or min(asked_for, default=None),
+        "due": due_of(snapshot),
+        "contested": contested.get(row.ref, []),
         "recipient_page": recipient_page(row),
         "created_at": row.created_at,
         "withdrawn_at": row.withdrawn_at,
     }
+
+
+def contest_words(contested: Sequence[Mapping[str, Any]]) -> str:
+    """What was set against it on one line; empty where nothing was."""
+    return "; ".join(each["note"] or "contested, no words kept" for each in contested)
 
 
 def recipient_page(row: Line) -> str | None:
@@ -78,11 +106,17 @@ def recipient_page(row: Line) -> str | None:
     return f"{settings.external_url}/r/{token}"
 
 
-def described(snapshot: Snapshot, sent: Mapping[int, Line] | None = None) -> dict[str, Any]:
+def described(
+    snapshot: Snapshot,
+    sent: Mapping[int, Line] | None = None,
+    contested: Contested | None = None,
+    *,
+    as_contact: bool = False,
+) -> dict[str, Any]:
     """A notification as the pages show it: with the names of team and incident. In lists `sent` is empty: none tells
     how its letter stands."""
     row = snapshot.row
-    return shown_notification(snapshot, sent) | {
+    return shown_notification(snapshot, sent, contested, as_contact=as_contact) | {
         "team": {"slug": row.team_slug, "name": row.team_name},
         "incident": {"ref": row.incident_ref, "title": row.incident_title} if row.incident_ref else None,
         "parent": {"ref": row.parent_ref} if row.parent_ref else None,

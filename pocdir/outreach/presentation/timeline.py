@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy.orm import Session
+
+from pocdir.ledger.queries import events_of_notifications
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.queries.snapshots import Snapshot
 from pocdir.outreach.rules import corrections
@@ -80,17 +83,44 @@ def timeline_of(
     return told
 
 
-def contests(told: Mapping[str, Sequence[Event]]) -> dict[str, list[dict[str, Any]]]:
-    """What recipients set against notifications and have not taken back, by notification, with words (None: erased)."""
+_CONTESTS = ("response.contested", "event.corrected")
+
+
+def contested_by(events: Iterable[Event]) -> list[Event]:
+    """The events by which a recipient sets something against a notification and has not taken it back."""
+    return [each for each in corrections.counting(events) if each.type == _CONTESTS[0]]
+
+
+def contests(
+    told: Mapping[str, Sequence[Event]], *, as_contact: bool = False
+) -> dict[str, list[dict[str, Any]]]:
+    """What recipients set against notifications and have not taken back, by notification, with words (None: erased).
+
+    A contact of the notified team does not read the words that the sender wrote down of it.
+    """
     found = {
         ref: [
-            {"note": each.sealed.get("note"), "occurred_at": each.occurred_at}
-            for each in corrections.counting(events)
-            if each.type == "response.contested"
+            {
+                "note": shown_event(each, as_contact=as_contact)["payload"].get("note"),
+                "occurred_at": each.occurred_at,
+            }
+            for each in contested_by(events)
         ]
         for ref, events in told.items()
     }
     return {ref: words for ref, words in found.items() if words}
+
+
+def contests_of(
+    refs: Sequence[str], session: Session | None = None, *, as_contact: bool = False
+) -> dict[str, list[dict[str, Any]]]:
+    """The same, looked up for as many notifications as there are in a page of a list at once."""
+    return contests(events_of_notifications(refs, session, types=_CONTESTS), as_contact=as_contact)
+
+
+def contest_events(ref: str, session: Session | None = None) -> list[Event]:
+    """The same of one notification as events."""
+    return contested_by(events_of_notifications([ref], session, types=_CONTESTS, sealed=False)[ref])
 
 
 def _in_time(event: Event) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from pocdir.core import clock
 from pocdir.core.errors import Refusal
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import event_by_id
+from pocdir.outreach.presentation.timeline import contest_events
 from pocdir.outreach.webhooks import actions, queries, rules, sending
 from pocdir.outreach.webhooks.models import Delivery
 
@@ -137,4 +138,5 @@ def _body(delivery: Delivery, settings: Settings, now: dt.datetime) -> bytes:
         if event.notification
         else f"{base}/incidents/{event.incident}"
     }
-    return rules.body_of(event, red=queries.is_red(db.session(), event), links=links)
+    contested = contest_events(event.notification) if event.notification else []
+    return rules.body_of(event, red=queries.is_red(db.session(), event), contested=contested, links=links)

@@ -125,8 +125,13 @@ def headers(secret: str, message_id: str, body: bytes, now: dt.datetime) -> dict
     }
 
 
-def body_of(event: Event, *, red: bool, links: Mapping[str, str | None]) -> bytes:
-    """What is sent: that something happened, and where to read it. Nothing sealed; of TLP:RED no team, no value."""
+def body_of(
+    event: Event, *, red: bool, contested: Sequence[Event] = (), links: Mapping[str, str | None]
+) -> bytes:
+    """What is sent: that something happened, and where to read it. Nothing sealed; of TLP:RED no team, no value.
+
+    `contested`: by what the team contests the notification: that it does, and when; its words are sealed.
+    """
     data: dict[str, Any] = {
         "event": event.id,
         "occurred_at": isoformat(event.occurred_at),
@@ -137,6 +142,7 @@ def body_of(event: Event, *, red: bool, links: Mapping[str, str | None]) -> byte
         "notification": event.notification,
         "team": None if red else event.team,
         "payload": None if red else dict(event.payload),
+        "contested": [{"event": each.id, "occurred_at": isoformat(each.occurred_at)} for each in contested],
         **links,
     }
     return _json({"type": event.type, "timestamp": isoformat(event.recorded_at), "data": data})

@@ -17,8 +17,8 @@ from pocdir.ledger.rules.events import Event
 from pocdir.mail.queries import of_notification
 from pocdir.outreach.escalation.models import Policy
 from pocdir.outreach.presentation.letter import letter_of
-from pocdir.outreach.presentation.notification import handed_over, shown_notification
-from pocdir.outreach.presentation.timeline import shown_event
+from pocdir.outreach.presentation.notification import due_of, handed_over
+from pocdir.outreach.presentation.timeline import contests_of, shown_event
 from pocdir.outreach.queries.snapshots import Snapshot, notifications
 from pocdir.outreach.replies.presentation import shown
 from pocdir.outreach.replies.queries import with_mail
@@ -53,8 +53,8 @@ def _tables(session: Session, workspace_id: int) -> Iterator[tuple[str, Iterable
     yield "assets", _assets(session, workspace_id)
     yield "windows", _windows(session, workspace_id)
     yield "sightings", _sightings(session, workspace_id)
+    yield "notifications", (row for batch in _batches(whole) for row in _notifications(batch, session))
     per_notification: dict[str, Callable[[Snapshot], Iterable[Row]]] = {
-        "notifications": _notification,
         "expectations": _expectations,
         "letters": _letter,
         "parcels": _parcels,
@@ -148,15 +148,18 @@ def _batches(whole: Whole) -> Iterator[Sequence[Snapshot]]:
         cursor = found[BATCH - 1].row.ref
 
 
-def _notification(each: Snapshot) -> Iterator[Row]:
-    row = each.row
-    shown = {name: getattr(row, name, None) for name in export.TABLES["notifications"]}
-    yield shown | {
-        "incident": row.incident_ref,
-        "team": row.team_slug,
-        "parent": row.parent_ref,
-        "due": shown_notification(each)["due"],
-    }
+def _notifications(batch: Sequence[Snapshot], session: Session) -> Iterator[Row]:
+    contested = contests_of([each.row.ref for each in batch], session)
+    for each in batch:
+        row = each.row
+        shown = {name: getattr(row, name, None) for name in export.TABLES["notifications"]}
+        yield shown | {
+            "incident": row.incident_ref,
+            "team": row.team_slug,
+            "parent": row.parent_ref,
+            "due": due_of(each),
+            "contested": contested.get(row.ref, []),
+        }
 
 
 def _expectations(each: Snapshot) -> Iterator[Row]:

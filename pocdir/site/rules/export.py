@@ -33,7 +33,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "notifications": (
         "ref", "incident", "team", "channel_kind", "channel_value", "kind", "sent_at", "precision", "subject", "body",
         "body_digest", "language", "tlp", "assets", "parent", "answer_asked", "sent_level", "transport", "response",
-        "outcome", "clock", "due", "created_at", "created_by", "withdrawn_at",
+        "outcome", "clock", "due", "contested", "created_at", "created_by", "withdrawn_at",
     ),
     "expectations": ("notification", "of", "within", "due_at", "state", "lapsed_at", "stopped_at"),
     "letters": ("notification", "to", "subject", "body"),
