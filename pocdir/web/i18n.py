@@ -121,10 +121,12 @@ def time_ago(passed: dt.timedelta) -> str:
 def spelt(text: str) -> str:
     """An ISO 8601 duration in words, exactly: "1 day, 12 hours"; what is none stays as it is."""
     try:
-        minutes = int(duration(text).total_seconds()) // 60
+        seconds = int(duration(text).total_seconds())
     except Invalid:
         return text
-    parts = {"day": minutes // 1440, "hour": minutes // 60 % 24, "minute": minutes % 60}
+    parts = {
+        "day": seconds // 86_400, "hour": seconds // 3_600 % 24, "minute": seconds // 60 % 60, "second": seconds % 60,
+    }  # fmt: skip
     words = [
         format_timedelta(dt.timedelta(**{f"{unit}s": n}), granularity=unit, threshold=math.inf)
         for unit, n in parts.items()

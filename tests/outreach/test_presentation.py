@@ -130,7 +130,13 @@ def test_how_long_ago_is_told_in_days_as_durations_are(app: Flask, days: float, 
 
 @pytest.mark.parametrize(
     ("duration", "said"),
-    [("P2D", "2 days"), ("PT36H", "1 day, 12 hours"), ("PT24H", "1 day"), ("PT90M", "1 hour, 30 minutes")],
+    [
+        ("P2D", "2 days"),
+        ("PT36H", "1 day, 12 hours"),
+        ("PT24H", "1 day"),
+        ("PT90M", "1 hour, 30 minutes"),
+        ("PT20S", "20 seconds"),
+    ],
 )
 def test_what_is_asked_for_is_told_in_words_that_say_the_same(app: Flask, duration: str, said: str) -> None:
     with app.test_request_context("/"):

@@ -73,6 +73,11 @@ def test_the_list_holds_what_was_told_to_the_team_and_nothing_else(
     assert "Not theirs" not in page
     assert desk.get(told(foreign)).status_code == 404
     assert send(desk, told(foreign), form_at=told(path), action="received").status_code == 404
+    later = logged(browser, kind="follow_up", parent=path.rsplit("/", 1)[1])
+    follow_up = desk.get(told(later)).text
+    assert "It follows" in follow_up and f'href="{told(path)}"' in follow_up
+    empty = desk.get("/told?state=answered").text
+    assert "everything as CSV" in empty and ">CSV<" not in empty
 
 
 def test_an_answer_is_asked_once_more_and_recorded_as_the_word_of_a_contact(

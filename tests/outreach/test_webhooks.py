@@ -319,7 +319,9 @@ def test_owners_make_and_remove_them_on_the_page_and_by_command(app: Flask, on, 
         assert anna.post(f"/workspace/webhooks/{ref}/test").status_code == 302
         assert went(now) == 1
         assert json.loads(one.taken[0][1])["type"] == "webhook.test"
-        assert "webhook.test" in anna.get("/workspace/webhooks").text
+        page = anna.get("/workspace/webhooks").text
+        assert "webhook.test" in page and 'value="escalation.step_due"' in page
+        assert "http:// as this service is set" in page
         assert anna.post(f"/workspace/webhooks/{ref}/nonsense").status_code == 404
         assert anna.post("/workspace/webhooks", data={"url": "https://a b/"}).status_code == 422
         assert anna.post(f"/workspace/webhooks/{ref}/remove").status_code == 302

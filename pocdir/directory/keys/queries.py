@@ -95,6 +95,12 @@ def key_for(slug: str, address: str, *, now: dt.datetime) -> tuple[TeamKey | Non
     return None, ()
 
 
+def pinned_addresses() -> frozenset[str]:
+    """The addresses, in small letters, for which some team has a key pinned."""
+    found = db.session().connection().execute(select(_KEY.addresses).where(_KEY.state == PINNED)).scalars()
+    return frozenset(each.lower() for addresses in found for each in addresses)
+
+
 def told(row: TeamKey, *, now: dt.datetime) -> dict[str, Any]:
     """What the API, the pages and the command say of a key; `reasons` in words."""
     reasons = usable(row, now)

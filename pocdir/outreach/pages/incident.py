@@ -35,6 +35,7 @@ from pocdir.outreach.presentation.timeline import contests, timeline_of
 from pocdir.outreach.queries.plans import plan_of
 from pocdir.outreach.queries.snapshots import of_incidents
 from pocdir.outreach.rules.plan import Choices, Plan
+from pocdir.outreach.sending.queries import keys_for
 from pocdir.outreach.sending.telling import is_offered
 from pocdir.web import filters
 from pocdir.web.forms import Form, form, utc_moments
@@ -156,8 +157,15 @@ def _plan(ref: str, typed: Form | None, letters: Sequence[Mapping[str, Any]] = (
     found, told = plan_of(incident, on=clock.now().date()), campaigns.told_already(incident)
     by_team = {each["team"]: each for each in letters}
     shown = shown_plan(found)
+    may_send = is_offered(g.principal.workspace_id)
+    by_mail = [
+        (it.slug, it.channel.value) for it in found.contacts if it.channel and it.channel.kind == "email"
+    ]
+    keys = keys_for(by_mail, clock.now()) if may_send else {}
     shown["contacts"] = [
-        contact | {"told": told.get(each.slug), "letter": by_team.get(each.slug)}
+        contact
+        | {"told": told.get(each.slug), "letter": by_team.get(each.slug), "by_mail": each.slug in keys}
+        | {"key": keys.get(each.slug)}
         for each, contact in zip(found.contacts, shown["contacts"], strict=True)
     ]
     once = (typed and typed.values.get("once")) or new_ref(clock.now())
@@ -167,7 +175,7 @@ def _plan(ref: str, typed: Form | None, letters: Sequence[Mapping[str, Any]] = (
         typed.values = {**typed.values, "choose": []}
     return render_template(
         "outreach/plan.html", incident=incident, plan=shown, form=typed, action="log", once=once,
-        letters=len(by_team), may_send=is_offered(g.principal.workspace_id),
+        letters=len(by_team), may_send=may_send,
         only_here=running.settings().is_only_here,
     )  # fmt: skip
 

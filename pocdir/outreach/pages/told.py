@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
-from pocdir.db import transaction
+from pocdir.db import Line, transaction
 from pocdir.ledger.queries import events_of_notification
 from pocdir.outreach.actions.recipient import answer
 from pocdir.outreach.pages.blueprint import blueprint
@@ -20,7 +20,7 @@ from pocdir.outreach.presentation.notification import for_recipient
 from pocdir.outreach.presentation.timeline import timeline_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import told as lists
-from pocdir.outreach.queries.snapshots import Snapshot, snapshot
+from pocdir.outreach.queries.snapshots import Snapshot, addressed, snapshot
 from pocdir.outreach.rules.posting import claim_of
 from pocdir.outreach.rules.recipient import action
 from pocdir.web import filters
@@ -74,6 +74,7 @@ def told_report(ref: str) -> Any:
         **_about(found),
         notification=for_recipient(found),
         ref=ref,
+        follows=_followed(found),
         withdrawn=found.row.withdrawn_at is not None,
         said=[it for it in reversed(timeline) if it["may_correct"]],
         events=timeline,
@@ -120,6 +121,12 @@ def _about(found: Snapshot) -> dict[str, Any]:
         "workspace": queries.workspace_by_id(found.row.workspace_id).name,
         "team": {"slug": found.row.team_slug, "name": found.row.team_name},
     }
+
+
+def _followed(found: Snapshot) -> Line | None:
+    """The report before it, where that went to the reader's own team."""
+    before = addressed(g.principal.team_id, [found.row.parent_ref]) if found.row.parent_ref else []
+    return before[0].row if before else None
 
 
 def _is_contact(found: Snapshot) -> bool:

@@ -19,12 +19,19 @@ from pocdir.outreach.rules.fold import RESPONSE_GROUPS, response_group
 
 
 def counted(snapshots: Sequence[Snapshot]) -> dict[str, int]:
-    """How many were told (not withdrawn); of these answered, got ticket mail only, nothing, or bounced."""
+    """How many were told (not withdrawn); of these answered, got ticket mail only, nothing, or bounced.
+
+    `not_due`: those without an answer whose time for one has not passed.
+    """
     standing = [each.row for each in snapshots if each.row.withdrawn_at is None]
     groups = Counter(response_group(row.response, row.transport) for row in standing)
     return {
         "told": len(standing),
         "withdrawn": len(snapshots) - len(standing),
+        "not_due": sum(
+            row.clock in ("running", "paused") and response_group(row.response, row.transport) == "no_answer"
+            for row in standing
+        ),
         **{name: groups[name] for name in RESPONSE_GROUPS},
     }
 

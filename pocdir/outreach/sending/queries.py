@@ -87,6 +87,12 @@ def key_for(slug: str, address: str, now: dt.datetime) -> KeyFor | None:
     return KeyFor(row.public, row.fingerprint, reasons) if row is not None else None
 
 
+def keys_for(contacts: Iterable[tuple[str, str]], now: dt.datetime) -> dict[str, KeyFor | None]:
+    """The same for many teams, each with its address, by slug; what is not named by any pinned key costs nothing."""
+    pinned = keys.pinned_addresses()
+    return {slug: key_for(slug, to, now) if to.lower() in pinned else None for slug, to in contacts}
+
+
 def declined(session: Session, notification: Notification) -> list[str]:
     """What of a notification its team says by now that it does not take: its kind, or what its incident is about."""
     said = session.get_one(Team, notification.team_id).profile.get("opt_outs", ())

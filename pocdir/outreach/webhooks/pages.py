@@ -21,7 +21,8 @@ blueprint = Blueprint("webhooks", __name__)
 TYPES = (
     "expectation.lapsed", "ack.given", "reply.human", "response.accepted", "response.declined", "response.misdirected",
     "response.passed_on", "response.info_requested", "response.contested", "outcome.remediation_claimed",
-    "delivery.failed",
+    "delivery.failed", "escalation.step_due", "escalation.step_taken", "escalation.no_working_contact",
+    "escalation.exhausted",
 )  # fmt: skip
 
 
@@ -91,5 +92,6 @@ def _webhooks(typed: Form, secret: str | None = None) -> str:
         types=TYPES,
         form=typed,
         secret=secret,
+        takes_http=running.settings().webhooks == rules.HTTP,
         is_off=running.settings().webhooks == rules.OFF,
     )
