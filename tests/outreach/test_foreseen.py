@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
 from flask import Flask
 
 from pocdir.accounts.models import Workspace
 from pocdir.core.times import isoformat
 from tests.accounts import made as people
 from tests.conftest import Api
-from tests.latency.made import DAY
+from tests.latency.made import DAY, HOUR, event
 from tests.outreach.policies import work
-from tests.outreach.test_by_itself import STEP, approved, directory, letters, reported, takes, words
+from tests.outreach.test_by_itself import (
+    STEP,
+    approved,
+    directory,
+    letters,
+    reported,
+    steps_of,
+    takes,
+    words,
+)
 from tests.outreach.test_sending import relay
 
 __all__ = ["directory", "relay"]  # fixtures
@@ -53,3 +63,23 @@ def test_where_no_step_finds_anybody_it_says_so_and_promises_nothing(
     ref = reported(lab, now - 2.5 * DAY, **TO)
     path = api.get(f"/api/v1/notifications/{ref}/steps").json
     assert (path["coming"], path["by_itself"], path["held"]) == (None, False, "no_mail")
+
+
+@pytest.mark.parametrize("word", ["response.misdirected", "response.accepted"])
+def test_not_for_us_from_whom_a_step_wrote_to_lets_the_next_one_follow_and_any_other_answer_ends_the_path(
+    app: Flask, lab: Workspace, api: Api, now: dt.datetime, word: str
+) -> None:
+    approved(lab, now - 10 * DAY, STEP, STEP | {"target": "national", "wait": "P9D"})
+    takes("carrier", "referral", now=now - 9 * DAY)
+    ref = reported(lab, now - 3 * DAY, **TO)
+    work(app, now)
+    child = steps_of(ref)[-1].payload["notification"]
+    event(lab, child, word, at=now + HOUR, by=("recipient", "E"))
+    path = api.get(f"/api/v1/notifications/{ref}/steps").json
+    if word == "response.accepted":
+        assert path["state"] == "answered"
+        return
+    assert path["state"] == "due" or path["coming"]["due_at"] == isoformat(now + HOUR)
+    work(app, now + 2 * HOUR)
+    assert words(ref)[2:] == ["step_due", "step_held: no_consent"]  # of the national team
+    assert api.get(f"/api/v1/notifications/{ref}/steps").json["state"] == "due"

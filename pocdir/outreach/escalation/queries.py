@@ -30,6 +30,7 @@ from pocdir.outreach.escalation.rules.policy import Policy as Rules
 from pocdir.outreach.escalation.rules.policy import policy as read
 from pocdir.outreach.escalation.rules.targets import Coming, Reported, Target, other_mail_of, target_of
 from pocdir.outreach.models import Notification
+from pocdir.outreach.rules.corrections import counting
 from pocdir.outreach.rules.fold import State, state_of
 from pocdir.outreach.sending.models import Sending
 from pocdir.routing.queries import question
@@ -257,7 +258,7 @@ def look(notification: Any, now: dt.datetime, session: Session | None = None) ->
 
 
 def _followed(events: Sequence[Event], policy: str, session: Session) -> paths.Followed:
-    """What became of the notifications that steps of this path logged."""
+    """What became of the notifications that steps of this path logged; *not for us* answers for nobody."""
     sent = {
         event.payload["notification"]: int(event.payload["level"])
         for event in events
@@ -270,9 +271,11 @@ def _followed(events: Sequence[Event], policy: str, session: Session) -> paths.F
     answers, failed = [], {}
     for ref, told in events_of_notifications(list(sent), session).items():
         state = state_of(told)
-        answers += [first.at for first in state.acknowledgements]
-        if state.transport == "failed":
-            failed[sent[ref]] = min(e.occurred_at for e in told if e.type == "delivery.failed")
+        is_theirs = state.response != "misdirected"
+        answers += [first.at for first in state.acknowledgements if is_theirs]
+        if state.transport == "failed" or not is_theirs:
+            why = "delivery.failed" if is_theirs else "response.misdirected"
+            failed[sent[ref]] = min(e.occurred_at for e in counting(told) if e.type == why)
     return paths.Followed(min(answers, default=None), failed)
 
 
@@ -309,8 +312,7 @@ def coming(
 
 def other_mail(notification: Notification, known: Index, session: Session) -> Target | str:
     """The next mail address of the same team that works and was not told yet, or why none: `opted_out`, `no_mail`."""
-    reported = _reported(notification, session)
-    return other_mail_of(reported, known)
+    return other_mail_of(_reported(notification, session), known)
 
 
 def is_approved(notification_id: int, session: Session) -> bool:

@@ -64,7 +64,8 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What became of the messages that steps sent out: an answer ends the path, a failure skips the wait."""
+    """What became of the messages that steps sent out: an answer ends the path; one that came back, or that its reader
+    says is not for it, skips the wait."""
 
     answered_at: dt.datetime | None = None
     failed: Mapping[int, dt.datetime] = field(default_factory=dict)  # by level
