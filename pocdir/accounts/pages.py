@@ -169,7 +169,13 @@ def erase_account() -> Any:
             actions.leave_in_order(written, user_id=principal.user_id)
             user = written.get_one(User, principal.user_id)
             erasure.erase_person(
-                written, user=user, reason="request", now=now, actor=principal.actor, own=True
+                written,
+                email=user.email,
+                user=user,
+                reason="request",
+                now=now,
+                actor=principal.actor,
+                own=True,
             )
     except Refusal as refusal:
         return _refused(typed, refusal, _erase)

@@ -47,12 +47,15 @@ class ErasedPerson(Schema):
 
 
 class ErasureAnswer(Schema):
-    """How much went, or would; `person` is the reference that stays."""
+    """How much went, or would; `person` is the reference that stays, of an account. `teams`: whose entries in the
+    directory bear the address, which stays there."""
 
-    person = fields.String()
+    person = fields.String(allow_none=True)
     rows = fields.Integer()
     letters = fields.Integer()
+    told = fields.Integer()
     values = fields.Integer()
+    teams = fields.List(fields.String())
     erased = fields.Boolean()
 
 

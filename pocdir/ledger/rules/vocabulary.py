@@ -95,6 +95,9 @@ _many, _attempt, _step, _level = _count(0, 10_000_000), _count(1, 1_000), _count
 _of, _kind, _via = _choice(*EXPECTED), _choice(*CHANNEL_KINDS, "other"), _choice(*VIA)
 _policy, _state, _label = _choice(*POLICIES), _choice(*ADDRESS_STATES), _choice(*tlp.LABELS)
 
+# The sealed values of a notification's events that are words of a message or somebody's notes on it. Ticket numbers,
+# digests and who was told stay: they are what was committed to.
+MESSAGE_WORDS = ("subject", "note", "from", "message_id", "raw_date", "diagnostic")
 _MESSAGE = {"attempt": _attempt, "kind": _kind, "recipient": _line, "message_id": _line}
 _MAIL = dict.fromkeys(("message_id", "from", "subject", "raw_date", "ticket", "rule"), _line)
 _ANSWER = {"ticket": _line, "note": _text, "via": _via, "may_be_automatic": _flag}

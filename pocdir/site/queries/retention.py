@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from pocdir.db import Line, Rows, table_of
 from pocdir.incidents.models import Asset, Incident
 from pocdir.ledger.models import EventValue, LedgerEvent
+from pocdir.ledger.rules.vocabulary import MESSAGE_WORDS
 from pocdir.outreach.models import Notification, Parcel, ParcelPiece
-from pocdir.site.rules.retention import ASSETS, CASE_WORDS, MESSAGE_WORDS, MESSAGES, Due, Kept, first_id_of
+from pocdir.site.rules.retention import ASSETS, CASE_WORDS, MESSAGES, Due, Kept, first_id_of
 
 _I, _A, _N, _P = (table_of(model).c for model in (Incident, Asset, Notification, Parcel))
 _E, _V = table_of(LedgerEvent).c, table_of(EventValue).c

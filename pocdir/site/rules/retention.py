@@ -6,10 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 ASSETS, MESSAGES = CLASSES = ("assets", "messages")
-# The sealed values of a notification's events that are words of a message or somebody's notes on it. Ticket numbers,
-# digests and who was told stay: they are what was committed to.
-MESSAGE_WORDS = ("subject", "note", "from", "message_id", "raw_date", "diagnostic")
-# Those of an incident's own events: all that is sealed in them.
+# The sealed words of an incident's own events: all that is sealed in them.
 CASE_WORDS = ("title", "description", "source_ref")
 
 
