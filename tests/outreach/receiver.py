@@ -20,6 +20,7 @@ class Receiver:
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
     taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    at_post: Callable[[], None] = lambda: None  # before it answers
 
 
 @contextlib.contextmanager
@@ -33,6 +34,7 @@ def receiving(
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             kept.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            kept.at_post()
             self.send_response(kept.status)
             for name, value in kept.headers.items():
                 self.send_header(name, value)

@@ -42,6 +42,8 @@ def follow_returned(now: dt.datetime) -> int:
     known, written = index(), 0
     with transaction() as session:
         for failed in queries.came_back(session, limit=BATCH):
+            if not queries.is_to_follow(failed, session):
+                continue  # another worker did, after it was found and before it was locked
             written += bounces.follow(session, failed, known=known, now=now) is not None
         session.expunge_all()
     return written
