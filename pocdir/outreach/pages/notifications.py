@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from pocdir import running
 from pocdir.accounts.guards import guard
 from pocdir.core import clock, tlp
-from pocdir.core.errors import Invalid, NotFound, Refusal
+from pocdir.core.errors import Conflict, Invalid, NotFound, Refusal
 from pocdir.core.refs import new_ref
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
@@ -190,11 +190,11 @@ def take_back(ref: str) -> Any:
     payload = {name: request.form[name] for name in ("reason", "note") if request.form.get(name)}
     try:
         _record(ref, {"type": "notification.withdrawn", "payload": payload})
-    except Invalid as refusal:
+    except (Invalid, Conflict) as refusal:
         typed = Form(values=request.form)
         typed.errors = {(refusal.where or "form").removeprefix("payload."): [refusal.message]}
         shown = described(snapshot(ref, g.principal))
-        return render_template("outreach/withdraw.html", notification=shown, form=typed), 422
+        return render_template("outreach/withdraw.html", notification=shown, form=typed), refusal.status
     flash(_("Withdrawn. It stays in the record."), "success")
     return redirect(url_for("outreach.notification", ref=ref))
 

@@ -114,8 +114,10 @@ def record_selected() -> Any:
     results = None
     if request.form.get("confirmed") == "yes":
         now, principal = clock.now(), g.principal
-        note = request.form.get("note", "").strip()
-        payload = {"note": note} if note else {}
+        said = {"note": request.form.get("note", "").strip()}
+        if act == "notification.withdrawn":
+            said["reason"] = request.form.get("reason", "")
+        payload = {name: value for name, value in said.items() if value}
         with transaction() as session:
             done = record_for_many(
                 session, refs, principal, type=act, payload=payload, now=now, actor=principal.actor

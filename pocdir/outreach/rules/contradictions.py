@@ -15,7 +15,7 @@ def check(event: Event, before: Sequence[Event]) -> None:
 
     Raises Invalid `event_not_found`, `event_final`, Forbidden `event_not_yours` for one that names another; Conflict
     `clock_not_running`, `clock_not_paused`, `nothing_remedied` for one that says that something has ended which never
-    began.
+    began, and `was_sent` for a withdrawal that says that nothing was sent, against evidence that it was.
     """
     if name := event.payload.get("event"):
         named = next((each for each in (*before, event) if each.id == name), None)
@@ -24,6 +24,8 @@ def check(event: Event, before: Sequence[Event]) -> None:
         _check_retracted(event, before)
     elif event.type == "outcome.relapsed":
         _check_relapsed(event, before)
+    elif event.type == "notification.withdrawn":
+        _check_withdrawn(event, before)
     elif event.type.startswith("expectation.") and event.type != "expectation.set":
         _check_clock(event, before)
 
@@ -40,6 +42,13 @@ def _check_relapsed(event: Event, before: Sequence[Event]) -> None:
             "nothing says that it was put in order before: record that first, or what was seen as a sighting"
         )
         raise Conflict("nothing_remedied", message, where="type")
+
+
+def _check_withdrawn(event: Event, before: Sequence[Event]) -> None:
+    """A mistake, which counts in no figure, is what never happened; a withdrawal without a reason counts as one."""
+    if event.payload.get("reason", "mistake") == "mistake" and state_of(before).sent_level != "P0":
+        message = "there is evidence that it was sent, so it did happen: give the reason why it is withdrawn"
+        raise Conflict("was_sent", message, where="payload.reason")
 
 
 def _check_clock(event: Event, before: Sequence[Event]) -> None:
