@@ -111,12 +111,12 @@ def given_assets() -> list[AssetValue]:
     return found
 
 
-def shown(incident: Incident) -> dict[str, Any]:
-    """The values of an incident's answer."""
+def shown(incident: Incident, workspace: str | None = None) -> dict[str, Any]:
+    """The values of an incident's answer; `workspace`: its slug, else the caller's."""
     values = {name: getattr(incident, name) for name in FIELDS.values()}
     return values | {
         "ref": incident.ref,
-        "workspace": g.principal.workspace,
+        "workspace": workspace or g.principal.workspace,
         "created_at": incident.created_at,
         "closed_at": incident.closed_at,
     }

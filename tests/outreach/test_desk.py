@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pocdir import cli
 from pocdir.accounts.actions import create_token
 from pocdir.accounts.queries import team_id_of
 from pocdir.cli import pocdir
@@ -207,6 +208,21 @@ def test_a_teams_program_answers_many_at_once(api: Api, client: FlaskClient, the
     assert said(refs[0]) == ["ack.given"]
     answered = client.get("/api/v1/told?state=answered", headers=theirs).get_json()["items"]
     assert [it["ref"] for it in answered] == refs[:1]
+
+
+def test_the_operator_answers_for_a_team_on_its_word_which_proves_nothing_more(api: Api) -> None:
+    ref, foreign = logged(api), logged(api, team="isp")
+    answer = ["desk", "answer", "--team", "cert-at"]
+    asked = [*answer, "passed_on", ref, foreign, "--count", "31", "--json"]
+    done = [json.loads(line) for line in CliRunner().invoke(pocdir, asked).stdout.splitlines()]
+    assert [(each["refused"] or {}).get("code") for each in done] == [None, "notification_unknown"]
+    event = next(it for it in ledger.events_of_notification(ref) if it.id == done[0]["event"])
+    assert (event.type, event.claimed_by, event.assurance, event.actor, event.payload["count"]) == (
+        "response.passed_on", "recipient", "S", "operator", 31,
+    )  # fmt: skip
+    stands = api.get(f"/api/v1/notifications/{ref}").get_json()
+    assert (stands["state"]["response"], stands["sent_level"]) == ("passed_on", "P0")
+    assert [cli.run([*answer, *more]) for more in (("contest", ref), ("need", ref, "--count", "3"))] == [1, 2]
 
 
 @given(st.text(min_size=1, max_size=20), st.sampled_from(["", *FORMULA]))

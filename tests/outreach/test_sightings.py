@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import time_machine
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from pocdir import cli
 from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.models import Workspace
 from pocdir.core.times import isoformat
@@ -292,3 +294,43 @@ def test_one_notification_is_measured_by_its_own_assets_alone(world: World, lab:
     assert [len(each.measured.ids) for each in alone] == [2, 1]
     assert alone[0].became | alone[1].became == whole.became
     assert sorted(whole.became.values()) == ["none", "observed"]
+
+
+def test_answers_and_sightings_stand_side_by_side_by_api_and_command(
+    world: World, api: Api, now: dt.datetime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.window(0, 24, (DEVICES[0], 1), (BASELINE[0], 2)).status_code == 201
+    fact = {"type": "ack.given", "occurred_at": world.at(30), "payload": {"note": "we look"}}
+    assert api.post(f"/api/v1/notifications/{world.notification}/events", fact).status_code == 201
+    assert world.window(24, 48).status_code == 201
+    path = f"/api/v1/incidents/{world.ref}/timeline"
+    whole = api.get(path).get_json()["items"]
+    assert [it["at"] for it in whole] == sorted(it["at"] for it in whole)
+    runs = [it["measured"] for it in whole if it["measured"]]
+    assert [(it["seen"], it["of"], it["controls_seen"], it["controls"]) for it in runs] == [
+        (1, 2, 1, 2),
+        (0, 2, 0, 2),
+    ]
+    answer = next(it["event"] for it in whole if it["event"] and it["event"]["type"] == "ack.given")
+    assert answer["notification"] == {
+        "ref": world.notification,
+        "team": {"slug": "cert-at", "name": "CERT.at"},
+    }
+    paged, cursor = [], {}
+    while True:
+        part = api.get(path, limit=2, **cursor).get_json()
+        paged += part["items"]
+        if part["next"] is None:
+            break
+        cursor = {"cursor": part["next"]}
+    assert paged == whole
+    assert api.get(path, cursor="nonsense").get_json()["code"] == "cursor_unknown"
+    assert cli.run(["incident", "show", world.ref, "--workspace", "lab", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["title"], shown["timeline"]) == ("Sinkhole hits", whole)
+    assert cli.run(["incident", "show", world.ref, "--workspace", "lab"]) == 0
+    assert "we look" in (said := capsys.readouterr().out) and "1 of 2 told seen, 1 of 2 controls" in said
+    with transaction() as session:
+        rivals = create_workspace(session, name="rivals", now=now, actor="operator")
+        text = create_token(session, workspace_id=rivals.id, now=now, actor="operator")[1]
+    assert Api(api.client.application, text).get(path).status_code == 404

@@ -111,6 +111,40 @@ def test_one_fact_about_many_rows_each_with_its_own_refusal(api: Api, world) -> 
     assert verified().faults == ()
 
 
+def test_the_command_records_any_fact_with_what_it_says_through_the_same_check(api: Api, world) -> None:
+    first, second, _third = world["refs"]
+
+    def record(type_: str, *named: str, ref: str = first) -> int:
+        payload = [word for each in named for word in ("--payload", each)]
+        return cli.run(["record", type_, ref, "--workspace", "lab", *payload])
+
+    assert record("response.passed_on", "count=31", "to=operators, by mail") == 0
+    assert record("expectation.set", "of=sample", "within=PT24H", ref=second) == 0
+    asked = api.get(f"/api/v1/notifications/{second}/events").get_json()["items"]
+    [asked] = [
+        each["id"]
+        for each in asked
+        if each["type"] == "expectation.set" and each["payload"]["of"] == "sample"
+    ]
+    assert record("expectation.changed", f"expectation={asked}", "within=P3D", ref=second) == 0
+    assert record("reply.automatic", "subclass=receipt", 'ticket="31"') == 0
+    events = api.get(f"/api/v1/notifications/{first}/events").get_json()["items"]
+    said = {each["type"]: each for each in events}
+    assert (said["response.passed_on"]["payload"]["count"], said["reply.automatic"]["payload"]["ticket"]) == (
+        31,
+        "31",
+    )
+    passed = said["response.passed_on"]["id"]
+    assert record("event.corrected", f"event={passed}", "why=32 it was") == 0
+    assert [record("response.passed_on", each) for each in ("count=NaN", "count=many", "nonsense=1")] == [
+        1,
+        1,
+        1,
+    ]
+    assert [record("ack.given", *each) for each in (["count"], ["ticket=1", "ticket=2"])] == [2, 2]
+    assert record("expectation.lapsed", "of=sample") == 1
+
+
 def test_one_answer_to_a_ticket_is_an_answer_to_all_that_the_team_keeps_under_it(api: Api, world) -> None:
     first, second, third = world["refs"]
     for ref in (first, second, third):  # the number of another team is another ticket

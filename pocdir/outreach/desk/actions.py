@@ -26,6 +26,8 @@ from pocdir.outreach.queries.notifications import Viewer
 from pocdir.outreach.rules.posting import claim_of
 from pocdir.outreach.rules.recipient import action
 
+WORD = "S"  # what somebody here says that the team has said
+
 
 def answer_many(
     session: Session,
@@ -36,8 +38,11 @@ def answer_many(
     filled_in: Mapping[str, Any],
     now: dt.datetime,
     actor: str,
+    by_word: bool = False,
 ) -> list[Done]:
     """Give one answer to many reports, in the order asked, each reference once; a refused one leaves nothing behind.
+
+    `by_word`: the operator says it for the team, which no sign-in proves (S).
 
     A foreign report is refused like one that does not exist. Raises Invalid `action_unknown`.
     """
@@ -50,7 +55,8 @@ def answer_many(
                 is_contact = queries.poster_of(viewer, row) == "contact"
                 _who, assurance = claim_of(chosen.event, "contact" if is_contact else "")
                 event = answer(
-                    session, row, choice=choice, filled_in=filled_in, now=now, actor=actor, assurance=assurance
+                    session, row, choice=choice, filled_in=filled_in, now=now, actor=actor,
+                    **({"assurance": WORD, "via": "other"} if by_word else {"assurance": assurance}),
                 )  # fmt: skip
             done.append(Done(ref, event.id, None))
         except Refusal as refusal:

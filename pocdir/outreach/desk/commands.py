@@ -10,15 +10,18 @@ from typing import Any
 
 import click
 
+from pocdir.accounts.guards import Principal
 from pocdir.accounts.queries import team_id_of
 from pocdir.core import clock
 from pocdir.db import db, transaction
 from pocdir.directory.actions.edits import edit_team
 from pocdir.directory.formats import records
 from pocdir.directory.rules.record import INTAKE, PROMISES
+from pocdir.outreach.commands.record import told_each
 from pocdir.outreach.desk import presentation, queries, rules, schemas
-from pocdir.outreach.desk.actions import choose_automatic
+from pocdir.outreach.desk.actions import answer_many, choose_automatic
 from pocdir.outreach.desk.digests import choose_digest
+from pocdir.outreach.rules.recipient import ACTIONS, check_said
 from pocdir.web.terminal import app_context, emit, json_option, table
 
 _item = schemas.ToldAnswer()
@@ -176,6 +179,39 @@ def digest(team: str, hour: int | None, address: str | None, as_json: bool) -> N
                 session, team_id, hour=hour, address=address, now=clock.now(), actor=OPERATOR, by=STEWARD
             )
         _shown(presentation.desk(team_id), as_json)
+
+
+@desk.command()
+@team_option
+@click.argument("choice", metavar="ANSWER", type=click.Choice(tuple(ACTIONS)))
+@click.argument("refs", metavar="REF...", nargs=-1, required=True)
+@click.option("--note", help="The team's words.")
+@click.option("--ticket", help="The team's own number.")
+@click.option("--count", type=click.IntRange(0, 99_999_999), help="To how many it was passed on, or is done.")
+@click.option("--ask", help="With not_ours: whom to ask.")
+@json_option
+def answer(team: str, choice: str, refs: tuple[str, ...], as_json: bool, **given: Any) -> int:
+    """Give one answer to reports, as the team gave it to the operator; each is recorded or refused by itself.
+
+    ANSWER is what the recipient's page offers: received passed_on not_ours need done answered contest. It is the team's
+    word, with no proof but the operator's (S).
+
+    \b
+    Example:  pocdir desk answer --team cert-at passed_on 019ab3f0-0000-7000-8000-000000000000 --count 31
+    """
+    chosen = ACTIONS[choice]
+    filled_in = {name: value for name, value in given.items() if value is not None}
+    strange = next((name for name in filled_in if name not in chosen.asks), None)
+    if strange is not None:
+        raise click.UsageError(f"--{strange} says nothing with {choice}; it takes {', '.join(chosen.asks)}")
+    check_said(chosen, filled_in)
+    with app_context(), transaction() as session:
+        viewer = Principal(kind="operator", actor=OPERATOR, team_id=team_id_of(session, team))
+        done = answer_many(
+            session, refs, viewer, choice=choice, filled_in=filled_in, now=clock.now(), actor=OPERATOR,
+            by_word=True,
+        )  # fmt: skip
+    return told_each(done, as_json=as_json)
 
 
 def _shown(found: Mapping[str, Any], as_json: bool) -> None:

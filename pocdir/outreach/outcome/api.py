@@ -23,6 +23,7 @@ from pocdir.incidents.rules.sightings import SHOWN, Read, Row, Window, read, row
 from pocdir.incidents.sightings import queries
 from pocdir.outreach.outcome import schemas
 from pocdir.outreach.outcome.actions import bring_sightings
+from pocdir.outreach.outcome.presentation import entries_of
 from pocdir.outreach.outcome.queries import outcome
 from pocdir.web.api import Blueprint, json_body
 from pocdir.web.files import brought, sent, takes_files
@@ -179,3 +180,18 @@ def windows(query: dict[str, Any], ref: str) -> Any:
 def incident_outcome(ref: str) -> Any:
     """What became of it: assets and controls by state, and notifications by answer and outcome."""
     return outcome(incident_queries.incident(ref, workspace_id=g.principal.workspace_id)).as_json()
+
+
+@blueprint.route("/incidents/<ref>/timeline")
+@guard("incident.read")
+@blueprint.arguments(PageQuery(), location="query")
+@blueprint.response(200, schemas.TimelinePage)
+def timeline(query: dict[str, Any], ref: str) -> Any:
+    """Answers and sightings side by side, in the order in which they happened, as the incident's page has them."""
+    found = entries_of(incident_queries.incident(ref, workspace_id=g.principal.workspace_id))
+    if query["cursor"] is not None:
+        seen = next((at for at, each in enumerate(found) if each["cursor"] == query["cursor"]), None)
+        if seen is None:
+            raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
+        found = found[seen + 1 :]
+    return page(found[: query["limit"] + 1], query["limit"], lambda each: str(each["cursor"]))

@@ -10,15 +10,20 @@ import click
 
 from pocdir.accounts.guards import Principal, operator_for
 from pocdir.core import clock
+from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
+from pocdir.incidents.api import shown as shown_incident
 from pocdir.incidents.commands import incident
 from pocdir.incidents.rules.sightings import Read, Window, read, rows_of_csv, window
+from pocdir.incidents.schemas import IncidentAnswer
 from pocdir.incidents.sightings import queries
 from pocdir.ledger.rules.vocabulary import METHODS
 from pocdir.outreach.commands.assets import add_assets
 from pocdir.outreach.commands.plan import plan
+from pocdir.outreach.outcome import schemas
 from pocdir.outreach.outcome.actions import bring_sightings
+from pocdir.outreach.outcome.presentation import entries_of
 from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.rules.measured import OUTCOMES, STATES
 from pocdir.web.terminal import (
@@ -158,3 +163,42 @@ def show_outcome(ref: str, workspace: str | None, as_json: bool) -> int:
         [(name, *(row[column] for column in OUTCOMES)) for name, row in found["matrix"].items()],
     )
     return 0
+
+
+@incident.command()
+@click.argument("ref")
+@workspace_option
+@json_option
+def show(ref: str, workspace: str | None, as_json: bool) -> None:
+    """An incident as it stands, and its timeline: answers and sightings side by side.
+
+    \b
+    Example:  pocdir incident show 019ab3...
+    """
+    with app_context():
+        who = operator_for(workspace)
+        case = incident_queries.incident(ref, workspace_id=who.workspace_id)
+        kept, entries = IncidentAnswer().dump(shown_incident(case, who.workspace)), entries_of(case)
+        db.session.remove()
+    if as_json:
+        emit(kept | {"timeline": [schemas.TimelineEntry().dump(each) for each in entries]})
+        return
+    until = f", closed {kept['closed_at']}" if kept["closed_at"] else ""
+    click.echo(plain(f"{kept['title']} ({kept['tlp']}), opened {kept['created_at']}{until}"))
+    table(("when", "what", "team", "whose word", "said"), [_line(each) for each in entries])
+
+
+def _line(entry: dict[str, Any]) -> tuple[str, ...]:
+    at, run, event = isoformat(entry["at"]), entry["measured"], entry["event"]
+    if run is not None:
+        of = [f"{run['seen']} of {run['of']} told seen"]
+        if run["controls"]:
+            of.append(f"{run['controls_seen']} of {run['controls']} controls")
+        if run["untold"]:
+            of.append(f"{run['untold_seen']} of {run['untold']} in no notification")
+        return at, f"measured since {isoformat(run['begin'])} ({run['method']})", "", "", ", ".join(of)
+    team = event["notification"]["team"]["slug"] if event["notification"] else ""
+    back = " (taken back)" if event["corrected"] else ""
+    words = (event["payload"].get(name) for name in ("of", "count", "ticket", "note"))
+    said = ", ".join(str(word) for word in words if word is not None)
+    return at, event["type"] + back, team, event["claimed_by"], said

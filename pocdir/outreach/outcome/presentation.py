@@ -6,14 +6,20 @@ import datetime as dt
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from flask_babel import format_decimal, format_percent
 from flask_babel import gettext as _
 
+from pocdir.incidents.models import Incident
 from pocdir.incidents.rules.quiet import LONG_AGO, Ints, Quiets, still_seen
-from pocdir.outreach.outcome.queries import Outcome
+from pocdir.ledger.queries import events_of_incident, events_of_notifications
+from pocdir.ledger.rules.events import Event
+from pocdir.outreach.outcome.queries import Outcome, outcome
+from pocdir.outreach.presentation.timeline import timeline_of
+from pocdir.outreach.queries.snapshots import Snapshot, of_incidents
 from pocdir.web.charts import DAY, HOUR, Line, Words, survival_chart
 
 TABLE_AT = (0, 6 * HOUR, *(n * DAY for n in (1, 2, 3, 5, 7, 14, 30, 60, 90, 180, 365)))
@@ -125,6 +131,29 @@ def _chart(curves: Mapping[str, Still], length: int) -> Any:
     )
     number = lambda count: str(format_decimal(count))  # noqa: E731
     return survival_chart(lines, says, ident="seen", until=length, percent=format_percent, number=number)
+
+
+def happened(
+    ref: str, told: Sequence[Snapshot], by_notification: Mapping[str, Sequence[Event]], out: Outcome
+) -> list[dict[str, Any]]:
+    """An incident's answers and sightings side by side, from its own events and those of who was told, in time."""
+    events = [*events_of_incident(ref), *chain.from_iterable(by_notification.values())]
+    return timeline(timeline_of(events, told), out)
+
+
+def entries_of(incident: Incident) -> list[dict[str, Any]]:
+    """The timeline of an incident as API and command show it, each entry with its cursor."""
+    told = of_incidents([incident.id])
+    by_notification = events_of_notifications([each.row.ref for each in told])
+    return [_entry(each) for each in happened(incident.ref, told, by_notification, outcome(incident, told))]
+
+
+def _entry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    run = entry["measured"]
+    if run is not None:
+        at = run["end"]
+        return {"cursor": f"{run['method']}:{at.isoformat()}", "at": at, "event": None, "measured": run}
+    return {"cursor": entry["id"], "at": entry["occurred_at"], "event": entry, "measured": None}
 
 
 def timeline(entries: Sequence[dict[str, Any]], out: Outcome) -> list[dict[str, Any]]:

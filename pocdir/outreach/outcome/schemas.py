@@ -9,6 +9,7 @@ from pocdir.incidents.schemas import AssetSchema
 from pocdir.ledger.rules.vocabulary import METHODS
 from pocdir.outreach.rules.fold import RESPONSE_GROUPS
 from pocdir.outreach.rules.measured import OUTCOMES, STATES
+from pocdir.outreach.schemas import EventAnswer
 from pocdir.web.schemas import Moment, Schema, Text, page_of
 
 MOST_ITEMS = 100_000
@@ -97,5 +98,50 @@ class OutcomeAnswer(Schema):
     matrix = fields.Nested(OutcomeMatrix, required=True)
 
 
+class MeasuredAnswer(Schema):
+    """Windows of a method with nothing between them: how many were seen, of those told, of controls, of the untold."""
+
+    method = fields.String(required=True, validate=validate.OneOf(METHODS))
+    begin = Moment(required=True)
+    end = Moment(required=True)
+    windows = fields.Integer(required=True)
+    seen = fields.Integer(required=True)
+    of = fields.Integer(required=True)
+    controls_seen = fields.Integer(required=True)
+    controls = fields.Integer(required=True)
+    untold_seen = fields.Integer(required=True)
+    untold = fields.Integer(required=True)
+
+
+class ToldTeam(Schema):
+    """A team by its name."""
+
+    slug = fields.String(required=True)
+    name = fields.String(required=True)
+
+
+class TimelineNotification(Schema):
+    """Of whose notification an event speaks."""
+
+    ref = fields.String(required=True)
+    team = fields.Nested(ToldTeam, required=True)
+
+
+class TimelineEvent(EventAnswer):
+    """An event of the incident or of one of its notifications; `corrected`: it was taken back."""
+
+    corrected = fields.Boolean(required=True)
+    notification = fields.Nested(TimelineNotification, required=True, allow_none=True)
+
+
+class TimelineEntry(Schema):
+    """What happened: an event, or what was measured; the other one is null."""
+
+    at = Moment(required=True)
+    event = fields.Nested(TimelineEvent, required=True, allow_none=True)
+    measured = fields.Nested(MeasuredAnswer, required=True, allow_none=True)
+
+
+TimelinePage = page_of(TimelineEntry)
 SightingPage = page_of(SightingAnswer)
 WindowPage = page_of(WindowAnswer)

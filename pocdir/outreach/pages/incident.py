@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 from flask import flash, g, redirect, render_template, request, url_for
@@ -31,7 +30,7 @@ from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.presentation.lists import counted, incident_rows
 from pocdir.outreach.presentation.notification import described
 from pocdir.outreach.presentation.plan import shown_plan
-from pocdir.outreach.presentation.timeline import contests, timeline_of
+from pocdir.outreach.presentation.timeline import contests
 from pocdir.outreach.queries.plans import plan_of
 from pocdir.outreach.queries.snapshots import of_incidents
 from pocdir.outreach.rules.plan import Choices, Plan
@@ -77,9 +76,7 @@ def _incident(ref: str, asset_form: Form) -> str:
     assets = incident_queries.assets(found, limit=SHOWN_ASSETS)[:SHOWN_ASSETS]
     became = outcome(found, told)
     sent = [each.row.sent_at for each in told if each.row.withdrawn_at is None]
-    events = ledger_queries.events_of_incident(ref)
     by_ref = ledger_queries.events_of_notifications([each.row.ref for each in told])
-    events += chain(*by_ref.values())
     shown, contested = _asked_page(told, "told"), contests(by_ref)
     return render_template(
         "incidents/incident.html",
@@ -95,7 +92,7 @@ def _incident(ref: str, asset_form: Form) -> str:
                 for each in shown["rows"]
             ]
         },
-        happened=_asked_page(measuring.timeline(timeline_of(events, told), became), "happened"),
+        happened=_asked_page(measuring.happened(ref, told, by_ref, became), "happened"),
         counts=counted(told),
         asset_form=asset_form,
         may_reopen=True,
