@@ -20,10 +20,19 @@ from pocdir.db import Base, table_of
 from pocdir.ledger.actions import append, erase_values
 from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.ledger.rules.vocabulary import MESSAGE_WORDS
-from pocdir.mail.models import CLAIMED, FORGOTTEN, UNREADABLE, WAITING, WITHDRAWN, Mail, Received
+from pocdir.mail.models import (
+    CLAIMED,
+    ERASED,
+    FORGOTTEN,
+    UNREADABLE,
+    UNSAID,
+    WAITING,
+    WITHDRAWN,
+    Mail,
+    Received,
+)
 from pocdir.mail.rules import mime
 
-ERASED = "erased"
 # Sealed values that speak of a team's own address: the directory's matter where it lists the address.
 OF_TEAMS = ("recipient", "value", "changes")
 _BATCH, _MAILS = 1000, 20
@@ -139,8 +148,7 @@ def erase_person(
         session.execute(
             update(Mail).where(mine, func.lower(Mail.to) == email).values(to=ERASED, domain=ERASED)
         )
-        erased = {"key": ERASED + ":" + Mail.ref, "subject": ERASED, "body": None, "last_error": None}
-        session.execute(update(Mail).where(mine).values(erased))
+        session.execute(update(Mail).where(mine).values(UNSAID | {"key": ERASED + ":" + Mail.ref}))
     for ids in batches(taken.came):  # none where the person asks: who a mail says it is from is not proven
         session.execute(update(Received).where(Received.id.in_(ids)).values(FORGOTTEN))
     if taken.told:

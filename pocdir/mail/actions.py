@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,7 @@ from pocdir.mail.models import (
     QUEUED,
     SENT,
     STALE,
+    UNSAID,
     UNSENT,
     WITHDRAWN,
     Mail,
@@ -32,7 +33,6 @@ from pocdir.mail.models import (
 )
 from pocdir.mail.rules import headers, message, schedule
 
-BODY_KEPT = dt.timedelta(days=365)
 SERVICE = "service"
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -275,13 +275,16 @@ def expire(session: Session, *, now: dt.datetime) -> int:
     return len(mails)
 
 
-def forget_old_bodies(session: Session, *, now: dt.datetime, kept: dt.timedelta = BODY_KEPT) -> int:
-    """Erase what letters said so long after their end, of confidential ones once they are over; returns how many."""
-    over = or_(Mail.settled_at <= now - kept, Mail.confidential & Mail.state.in_((STALE, WITHDRAWN)))
-    statement = (
-        update(Mail).where(Mail.body.is_not(None), Mail.settled_at.is_not(None), over).values(body=None)
-    )
-    return int(session.connection().execute(statement).rowcount)
+def forget_one_time(session: Session) -> int:
+    """Erase what letters with a one-time link said that are over unsent; returns how many."""
+    over = Mail.confidential & Mail.state.in_((STALE, WITHDRAWN)) & Mail.body.is_not(None)
+    return int(session.connection().execute(update(Mail).where(over).values(body=None)).rowcount)
+
+
+def forget_letters(session: Session, *, now: dt.datetime, kept: dt.timedelta) -> int:
+    """Erase what letters said, and what servers said of them, so long after their end; returns how many."""
+    beyond = queries.letters_beyond(now, kept)
+    return int(session.connection().execute(update(Mail).where(beyond).values(UNSAID)).rowcount)
 
 
 def _unsent(session: Session, ref: str) -> Mail:

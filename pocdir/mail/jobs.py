@@ -17,7 +17,6 @@ from pocdir.db import transaction
 from pocdir.mail import actions
 from pocdir.mail.models import Mail
 from pocdir.mail.own_key import own_key
-from pocdir.mail.receiving import forget_old
 from pocdir.mail.rules import headers, message
 from pocdir.mail.rules.encryption import encrypted
 from pocdir.mail.rules.envelope import envelope_sender, reply_sign
@@ -113,12 +112,9 @@ def _subject(mail: Mail, encrypt: object) -> str:
 
 
 def tidy(now: dt.datetime) -> int:
-    """Set aside what is past its time, and erase what letters said once nobody needs it; returns how many."""
-    settings = running.settings()
-    kept = dt.timedelta(seconds=settings.keep_messages)
+    """Set aside what is past its time, and erase one-time links with their letters' end; returns how many."""
     with transaction() as session:
-        erased = actions.forget_old_bodies(session, now=now, kept=kept)
-        return actions.expire(session, now=now) + erased + forget_old(session, now=now, kept=kept)
+        return actions.expire(session, now=now) + actions.forget_one_time(session)
 
 
 def _claim(relay: Relay) -> Mail | None:

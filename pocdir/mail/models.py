@@ -143,5 +143,8 @@ class Received(Base):
     )
 
 
+# What a letter said, and what servers said of it, as it is erased; whom it went to stays.
+ERASED = "erased"
+UNSAID: dict[str, str | None] = {"subject": ERASED, "body": None, "last_error": None}
 # What a mail said, as it is erased.
 FORGOTTEN: dict[str, None] = dict.fromkeys(("raw", "sender", "subject", "excerpt"))

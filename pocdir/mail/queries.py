@@ -10,8 +10,33 @@ from sqlalchemy.orm import Session, defer
 
 from pocdir.core.errors import NotFound
 from pocdir.db import db
-from pocdir.mail.models import CLAIMED, QUEUED, SENT, UNREADABLE, WAITING, WAITS, Mail, MailDomain, Received
+from pocdir.mail.models import (
+    CLAIMED,
+    ERASED,
+    QUEUED,
+    SENT,
+    UNREADABLE,
+    WAITING,
+    WAITS,
+    Mail,
+    MailDomain,
+    Received,
+)
 from pocdir.mail.rules import schedule
+
+UNPROVEN_KEPT = dt.timedelta(days=30)  # what anybody may have written
+
+
+def letters_beyond(now: dt.datetime, kept: dt.timedelta) -> ColumnElement[bool]:
+    """Letters that still say something so long after their end."""
+    says = or_(Mail.body.is_not(None), Mail.subject != ERASED, Mail.last_error.is_not(None))
+    return says & (Mail.settled_at <= now - kept)
+
+
+def mails_beyond(now: dt.datetime, kept: dt.timedelta) -> ColumnElement[bool]:
+    """Mails that still say something so long after they came, of what anybody may have written 30 days at most."""
+    soon = Received.proven.is_(False) & (Received.received_at <= now - min(kept, UNPROVEN_KEPT))
+    return or_(soon, Received.received_at <= now - kept) & Received.raw.is_not(None)
 
 
 def mail(ref: str, session: Session | None = None) -> Mail:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import BinaryIO
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -26,7 +26,6 @@ from pocdir.mail.rules.headers import one_line
 
 MOST_KEPT = 4 << 20  # bytes of one mail; of a longer one the beginning
 MOST_UNPROVEN = 64 << 10  # bytes of one that anybody may have written
-UNPROVEN_KEPT = dt.timedelta(days=30)
 MOST_READ = 64 << 20  # bytes after which nobody listens any more
 _MARGIN = 8 << 10  # read beyond what is kept, so that no half of a secret stands at its end
 _NOBODY_WROTE = mime.Read(mime.Entity({}, b""))
@@ -216,13 +215,8 @@ def see(session: Session, *, ref: str, now: dt.datetime, actor: str) -> None:
     row.seen_at, row.seen_by = now, actor
 
 
-def forget_old(session: Session, *, now: dt.datetime, kept: dt.timedelta) -> int:
-    """Erase what mails said so long after they came, what anybody may have written after UNPROVEN_KEPT at the latest;
-    digest, class and result stay. Returns how many."""
-    soon = Received.proven.is_(False) & (Received.received_at <= now - min(kept, UNPROVEN_KEPT))
-    statement = (
-        update(Received)
-        .where(or_(soon, Received.received_at <= now - kept), Received.raw.is_not(None))
-        .values(FORGOTTEN)
-    )
-    return int(session.connection().execute(statement).rowcount)
+def forget_mails(session: Session, *, now: dt.datetime, kept: dt.timedelta) -> int:
+    """Erase what mails said that came so long ago, as queries.mails_beyond says; digest, class and result stay. Returns
+    how many."""
+    beyond = queries.mails_beyond(now, kept)
+    return int(session.connection().execute(update(Received).where(beyond).values(FORGOTTEN)).rowcount)

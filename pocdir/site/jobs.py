@@ -49,6 +49,9 @@ def erase_due(now: dt.datetime, limits: Kept) -> int:
             erased += found
             if not found:
                 break
+    for forget in (actions.erase_letters, actions.erase_mails):
+        with transaction() as session:
+            erased += forget(session, kept=limits.messages, now=now)
     if erased:
         forget_deleted()
     return erased

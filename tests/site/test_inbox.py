@@ -20,14 +20,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from pocdir import cli
+from pocdir import cli, running
 from pocdir.db import db, transaction
 from pocdir.directory.checks import received as checks
 from pocdir.ledger.queries import events_of_team
-from pocdir.mail import jobs, receiving
+from pocdir.mail import receiving
 from pocdir.mail.models import Mail, Received
 from pocdir.mail.rules import mime
 from pocdir.mail.rules.envelope import reply_sign
+from pocdir.site import jobs as site_jobs
 from pocdir.site.actions import incoming
 from tests.accounts import made as accounts
 from tests.directory import made
@@ -157,11 +158,12 @@ def test_its_words_are_erased_after_their_time_and_its_digest_stays(app: Flask) 
     proven = came_in(reply(letters()[0], "private"), NOW + DAY)
     raw = proven.raw
     assert raw is not None
-    jobs.tidy(NOW + 29 * DAY)
+    kept_for = site_jobs.kept(running.settings())
+    site_jobs.erase_due(NOW + 29 * DAY, kept_for)
     assert None not in [each.raw for each in rows()]
-    jobs.tidy(NOW + 31 * DAY)
+    site_jobs.erase_due(NOW + 31 * DAY, kept_for)
     assert [each.raw for each in rows()] == [None, raw]
-    jobs.tidy(NOW + 367 * DAY)
+    site_jobs.erase_due(NOW + 367 * DAY, kept_for)
     assert rows()[1].raw is None
     kept = rows()[0]
     assert (kept.raw, kept.sender, kept.subject, kept.excerpt) == (None, None, None, None)

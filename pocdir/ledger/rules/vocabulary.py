@@ -370,7 +370,7 @@ VOCABULARY: Mapping[str, EventType] = {
         "the act",
         ("service", "steward"),
         {
-            "class": _required(_choice("assets", "messages", "person")), "count": _required(_many),
+            "class": _required(_choice("assets", "messages", "letters", "mail", "person")), "count": _required(_many),
             "reason": _required(_choice("retention", "request", "order")), "person": _ref, "note": _text,
         },
     ),

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from pocdir.db import Line
 from pocdir.incidents.models import Asset, Incident, MeasuringWindow, Sighting
 from pocdir.ledger.actions import append, erase_values
+from pocdir.mail.actions import forget_letters
+from pocdir.mail.receiving import forget_mails
 from pocdir.outreach.models import Notification, Parcel, ParcelPiece
 from pocdir.site.queries import retention as queries
-from pocdir.site.rules.retention import ASSETS, MESSAGES
+from pocdir.site.rules.retention import ASSETS, LETTERS, MAIL, MESSAGES
 
 SERVICE = "service"
 
@@ -77,6 +79,22 @@ def erase_messages(
     for ref, count in counts.items():
         _append(session, MESSAGES, count, notification=ref, now=now, actor=actor)
     return counts.total()
+
+
+def erase_letters(session: Session, *, kept: dt.timedelta, now: dt.datetime, actor: str = SERVICE) -> int:
+    """What letters said that were settled so long ago; returns how many letters."""
+    return _counted(session, LETTERS, forget_letters(session, now=now, kept=kept), now=now, actor=actor)
+
+
+def erase_mails(session: Session, *, kept: dt.timedelta, now: dt.datetime, actor: str = SERVICE) -> int:
+    """What mails said that came in so long ago; returns how many mails."""
+    return _counted(session, MAIL, forget_mails(session, now=now, kept=kept), now=now, actor=actor)
+
+
+def _counted(session: Session, of: str, count: int, *, now: dt.datetime, actor: str) -> int:
+    if count:
+        _append(session, of, count, now=now, actor=actor)
+    return count
 
 
 def _append(

@@ -13,8 +13,10 @@ from pocdir.db import Line, Rows, table_of
 from pocdir.incidents.models import Asset, Incident
 from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.ledger.rules.vocabulary import MESSAGE_WORDS
+from pocdir.mail.models import Mail, Received
+from pocdir.mail.queries import letters_beyond, mails_beyond
 from pocdir.outreach.models import Notification, Parcel, ParcelPiece
-from pocdir.site.rules.retention import ASSETS, CASE_WORDS, MESSAGES, Due, Kept, first_id_of
+from pocdir.site.rules.retention import ASSETS, CASE_WORDS, LETTERS, MAIL, MESSAGES, Due, Kept, first_id_of
 
 _I, _A, _N, _P = (table_of(model).c for model in (Incident, Asset, Notification, Parcel))
 _E, _V = table_of(LedgerEvent).c, table_of(EventValue).c
@@ -22,7 +24,7 @@ NO_ASSETS: list[object] = []
 
 
 def due(session: Session, *, now: dt.datetime, kept: Kept) -> Iterator[Due]:
-    """Everything that a run at this moment would erase, by incident and notification."""
+    """Everything that a run at this moment would erase, by incident, notification, letter and mail."""
     for row in incidents_due(session, now - kept.assets):
         yield Due(ASSETS, row.ref, row.closed_at, asset_count(session, row.id))
     for row in cases_due(session, now - kept.messages):
@@ -34,6 +36,12 @@ def due(session: Session, *, now: dt.datetime, kept: Kept) -> Iterator[Due]:
         words[row.notification] = words.get(row.notification, 0) + 1
     for ref, count in words.items():
         yield Due(MESSAGES, ref, now - kept.messages, count)
+    settled = select(Mail.ref, Mail.settled_at).where(letters_beyond(now, kept.messages)).order_by(Mail.id)
+    for row in session.execute(settled):
+        yield Due(LETTERS, row.ref, row.settled_at or now, 1)
+    came = select(Received.ref, Received.received_at).where(mails_beyond(now, kept.messages))
+    for row in session.execute(came.order_by(Received.id)):
+        yield Due(MAIL, row.ref, row.received_at, 1)
 
 
 def incidents_due(session: Session, before: dt.datetime, limit: int | None = None) -> Sequence[Line]:

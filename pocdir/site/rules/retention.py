@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-ASSETS, MESSAGES = CLASSES = ("assets", "messages")
+ASSETS, MESSAGES, LETTERS, MAIL = CLASSES = ("assets", "messages", "letters", "mail")
 # The sealed words of an incident's own events: all that is sealed in them.
 CASE_WORDS = ("title", "description", "source_ref")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How long: assets and words of a case after it was closed, messages after they were recorded."""
+    """How long: assets and words of a case after it was closed, messages after they were recorded, letters after their
+    end, mail after it came in."""
 
     assets: dt.timedelta
     messages: dt.timedelta
@@ -20,11 +21,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What one incident or notification holds beyond its time."""
+    """What one incident, notification, letter or mail holds beyond its time."""
 
     of: str  # a class
     ref: str
-    since: dt.datetime  # closed, or recorded
+    since: dt.datetime  # closed, recorded, settled, or came
     count: int
 
 
