@@ -18,7 +18,7 @@ from pocdir import running
 from pocdir.config import PACKAGE
 from pocdir.core import clock, codes
 from pocdir.core.errors import Invalid
-from pocdir.core.text import Phrase
+from pocdir.core.text import Phrase, isolated
 from pocdir.core.times import duration
 from pocdir.web.secret_links import RECIPIENT_PATHS
 
@@ -50,7 +50,11 @@ def init_app(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["now"] = clock.now
     app.jinja_env.filters.update(
-        country_name=country_name, language_name=language_name, time_ago=time_ago, spelt=spelt
+        country_name=country_name,
+        language_name=language_name,
+        time_ago=time_ago,
+        spelt=spelt,
+        isolated=isolated,
     )
     app.context_processor(_context)
     app.after_request(_remember)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,6 +63,9 @@ def test_a_teams_own_words_stand_at_once_and_only_the_teams(app: Flask, now: dt.
     again = send(desk, "/desk", **typed)  # nothing differs: there is nothing to propose
     assert again.status_code == 302
     assert (said("cert-at"), said("isp")["opt_outs"]) == (stands, [])
+    marked = send(desk, "/desk", **{"promise.acknowledgement": "2 days", "promise.answer": "P7D"}).text
+    assert re.search(r'name="promise.acknowledgement"[^>]* aria-invalid="true"', marked)
+    assert not re.search(r'name="promise.answer"[^>]* aria-invalid', marked)
     for wrong in ({"classes": "love-letters"}, {"promise.answer": "soon"}, {"declines": ["", "praise"]}):
         refused = send(desk, "/desk", **typed | wrong)
         assert (refused.status_code, "Nothing was saved" in refused.text) == (422, True)

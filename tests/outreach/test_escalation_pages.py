@@ -62,7 +62,11 @@ def test_a_policy_is_written_tried_and_kept(browser: FlaskClient) -> None:
     assert "of the workspace" in text(browser, "/policies")
     for wrong, word in (
         ({"name": ""}, "Nothing was saved"),
-        ({"example_team": "nobody"}, "Nothing was saved"),
+        ({"example_team": "nobody"}, "<p>No team has the slug"),
+        (
+            {"example_team": "nobody", "steps.4.target": "global"},
+            '<details class="fold" open><summary>More steps',
+        ),
         ({"hours.1": "08:30"}, "by an hour at least"),
     ):
         refused = send(browser, "/policies", action="try", **(typed | wrong))

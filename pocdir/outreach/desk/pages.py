@@ -82,6 +82,8 @@ def say() -> Any:
     """Keep what the team publishes of itself: its own word, at once."""
     typed = form(schemas.OwnWordsForm(), request.form)
     if typed.valid:
+        typed.errors = presentation.lengths_refused(typed.data["promise"])
+    if typed.valid:
         principal = g.principal
         try:
             words = presentation.facts_of(typed.data)

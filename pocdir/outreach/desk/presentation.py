@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pocdir.core import tlp
+from pocdir.core.errors import Invalid
+from pocdir.core.times import duration
 from pocdir.directory.formats import records
 from pocdir.directory.queries import entries
 from pocdir.directory.rules.record import PROMISES
@@ -62,6 +64,18 @@ def own_words(said: Mapping[str, Any]) -> dict[str, Any]:
         "classes": " ".join(each for each in opted_out if each not in NOTIFICATION_KINDS),
         "intake": said["intake"],
     } | {f"promise.{name}": (said["promise"] or {}).get(name) or "" for name in PROMISES}
+
+
+def lengths_refused(promise: Mapping[str, str]) -> dict[str, list[str]]:
+    """What is wrong with the lengths of time of a promise, each by its own box."""
+    wrong: dict[str, list[str]] = {}
+    for name, length in promise.items():
+        try:
+            if length:
+                duration(length)
+        except Invalid as refusal:
+            wrong[f"promise.{name}"] = [refusal.message]
+    return wrong
 
 
 def facts_of(typed: Mapping[str, Any]) -> dict[str, Any]:

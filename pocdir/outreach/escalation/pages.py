@@ -42,7 +42,7 @@ blueprint.add_app_template_global(presentation.why_held)
 
 MOST_VERSIONS = 1_000_000  # no number beyond is looked up
 MOST_INCIDENTS = 100  # of the newest, to choose from
-ROWS = 6  # of the form; a file may have more steps
+ROWS, SHOWN = 6, 3  # of the form, and of them at first; a file may have more steps
 
 
 @blueprint.get("/policies")
@@ -74,6 +74,8 @@ def add_policy() -> Any:
         if refusal.where == "team":
             refusal.where = "example_team"
         typed.refuse(refusal)
+        if refusal.where == "example_team":  # far down: said at the top too
+            typed.errors["form"] = typed.errors["example_team"]
         return _policies(typed), 422
     flash(_("Kept. What was kept before stays as it was, for what follows it."), "success")
     return redirect(url_for("escalation.policy", slug=slug))
@@ -92,6 +94,7 @@ def _policies(typed: Form, timetable: dict[str, Any] | None = None) -> str:
         form=typed,
         timetable=timetable,
         rows=ROWS,
+        shown=SHOWN,
     )
 
 
