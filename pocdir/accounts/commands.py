@@ -114,7 +114,9 @@ def erase(email: str, reason: str, dry_run: bool, as_json: bool) -> None:
     rest = f"; the record names {ref} alone" if ref else ""
     click.echo(f"{said} {'would be' if dry_run else 'were'} erased{rest}.")
     if taken.teams:
-        click.echo(f"The directory has the address as a contact of {', '.join(taken.teams)}: that stays.")
+        click.echo(
+            f"The directory has the address as a contact of {', '.join(taken.teams)}, or had it: that stays."
+        )
 
 
 @click.group()

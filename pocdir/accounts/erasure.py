@@ -33,11 +33,12 @@ from pocdir.mail.models import (
 )
 from pocdir.mail.rules import mime
 
-# Sealed values that speak of a team's own address: the directory's matter where it lists the address.
-OF_TEAMS = ("recipient", "value", "changes")
+# Sealed values of a team's entry, which stand there too: the directory's matter.
+OF_ENTRIES = ("value", "changes")
+OF_TEAMS = (*OF_ENTRIES, "recipient")  # where the directory lists the address
 _BATCH, _MAILS = 1000, 20
 _addresses = table("addresses", column("id"), column("kind"), column("value"))
-_channels = table("channels", column("team_id"), column("address_id"))
+_CHANNELS = [table(name, column("team_id"), column("address_id")) for name in ("channels", "past_channels")]
 _teams = table("teams", column("id"), column("slug"))
 _notifications = table("notifications", column("channel_kind"), column("channel_value"))
 _HELD = (Mail.key, Mail.subject, Mail.body, Mail.last_error)  # where another's letter may name somebody
@@ -208,10 +209,16 @@ def _listed(email: str) -> ColumnElement[bool]:
 
 
 def _listing(session: Session, email: str) -> list[str]:
-    """The teams in whose entries the address stands, published or kept by a steward."""
-    of = select(_teams.c.slug).join(_channels, _channels.c.team_id == _teams.c.id)
-    there = of.join(_addresses, _addresses.c.id == _channels.c.address_id).where(_listed(email))
-    return list(session.scalars(there.distinct().order_by(_teams.c.slug)))
+    """The teams in whose entries the address stands or once stood."""
+    slugs: set[str] = set()
+    for channels in _CHANNELS:
+        of = select(_teams.c.slug).join(channels, channels.c.team_id == _teams.c.id)
+        slugs.update(
+            session.scalars(
+                of.join(_addresses, _addresses.c.id == channels.c.address_id).where(_listed(email))
+            )
+        )
+    return sorted(slugs)
 
 
 def _told(email: str) -> ColumnElement[bool]:
@@ -291,8 +298,7 @@ def _values(
     in what this account did alone."""
     columns = (EventValue.event, EventValue.name, EventValue.value)
     statement = select(*columns).execution_options(yield_per=_BATCH)
-    if without_teams:
-        statement = statement.where(EventValue.name.not_in(OF_TEAMS))
+    statement = statement.where(EventValue.name.not_in(OF_TEAMS if without_teams else OF_ENTRIES))
     if actor is not None:
         written = LedgerEvent.actor == f"user:{actor}"
         statement = statement.join(LedgerEvent, LedgerEvent.id == EventValue.event).where(written)

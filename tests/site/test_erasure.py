@@ -105,4 +105,7 @@ def test_what_a_team_publishes_is_not_erased_with_a_person(
         assert [letter.to for letter in every(Mail)] == [TEAMS, TEAMS]
         assert all(row.channel_value == TEAMS for row in every(Notification))
         assert verified().faults == ()
+        made.teams(now + dt.timedelta(days=1), channels=[])
+        assert TEAMS not in api.get("/api/v1/teams/cert-at").text
+        assert "entry of cert-at in the directory stays" in erase(TEAMS)
     assert "a mail address such as" in erase("a")
