@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
+import re
 
 import pytest
 from flask import Flask
@@ -51,9 +53,36 @@ def test_a_step_for_which_nobody_is_known_is_looked_through_to_the_letter_that_r
     assert "abuse@carrier.example" in listed and "no mail address" not in listed
     page = browser.get(f"/notifications/{ref}/steps").text
     assert "Step 2 goes out by itself" in page and "nobody is known for step 1" in page
+    work(app, now)
+    for page in (browser.get("/unanswered").text, browser.get(f"/notifications/{ref}").text):
+        assert "oes out by itself" in page and "To be suggested" not in page and "Carrier" in page
     work(app, now + DAY / 2)
     assert sorted(words(ref)) == ["no_working_contact", "step_due", "step_due", "step_skipped", "step_taken"]
     assert [mail.to for mail in letters()] == ["abuse@carrier.example"]
+    child = next(e for e in steps_of(ref) if e.type == "escalation.step_taken").payload["notification"]
+    told = html.unescape(browser.get(f"/notifications/{ref}").text)
+    happened = re.findall(r'class="said">(.*?)</strong>', told)
+    assert happened[-5:] == [
+        "Next step suggested (step 1)", "No working address left at this step; the next one follows at once",
+        "Step left out (step 1)", "Step 2 fell due", "Step 2 went out by itself",
+    ]  # fmt: skip
+    assert re.search(
+        f'href="/notifications/{child}">[^<]*to <bdi>Carrier</bdi></a> <code[^>]*>abuse@carrier', told
+    )
+
+
+def test_a_row_without_a_step_names_what_there_is_to_do_and_nothing_before_its_time(
+    lab: Workspace, app: Flask, now: dt.datetime
+) -> None:
+    late, early = (reported(lab, now - days * DAY, **TO) for days in (5, 1))
+    several = reported(lab, now - 5 * DAY, team="isp2", channel=("email", "abuse@isp2.example"))
+    work(app, now)
+    browser = people.browser(app, people.person(now=now, workspace="lab", role="owner"), now=now)
+    page = html.unescape(browser.get("/unanswered").text)
+    assert f'href="/notify?kind=referral&parent={late}">No further step known: choose a contact<' in page
+    assert f'href="/notify?team=isp2&parent={several}">Try another address<' in page
+    running = browser.get("/unanswered?state=running").text
+    assert early in running and "Try another" not in running and "choose a contact" not in running
 
 
 def test_where_no_step_finds_anybody_it_says_so_and_promises_nothing(

@@ -115,8 +115,8 @@ def contact_of(notification_id: int, *, workspace_id: int, incident_id: int | No
 
 def versions(slug: str, *, workspace_id: int | None) -> list[Policy]:
     """Every version of a policy, the newest first."""
-    mine = (Policy.workspace_id == workspace_id, Policy.slug == slug)
-    return list(db.session.scalars(select(Policy).where(*mine).order_by(Policy.version.desc())))
+    mine = select(Policy).where(Policy.workspace_id == workspace_id, Policy.slug == slug)
+    return list(db.session.scalars(mine.order_by(Policy.version.desc())))
 
 
 def chosen(session: Session, *, workspace_id: int, incident_id: int | None) -> str | None:
@@ -185,6 +185,7 @@ def next_steps(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
             step = read(row.policy.definition).levels[(row.level or 1) - 1]
             found[row.notification_id] = {
                 "level": row.level, "target": step.target, "due_at": row.due_at, "state": row.state,
+                "approved": row.policy.approval is not None,
             }  # fmt: skip
     return found
 
@@ -281,9 +282,8 @@ def _followed(events: Sequence[Event], policy: str, session: Session) -> paths.F
 
 def target(notification: Any, step: str, known: Index, on: dt.date, session: Session) -> Target | str:
     """Whom a step goes to as the directory stands, or why to nobody (rules.targets.target_of)."""
-    reported = _reported(notification, session)
-    kind = reported.kind_of_report
-    return target_of(step, reported, known, question(known, on=on, kind_of_report=kind))
+    told = _reported(notification, session)
+    return target_of(step, told, known, question(known, on=on, kind_of_report=told.kind_of_report))
 
 
 def next_step(

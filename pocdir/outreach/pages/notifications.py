@@ -24,11 +24,11 @@ from pocdir.outreach.outcome.queries import outcome_of_one
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.presentation.notification import described, handed_over
-from pocdir.outreach.presentation.timeline import shown_event, timeline_of
+from pocdir.outreach.presentation.timeline import led_to, shown_event, timeline_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.plans import declined_by, routed
 from pocdir.outreach.queries.redirects import asked_instead
-from pocdir.outreach.queries.snapshots import Snapshot, snapshot
+from pocdir.outreach.queries.snapshots import Snapshot, snapshot, some
 from pocdir.outreach.replies.presentation import mails
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
@@ -242,7 +242,9 @@ def _notification(found: Snapshot, typed: Form) -> str:
         notification=shown,
         parcels=handed_over(found),
         mails=mails(found.row.ref) if poster == "member" else [],
-        events=timeline_of(events, [found], as_contact=poster == "contact"),
+        events=timeline_of(
+            events, [found, *some(g.principal, led_to(events))], as_contact=poster == "contact"
+        ),
         letter=None if found.row.withdrawn_at else letter_of(found, content=content),
         content=content,
         not_taken=declined_of(found.row.ref) if may_try_again else [],

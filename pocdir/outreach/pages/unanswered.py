@@ -15,6 +15,7 @@ from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.outreach.actions.bulk import record_for_many
+from pocdir.outreach.escalation.deciding import path_shown
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.presentation.lists import working_list
 from pocdir.outreach.presentation.notification import described
@@ -25,6 +26,7 @@ from pocdir.outreach.queries.feed import feed_of, feed_reader
 from pocdir.outreach.replies.queries import waiting as mail_waits
 from pocdir.outreach.rules import feed as feeds
 from pocdir.outreach.rules.bulk import ACTS, MOST
+from pocdir.routing.queries import index
 from pocdir.web import filters
 from pocdir.web.forms import Form
 
@@ -65,6 +67,9 @@ def _unanswered(typed: Form) -> str:
         limit=PAGE,
     )
     rows = working_list(found, now=now)
+    by_clock = [
+        it["ref"] for it in rows if it["step"] and it["step"]["approved"] and it["step"]["state"] == "ahead"
+    ]
     return render_template(
         "outreach/unanswered.html",
         state=state,
@@ -86,6 +91,7 @@ def _unanswered(typed: Form) -> str:
             "next": at + 1 if start + PAGE < total else None,
         },
         form=typed,
+        foreseen={ref: path_shown(db.session(), principal, ref, known=index(), now=now) for ref in by_clock},
         counts=queries.counts(principal),
         mail_waits=mail_waits(principal.workspace_id),
     )

@@ -11,11 +11,13 @@ from flask import url_for
 from flask_babel import gettext as _
 
 from pocdir.outreach.escalation.queries import next_steps
+from pocdir.outreach.escalation.rules.targets import other_channel
 from pocdir.outreach.presentation.notification import described
 from pocdir.outreach.presentation.timeline import contests_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import Snapshot, of_incidents
 from pocdir.outreach.rules.fold import RESPONSE_GROUPS, response_group
+from pocdir.routing.queries import index
 
 
 def counted(snapshots: Sequence[Snapshot]) -> dict[str, int]:
@@ -53,7 +55,8 @@ def incident_rows(rows: Sequence[Any]) -> list[dict[str, Any]]:
 def working_list(found: Sequence[Snapshot], *, now: dt.datetime) -> list[dict[str, Any]]:
     """What waits, each with the time asked for (the earliest that passed), its age, and the next step.
 
-    `step` is that of its policy (target, due_at, state), None without one; then there is a `next` to do by hand.
+    `step` is that of its policy (target, due_at, state, approved), None without one; then there is a `next` to do by
+    hand, once its time is over.
     """
     listed = []
     steps = next_steps([each.row.id for each in found])
@@ -67,14 +70,19 @@ def working_list(found: Sequence[Snapshot], *, now: dt.datetime) -> list[dict[st
                 "due": min(lapsed, default=each.row.due),
                 "waiting": (now - each.row.sent_at).total_seconds(),
                 "step": steps.get(each.row.id),
-                "next": {"text": _("Try another address"), "href": _follow_up(values)},
+                "next": _by_hand(values) if lapsed or each.row.transport in ("failed", "stale") else None,
             }
         )
     return listed
 
 
-def _follow_up(values: dict[str, Any]) -> str:
-    return url_for("outreach.notify", team=values["team"]["slug"], parent=values["ref"])
+def _by_hand(values: dict[str, Any]) -> dict[str, str]:
+    """What there is to do without a policy's step: another address of the team that works, or another contact."""
+    team, channel, ref = values["team"]["slug"], values["channel"], values["ref"]
+    if other_channel(index().indexed_team(team), {(channel["kind"], channel["value"])}):
+        return {"text": _("Try another address"), "href": url_for("outreach.notify", team=team, parent=ref)}
+    text = _("No further step known: choose a contact")
+    return {"text": text, "href": url_for("outreach.notify", kind="referral", parent=ref)}
 
 
 def told_rows(found: Sequence[Snapshot], senders: Mapping[int, str]) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ def timeline_of(
         for each in snapshots
     }
     kept = {event.id for event in corrections.counting(events)}
-    told = []
+    told, steps = [], _steps(events, snapshots)
     for event in sorted(for_contact(events) if as_contact else events, key=_in_time):
         about = by_ref.get(event.notification or "")
         told.append(
@@ -78,6 +78,7 @@ def timeline_of(
                 "corrected": event.id not in kept,
                 "may_correct": event.id in kept and event.claimed_by == own and event.type in may_take_back,
                 "notification": about,
+                "step": steps.get(event.id),
             }
         )
     return told
@@ -89,6 +90,58 @@ _CONTESTS = ("response.contested", "event.corrected")
 def contested_by(events: Iterable[Event]) -> list[Event]:
     """The events by which a recipient sets something against a notification and has not taken it back."""
     return [each for each in corrections.counting(events) if each.type == _CONTESTS[0]]
+
+
+_OF_STEP = tuple(
+    f"escalation.{word}"
+    for word in (
+        "step_due", "step_approved", "no_working_contact", "step_skipped", "step_held", "step_taken", "exhausted",
+    )
+)  # fmt: skip  # of one step in the order of the path
+
+
+def led_to(events: Iterable[Event]) -> list[str]:
+    """The notifications that steps, or other addresses of the team, led to."""
+    return [
+        str(event.payload["notification"])
+        for event in events
+        if event.type in ("escalation.step_taken", "escalation.other_channel")
+        and "notification" in event.payload
+    ]
+
+
+def _steps(events: Sequence[Event], snapshots: Sequence[Snapshot]) -> dict[str, dict[str, Any]]:
+    """What an event says of a step, by its id: which one, whether it went out by itself, whether the next followed at
+    once, and the notification that it led to."""
+    rows = {each.row.ref: each.row for each in snapshots}
+    of_steps = [event for event in events if event.type.startswith("escalation.")]
+    due = {_step(event): event.occurred_at for event in of_steps if event.type == "escalation.step_due"}
+    alone = {
+        _step(event)
+        for event in of_steps
+        if event.type == "escalation.step_taken" and event.claimed_by == "clock"
+    }
+    found = {}
+    for event in of_steps:
+        notification, policy, level = _step(event)
+        row = rows.get(str(event.payload.get("notification")))
+        found[event.id] = {
+            "level": level,
+            "by_itself": _step(event) in alone or event.type == "escalation.other_channel",
+            "followed": bool(level) and due.get((notification, policy, level + 1)) == event.occurred_at,
+            "led_to": row
+            and {
+                "ref": row.ref,
+                "kind": row.kind,
+                "team": row.team_name,
+                "address": row.channel_value,
+            },
+        }
+    return found
+
+
+def _step(event: Event) -> tuple[str | None, Any, int]:
+    return event.notification, event.payload.get("policy"), event.payload.get("level") or 0
 
 
 def contests(
@@ -126,4 +179,5 @@ def contest_events(ref: str, session: Session | None = None) -> list[Event]:
 def _in_time(event: Event) -> tuple[Any, ...]:
     """By when it happened; of what happened at once, first what all the rest is about."""
     begins = {"incident.opened": 0, "notification.logged": 1}
-    return event.occurred_at, begins.get(event.type, 2), event.recorded_at, event.id
+    step = (event.payload.get("level", 0), _OF_STEP.index(event.type)) if event.type in _OF_STEP else (0, 0)
+    return event.occurred_at, begins.get(event.type, 2), event.recorded_at, step, event.id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -54,7 +54,7 @@ def target_of(step: str, reported: Reported, index: Index, asked: Question) -> T
     if step == "same_team":
         if indexed and "follow_up" in indexed.team.opt_outs:
             return "opted_out"
-        return _other_channel(indexed, reported) or "no_contact"
+        return other_channel(indexed, reported.addresses) or "no_contact"
     opted_out = False
     for found in _WAYS[step](indexed, reported, index, asked):
         channel = found.reach["incident"].channel
@@ -84,9 +84,10 @@ def other_mail_of(reported: Reported, index: Index) -> Target | str:
     return "no_mail"
 
 
-def _other_channel(indexed: IndexedTeam | None, reported: Reported) -> Target | None:
+def other_channel(indexed: IndexedTeam | None, told: Collection[tuple[str, str]]) -> Target | None:
+    """Another working address of a team than those over which it was told (kind, value)."""
     for channel in channels_for(indexed.team, "incident") if indexed else ():
-        if channel.state not in DEAD_STATES and (channel.kind, channel.value) not in reported.addresses:
+        if channel.state not in DEAD_STATES and (channel.kind, channel.value) not in told:
             team = indexed.team if indexed else None
             assert team is not None  # noqa: S101 - channels are of a team
             return Target(team.slug, team.name, channel.kind, channel.value, tuple(team.languages))
