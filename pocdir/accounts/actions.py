@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import structlog
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from pocdir.accounts import queries, rules
@@ -87,8 +88,13 @@ def _create_user(session: Session, *, address: str, now: dt.datetime, actor: str
         fs_webauthn_user_handle=secrets.token_hex(16),
         create_datetime=now,
     )
-    session.add(user)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(user)
+    except IntegrityError:  # another one was quicker
+        raise Conflict(
+            "user_exists", "there is an account with this address already", where="email"
+        ) from None
     _log.info("user created", user=user.ref, actor=actor)
     return user
 
@@ -337,11 +343,27 @@ def withdraw_invitation(
     _log.info("invitation withdrawn", workspace=workspace_id, actor=actor)
 
 
-def accept_invitation(session: Session, *, ref: str, user: User, now: dt.datetime) -> Workspace:
-    """The person joins; raises Gone `link_used` (the row is locked: a link works once), Conflict."""
-    invitation = session.scalar(select(Invitation).where(Invitation.ref == ref).with_for_update())
+def join_as_new(session: Session, *, ref: str, email: str, password_hash: str, now: dt.datetime) -> User:
+    """Whoever holds the link joins with a new account; raises what `create_user` and `accept_invitation` raise."""
+    lock_invitation(session, ref=ref, now=now)  # before anything is made: of two at once one joins
+    user = create_user(session, email=email, now=now, actor=f"invitation:{ref}")
+    set_password(session, user=user, password_hash=password_hash, now=now, actor=f"user:{user.ref}")
+    accept_invitation(session, ref=ref, user=user, now=now)
+    return user
+
+
+def lock_invitation(session: Session, *, ref: str, now: dt.datetime) -> Invitation:
+    """The invitation as it stands now, for this transaction alone: a link works once. Raises Gone `link_used`."""
+    chosen = select(Invitation).where(Invitation.ref == ref).with_for_update(of=Invitation)
+    invitation = session.scalar(chosen.execution_options(populate_existing=True))
     if invitation is None or invitation.accepted_at or invitation.expires_at <= now:
         raise rules.link_used()
+    return invitation
+
+
+def accept_invitation(session: Session, *, ref: str, user: User, now: dt.datetime) -> Workspace:
+    """The person joins; raises Gone `link_used`, Conflict `member_already`."""
+    invitation = lock_invitation(session, ref=ref, now=now)
     invitation.accepted_at, invitation.accepted_by = now, user.id
     workspace = invitation.workspace
     add_member(

@@ -102,10 +102,7 @@ def accept(token: str) -> Any:
     try:
         hashed = sign_in.new_hash(typed.data["password"], email)
         with transaction() as written:
-            user = actions.create_user(written, email=email, now=now, actor=f"invitation:{ref}")
-            actions.set_password(written, user=user, password_hash=hashed, now=now, actor=f"user:{user.ref}")
-            actions.accept_invitation(written, ref=ref, user=user, now=now)
-            user_id = user.id
+            user_id = actions.join_as_new(written, ref=ref, email=email, password_hash=hashed, now=now).id
     except Refusal as refusal:
         return _refused(typed, refusal, lambda typed: _join(token, typed))
     sign_in.enter(user_id, now=now)

@@ -19,6 +19,13 @@ _LEFT_OUT = "\n[...]\n"
 _BEFORE_A_SECRET = "|".join([*sorted(SECRET_LINKS, key=len, reverse=True), "pocdir_"])
 _SECRETS = re.compile(rf"({_BEFORE_A_SECRET})[A-Za-z0-9_\-]+|([?&][^=\s\"']+=)[^&\s\"']*")
 
+# PostgreSQL repeats values of the row that it refuses: cut up to where SQLAlchemy or Python goes on.
+_VALUES = re.compile(
+    r"(?:\n|\\n)(?:DETAIL|CONTEXT): .*?"
+    r"(?=\n\[SQL: |\n\(Background on this error|\n\nThe above exception|\n\nDuring handling|\Z)",
+    re.DOTALL,
+)
+
 
 def init(level: str) -> None:
     """Send structlog and the standard library's loggers the same way; never with the values of local variables."""
@@ -59,7 +66,8 @@ def redact(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> Muta
     """Blank what must not be kept, wherever it stands in the record."""
     for name, value in record.items():
         if isinstance(value, str):
-            record[name] = _SECRETS.sub(lambda found: (found[1] or found[2]) + "[redacted]", value)
+            bare = _VALUES.sub("", value)
+            record[name] = _SECRETS.sub(lambda found: (found[1] or found[2]) + "[redacted]", bare)
     return record
 
 
