@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from pocdir.accounts.models import Membership, User
+from pocdir.accounts.models import Membership, User, Workspace
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.refs import new_ref
 from pocdir.db import execute_many, inserts_once, table_of
@@ -23,6 +23,7 @@ from pocdir.outreach.webhooks.models import CLAIMED, DEAD, QUEUED, SENT, Deliver
 READER = "webhooks"
 LEASE = dt.timedelta(minutes=5)
 _ONCE = inserts_once(table_of(Delivery))
+_READER_ONCE = inserts_once(table_of(EventReader))
 _log = structlog.get_logger("pocdir.webhooks")
 
 
@@ -41,6 +42,8 @@ def subscribe(
     for each in types:
         if each not in VOCABULARY:
             raise Invalid("event_unknown", f"{each[:60]!r} is no event of this service", where="types")
+    # Two at once count one after the other.
+    session.get_one(Workspace, workspace_id, with_for_update={"key_share": True})
     if len(queries.webhooks(workspace_id, session)) >= rules.MOST:
         raise Conflict("webhooks_too_many", f"a workspace has at most {rules.MOST} webhooks")
     webhook = Webhook(
@@ -163,13 +166,23 @@ def settle(
     domain: str,
     now: dt.datetime,
 ) -> None:
-    """Write down what became of an attempt; `status` of the answer, or None and the `error`."""
-    webhook = delivery.webhook
+    """Write down what became of an attempt; `status` of the answer, or None and the `error`.
+
+    Who has switched the webhook off meanwhile has given the message up and needs no letter about it.
+    """
+    webhook = queries.webhook_to_change(delivery.webhook_id, session)
+    if webhook is None:  # removed meanwhile, and its messages with it
+        return
+    session.refresh(delivery)
+    given_up = webhook.disabled_at is not None or delivery.state == DEAD
     delivery.lease_until, delivery.status, delivery.error = None, status, error and error[:200]
     if status is not None and 200 <= status < 300:
         delivery.state, delivery.settled_at = SENT, now
         webhook.failing_since = webhook.paused_until = None
         webhook.failures = 0
+        return
+    if given_up:
+        delivery.state, delivery.settled_at = DEAD, delivery.settled_at or now
         return
     pause = rules.pause_after(delivery.attempts)
     if pause is None:
@@ -224,11 +237,17 @@ def _send_notices(session: Session, webhook: Webhook, *, domain: str, now: dt.da
 
 
 def _listen(session: Session) -> None:
-    """Say to the ledger whether anybody wants to hear of new events; without, appending one writes no more."""
+    """Say to the ledger whether anybody wants to hear of new events; without, appending one writes no more.
+
+    One after the other: who counts sees what the one before has changed.
+    """
+    reader = select(EventReader.name).where(EventReader.name == READER).with_for_update()
+    while session.scalar(reader) is None:
+        connection = session.connection()
+        connection.execute(_READER_ONCE[connection.dialect.name], {"name": READER})
     listening = session.scalar(select(func.count()).select_from(Webhook).where(Webhook.disabled_at.is_(None)))
-    session.execute(delete(EventReader).where(EventReader.name == READER))
-    if listening:
-        session.add(EventReader(name=READER))
-    else:
-        session.execute(delete(UnreadEvent))
-    session.flush()
+    if not listening:
+        session.execute(delete(EventReader).where(EventReader.name == READER))
+        # A worker that reads some now takes those away itself.
+        unread = select(UnreadEvent.event).with_for_update(skip_locked=True)
+        session.execute(delete(UnreadEvent).where(UnreadEvent.event.in_(unread)))

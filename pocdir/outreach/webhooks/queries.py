@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import NotFound
@@ -26,12 +26,27 @@ def webhooks(workspace_id: int | None, session: Session | None = None) -> Sequen
 
 
 def webhook(ref: str, *, workspace_id: int | None, session: Session | None = None) -> Webhook:
-    """Raises NotFound `webhook_unknown`, also for another workspace's."""
+    """With the `session` that changes it: for this transaction alone, as it stands now.
+
+    Raises NotFound `webhook_unknown`, also for another workspace's.
+    """
     chosen = select(Webhook).where(Webhook.ref == ref, Webhook.workspace_id == workspace_id)
+    if session is not None:
+        chosen = _alone(chosen)
     found = (session or db.session()).scalar(chosen) if is_ref(ref) else None
     if found is None:
         raise NotFound("webhook_unknown", "no webhook of yours has this reference")
     return found
+
+
+def webhook_to_change(webhook_id: int, session: Session) -> Webhook | None:
+    """The same by its row's number; None when it was removed."""
+    return session.scalar(_alone(select(Webhook).where(Webhook.id == webhook_id)))
+
+
+def _alone(chosen: Select[Webhook]) -> Select[Webhook]:
+    # Not against those who only refer to it: messages are queued meanwhile.
+    return chosen.with_for_update(key_share=True).execution_options(populate_existing=True)
 
 
 def deliveries(webhook: Webhook, limit: int = 100) -> Sequence[Delivery]:
