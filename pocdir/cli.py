@@ -140,7 +140,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return _refuse(error.format_message(), error.exit_code)
     except Refusal as refusal:
-        return _refuse(str(refusal), 1)
+        box = refusal.where or ""
+        said = (
+            f"{refusal.message} (--{box.replace('_', '-')})" if box.startswith("despite_") else str(refusal)
+        )
+        return _refuse(said, 1)
     except ModuleNotFoundError as error:
         if error.name != "psycopg":
             raise

@@ -9,12 +9,15 @@ import re
 import pytest
 from flask import Flask
 
+from pocdir import cli
 from pocdir.accounts.models import Workspace
 from pocdir.core.times import isoformat
+from pocdir.db import db, transaction
+from pocdir.directory.models import Team
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.latency.made import DAY, HOUR, event
-from tests.outreach.policies import work
+from tests.outreach.policies import chosen, work
 from tests.outreach.test_by_itself import (
     STEP,
     approved,
@@ -25,6 +28,7 @@ from tests.outreach.test_by_itself import (
     takes,
     words,
 )
+from tests.outreach.test_pages import send
 from tests.outreach.test_sending import relay
 
 __all__ = ["directory", "relay"]  # fixtures
@@ -112,3 +116,40 @@ def test_not_for_us_from_whom_a_step_wrote_to_lets_the_next_one_follow_and_any_o
     work(app, now + 2 * HOUR)
     assert words(ref)[2:] == ["step_due", "step_held: no_consent"]  # of the national team
     assert api.get(f"/api/v1/notifications/{ref}/steps").json["state"] == "due"
+
+
+def test_a_teams_rule_is_no_dead_end_among_many_and_the_command_names_its_option(
+    app: Flask, lab: Workspace, now: dt.datetime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen(lab, now - 10 * DAY, STEP | {"content": "full"})
+    with transaction() as session:
+        session.query(Team).filter_by(slug="carrier").update({"profile": {"intake": ["one-address"]}})
+    two = [{"kind": "ip", "value": f"203.0.113.{host}", "port": None} for host in (7, 8)]
+    ref = reported(lab, now - 4 * DAY, **TO, assets=two)
+    work(app, now)
+    browser = people.browser(app, people.person(now=now, workspace="lab", role="owner"), now=now)
+    row = {"action": "take", "choose": [f"{ref}:1"], "send": "yes"}
+    refused = send(browser, "/steps", **row).text
+    assert "rules_not_met" in refused and f'href="/notifications/{ref}/steps">Look at the step<' in refused
+    assert 'name="despite_rules"' in refused and f'value="{ref}:1"' in refused and 'name="send"' in refused
+    db.session.rollback()
+    for command in (["due", "--take", f"{ref}:1"], ["steps", ref, "--take", "1"]):
+        assert cli.run(["policy", *command, "--send", "--workspace", "lab"]) == 1
+        said = capsys.readouterr().err
+        assert "--despite-rules" in said and "despite_rules" not in said
+    assert letters() == []
+    assert "Logged" in send(browser, "/steps", **row, despite_rules="yes").text
+    assert [mail.to for mail in letters()] == ["abuse@carrier.example"]
+
+
+def test_a_referral_begins_with_whom_the_team_named(app: Flask, lab: Workspace, now: dt.datetime) -> None:
+    ref = reported(lab, now - DAY, **TO)
+    ask = "Please write to <Second@isp2.example>."  # by their domain alone a lookup leads elsewhere
+    event(lab, ref, "response.misdirected", at=now, by=("recipient", "E"), ask=ask)
+    browser = people.browser(app, people.person(now=now, workspace="lab", role="owner"), now=now)
+    page = html.unescape(browser.get(f"/notifications/{ref}").text)
+    [link] = re.findall(r'href="(/notify[?][^"]*)">Log a referral', page)
+    form = browser.get(link).text
+    for name, value in (("team", "isp2"), ("channel.value", "second@isp2.example")):
+        assert re.search(f'value="{value}"[^>]*name="{name}"', form), name
+    assert '<option value="email" selected' in form

@@ -325,7 +325,9 @@ def due(
         if as_json:
             emit(each.as_dict())
         elif each.refused:
-            said = f"{each.ref} step {each.level} refused: {each.refused['detail']} ({each.refused['code']})"
+            option = {"rules_not_met": "; --despite-rules", "opted_out": "; --despite-opt-out"}
+            why = f"{each.refused['detail']} ({each.refused['code']}{option.get(each.refused['code'], '')})"
+            said = f"{each.ref} step {each.level} refused: {why}"
             click.echo(said, err=True)
         else:
             said = {"take": f"logged {each.notification}", "skip": "left out", "approve": "agreed to"}[action]

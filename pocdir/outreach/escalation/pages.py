@@ -203,7 +203,10 @@ def act_on_many() -> Any:
         given |= {name: bool(request.form.get(name)) for name in SENT}
         done = decide_many(session, g.principal, chosen, given, known=known, now=clock.now())
     told = {each.row.ref: each.row.team_name for each in some(g.principal, [it.ref for it in done])}
-    return render_template("outreach/suggested_done.html", done=done, told=told, action=action)
+    sent = [name for name in SENT if given[name]]
+    return render_template(
+        "outreach/suggested_done.html", done=done, told=told, action=action, given=sent, form=Form()
+    )
 
 
 @blueprint.get("/notifications/<ref>/steps")

@@ -57,7 +57,7 @@ FACTS = (
 def notify() -> str:
     given = {
         name: request.args[name]
-        for name in ("team", "incident", "parent", "assets", "kind")
+        for name in ("team", "incident", "parent", "assets", "kind", "channel.kind", "channel.value")
         if name in request.args
     }
     if "parent" in given:

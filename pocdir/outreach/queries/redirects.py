@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pocdir.core.errors import Invalid
+from pocdir.core.text import fold
 from pocdir.directory.proposals.queries import standing
 from pocdir.directory.queries import entries
 from pocdir.directory.queries.entries import EVERYBODY
@@ -15,6 +16,7 @@ from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import teams_by_id
 from pocdir.outreach.rules import corrections
 from pocdir.routing.queries import index, question
+from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import answered
 
 MOST_LOOKED_UP = 50  # assets
@@ -30,10 +32,12 @@ class Basis(NamedTuple):
 
 
 class Instead(NamedTuple):
-    """Whom the recipient names, in its own words; `team` is the slug of a team that these words lead to."""
+    """Whom the recipient names, in its own words; `team` is the slug of a team that these words lead to, `channel` its
+    address (kind, value) where they name one of the directory's."""
 
     ask: str
     team: str | None
+    channel: tuple[str, str] | None = None
 
 
 def bases_of(notification: Notification, *, on: dt.date) -> list[Basis]:
@@ -62,11 +66,28 @@ def asked_instead(events: Sequence[Event], *, own: str, on: dt.date) -> Instead 
     if not said:
         return None
     known = index()
+    if named and (found := _in_directory(known, named, own)):
+        return found
     try:
         contacts = answered(known, named, question(known, on=on)).contacts if named else ()
     except Invalid:
         contacts = ()
     return Instead(named, next((it.team.slug for it in contacts if it.team.slug != own), None))
+
+
+def _in_directory(known: Index, named: str, own: str) -> Instead | None:
+    """The team of which the words name a public address, else its slug or whole name."""
+    words = {word.strip("<>()[],;:.'\"").lower().removeprefix("mailto:") for word in named.split()}
+    by_name = None
+    for slug, indexed in known.indexed.items():
+        if slug == own:
+            continue
+        for channel in indexed.team.channels:
+            if channel.audience == "public" and channel.value.lower() in words:
+                return Instead(named, slug, (channel.kind, channel.value))
+        if slug == named.strip().lower() or fold(indexed.team.name) == fold(named):
+            by_name = Instead(named, slug)
+    return by_name
 
 
 def _slug(notification: Notification) -> str:
