@@ -221,7 +221,8 @@ def letter(query: dict[str, Any], ref: str) -> Any:
 def unanswered(query: dict[str, Any]) -> Any:
     """Notifications with a recorded lapse that still stands: no answer recorded here by its time.
 
-    `state` asks for another list: running (its time has not come), paused, undeliverable.
+    `state` asks for another list: running (its time has not come), paused, undeliverable. `step`: how the next step
+    stands; `sort`: another order than the oldest recorded first.
     """
     if query["team"] is not None:
         team_id_of(db.session(), query["team"])
@@ -235,6 +236,8 @@ def unanswered(query: dict[str, Any]) -> Any:
         state=query["state"],
         incident=str(query["incident"]) if query["incident"] else None,
         due_before=query["due_before"],
+        step=query["step"],
+        sort=query["sort"],
     )
     return _listed(found, query["limit"])
 

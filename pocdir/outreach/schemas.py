@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import marshmallow as ma
@@ -15,25 +14,17 @@ from pocdir.incidents.rules.assets import asset, assets_from_lines, guessed_asse
 from pocdir.incidents.schemas import AssetSchema
 from pocdir.ledger.rules.events import PRECISIONS
 from pocdir.ledger.rules.vocabulary import CHANNEL_KINDS, EXPECTED, NOTIFICATION_KINDS, VOCABULARY
+from pocdir.outreach.queries.snapshots import ORDERS, STEPS
 from pocdir.outreach.rules.bulk import MOST
 from pocdir.outreach.rules.expectations import ASKED_BY_KIND
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.sending.schemas import SendingAnswer, Sent, SentToOne
-from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Schema, Text, page_of
+from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Schema, Sha256, Text, page_of
 
 MOST_PARCEL = 10_000
 STATES = ("unrecorded", "running", "paused", "undeliverable")  # lists of what is still open
 MOST_CHOSEN = 5_000  # contacts in one transaction: others wait to write meanwhile
 NOBODY_CHOSEN = "Choose at least one contact."
-DIGEST = re.compile(r"(sha256:)?[0-9a-fA-F]{64}\Z")
-
-
-class Sha256(Text):
-    """The SHA-256 of something that its sender keeps, with or without `sha256:`; kept as it was written."""
-
-    def __init__(self) -> None:
-        shape = validate.Regexp(DIGEST, error="Write a digest as sha256: and its 64 hexadecimal digits.")
-        super().__init__(max=71, validate=shape, load_default=None, allow_none=True)
 
 
 class ChannelSchema(Schema):
@@ -166,6 +157,8 @@ class UnansweredQuery(PageQuery):
     team = Text(max=100, load_default=None)
     incident = fields.UUID(load_default=None)
     due_before = Moment(load_default=None)
+    step = fields.String(load_default=None, validate=validate.OneOf(tuple(STEPS)))
+    sort = fields.String(load_default=None, validate=validate.OneOf(ORDERS))
     state = fields.String(load_default="unrecorded", validate=validate.OneOf(STATES))
 
 

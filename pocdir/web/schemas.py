@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import unicodedata
 from typing import Any
 
@@ -14,6 +15,7 @@ from pocdir.core.errors import Invalid
 
 DEFAULT_LIMIT = 100
 MOST = 1000
+DIGEST = re.compile(r"(sha256:)?[0-9a-fA-F]{64}\Z")
 # Marks that turn the reading direction: a name that carries one does not read as it is written.
 BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
 
@@ -123,3 +125,11 @@ class Problem(ma.Schema):
     detail = fields.String(required=True)
     code = fields.String(required=True)
     errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
+
+
+class Sha256(Text):
+    """The SHA-256 of something that its sender keeps, with or without `sha256:`; kept as it was written."""
+
+    def __init__(self) -> None:
+        shape = validate.Regexp(DIGEST, error="Write a digest as sha256: and its 64 hexadecimal digits.")
+        super().__init__(max=71, validate=shape, load_default=None, allow_none=True)

@@ -88,6 +88,11 @@ def test_the_next_step_stands_on_the_page_and_the_list_and_is_taken(
         for sort in ("", "-")
     ]
     assert (listed[0][0], listed[1][-1]) == (ref, ref)
+    narrowed = [
+        f"/notifications/{ref}" in text(browser, f"/unanswered?step={step}")
+        for step in ("due", "ahead", "none")
+    ]
+    assert narrowed == [True, False, False]
     page = text(browser, f"/notifications/{ref}")
     assert "Carrier" in page
     assert "Suggested since" in page

@@ -79,12 +79,17 @@ def test_a_contested_report_that_still_waits_shows_the_words_in_the_working_list
     app: Flask, api: Api, browser: FlaskClient, clock: Any, now: dt.datetime
 ) -> None:
     told = logged(api, expect=[{"of": "remediation", "within": "P2D"}])
+    silent = logged(api, team="cert-at", expect=[{"of": "sample", "within": "P2D"}])
     clock.move_to(now + DAY)
     event = say(app, told, "contest", note="Not ours then.")
     assert "Take it back" in event
     clock.move_to(now + 3 * DAY)
     record_lapses(now + 3 * DAY)
     assert "<bdi>Not ours then.</bdi>" in browser.get("/unanswered").text
+    lapses = ("Asked for by this time, not recorded here", "No answer recorded here by this time")
+    for ref, said in ((told["ref"], [True, False]), (silent["ref"], [False, True])):
+        page = browser.get(f"/notifications/{ref}").text
+        assert [words in page for words in lapses] == said
 
 
 def test_it_stands_beside_the_claim_at_every_door_and_is_looked_up_for_a_list_at_once(

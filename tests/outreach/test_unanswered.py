@@ -81,6 +81,51 @@ def test_the_list_is_narrowed_by_team_incident_age_and_due(api: Api, world, now)
     assert [json.loads(line)["ref"] for line in done.stdout.splitlines()] == [first]
 
 
+def test_the_list_goes_by_each_order_page_for_page_and_the_feed_keeps_its_filter(
+    app: Flask, api: Api, world, now, capsys
+) -> None:
+    first, second, third = world["refs"]
+    fact = {
+        "type": "expectation.set",
+        "payload": {"of": "sample", "within": "P8D"},
+        "occurred_at": "2026-11-13T12:00:00Z",
+    }
+    assert api.post(f"/api/v1/notifications/{third}/events", fact).status_code == 201
+    for sort in ("team", "sent", "incident", "due", "step"):
+        for sign in ("", "-"):
+            paged, cursor = [], {}
+            while True:
+                part = api.get("/api/v1/unanswered", sort=sign + sort, limit=1, **cursor).get_json()
+                paged += [each["ref"] for each in part["items"]]
+                if part["next"] is None:
+                    break
+                cursor = {"cursor": part["next"]}
+            assert paged == listed(api, sort=sign + sort)
+            assert sorted(paged) == sorted(world["refs"])
+    assert listed(api, sort="-due")[0] == second
+    assert listed(api, sort="team") == [second, third, first]
+    assert (
+        api.get("/api/v1/unanswered", sort="-due", cursor=world["theirs"]).get_json()["code"]
+        == "cursor_unknown"
+    )
+    assert (listed(api, step="none"), listed(api, step="due")) == ([first, second, third], [])
+    assert [api.get("/api/v1/unanswered", **{name: "x"}).status_code for name in ("sort", "step")] == [
+        422,
+        422,
+    ]
+    assert cli.run(["unanswered", "--sort", "-due", "--step", "none", "--workspace", "lab", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["ref"] == second
+    page = world["anna"].get("/unanswered?team=isp&step=none&older_than=P1D&sort=team").text
+    link = re.search(r'href="(/feed/[^"]+)"', page)[1].replace("&amp;", "&")
+    feed = app.test_client().get(link)
+    assert [ref in feed.text for ref in world["refs"]] == [True, False, False]
+    root = ElementTree.fromstring(feed.data)
+    back = next(it.get("href") for it in root.iter(f"{ATOM}link") if "/unanswered" in it.get("href"))
+    assert world["anna"].get(back.partition("localhost:8000")[2]).status_code == 200
+    assert first not in app.test_client().get(link.replace("step=none", "step=due")).text
+    assert app.test_client().get(link + "&nonsense=1").status_code == 422
+
+
 def test_one_fact_about_many_rows_each_with_its_own_refusal(api: Api, world) -> None:
     first, second, _third = world["refs"]
     body = {"type": "expectation.paused", "notifications": [first, world["theirs"], second, first]}

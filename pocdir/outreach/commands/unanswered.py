@@ -30,6 +30,11 @@ from pocdir.web.terminal import (
 @click.option("--team", help="Only to this team (slug).")
 @click.option("--incident", metavar="REF", help="Only of this incident.")
 @click.option("--due-before", type=MOMENT, help="Asked for by then: 2026-11-22T12:00:00Z.")
+@click.option("--step", type=click.Choice(tuple(snapshots.STEPS)), help="How its next step stands.")
+@click.option(
+    "--sort", type=click.Choice(snapshots.ORDERS), metavar="BY",
+    help="team, sent, incident, due or step; with - before it the last first. Else oldest recorded first.",
+)  # fmt: skip
 @click.option("--state", type=click.Choice(schemas.STATES), default="unrecorded", show_default=True)
 @workspace_option
 @json_option
@@ -38,6 +43,8 @@ def unanswered(
     team: str | None,
     incident: str | None,
     due_before: dt.datetime | None,
+    step: str | None,
+    sort: str | None,
     state: str,
     workspace: str | None,
     as_json: bool,
@@ -46,6 +53,7 @@ def unanswered(
 
     \b
     Example:  pocdir unanswered --older-than P14D
+              pocdir unanswered --step due --sort step
     """
     with app_context():
         if team is not None:
@@ -60,6 +68,8 @@ def unanswered(
             team=team,
             incident=incident,
             due_before=due_before,
+            step=step,
+            sort=sort,
         )
         shown = listed_notifications(found)
         db.session.remove()

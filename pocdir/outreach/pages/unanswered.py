@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from flask import Response, g, redirect, render_template, request, url_for
@@ -31,6 +32,7 @@ from pocdir.web import filters
 from pocdir.web.forms import Form
 
 PAGE = 100
+FILTERS = ("state", "team", "incident", "older_than", "due_ago", "step")
 MOST_PAGES = 100_000
 
 
@@ -45,24 +47,17 @@ def unanswered() -> Any:
 
 def _unanswered(typed: Form) -> str:
     now, principal = clock.now(), g.principal
-    filters.only("state", "team", "incident", "older_than", "due_ago", "sort", "page")
-    state = filters.chosen("state", queries.WAITING, "unrecorded")
-    team, incident = request.args.get("team", "")[:100], filters.reference("incident")
-    if team:
-        team_id_of(db.session(), team)
-    (older_than, age), (due_ago, due) = filters.length("older_than"), filters.length("due_ago")
+    filters.only(*FILTERS, "sort", "page")
+    narrowed = _narrowed(now)
+    state = narrowed["state"]
     sort = request.args.get("sort", "due")
     at = min(max(0, request.args.get("page", 0, type=int)), MOST_PAGES)
     start = at * PAGE
     found, total = snapshots.working_list(
         principal,
         now=now,
-        state=state,
         sort=sort,
-        older_than=age,
-        team=team or None,
-        incident=incident or None,
-        due_before=now - due if due else None,
+        **narrowed,
         offset=start,
         limit=PAGE,
     )
@@ -72,12 +67,9 @@ def _unanswered(typed: Form) -> str:
     ]
     return render_template(
         "outreach/unanswered.html",
-        state=state,
-        older_than=older_than,
-        due_ago=due_ago,
-        team=team,
-        incident=incident,
+        **{name: request.args.get(name, "").strip() for name in FILTERS} | {"state": state},
         sort=sort,
+        steps=snapshots.STEPS,
         teams=queries.teams_waiting(principal, state),
         incidents=incident_queries.newest_incidents(workspace_id=principal.workspace_id),
         acts=ACTS,
@@ -97,12 +89,32 @@ def _unanswered(typed: Form) -> str:
     )
 
 
+def _narrowed(now: dt.datetime) -> dict[str, Any]:
+    """What the address narrows the list to, as working_list() takes it; raises for a filter that cannot be read."""
+    team, incident = request.args.get("team", "").strip()[:100], filters.reference("incident")
+    if team:
+        team_id_of(db.session(), team)
+    due = filters.length("due_ago")[1]
+    return {
+        "state": filters.chosen("state", queries.WAITING, "unrecorded"),
+        "team": team or None,
+        "incident": incident or None,
+        "older_than": filters.length("older_than")[1],
+        "due_before": now - due if due else None,
+        "step": filters.chosen("step", snapshots.STEPS) or None,
+    }
+
+
 def _feed_link() -> str | None:
+    """Of the list as it is narrowed here."""
     principal = g.principal
     if principal.user_ref is None:
         return None
     token = feed_of(principal.user_ref, principal.workspace_id, secret=running.secret())
-    return url_for("outreach.feed", token=token) if token else None
+    chosen: dict[str, Any] = {
+        name: value for name in FILTERS if (value := request.args.get(name, "").strip())
+    }
+    return url_for("outreach.feed", token=token, **chosen) if token else None
 
 
 @blueprint.post("/unanswered/selected")
@@ -149,9 +161,11 @@ def record_selected() -> Any:
 def feed(token: str) -> Response:
     """The list as an Atom feed (RFC 4287): whom, since when, and what the team set against it; no more of what it is
     about."""
-    reader = feed_reader(token, secret=running.secret())
+    reader, now = feed_reader(token, secret=running.secret()), clock.now()
+    filters.only(*FILTERS)
+    narrowed = _narrowed(now)
     found, _total = snapshots.working_list(
-        reader, now=clock.now(), state="unrecorded", sort="-due", offset=0, limit=feeds.MOST
+        reader, now=now, sort="-due", **narrowed, offset=0, limit=feeds.MOST
     )
     contested = contests_of([each.row.ref for each in found])
     entries = [_entry(each, contested.get(each.row.ref, [])) for each in found]
@@ -159,6 +173,8 @@ def feed(token: str) -> Response:
     text = render_template(
         "outreach/feed.xml",
         workspace=reader,
+        state=narrowed["state"],
+        chosen=request.args.to_dict(),
         entries=entries,
         updated=max((each["due"] for each in entries), default=None),
         base=settings.external_url,
@@ -166,15 +182,22 @@ def feed(token: str) -> Response:
     return Response(text, content_type="application/atom+xml; charset=utf-8")
 
 
+def _due(each: snapshots.Snapshot) -> dt.datetime:
+    """The earliest that has passed without what was asked for, else what runs, else the sending."""
+    lapsed = [one.due_at for one in each.expectations if one.state in queries.NOT_ANSWERED]
+    due: dt.datetime = min(lapsed, default=each.row.due or each.row.sent_at)
+    return due
+
+
 def _entry(each: snapshots.Snapshot, contested: list[dict[str, Any]]) -> dict[str, Any]:
     row = each.row
     red = tlp.RED in (row.tlp, row.incident_tlp)
-    lapsed = [one.due_at for one in each.expectations if one.state in queries.NOT_ANSWERED]
     return {
         "ref": row.ref,
         "team": None if red else row.team_name,
         "kind": row.kind,
         "sent_at": row.sent_at,
-        "due": min(lapsed, default=row.sent_at),
+        "due": _due(each),
+        "answered": row.response not in ("awaiting", "receipt"),
         "contested": [it | {"note": None if red else it["note"]} for it in contested],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -61,14 +62,18 @@ CORRECTABLE = {
 def timeline_of(
     events: Sequence[Event], snapshots: Sequence[Snapshot], *, as_contact: bool = False
 ) -> list[dict[str, Any]]:
-    """Events oldest first, each with its notification, and whether it was taken back or may be by who reads."""
+    """Events oldest first, each with its notification, and whether it was taken back or may be by who reads.
+
+    `answered`, of a lapse: an answer was known when it was written down, if not all that was asked for.
+    """
     own = "recipient" if as_contact else "sender"
     may_take_back = CORRECTABLE["contact" if as_contact else "member"]
     by_ref = {
         each.row.ref: {"ref": each.row.ref, "team": {"slug": each.row.team_slug, "name": each.row.team_name}}
         for each in snapshots
     }
-    kept = {event.id for event in corrections.counting(events)}
+    counting = corrections.counting(events)
+    kept, answered = {event.id for event in counting}, _answered(counting)
     told, steps = [], _steps(events, snapshots)
     for event in sorted(for_contact(events) if as_contact else events, key=_in_time):
         about = by_ref.get(event.notification or "")
@@ -79,11 +84,24 @@ def timeline_of(
                 "may_correct": event.id in kept and event.claimed_by == own and event.type in may_take_back,
                 "notification": about,
                 "step": steps.get(event.id),
+                "answered": event.type == "expectation.lapsed"
+                and answered.get(event.notification or "", event.recorded_at) < event.recorded_at,
             }
         )
     return told
 
 
+def _answered(counting: Iterable[Event]) -> dict[str, dt.datetime]:
+    """Since when it is known of each notification that somebody answered."""
+    since: dict[str, dt.datetime] = {}
+    for event in counting:
+        if event.type.startswith(_ANSWERS):
+            ref = event.notification or ""
+            since[ref] = min(event.recorded_at, since.get(ref, event.recorded_at))
+    return since
+
+
+_ANSWERS = ("ack.given", "response.", "reply.human", "outcome.remediation_claimed")
 _CONTESTS = ("response.contested", "event.corrected")
 
 

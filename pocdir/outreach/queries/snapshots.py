@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from pocdir.core.errors import Invalid, NotFound
@@ -64,6 +64,15 @@ SORTS: Mapping[str, ColumnElement[Any]] = {
     "due": func.coalesce(_LAPSED, _N.due, _N.sent_at),
     "step": func.coalesce(_STEP, _NEVER),  # what has none comes last
 }
+ORDERS = tuple(sign + name for name in SORTS for sign in ("", "-"))  # with - the last first
+_NEXT = select(_PATH.notification_id).where(_PATH.level.is_not(None))
+_SUGGESTED = _PATH.state.in_(("due", "exhausted"))
+# How the next step of a policy stands, as the worker last saw it; without one there is something to do by hand.
+STEPS: Mapping[str, ColumnElement[bool]] = {
+    "due": _N.id.in_(_NEXT.where(_SUGGESTED)),
+    "ahead": _N.id.in_(_NEXT.where(~_SUGGESTED)),
+    "none": _N.id.not_in(_NEXT),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +111,42 @@ def waiting(
     *,
     now: dt.datetime,
     state: str = "unrecorded",
+    sort: str | None = None,
     limit: int,
     cursor: str | None = None,
     older_than: dt.timedelta | None = None,
     team: str | None = None,
     incident: str | None = None,
     due_before: dt.datetime | None = None,
+    step: str | None = None,
 ) -> list[Snapshot]:
-    """`limit + 1` notifications in a state of `WAITING`, oldest recorded first; `unrecorded`: a lapse stands."""
-    statement = _waiting(viewer, state, now, older_than, team, incident, due_before).order_by(_N.id)
-    return _fetched(_after(viewer, statement, cursor).limit(limit + 1))
+    """`limit + 1` notifications in a state of `WAITING`; `unrecorded`: a lapse stands. `step`: one of STEPS.
+
+    By `sort` (of SORTS; - before it: backwards), else oldest recorded first.
+    """
+    statement = _waiting(viewer, state, now, older_than, team, incident, due_before, step)
+    if sort is None:
+        return _fetched(_after(viewer, statement.order_by(_N.id), cursor).limit(limit + 1))
+    if cursor is not None:
+        statement = statement.where(_beyond(viewer, sort, cursor))
+    return _fetched(statement.order_by(*_order(sort)).limit(limit + 1))
+
+
+def _order(sort: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    by = SORTS.get(sort.removeprefix("-"), SORTS["due"])
+    return (by.desc(), _N.id.desc()) if sort.startswith("-") else (by, _N.id)
+
+
+def _beyond(viewer: Viewer, sort: str, cursor: str) -> ColumnElement[bool]:
+    """What comes after the cursor in this order, wherever its row stands by now."""
+    by = SORTS[sort.removeprefix("-")]
+    found = _ALL.with_only_columns(by.label("by"), _N.id).where(seen_by(viewer), _N.ref == cursor)
+    last = db.session.execute(found).first()
+    if last is None:
+        raise _cursor_unknown()
+    if sort.startswith("-"):
+        return or_(by < last.by, and_(by == last.by, _N.id < last.id))
+    return or_(by > last.by, and_(by == last.by, _N.id > last.id))
 
 
 def some(viewer: Viewer, refs: Sequence[str]) -> list[Snapshot]:
@@ -129,15 +164,14 @@ def working_list(
     team: str | None = None,
     incident: str | None = None,
     due_before: dt.datetime | None = None,
+    step: str | None = None,
     offset: int,
     limit: int,
 ) -> tuple[list[Snapshot], int]:
     """Some of the same by `sort` (of SORTS; - before it: backwards), and how many there are in all."""
-    chosen = _waiting(viewer, state, now, older_than, team, incident, due_before)
+    chosen = _waiting(viewer, state, now, older_than, team, incident, due_before, step)
     total = db.session.execute(chosen.with_only_columns(func.count())).scalar_one()
-    order = SORTS.get(sort.removeprefix("-"), SORTS["due"])
-    places = (order.desc(), _N.id.desc()) if sort.startswith("-") else (order, _N.id)
-    return _fetched(chosen.order_by(*places).offset(offset).limit(limit)), total
+    return _fetched(chosen.order_by(*_order(sort)).offset(offset).limit(limit)), total
 
 
 def _waiting(
@@ -148,8 +182,11 @@ def _waiting(
     team: str | None,
     incident: str | None,
     due_before: dt.datetime | None,
+    step: str | None,
 ) -> Rows:
     statement = _ALL.where(seen_by(viewer), WAITING[state])
+    if step is not None:
+        statement = statement.where(STEPS[step])
     if older_than is not None:
         statement = statement.where(_N.sent_at <= now - older_than)
     if team is not None:
@@ -209,5 +246,9 @@ def _past(statement: Rows, theirs: ColumnElement[bool], cursor: str | None) -> R
         return statement
     last = db.session.scalar(select(_N.id).where(theirs, _N.ref == cursor))
     if last is None:
-        raise Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
+        raise _cursor_unknown()
     return statement.where(_N.id > last)
+
+
+def _cursor_unknown() -> Invalid:
+    return Invalid("cursor_unknown", "this cursor is not one of this list", where="cursor")
