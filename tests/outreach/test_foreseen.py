@@ -14,6 +14,7 @@ from pocdir.accounts.models import Workspace
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.directory.models import Team
+from pocdir.outreach.sending.actions import send as send_letter
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.latency.made import DAY, HOUR, event
@@ -153,3 +154,19 @@ def test_a_referral_begins_with_whom_the_team_named(app: Flask, lab: Workspace, 
     for name, value in (("team", "isp2"), ("channel.value", "second@isp2.example")):
         assert re.search(f'value="{value}"[^>]*name="{name}"', form), name
     assert '<option value="email" selected' in form
+
+
+def test_a_letter_that_was_sent_is_shown_as_written_anew_with_what_is_of_today(
+    app: Flask, lab: Workspace, now: dt.datetime
+) -> None:
+    by_hand, gone = (
+        reported(lab, now, team="isp2", channel=("email", "abuse@isp2.example")) for _ in range(2)
+    )
+    with transaction() as session:
+        send_letter(session, ref=gone, now=now, actor="user:a")
+        session.merge(lab).name = "Another name"
+    browser = people.browser(app, people.person(now=now, workspace="lab", role="owner"), now=now)
+    page, other = (browser.get(f"/notifications/{ref}").text for ref in (gone, by_hand))
+    assert "Another name" in page and "lab" in (letters()[0].body or "")
+    assert "The letter itself is not kept once it is sent: this is written anew." in page
+    assert "written anew" not in other
