@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
@@ -100,9 +101,16 @@ def folder(name: str) -> Path:
 
 
 def load(environ: Mapping[str, str] | None = None, *, beside: bool = False) -> Settings:
-    """Settings from the environment; the secret is made when there is none. Raises what `look` raises."""
+    """Settings from the environment; the data folder and the secret are made where there is none.
+
+    Raises what `look` raises.
+    """
     settings = look(environ, beside=beside)
-    return replace(settings, secret_key=settings.secret_key or _kept_secret(settings.data))
+    if settings.secret_key:
+        with contextlib.suppress(OSError):  # what cannot do without the folder says so
+            _make(settings.data)
+        return settings
+    return replace(settings, secret_key=_kept_secret(settings.data))
 
 
 def look(environ: Mapping[str, str] | None = None, *, beside: bool = False) -> Settings:
@@ -199,7 +207,7 @@ def _kept_secret(data: Path) -> str:
     """Made once and kept readable by its owner only: else every start would end every session and link."""
     path = data / "secret_key"
     try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make(data)
         try:
             handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             with os.fdopen(handle, "w") as file:
@@ -214,6 +222,10 @@ def _kept_secret(data: Path) -> str:
     if len(kept) < 32:
         raise Invalid("setting_invalid", f"{path} holds no secret of at least 32 characters; remove it")
     return kept
+
+
+def _make(data: Path) -> None:
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:

@@ -26,6 +26,13 @@ def test_the_secret_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) 
     assert stat.S_IMODE((tmp_path / "data" / "secret_key").stat().st_mode) == 0o600
 
 
+def test_the_folder_is_made_too_where_the_secret_is_given(tmp_path: Path) -> None:
+    data = tmp_path / "new" / "data"
+    load({"POCDIR_DATA": str(data), "POCDIR_SECRET_KEY": "s" * 40})
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert not list(data.iterdir())
+
+
 def test_a_secret_comes_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("s" * 40 + "\n")
     settings = load({"POCDIR_DATA": str(tmp_path), "POCDIR_SECRET_KEY_FILE": str(tmp_path / "key")})
