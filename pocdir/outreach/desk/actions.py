@@ -82,6 +82,7 @@ def choose_automatic(
     if by != TEAM and not note:
         raise Invalid("note_needed", "say who of the team said so, and when", where="note")
     chosen = [kind for kind in TAKES if kind in set(takes)]
+    desk_queries.lock_team(team_id, session)
     standing = session.get(Consent, team_id, with_for_update=True)
     if (standing.takes if standing else []) == chosen:
         return False

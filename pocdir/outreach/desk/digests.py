@@ -47,6 +47,7 @@ def choose_digest(
     """
     slug = queries.slug_of(team_id)
     entry = entries.entry(slug, audiences=queries.ITS_OWN)
+    queries.lock_team(team_id, session)
     standing = session.get(Digest, team_id, with_for_update=True)
     if hour is None and standing is None:
         return

@@ -36,6 +36,11 @@ def slug_of(team_id: int) -> str:
     return team_slugs([team_id])[team_id]
 
 
+def lock_team(team_id: int, session: Session) -> None:
+    """What the team chooses it chooses once at a time, also where nothing stands yet that could be locked."""
+    session.execute(select(Team.id).where(Team.id == team_id).with_for_update(key_share=True))
+
+
 def all_told(team_id: int, *, state: str | None) -> Iterator[list[Snapshot]]:
     """All that was told to a team, of one of the `LISTS` or of all, some at once."""
     cursor = None
