@@ -45,6 +45,7 @@ COMMANDS = {
         "pocdir.outreach.commands.unanswered:unanswered",
         "Notifications without a recorded answer.",
     ),
+    "feed": ("pocdir.outreach.commands.feed:feed", "A member's own feed of what is still open."),
     "desk": ("pocdir.outreach.desk.commands:desk", "A team's own desk, on its word to the operator."),
     "told": ("pocdir.outreach.desk.commands:told", "What was told to a team, as a table, JSON or CSV."),
     "record": ("pocdir.outreach.commands.record:record", "Record a fact about one notification or many."),

@@ -235,7 +235,7 @@ def test_on_the_page_it_is_asked_once_more(api: Api, world) -> None:
 
 
 def test_the_feed_says_for_whom_one_waits_and_nothing_of_what_it_is_about(
-    app: Flask, api: Api, world, now
+    app: Flask, api: Api, world, now, capsys
 ) -> None:
     first, _second, third = world["refs"]
     link = re.search(r'href="(/feed/[^"]+)"', world["anna"].get("/unanswered").text)[1]
@@ -244,6 +244,9 @@ def test_the_feed_says_for_whom_one_waits_and_nothing_of_what_it_is_about(
     entries = {
         each.findtext(f"{ATOM}id"): each for each in ElementTree.fromstring(answer.data).iter(f"{ATOM}entry")
     }
+    assert cli.run(["feed", "anna@example.org", "--workspace", "lab"]) == 0
+    assert capsys.readouterr().out.strip().endswith(link)
+    assert cli.run(["feed", "ben@example.org", "--workspace", "lab"]) == 1
     assert set(entries) == {f"urn:uuid:{ref}" for ref in world["refs"]}
     assert "ISP abuse desk" in entries[f"urn:uuid:{first}"].findtext(f"{ATOM}title")
     assert "CERT.at" not in entries[f"urn:uuid:{third}"].findtext(f"{ATOM}title")
