@@ -19,7 +19,7 @@ from pocdir.outreach.rules.bulk import MOST
 from pocdir.outreach.rules.expectations import ASKED_BY_KIND
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.sending.schemas import SendingAnswer, Sent, SentToOne
-from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Schema, Sha256, Text, page_of
+from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Payload, Schema, Sha256, Text, page_of
 
 MOST_PARCEL = 10_000
 STATES = ("unrecorded", "running", "paused", "undeliverable")  # lists of what is still open
@@ -168,7 +168,7 @@ class EventSchema(Schema):
     type = Text(max=60, required=True, metadata={"enum": sorted(VOCABULARY)})
     occurred_at = Moment(load_default=None, allow_none=True)
     precision = fields.String(load_default="exact", validate=validate.OneOf(PRECISIONS))
-    payload = fields.Dict(keys=fields.String(), load_default=dict)
+    payload = Payload(load_default=dict)
     evidence_digest = Sha256()
 
 

@@ -61,6 +61,22 @@ class Text(fields.String):
         return text
 
 
+class Payload(fields.Dict):
+    """Names and values whose forms the ledger checks; no text among them turns the reading direction."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(keys=fields.String(), **more)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
+        read, waiting = super()._deserialize(value, attr, data, **more), [value]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, str) and not BIDI_CONTROLS.isdisjoint(one):
+                raise ma.ValidationError("Control characters are not allowed.")
+            waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        return read
+
+
 class Flag(fields.Boolean):
     """true or false as JSON has them; no word and no number that stands for one."""
 

@@ -182,6 +182,8 @@ def test_the_sender_may_state_an_acknowledgement(api: Api) -> None:
         ({"type": "ack.given", "occurred_at": "2026-11-22T12:05:01Z"}, 422, "event_in_future"),
         ({"type": "ack.given", "payload": {"nonsense": 1}}, 422, "payload_invalid"),
         ({"type": "ack.given", "payload": []}, 422, "invalid"),
+        ({"type": "ack.given", "payload": {"note": "in order \u202egnihton"}}, 422, "invalid"),
+        ({"type": "event.corrected", "payload": {"event": "x", "why": "it \u2066is"}}, 422, "invalid"),
     ],
 )
 def test_what_is_no_fact_is_refused_and_leaves_nothing(
