@@ -12,7 +12,7 @@ from flask import Response, g, request, url_for
 from pocdir.accounts.guards import guard
 from pocdir.accounts.queries import team_id_of
 from pocdir.core import clock
-from pocdir.core.errors import Invalid
+from pocdir.core.errors import Invalid, NotFound
 from pocdir.core.times import duration
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
@@ -25,6 +25,7 @@ from pocdir.outreach.actions import assets as asset_actions
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.actions.parcels import keep
+from pocdir.outreach.presentation.feed import atom
 from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.presentation.notification import (
     handed_over,
@@ -36,6 +37,7 @@ from pocdir.outreach.presentation.plan import shown_plan
 from pocdir.outreach.presentation.timeline import for_contact, shown_event
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import parcels, snapshots
+from pocdir.outreach.queries.feed import Reader
 from pocdir.outreach.queries.plans import plan_of, routed
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot
 from pocdir.outreach.queries.tickets import with_ticket
@@ -240,6 +242,25 @@ def unanswered(query: dict[str, Any]) -> Any:
         sort=query["sort"],
     )
     return _listed(found, query["limit"])
+
+
+@blueprint.route("/unanswered.atom")
+@guard("notification.read")
+@blueprint.arguments(schemas.FeedQuery(), location="query")
+@documented(blueprint, {"type": "string"}, "application/atom+xml")
+def unanswered_feed(query: dict[str, Any]) -> Response:
+    """The same as an Atom feed of the workspace, for a reader that sends a token."""
+    principal, older = g.principal, query.pop("older_than")
+    if principal.workspace_id is None:
+        raise NotFound("feed_unknown", "a team has no feed: its list stands at /api/v1/told")
+    if query["team"] is not None:
+        team_id_of(db.session(), query["team"])
+    workspace = queries.workspace_by_id(principal.workspace_id)
+    reader = Reader(workspace.id, workspace.ref, workspace.name)
+    incident = str(query["incident"]) if query["incident"] else None
+    narrowed = query | {"older_than": duration(older) if older else None, "incident": incident}
+    of_the_page = {name: value for name, value in request.args.items() if name != "due_before"}
+    return atom(reader, narrowed, of_the_page, now=clock.now())
 
 
 def _listed(found: list[Snapshot], limit: int) -> dict[str, Any]:

@@ -162,6 +162,13 @@ class UnansweredQuery(PageQuery):
     state = fields.String(load_default="unrecorded", validate=validate.OneOf(STATES))
 
 
+class FeedQuery(UnansweredQuery):
+    """The same for a feed, which is one page with the latest first."""
+
+    class Meta:
+        exclude = ("limit", "cursor", "sort")
+
+
 class EventSchema(Schema):
     """A fact about a notification."""
 

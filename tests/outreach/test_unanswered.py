@@ -252,6 +252,9 @@ def test_the_feed_says_for_whom_one_waits_and_nothing_of_what_it_is_about(
     assert "CERT.at" not in entries[f"urn:uuid:{third}"].findtext(f"{ATOM}title")
     for kept_out in ("not for the feed", "a sinkhole", "/feed/"):
         assert kept_out not in answer.text
+    by_api = api.get("/api/v1/unanswered.atom")
+    assert (by_api.mimetype, by_api.data) == (answer.mimetype, answer.data)
+    assert api.get("/api/v1/unanswered.atom", team="nobody").status_code == 404
     theirs = re.search(r'href="(/feed/[^"]+)"', world["ben"].get("/unanswered").text)[1]
     assert theirs != link
     assert first not in app.test_client().get(theirs).text

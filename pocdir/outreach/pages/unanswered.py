@@ -11,13 +11,14 @@ from flask_babel import gettext as _
 from pocdir import running
 from pocdir.accounts.guards import guard
 from pocdir.accounts.queries import team_id_of
-from pocdir.core import clock, tlp
+from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.escalation.deciding import path_shown
 from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.presentation.feed import atom
 from pocdir.outreach.presentation.lists import working_list
 from pocdir.outreach.presentation.notification import described
 from pocdir.outreach.presentation.timeline import contests_of
@@ -25,7 +26,6 @@ from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.feed import feed_of, feed_reader
 from pocdir.outreach.replies.queries import waiting as mail_waits
-from pocdir.outreach.rules import feed as feeds
 from pocdir.outreach.rules.bulk import ACTS, MOST
 from pocdir.routing.queries import index
 from pocdir.web import filters
@@ -159,45 +159,8 @@ def record_selected() -> Any:
 @blueprint.get("/feed/<token>")
 @guard("feed.read")
 def feed(token: str) -> Response:
-    """The list as an Atom feed (RFC 4287): whom, since when, and what the team set against it; no more of what it is
-    about."""
+    """The list as an Atom feed."""
     reader, now = feed_reader(token, secret=running.secret()), clock.now()
     filters.only(*FILTERS)
     narrowed = _narrowed(now)
-    found, _total = snapshots.working_list(
-        reader, now=now, sort="-due", **narrowed, offset=0, limit=feeds.MOST
-    )
-    contested = contests_of([each.row.ref for each in found])
-    entries = [_entry(each, contested.get(each.row.ref, [])) for each in found]
-    settings = running.settings()
-    text = render_template(
-        "outreach/feed.xml",
-        workspace=reader,
-        state=narrowed["state"],
-        chosen=request.args.to_dict(),
-        entries=entries,
-        updated=max((each["due"] for each in entries), default=None),
-        base=settings.external_url,
-    )
-    return Response(text, content_type="application/atom+xml; charset=utf-8")
-
-
-def _due(each: snapshots.Snapshot) -> dt.datetime:
-    """The earliest that has passed without what was asked for, else what runs, else the sending."""
-    lapsed = [one.due_at for one in each.expectations if one.state in queries.NOT_ANSWERED]
-    due: dt.datetime = min(lapsed, default=each.row.due or each.row.sent_at)
-    return due
-
-
-def _entry(each: snapshots.Snapshot, contested: list[dict[str, Any]]) -> dict[str, Any]:
-    row = each.row
-    red = tlp.RED in (row.tlp, row.incident_tlp)
-    return {
-        "ref": row.ref,
-        "team": None if red else row.team_name,
-        "kind": row.kind,
-        "sent_at": row.sent_at,
-        "due": _due(each),
-        "answered": row.response not in ("awaiting", "receipt"),
-        "contested": [it | {"note": None if red else it["note"]} for it in contested],
-    }
+    return atom(reader, narrowed, request.args.to_dict(), now=now)
