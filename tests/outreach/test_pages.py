@@ -296,7 +296,7 @@ def test_an_incident_is_opened_planned_and_logged_in_one_go(browser: FlaskClient
     assert chosen.status_code == 302, chosen.text
     page = browser.get(path).text
     assert "ISP abuse desk" in page
-    assert "1 more has time still to come" in page
+    assert "of them 1 has time still to come" in page
     assert browser.get("/incidents").status_code == 200
 
 
