@@ -60,7 +60,8 @@ class Notification(Base):
     @property
     def label(self) -> str:
         """Under which its letter goes now: its own, or that of its incident, which may have been raised since."""
-        return strictest(self.tlp, self.incident.tlp) if self.incident else self.tlp
+        case = self.case
+        return strictest(self.tlp, case.tlp) if case else self.tlp
 
     @property
     def case(self) -> Incident | None:

@@ -8,13 +8,20 @@ from sqlalchemy.orm import Session
 
 from pocdir.outreach.desk.models import Consent
 from pocdir.outreach.escalation.models import OtherChannel
-from pocdir.outreach.queries.granted import ALLOWED, Unlike, decided
+from pocdir.outreach.queries.granted import ALLOWED, Unlike, decided, unlike
 
 
 def rebuild(session: Session, found: Unlike) -> None:
-    """Bring one row in line with the last event that speaks of it; without one it goes. No fact is recorded."""
+    """Bring one row in line with the last event that speaks of it; without one it goes. No fact is recorded.
+
+    What was decided since it was found unlike stands.
+    """
     kept: Any = session.get(found.table, found.key, with_for_update=True)
-    event = found.event
+    again = (each for each in unlike() if (each.table, each.key) == (found.table, found.key))
+    found_again = next(again, None)
+    if found_again is None:
+        return
+    event = found_again.event
     if event is None:
         if kept is not None:
             session.delete(kept)

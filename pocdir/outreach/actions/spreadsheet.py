@@ -69,7 +69,8 @@ def import_spreadsheet(
             results.append(result)
             continue
         try:
-            ref = _write(session, line, workspace_id, now, actor, incident)
+            with session.begin_nested():  # of a line that is refused nothing stays
+                ref = _write(session, line, workspace_id, now, actor, incident)
             results.append(replace(result, ref=ref))
         except Refusal as refusal:
             results.append(replace(result, result="refused", events=(), message=refusal.message))

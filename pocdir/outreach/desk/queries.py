@@ -96,7 +96,8 @@ def entry_of(team_id: int) -> Entry | None:
 def anything_new(team_id: int, since: dt.datetime) -> bool:
     """Whether a report that stands open was recorded after that, or the time for an outcome has passed since."""
     row, asked = table_of(Notification).c, table_of(Expectation).c
-    passed = row.id.in_(select(asked.notification_id).where(asked.lapsed_at > since))
+    in_vain = (asked.of == "remediation", asked.lapsed_at > since)
+    passed = row.id.in_(select(asked.notification_id).where(*in_vain))
     is_new = or_(LISTS["open"] & (row.created_at > since), WITHOUT_OUTCOME & passed)
     found = select(row.id).where(row.team_id.in_(entries_of(team_id)), is_new)
     return db.session.scalar(found.limit(1)) is not None

@@ -65,7 +65,7 @@ def _first(found: Notification) -> Notification:
 
 
 def _in_the_way(session: Session, first: Notification, failed: Notification) -> str | None:
-    incident = first.incident
+    incident = first.case
     if first.withdrawn_at is not None or first.response not in ("awaiting", "receipt"):
         return "answered"
     if first.people_at_risk:

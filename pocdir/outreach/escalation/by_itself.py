@@ -178,7 +178,7 @@ def _standing(
     *,
     is_first: bool,
 ) -> Standing:
-    incident = notification.incident
+    incident = notification.case
     own = target.team == slug_of_team(notification.team_id, session)
     indexed = known.indexed_team(target.team)
     class_ = incident.rsit_class if incident else None

@@ -344,13 +344,10 @@ def is_to_follow(notification: Notification, session: Session) -> bool:
     return session.scalar(found) is not None
 
 
-def came_back(session: Session, *, limit: int, lock: bool = True) -> list[Notification]:
-    """Notifications whose letter this service sent and that came back by evidence, not looked at yet."""
-    statement = select(Notification).where(*_UNFOLLOWED).order_by(Notification.id).limit(limit)
-    statement = statement.options(joinedload(Notification.incident))
-    if lock:
-        statement = statement.with_for_update(of=Notification, skip_locked=True)
-    return list(session.scalars(statement.execution_options(populate_existing=True)))
+def came_back(session: Session, *, limit: int) -> list[str]:
+    """References of notifications whose letter this service sent and that came back by evidence, not looked at yet."""
+    statement = select(Notification.ref).where(*_UNFOLLOWED).order_by(Notification.id).limit(limit)
+    return list(session.scalars(statement))
 
 
 def approved_ahead(workspace_id: int, *, limit: int, cursor: str | None = None) -> list[Notification]:
@@ -385,7 +382,7 @@ def _reported(notification: Any, session: Session) -> Reported:
     about = {"id": notification.id, "parent": notification.parent_id, "incident": notification.incident_id}
     rows = session.execute(_SAME, about).all()
     own = next(row.slug for row in rows if row.id == notification.id)
-    incident = notification.incident
+    incident = notification.case
     return Reported(
         team=own,
         assets=notification.assets,

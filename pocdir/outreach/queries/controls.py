@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
+from pocdir.db import table_of
 from pocdir.incidents.models import Asset, Incident
+from pocdir.ledger.rules.vocabulary import SENT_LEVELS
 from pocdir.outreach.models import Notification
 from pocdir.outreach.rules.controls import Controls
 
+_N = table_of(Notification).c
 FEW = 500  # addresses named in one statement
 
 
@@ -30,10 +33,17 @@ def controls_of(session: Session, incident: Incident, values: Collection[str] | 
 
 
 def told_of(session: Session, incident: Incident) -> dict[str, set[int]]:
-    """What the incident's notifications name that were not taken back: by value the ports (0: none)."""
+    """What the incident's notifications name, and those that follow them: by value the ports (0: none).
+
+    Without what was taken back and was never proven to be sent.
+    """
     found: dict[str, set[int]] = {}
+    theirs = select(_N.id).where(_N.incident_id == incident.id).cte("theirs", recursive=True)
+    theirs = theirs.union(
+        select(_N.id).join(theirs, _N.parent_id == theirs.c.id).where(_N.incident_id.is_(None))
+    )
     statement = select(Notification).where(
-        Notification.incident_id == incident.id, Notification.withdrawn_at.is_(None)
+        _N.id.in_(select(theirs.c.id)), or_(_N.withdrawn_at.is_(None), _N.sent_level != SENT_LEVELS[0])
     )
     for notification in session.scalars(statement):
         for value, port in notification.told:

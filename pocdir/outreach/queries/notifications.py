@@ -158,7 +158,7 @@ def own_notification_to_change(ref: str, viewer: Viewer, session: Session) -> No
 
 
 def own_notification_to_record(ref: str, viewer: Viewer, session: Session) -> Locked:
-    """The same for whoever only records a fact about it: a quarter of the work."""
+    """The same for whoever only records a fact about it: what that needs of it."""
     lock_threads([ref], session)
     found = session.connection().execute(_LOCKED, {"ref": ref}).first() if is_ref(ref) else None
     if found is None or poster_of(viewer, found) is None:

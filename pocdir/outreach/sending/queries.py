@@ -14,7 +14,6 @@ from pocdir.directory.keys import queries as keys
 from pocdir.directory.models import Address, Team
 from pocdir.directory.queries import entries
 from pocdir.directory.rules.record import DEAD_STATES
-from pocdir.incidents.models import Incident
 from pocdir.mail.models import WAITING, Mail
 from pocdir.mail.rules.protection import KeyFor
 from pocdir.outreach.models import Notification
@@ -107,9 +106,9 @@ def declined_of(ref: str) -> list[str]:
 
 
 def label_of_incident(notification: str) -> str | None:
-    """The label that the incident of a notification bears now; None: it has none."""
-    joined = select(Incident.tlp).join(Notification, Notification.incident_id == Incident.id)
-    return db.session().scalar(joined.where(Notification.ref == notification))
+    """The label that the incident of a notification bears now, or of what it follows; None: there is none."""
+    found = db.session().scalar(select(Notification).where(Notification.ref == notification))
+    return found.case.tlp if found and found.case else None
 
 
 def is_withdrawn(notification: str) -> bool:
