@@ -10,7 +10,7 @@ from flask import Response, render_template
 
 from pocdir import running
 from pocdir.core import tlp
-from pocdir.outreach.presentation.timeline import contests_of
+from pocdir.outreach.presentation.notification import contested_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.feed import Reader
@@ -27,7 +27,7 @@ def atom(
     found, _total = snapshots.working_list(
         reader, now=now, sort="-due", **narrowed, offset=0, limit=feeds.MOST
     )
-    contested = contests_of([each.row.ref for each in found])
+    contested = contested_of(found)
     entries = [_entry(each, contested.get(each.row.ref, [])) for each in found]
     text = render_template(
         "outreach/feed.xml",

@@ -12,8 +12,7 @@ from flask_babel import gettext as _
 
 from pocdir.outreach.escalation.queries import next_steps
 from pocdir.outreach.escalation.rules.targets import other_channel
-from pocdir.outreach.presentation.notification import described
-from pocdir.outreach.presentation.timeline import contests_of
+from pocdir.outreach.presentation.notification import contested_of, described
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import Snapshot, of_incidents
 from pocdir.outreach.rules.fold import RESPONSE_GROUPS, response_group
@@ -60,7 +59,7 @@ def working_list(found: Sequence[Snapshot], *, now: dt.datetime) -> list[dict[st
     """
     listed = []
     steps = next_steps([each.row.id for each in found])
-    contested = contests_of([each.row.ref for each in found])
+    contested = contested_of(found)
     for each in found:
         lapsed = [one.due_at for one in each.expectations if one.state in queries.NOT_ANSWERED]
         values = described(each, sent={}, contested=contested)

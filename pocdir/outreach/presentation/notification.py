@@ -25,8 +25,14 @@ Contested = Mapping[str, list[dict[str, Any]]]
 def listed_notifications(found: Sequence[Snapshot], *, as_contact: bool = False) -> list[dict[str, Any]]:
     """Notifications with each as the API shows it, looked up for all of them at once."""
     sent = standing([each.row for each in found])
-    contested = contests_of([each.row.ref for each in found], as_contact=as_contact)
+    contested = contested_of(found, as_contact=as_contact)
     return [shown_notification(each, sent, contested) for each in found]
+
+
+def contested_of(found: Sequence[Snapshot], *, as_contact: bool = False) -> Contested:
+    """What was set against each; whoever contests has answered, so that of the others nobody looks it up."""
+    answered = [each.row.ref for each in found if each.row.response not in ("awaiting", "receipt")]
+    return contests_of(answered, as_contact=as_contact) if answered else {}
 
 
 def due_of(snapshot: Snapshot) -> dt.datetime | None:
@@ -50,7 +56,7 @@ def shown_notification(
     row = snapshot.row
     sending = told((standing([row]) if sent is None else sent).get(row.id), row)
     if contested is None:
-        contested = contests_of([row.ref], as_contact=as_contact)
+        contested = contested_of([snapshot], as_contact=as_contact)
     return {
         "ref": row.ref,
         "incident": row.incident_ref,
