@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
+from functools import partial
 
 from flask import Flask
 
@@ -12,33 +12,26 @@ from pocdir.accounts.models import Membership, User
 from pocdir.core.errors import Refusal
 from pocdir.db import db, transaction
 from tests.accounts import made
+from tests.at_once import at_once
 
 
 def joined_at_once(app: Flask, refs: list[str], now: dt.datetime) -> list[str]:
     """What each is told who joins as ben@example.org at the same moment, each over a connection of its own."""
-    together, said = threading.Barrier(len(refs)), list[str]()
 
-    def run(ref: str) -> None:
+    def join(ref: str) -> str:
         with app.app_context():
-            together.wait(timeout=30)
             try:
                 with transaction() as session:
                     actions.join_as_new(
                         session, ref=ref, email="ben@example.org", password_hash=made.HASH, now=now
                     )
-                said.append("joined")
+                return "joined"
             except Refusal as refusal:
-                said.append(refusal.code)
-            except BaseException as error:
-                said.append(repr(error))
-            db.session.remove()
+                return refusal.code
+            finally:
+                db.session.remove()
 
-    threads = [threading.Thread(target=run, args=(ref,)) for ref in refs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return sorted(said)
+    return sorted(at_once([partial(join, ref) for ref in refs]))
 
 
 def invitation(workspace: str, now: dt.datetime) -> str:

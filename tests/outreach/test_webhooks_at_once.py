@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import time_machine
@@ -13,12 +12,13 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from pocdir.accounts.models import Workspace
-from pocdir.db import db, transaction
+from pocdir.db import transaction
 from pocdir.ledger.models import EventReader
 from pocdir.mail.models import Mail
 from pocdir.outreach.webhooks import actions, rules
 from pocdir.outreach.webhooks.models import Delivery, Webhook
 from tests.accounts import made
+from tests.at_once import at_once
 from tests.conftest import Api
 
 URL = "https://hooks.example.org/"
@@ -33,21 +33,9 @@ def _on(app: Flask, now: dt.datetime) -> Iterator[None]:
     app.extensions["pocdir"] = settings
 
 
-def at_once(acts: list[Callable[[], TestResponse]]) -> list[int]:
-    """The statuses of these requests, all sent at the same moment."""
-    together, said = threading.Barrier(len(acts)), list[int]()
-
-    def run(act: Callable[[], TestResponse]) -> None:
-        together.wait(timeout=30)
-        said.append(act().status_code)
-
-    db.session.remove()
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return sorted(said)
+def statuses(acts: Sequence[Callable[[], TestResponse]]) -> list[int]:
+    """Of these requests, all sent at the same moment."""
+    return sorted(each.status_code for each in at_once(acts))
 
 
 def hook(api: Api) -> str:
@@ -57,7 +45,7 @@ def hook(api: Api) -> str:
 def test_webhooks_made_at_once_are_made_up_to_the_limit(api: Api) -> None:
     for _ in range(rules.MOST - 4):
         hook(api)
-    said = at_once([lambda: api.post("/api/v1/webhooks", {"url": URL})] * 6)
+    said = statuses([lambda: api.post("/api/v1/webhooks", {"url": URL})] * 6)
     assert said == [201] * 4 + [409] * 2
     assert len(made.every(Webhook)) == rules.MOST
     assert len(made.every(EventReader)) == 1
@@ -70,10 +58,10 @@ def test_the_ledger_knows_that_somebody_listens_whoever_switches_on_and_off_at_o
             lambda ref=ref, wanted=wanted: api.patch(f"/api/v1/webhooks/{ref}", {"enabled": wanted})
             for ref in refs
         ]
-        assert at_once(acts) == [200] * 4  # type: ignore[arg-type]
+        assert statuses(acts) == [200] * 4
         assert len(made.every(EventReader)) == wanted
     acts = [lambda ref=ref: api.client.delete(f"/api/v1/webhooks/{ref}", headers=api.headers) for ref in refs]
-    assert at_once(acts + acts) == [204] * 4 + [404] * 4  # type: ignore[arg-type]
+    assert statuses(acts + acts) == [204] * 4 + [404] * 4
     assert made.every(EventReader) == []
 
 
@@ -85,7 +73,7 @@ def test_each_of_many_renewals_at_once_gives_a_secret_of_its_own(api: Api) -> No
         secrets.add(answer.get_json()["secret"])
         return answer
 
-    assert at_once([renew] * 5) == [201] * 5
+    assert statuses([renew] * 5) == [201] * 5
     assert len(secrets) == 5
     assert made.one(Webhook.generation) == 6
 
