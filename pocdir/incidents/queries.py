@@ -22,15 +22,26 @@ def incident(
 ) -> Incident:
     """The workspace's incident; raises NotFound `incident_unknown`, the same for a foreign one.
 
-    `lock` holds others who want to change it until the transaction ends.
+    `lock` holds others who want to change it, or add to it, until the transaction ends; not who names it.
     """
     found = None
     if is_ref(ref):
         statement = select(Incident).where(Incident.ref == ref, Incident.workspace_id == workspace_id)
-        found = (session or db.session()).scalar(statement.with_for_update() if lock else statement)
+        chosen = statement.with_for_update(key_share=True) if lock else statement
+        found = (session or db.session()).scalar(chosen)
     if found is None:
         raise NotFound("incident_unknown", "no incident of yours has this reference")
     return found
+
+
+def lock_assets(incident: Incident, session: Session, *, to_add: bool) -> None:
+    """Hold whoever adds assets to it (`to_add`: also whoever names it) until the transaction ends.
+
+    Of an embedded database one alone writes as it is. Who is to add locks nothing else after this.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        how = {"key_share": not to_add, "read": not to_add}
+        session.refresh(incident, with_for_update=how)
 
 
 def incidents(

@@ -21,7 +21,7 @@ from pocdir.outreach.queries.notifications import last_tick, own_notification_to
 from pocdir.outreach.queries.projections import differences
 from pocdir.outreach.queries.snapshots import snapshot
 from tests.conftest import Api
-from tests.latency.made import DAY, Own, told
+from tests.latency.made import DAY, HOUR, Own, told
 from tests.outreach import made
 
 FACTS = ("ack.given", "outcome.remediation_observed")  # each moves an axis of its own: neither may be lost
@@ -137,6 +137,31 @@ def test_what_is_answered_while_a_follow_up_is_logged_stands_with_the_follow_up(
     assert together(app, follow, answered, rounds=rounds) == []
     states = {n: api.get(f"/api/v1/notifications/{ref}").get_json()["state"] for n, ref in logged.items()}
     assert {(it["response"], it["clock"]) for it in states.values()} == {("acknowledged", "stopped")}
+
+
+def test_who_tells_of_a_case_adds_to_it_and_brings_sightings_at_once_waits_for_nobody_for_ever(
+    app: Flask, api: Api, lab: Workspace, now: dt.datetime
+) -> None:
+    made.teams(now - 10 * DAY)
+    case = api.post("/api/v1/incidents", {"title": "Case"}).get_json()["ref"]
+    device, named = {"kind": "ip", "value": "203.0.113.10"}, ["203.0.113.10"]
+    about = {"team": "isp", "incident": case, "assets": named}
+    report = api.post("/api/v1/notifications", about).get_json()["ref"]
+
+    def follow(_n: int) -> None:
+        _recorded(api.post("/api/v1/notifications", about | {"kind": "follow_up", "parent": report}))
+
+    def watch(n: int) -> None:
+        items = [device, {"kind": "ip", "value": f"203.0.113.{20 + n}", "control": True}]
+        _recorded(api.post(f"/api/v1/incidents/{case}/assets", {"items": items}))
+
+    def seen(n: int) -> None:
+        end = clock.now()
+        body = {"method": "scan", "window_from": isoformat(end - (n + 1) * HOUR), "window_to": isoformat(end)}
+        _recorded(api.post(f"/api/v1/incidents/{case}/sightings", body | {"items": []}))
+
+    assert together(app, follow, watch, seen, rounds=6) == []
+    assert list(differences()) == []
 
 
 def test_of_two_requests_at_once_with_one_key_the_first_is_recorded(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,14 @@ from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import update
 
+from pocdir.accounts.models import Workspace
 from pocdir.cli import pocdir
-from pocdir.db import transaction
+from pocdir.db import db, transaction
 from pocdir.incidents.models import Asset
+from pocdir.incidents.queries import incident as incident_of
+from pocdir.incidents.rules.assets import AssetValue
+from pocdir.outreach.actions.assets import add_assets
+from pocdir.outreach.actions.notifications import NewNotification, log_notification
 from pocdir.outreach.rules import parcels as rules
 from tests.accounts import made as people
 from tests.conftest import Api
@@ -103,3 +110,51 @@ def test_a_control_that_was_told_all_the_same_is_no_baseline(api: Api) -> None:
         session.execute(update(Asset).where(Asset.value == TOLD).values(control=True))
     found = api.get(f"/api/v1/incidents/{ref}/outcome").json
     assert (found["assets"]["all"], found["controls"]["all"]) == (1, 0)
+
+
+def meanwhile(
+    app: Flask, first: Callable[[], object], second: Callable[[], tuple[int, str]]
+) -> tuple[int, str]:
+    """What the second one gets, who begins when the first has written and not committed yet."""
+    has_written, got = threading.Event(), list[tuple[int, str]]()
+
+    def run() -> None:
+        has_written.wait(timeout=30)
+        with app.app_context():
+            got.append(second())
+
+    db.session.remove()
+    other = threading.Thread(target=run)
+    other.start()
+    try:
+        with transaction():
+            first()
+            has_written.set()
+            time.sleep(0.2)
+    finally:
+        has_written.set()
+        other.join(timeout=30)
+    return got[0]
+
+
+def test_what_becomes_a_control_while_it_is_told_is_refused_on_whichever_side_comes_second(
+    app: Flask, api: Api, lab: Workspace, now: dt.datetime
+) -> None:
+    workspace, cases = lab.id, [watched(api) for _ in range(2)]
+    item = {"kind": "ip", "value": CONTROL, "port": None}
+    new = NewNotification(team="isp", channel=("email", "abuse@isp.example"), assets=[item])
+
+    def logged() -> None:
+        case = incident_of(cases[0], workspace_id=workspace)
+        log_notification(db.session(), new, workspace_id=workspace, now=now, actor="user:a", incident=case)
+
+    def added() -> None:
+        case = incident_of(cases[1], workspace_id=workspace)
+        add_assets(db.session(), case, [AssetValue("ip", CONTROL, 0, True)], now=now)
+
+    def watch() -> tuple[int, str]:
+        answer = api.post(f"/api/v1/incidents/{cases[0]}/assets", {"items": [item | {"control": True}]})
+        return answer.status_code, answer.json.get("code", "")
+
+    assert meanwhile(app, logged, watch) == (409, "asset_told")
+    assert meanwhile(app, added, lambda: told(api, cases[1], CONTROL)) == (409, "control_told")

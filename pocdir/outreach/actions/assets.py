@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from pocdir.core.errors import Conflict
 from pocdir.incidents import actions as incidents
 from pocdir.incidents.models import Incident
+from pocdir.incidents.queries import lock_assets
 from pocdir.incidents.rules.assets import AssetValue
 from pocdir.outreach.queries.controls import told_of
 
@@ -21,6 +22,7 @@ def add_assets(
 
     Raises what incidents.actions.add_assets raises, Conflict `asset_told` for a control that a team was told of.
     """
+    lock_assets(incident, session, to_add=True)
     controls = [each for each in assets if each.control]
     told = told_of(session, incident) if controls else {}
     for each in controls:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Conflict
 from pocdir.incidents.models import Incident
+from pocdir.incidents.queries import lock_assets
 from pocdir.ledger.rules.events import CLOCK_SKEW
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.controls import controls_of
@@ -25,12 +26,13 @@ def require_no_control(
 ) -> None:
     """A control is told to nobody, but what the notification that is followed named already is told.
 
-    Raises Conflict `control_told`.
+    No control is added to the incident until the transaction ends. Raises Conflict `control_told`.
     """
     followed = parent.case if parent else None
     about = incident or followed
     if about is None or not assets:
         return
+    lock_assets(about, session, to_add=False)
     told = parent.told if parent is not None and followed is about else ()
     require_untold(controls_of(session, about, {each["value"] for each in assets}), assets, told=told)
 

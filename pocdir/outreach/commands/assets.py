@@ -33,7 +33,7 @@ def add_assets(ref: str, file: Path, control: bool, workspace: str | None, as_js
     with app_context():
         who = operator_for(workspace)
         with transaction() as session:
-            case = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session, lock=True)
+            case = incident_queries.incident(ref, workspace_id=who.workspace_id, session=session)
             added = actions.add_assets(session, case, brought, now=clock.now())
             shown = {"added": added, "total": incident_queries.asset_count(case)}
     if as_json:
