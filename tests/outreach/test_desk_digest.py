@@ -101,6 +101,21 @@ def test_it_reminds_of_what_was_answered_and_has_no_outcome(
     assert "without a word of yours" not in mail.body
 
 
+def test_what_lapsed_during_an_outage_is_in_the_first_mail_after_it_was_written_down(
+    app: Flask, api: Api, now: dt.datetime, clock: Any
+) -> None:
+    desk = contact(app, now)
+    asked = [{"of": "acknowledgement", "within": "PT12H"}, {"of": "remediation", "within": "PT20H"}]
+    ref = logged(api, expect=asked)
+    api.post(f"/api/v1/notifications/{ref}/events", {"type": "ack.given"})
+    clock.shift(25 * HOUR)  # no worker has written down yet what fell due
+    send(desk, "/desk/digest", "/desk", hour="14", address=ADDRESS)
+    record_lapses(now + 26 * HOUR)
+    send_digests(now + 50 * HOUR)
+    (mail,) = mails()
+    assert "it was asked what became of it, and nothing is recorded. Number: 1." in mail.body
+
+
 def test_it_goes_to_an_address_of_the_entry_alone(
     app: Flask, api: Api, client: Any, now: dt.datetime
 ) -> None:

@@ -16,9 +16,10 @@ from pocdir.directory.queries import entries
 from pocdir.directory.queries.entries import Entry
 from pocdir.directory.queries.reading import entries_of
 from pocdir.directory.rules.record import audiences
+from pocdir.ledger.models import LedgerEvent
 from pocdir.outreach.desk.letter import Open
 from pocdir.outreach.desk.models import Consent, Digest
-from pocdir.outreach.models import Expectation, Notification
+from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.snapshots import Snapshot, newest_told, told_after
 from pocdir.outreach.queries.told import LISTS, WITHOUT_OUTCOME, senders
 
@@ -94,11 +95,14 @@ def entry_of(team_id: int) -> Entry | None:
 
 
 def anything_new(team_id: int, since: dt.datetime) -> bool:
-    """Whether a report that stands open was recorded after that, or the time for an outcome has passed since."""
-    row, asked = table_of(Notification).c, table_of(Expectation).c
-    in_vain = (asked.of == "remediation", asked.lapsed_at > since)
-    passed = row.id.in_(select(asked.notification_id).where(*in_vain))
-    is_new = or_(LISTS["open"] & (row.created_at > since), WITHOUT_OUTCOME & passed)
+    """Whether a report that stands open, or that an outcome was asked for in vain, was recorded after that.
+
+    A lapse is dated when it fell due; after an outage it is written down later than that.
+    """
+    row, event = table_of(Notification).c, table_of(LedgerEvent).c
+    lapsed = (event.type == "expectation.lapsed", event.payload["of"].as_string() == "remediation")
+    passed = select(event.id).where(event.notification == row.ref, *lapsed, event.recorded_at > since)
+    is_new = or_(LISTS["open"] & (row.created_at > since), WITHOUT_OUTCOME & passed.exists())
     found = select(row.id).where(row.team_id.in_(entries_of(team_id)), is_new)
     return db.session.scalar(found.limit(1)) is not None
 
