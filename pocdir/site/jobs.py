@@ -19,7 +19,7 @@ _LAST = "pocdir.retention"  # when this process last went through; the first rou
 
 
 def kept(settings: Settings) -> Kept:
-    """As the settings say."""
+    """How long assets and messages are kept, as POCDIR_KEEP_ASSETS and POCDIR_KEEP_MESSAGES say."""
     return Kept(dt.timedelta(seconds=settings.keep_assets), dt.timedelta(seconds=settings.keep_messages))
 
 
@@ -34,7 +34,10 @@ def keep_no_longer(now: dt.datetime) -> int:
 
 
 def erase_due(now: dt.datetime, limits: Kept) -> int:
-    """All of it now; returns how many values."""
+    """Erase now whatever is older than these limits, each batch in its own transaction; returns how many values.
+
+    The assets of closed incidents, then the words of cases and messages, then letters and mails that came in.
+    """
     erased = 0
     while True:
         with transaction() as session:

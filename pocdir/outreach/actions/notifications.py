@@ -322,6 +322,9 @@ def record_event(
 
     Without `keeps_thread` the caller settles the thread, once for all that it records.
 
+    The event is appended before contradictions are looked for: a refusal leaves it to the rollback of the caller's
+    transaction, or savepoint, to take it away again.
+
     Raises Invalid `event_unknown`, `payload_invalid`, `event_before_sending`, `event_in_future`; what
     contradictions.check raises; Gone `withdrawn` for the recipient's word on what was taken back.
     """

@@ -53,9 +53,10 @@ def tell(
 
 
 def require_rules_read(session: Session, ref: str, given: Mapping[str, Any]) -> None:
-    """Who logs from a page what its team does not take, or what does not meet its rules, has read so first.
+    """Refuse what was logged here to a team that does not take it, or against its rules, unless `given` says that
+    its sender knows so (`despite_opt_out`, `despite_rules`): the transaction that logged it rolls back.
 
-    Raises Conflict `opted_out`, `rules_not_met`.
+    Without a notification of this reference nothing is refused. Raises Conflict `opted_out`, `rules_not_met`.
     """
     found = notification_to_change(ref, session)
     if found is not None:
@@ -69,9 +70,8 @@ def send_each(
 ) -> None:
     """Queue the letter of each that was not sent before: a page's button and a repeated request send once.
 
-    `given` has `sent_at`, `plain_text`, `people_at_risk`, maybe `despite_rules`,
-    `despite_opt_out`. Raises what send raises, Invalid
-    `send_dated`.
+    `given` has `sent_at`, `plain_text`, `people_at_risk`, maybe `despite_rules`, `despite_opt_out`. Raises what send
+    raises, Invalid `send_dated`.
     """
     _require_now({**given, "send": True})
     for ref, number in ids_of(list(refs), session).items():
@@ -80,7 +80,7 @@ def send_each(
 
 
 def _send_one(session: Session, ref: str, given: Mapping[str, Any], *, now: dt.datetime, actor: str) -> None:
-    """The refusal of one among many says whose it is."""
+    """Queue the letter of one among many; its refusal says which team's it is."""
     try:
         send(
             session, ref=ref, now=now, actor=actor, plain_text=given["plain_text"],
@@ -99,7 +99,7 @@ def _require_now(given: Mapping[str, Any]) -> None:
 
 
 def require_sent(given: Mapping[str, Any]) -> None:
-    """Who says plain text means to send: logged alone a clock would run for what never left.
+    """Refuse `plain_text` without `send`: logged alone, a clock would run for what never left.
 
     Raises Invalid `plain_text_alone`.
     """

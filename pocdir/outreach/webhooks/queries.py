@@ -26,7 +26,7 @@ def webhooks(workspace_id: int | None, session: Session | None = None) -> Sequen
 
 
 def webhook(ref: str, *, workspace_id: int | None, session: Session | None = None) -> Webhook:
-    """With the `session` that changes it: for this transaction alone, as it stands now.
+    """One of the workspace's by its reference; with a `session` locked for its transaction, as it stands now.
 
     Raises NotFound `webhook_unknown`, also for another workspace's.
     """
@@ -40,11 +40,12 @@ def webhook(ref: str, *, workspace_id: int | None, session: Session | None = Non
 
 
 def webhook_to_change(webhook_id: int, session: Session) -> Webhook | None:
-    """The same by its row's number; None when it was removed."""
+    """A webhook by its row's number, locked for the transaction; None when it was removed."""
     return session.scalar(_alone(select(Webhook).where(Webhook.id == webhook_id)))
 
 
 def _alone(chosen: Select[Webhook]) -> Select[Webhook]:
+    """The same, locked and read anew."""
     # Not against those who only refer to it: messages are queued meanwhile.
     return chosen.with_for_update(key_share=True).execution_options(populate_existing=True)
 
@@ -62,7 +63,7 @@ def unread(session: Session, limit: int) -> Sequence[str]:
 
 
 def workspace_of(session: Session, event: Event) -> int | None:
-    """Whose event it is."""
+    """The workspace of the notification, else of the incident, that the event is about; None: of neither."""
     if event.notification is not None:
         chosen = select(Notification.workspace_id).where(Notification.ref == event.notification)
     else:
