@@ -13,6 +13,7 @@ from sqlalchemy import text
 from pocdir import cli
 from pocdir.accounts.models import Workspace
 from pocdir.accounts.queries import team_id_of
+from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import events_of_notification
 from pocdir.outreach.desk.actions import choose_automatic
@@ -78,6 +79,8 @@ def test_a_path_that_was_made_to_wait_for_ever_is_found_and_walks_on(
         assert forged(f"UPDATE notification_paths SET {change}") == astray
         kept = "look_at = '2000-01-01 00:00:00+00', not_before = NULL"
         assert forged(f"UPDATE notification_paths SET {kept}") == []
+    assert forged("UPDATE notification_paths SET not_before = '2099-01-01 00:00:00+00'") == astray
+    assert cli.run(["ledger", "verify", "--rebuild"]) == 0
     assert work(app, now - 37 * DAY) == 0
     assert forged("UPDATE notification_paths SET state = 'exhausted', look_at = NULL") == astray
     assert cli.run(["ledger", "verify", "--rebuild"]) == 0
@@ -85,6 +88,20 @@ def test_a_path_that_was_made_to_wait_for_ever_is_found_and_walks_on(
     assert [e.type for e in events_of_notification(ref)].count("escalation.exhausted") == 1
     assert list(differences()) == []
     assert forged("UPDATE notification_paths SET state = 'due'") == astray
+
+
+def test_a_path_is_held_back_again_until_when_its_sender_said(
+    lab: Workspace, api: Api, now: dt.datetime
+) -> None:
+    made.teams(now - 90 * DAY)
+    slug = chosen(lab, now - 90 * DAY, {})
+    ref = told(lab, at=now - DAY, team="isp")
+    choice = {"policy": slug, "notification": ref, "not_before": isoformat(now + 900 * DAY)}
+    assert api.post("/api/v1/policy-choices", choice).status_code == 201
+    before = api.get(f"/api/v1/notifications/{ref}/steps").json
+    assert forged("UPDATE notification_paths SET not_before = NULL") != []
+    assert cli.run(["ledger", "verify", "--rebuild"]) == 0
+    assert api.get(f"/api/v1/notifications/{ref}/steps").json == before
 
 
 def test_who_may_be_written_to_by_itself_and_who_may_send_is_what_the_record_says(

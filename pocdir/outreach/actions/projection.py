@@ -12,7 +12,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from pocdir.db import execute_many, table_of, upserts
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
-from pocdir.outreach.escalation.actions.policies import look_again
+from pocdir.outreach.escalation.actions.policies import hold_as_said, look_again
 from pocdir.outreach.models import Expectation, Notification
 from pocdir.outreach.queries.notifications import Locked, notification_to_change
 from pocdir.outreach.rules.expectations import ExpectationState
@@ -45,11 +45,13 @@ def project(session: Session, notification: Notification | Locked, events: Seque
 
 
 def rebuild(session: Session, ref: str) -> None:
-    """Make a notification's state and expectations anew from its events; nothing is recorded, as no fact is new."""
+    """Make a notification's state, expectations and embargo anew from its events; nothing is recorded."""
     row = notification_to_change(ref, session)
     if row is not None:
         session.execute(delete(_E).where(_E.c.notification_id == row.id))
-        project(session, row, events_of_notification(ref, session))
+        events = events_of_notification(ref, session)
+        hold_as_said(session, row.id, events)
+        project(session, row, events)
 
 
 def project_many(session: Session, states: Mapping[int, State]) -> None:

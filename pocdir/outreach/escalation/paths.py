@@ -11,13 +11,12 @@ from sqlalchemy.orm import Session, joinedload
 
 from pocdir.core.batches import batches
 from pocdir.core.errors import Refusal
-from pocdir.core.times import isoformat
 from pocdir.db import db
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation.models import NotificationPath
 from pocdir.outreach.escalation.queries import Looked
 from pocdir.outreach.escalation.rules.by_itself import UNFORESEEN
-from pocdir.outreach.escalation.rules.path import Path
+from pocdir.outreach.escalation.rules.path import Path, embargo
 
 BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # A team's zone or holidays, which the directory may have corrected since, move working hours by no more.
@@ -43,7 +42,7 @@ def differing(rows: Sequence[Row[Any]], events: Mapping[str, list[Event]], *, un
 def _agrees(
     row: Row[Any], kept: NotificationPath, events: list[Event], session: Session, until: dt.datetime
 ) -> bool:
-    if not _is_embargo(kept, events):
+    if kept.not_before != embargo(events):
         return False
     if kept.look_at is not None and kept.look_at <= until:
         return True
@@ -52,13 +51,6 @@ def _agrees(
         return _stands(looked, until)
     except (Refusal, *UNFORESEEN):
         return False
-
-
-def _is_embargo(kept: NotificationPath, events: Sequence[Event]) -> bool:
-    """Whether it is held back as long as was said when its policy was chosen."""
-    chosen = [event for event in events if event.type == "escalation.set"]
-    said = max(chosen, key=lambda event: event.id).payload.get("not_before") if chosen else None
-    return said == (isoformat(kept.not_before) if kept.not_before else None)
 
 
 def _stands(looked: Looked, until: dt.datetime) -> bool:

@@ -20,6 +20,7 @@ from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.models import NotificationPath, Policy, PolicyApproval, PolicyChoice
 from pocdir.outreach.escalation.rules import policy as rules
+from pocdir.outreach.escalation.rules.path import embargo
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import Locked, about
 from pocdir.outreach.rules.posting import occurred
@@ -31,6 +32,11 @@ _LOOK = (
     update(_P)
     .where(_P.c.notification_id == bindparam("row"))
     .values(look_at=bindparam("at", type_=_P.c.look_at.type))
+)
+_HELD = (
+    update(_P)
+    .where(_P.c.notification_id == bindparam("row"))
+    .values(not_before=bindparam("until", type_=_P.c.not_before.type))
 )
 _ABOUT = ("notification", "incident", "team")
 
@@ -176,6 +182,12 @@ def look_again(session: Session, notification: Notification | Locked, *, at: dt.
 def look_again_at(session: Session, ids: Sequence[int], *, at: dt.datetime) -> None:
     """Have the worker look at the paths of these notifications, by row."""
     execute_many(session.connection(), _LOOK, [{"row": each, "at": at} for each in ids])
+
+
+def hold_as_said(session: Session, notification_id: int, events: Sequence[Event]) -> None:
+    """Hold a notification's path back until when its events say, where it follows a policy."""
+    held = {"row": notification_id, "until": embargo(events)}
+    execute_many(session.connection(), _HELD, [held])
 
 
 def put_off(session: Session, notification_id: int, *, until: dt.datetime, now: dt.datetime) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from pocdir.core.times import moment
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation.rules.calendar import Calendar
 from pocdir.outreach.escalation.rules.policy import NOTHING, Policy, Step, Wait, held
@@ -139,6 +140,13 @@ class _Walk:
                 if wait.clock == "working":
                     due_at = self.calendar.after(due_at, NOTHING)
         return held(due_at, self.not_before)
+
+
+def embargo(events: Sequence[Event]) -> dt.datetime | None:
+    """Before when no step was to be, as was said when the policy that is followed last was chosen."""
+    chosen = [event for event in events if event.type == "escalation.set"]
+    said = max(chosen, key=lambda event: event.id).payload.get("not_before") if chosen else None
+    return moment(said) if said else None
 
 
 def _is_of(event: Event, ref: str) -> bool:
