@@ -17,12 +17,20 @@ from pocdir.db import db, transaction
 from pocdir.ledger.queries import events_of_notification
 from pocdir.outreach.actions.lapses import tick
 from pocdir.outreach.actions.notifications import record_event
-from pocdir.outreach.queries.notifications import last_tick, own_notification_to_change
+from pocdir.outreach.escalation.worklist import to_look_at
+from pocdir.outreach.queries.notifications import (
+    due_notifications,
+    last_tick,
+    lock_threads,
+    own_notification_to_change,
+)
 from pocdir.outreach.queries.projections import differences
 from pocdir.outreach.queries.snapshots import snapshot
+from tests.at_once import meanwhile
 from tests.conftest import Api
 from tests.latency.made import DAY, HOUR, Own, told
 from tests.outreach import made
+from tests.outreach.policies import chosen
 
 FACTS = ("ack.given", "outcome.remediation_observed")  # each moves an axis of its own: neither may be lost
 
@@ -162,6 +170,34 @@ def test_who_tells_of_a_case_adds_to_it_and_brings_sightings_at_once_waits_for_n
 
     assert together(app, follow, watch, seen, rounds=6) == []
     assert list(differences()) == []
+
+
+def test_the_worker_leaves_a_follow_up_to_whoever_has_what_it_follows_and_takes_it_then(
+    app: Flask, api: Api, lab: Workspace, now: dt.datetime
+) -> None:
+    made.teams(now - 10 * DAY)
+    slug = chosen(lab, now - 10 * DAY, {"wait": "PT1H"})
+    report = told(lab, at=now - 9 * DAY, team="isp")
+    about = {"team": "isp", "kind": "follow_up", "parent": report, "sent_at": isoformat(now - 8 * DAY)}
+    ref = api.post("/api/v1/notifications", about).get_json()["ref"]
+    choice = {"policy": slug, "notification": ref}
+    assert api.post("/api/v1/policy-choices", choice).status_code == 201
+
+    def hold() -> None:
+        lock_threads([report], db.session())
+
+    def look() -> list[str]:
+        with transaction() as session:
+            found = [
+                *due_notifications(session, now=later, limit=9),
+                *to_look_at(session, now=later, limit=9),
+            ]
+            return [row.ref for row in found]
+
+    later = clock.now() + DAY
+    free = db.engine.dialect.name == "sqlite"  # there it comes when the other one is done
+    assert meanwhile(hold, look) == ([report, ref] * 2 if free else [])
+    assert look() == [report, ref] * 2
 
 
 def test_of_two_requests_at_once_with_one_key_the_first_is_recorded(

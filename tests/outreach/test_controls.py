@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +22,7 @@ from pocdir.outreach.actions.assets import add_assets
 from pocdir.outreach.actions.notifications import NewNotification, log_notification
 from pocdir.outreach.rules import parcels as rules
 from tests.accounts import made as people
+from tests.at_once import meanwhile
 from tests.conftest import Api
 from tests.outreach.made import teams
 from tests.outreach.test_pages import send
@@ -112,31 +111,6 @@ def test_a_control_that_was_told_all_the_same_is_no_baseline(api: Api) -> None:
     assert (found["assets"]["all"], found["controls"]["all"]) == (1, 0)
 
 
-def meanwhile(
-    app: Flask, first: Callable[[], object], second: Callable[[], tuple[int, str]]
-) -> tuple[int, str]:
-    """What the second one gets, who begins when the first has written and not committed yet."""
-    has_written, got = threading.Event(), list[tuple[int, str]]()
-
-    def run() -> None:
-        has_written.wait(timeout=30)
-        with app.app_context():
-            got.append(second())
-
-    db.session.remove()
-    other = threading.Thread(target=run)
-    other.start()
-    try:
-        with transaction():
-            first()
-            has_written.set()
-            time.sleep(0.2)
-    finally:
-        has_written.set()
-        other.join(timeout=30)
-    return got[0]
-
-
 def test_what_becomes_a_control_while_it_is_told_is_refused_on_whichever_side_comes_second(
     app: Flask, api: Api, lab: Workspace, now: dt.datetime
 ) -> None:
@@ -156,5 +130,5 @@ def test_what_becomes_a_control_while_it_is_told_is_refused_on_whichever_side_co
         answer = api.post(f"/api/v1/incidents/{cases[0]}/assets", {"items": [item | {"control": True}]})
         return answer.status_code, answer.json.get("code", "")
 
-    assert meanwhile(app, logged, watch) == (409, "asset_told")
-    assert meanwhile(app, added, lambda: told(api, cases[1], CONTROL)) == (409, "control_told")
+    assert meanwhile(logged, watch) == (409, "asset_told")
+    assert meanwhile(added, lambda: told(api, cases[1], CONTROL)) == (409, "control_told")

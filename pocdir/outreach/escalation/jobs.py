@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pocdir.db import db, transaction
-from pocdir.outreach.escalation import bounces, by_itself, queries
+from pocdir.outreach.escalation import bounces, by_itself, queries, worklist
 from pocdir.outreach.escalation.actions import policies, steps
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import lock_threads, notification_to_change
@@ -24,10 +24,10 @@ _log = structlog.get_logger("pocdir.outreach")
 def record_steps(now: dt.datetime) -> int:
     """Record every step that fell due by now; returns how many facts were written."""
     written = 0
-    while queries.anything_waits(now):
+    while worklist.anything_waits(now):
         known = index()  # before the transaction: a newer directory may have to be arranged first
         with transaction() as session:
-            waiting = queries.to_look_at(session, now=now, limit=BATCH)
+            waiting = worklist.to_look_at(session, now=now, limit=BATCH)
             for notification in waiting:
                 written += _record(session, notification, known=known, now=now)
             session.expunge_all()
@@ -61,7 +61,7 @@ def _record(session: Session, notification: Notification, *, known: Index, now: 
             written = steps.record_due(session, notification, known=known, now=now)
             if written:
                 return written + by_itself.take_due(session, notification, known=known, now=now)
-        if not queries.is_to_look_at(number, now, session):
+        if not worklist.is_to_look_at(number, now, session):
             return 0
         _log.error("next step goes nowhere", notification=ref)
     except OperationalError:  # the database, not this path

@@ -131,33 +131,6 @@ def default_of(workspace_id: int) -> str | None:
     return chosen(db.session(), workspace_id=workspace_id, incident_id=None)
 
 
-def anything_waits(now: dt.datetime) -> bool:
-    """Whether there is anything for the worker to look at."""
-    waiting = select(NotificationPath.notification_id).where(NotificationPath.look_at <= now).limit(1)
-    return db.session.scalar(waiting) is not None
-
-
-def is_to_look_at(notification_id: int, now: dt.datetime, session: Session) -> bool:
-    """Whether the worker has to look at this path now."""
-    mine = (NotificationPath.notification_id == notification_id, NotificationPath.look_at <= now)
-    return session.scalar(select(NotificationPath.notification_id).where(*mine)) is not None
-
-
-def to_look_at(session: Session, *, now: dt.datetime, limit: int) -> list[Notification]:
-    """Notifications whose path has something to be written down by now, locked for this worker, earliest first."""
-    statement = (
-        select(Notification)
-        .join(NotificationPath, NotificationPath.notification_id == Notification.id)
-        .where(NotificationPath.look_at <= now)
-        .order_by(NotificationPath.look_at, Notification.id)
-        .limit(limit)
-        .options(joinedload(Notification.incident))
-        .with_for_update(of=Notification, skip_locked=True)
-        .execution_options(populate_existing=True)
-    )
-    return list(session.scalars(statement))
-
-
 def path_row(notification_id: int, session: Session | None = None) -> NotificationPath | None:
     """The policy that a notification follows, or None."""
     statement = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
@@ -202,6 +202,22 @@ def lock_threads(refs: Iterable[str], session: Session) -> None:
             connection.execute(_followed(), {"refs": some})
 
 
+def held_from_above(rows: Collection[int], session: Session) -> list[int]:
+    """Of these rows those that are locked now with all that they follow up; it waits for nobody.
+
+    For the worker, which looks again at the others: somebody has them, or what they follow up.
+    """
+    if not rows or session.get_bind().dialect.name != "postgresql":
+        return list(rows)
+    chains: dict[int, set[int]] = {}
+    connection = session.connection()
+    for each in connection.execute(_above(), {"rows": list(rows)}):
+        chains.setdefault(each.begun, set()).add(each.id)
+    wanted = select(_N.id).where(_N.id.in_({row for chain in chains.values() for row in chain}))
+    held = set(connection.scalars(wanted.order_by(_N.id).with_for_update(skip_locked=True)))
+    return [row for row, chain in chains.items() if chain <= held]
+
+
 def thread_of(notification: Notification, session: Session) -> list[Notification]:
     """It, what it follows up, and every follow-up of these: locked, oldest recorded first."""
     return members_of_thread(numbers_of_thread(notification.id, session), session)
@@ -280,9 +296,13 @@ def workspace_by_id(workspace_id: int, session: Session | None = None) -> Worksp
 def due_notifications(session: Session, *, now: dt.datetime, limit: int) -> Sequence[Line]:
     """(id, ref, parent_id, team_slug, incident_ref) of notifications with a running expectation that is due by now.
 
-    Those of the `limit` expectations that fell due first, locked for this worker.
+    Those of the `limit` expectations that fell due first, locked for this worker, without what follows up one that
+    somebody else has.
     """
-    return session.connection().execute(due_statement(now, limit)).all()
+    found = session.connection().execute(due_statement(now, limit)).all()
+    below = {row.id for row in found if row.parent_id is not None}
+    free = below and set(held_from_above(below, session))
+    return [row for row in found if row.id in free or row.id not in below]
 
 
 def due_statement(now: dt.datetime, limit: int) -> Rows:
@@ -341,6 +361,16 @@ def _followed() -> Rows:
     up = select(*columns).where(_N.ref.in_(bindparam("refs", expanding=True))).cte("up", recursive=True)
     up = up.union(select(*columns).join(up, _N.id == up.c.parent_id).where(up.c.kind == FOLLOW_UP))
     return select(_N.id).where(_N.id.in_(select(up.c.id))).order_by(_N.id).with_for_update()
+
+
+@cache
+def _above() -> Rows:
+    columns = (_N.id, _N.parent_id, _N.kind)
+    up = select(_N.id.label("begun"), *columns).where(_N.id.in_(bindparam("rows", expanding=True)))
+    chain = up.cte("up", recursive=True)
+    more = select(chain.c.begun, *columns).join(chain, _N.id == chain.c.parent_id)
+    chain = chain.union(more.where(chain.c.kind == FOLLOW_UP))
+    return select(chain.c.begun, chain.c.id)
 
 
 @cache
