@@ -21,7 +21,7 @@ from pocdir.core.times import isoformat
 from pocdir.db import transaction
 from pocdir.directory.proposals.queries import proposals
 from pocdir.outreach.jobs import record_lapses
-from pocdir.outreach.presentation.timeline import contest_events
+from pocdir.outreach.presentation.contests import contest_events
 from pocdir.outreach.webhooks.rules import body_of
 from tests.accounts import made as people
 from tests.conftest import Api
@@ -126,7 +126,7 @@ def test_it_stands_beside_the_claim_at_every_door_and_is_looked_up_for_a_list_at
         assert "Not ours <then>." in capsys.readouterr().out
     export = api.client.get("/api/v1/workspace/export", headers=api.headers, buffered=True).get_json()
     assert [each["contested"] for each in export["notifications"]] == [words] * 2
-    [event] = contest_events(told["ref"])
+    [event] = contest_events([told["ref"]])[told["ref"]]
     body = json.loads(body_of(event, red=True, contested=[event], links={}))
     assert body["data"]["contested"] == [{"event": event.id, "occurred_at": isoformat(now + DAY)}]
 

@@ -27,10 +27,10 @@ from pocdir.outreach.actions import assets as asset_actions
 from pocdir.outreach.outcome import presentation as measuring
 from pocdir.outreach.outcome.queries import outcome
 from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.presentation.contests import contested_of
 from pocdir.outreach.presentation.lists import counted, incident_rows
 from pocdir.outreach.presentation.notification import described
 from pocdir.outreach.presentation.plan import shown_plan
-from pocdir.outreach.presentation.timeline import contests
 from pocdir.outreach.queries.plans import plan_of
 from pocdir.outreach.queries.snapshots import of_incidents
 from pocdir.outreach.rules.plan import Choices, Plan
@@ -77,7 +77,8 @@ def _incident(ref: str, asset_form: Form) -> str:
     became = outcome(found, told)
     sent = [each.row.sent_at for each in told if each.row.withdrawn_at is None]
     by_ref = ledger_queries.events_of_notifications([each.row.ref for each in told])
-    shown, contested = _asked_page(told, "told"), contests(by_ref)
+    shown = _asked_page(told, "told")
+    contested = contested_of(shown["rows"])
     return render_template(
         "incidents/incident.html",
         incident=found,

@@ -18,10 +18,10 @@ from pocdir.incidents import queries as incident_queries
 from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.escalation.deciding import path_shown
 from pocdir.outreach.pages.blueprint import blueprint
+from pocdir.outreach.presentation.contests import contested_of
 from pocdir.outreach.presentation.feed import atom
 from pocdir.outreach.presentation.lists import working_list
 from pocdir.outreach.presentation.notification import described
-from pocdir.outreach.presentation.timeline import contests_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.feed import feed_of, feed_reader
@@ -142,7 +142,7 @@ def record_selected() -> Any:
             )
         results = {each.ref: each for each in done}
     principal, found = g.principal, {each.row.ref: each for each in snapshots.some(g.principal, refs)}
-    contested = contests_of(list(found), as_contact=principal.workspace_id is None)
+    contested = contested_of(list(found.values()), as_contact=principal.workspace_id is None)
     return render_template(
         "outreach/selected.html",
         act=act,

@@ -10,7 +10,7 @@ from flask import Response, render_template
 
 from pocdir import running
 from pocdir.core import tlp
-from pocdir.outreach.presentation.notification import contested_of
+from pocdir.outreach.presentation.contests import contested_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.feed import Reader

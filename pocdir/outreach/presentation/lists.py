@@ -12,7 +12,8 @@ from flask_babel import gettext as _
 
 from pocdir.outreach.escalation.queries import next_steps
 from pocdir.outreach.escalation.rules.targets import other_channel
-from pocdir.outreach.presentation.notification import contested_of, described
+from pocdir.outreach.presentation.contests import contested_of
+from pocdir.outreach.presentation.notification import described
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import Snapshot, of_incidents
 from pocdir.outreach.rules.fold import RESPONSE_GROUPS, response_group

@@ -11,7 +11,7 @@ from flask import Response
 from pocdir import running
 from pocdir.db import Line
 from pocdir.outreach.models import Parcel
-from pocdir.outreach.presentation.timeline import contests_of
+from pocdir.outreach.presentation.contests import Contested, contested_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries import parcels
 from pocdir.outreach.queries.snapshots import Snapshot
@@ -19,20 +19,12 @@ from pocdir.outreach.rules.recipient import LIFE, recipient_token
 from pocdir.outreach.sending.queries import standing
 from pocdir.outreach.sending.rules import told
 
-Contested = Mapping[str, list[dict[str, Any]]]
-
 
 def listed_notifications(found: Sequence[Snapshot], *, as_contact: bool = False) -> list[dict[str, Any]]:
     """Notifications with each as the API shows it, looked up for all of them at once."""
     sent = standing([each.row for each in found])
     contested = contested_of(found, as_contact=as_contact)
     return [shown_notification(each, sent, contested) for each in found]
-
-
-def contested_of(found: Sequence[Snapshot], *, as_contact: bool = False) -> Contested:
-    """What was set against each; whoever contests has answered, so that of the others nobody looks it up."""
-    answered = [each.row.ref for each in found if each.row.response not in ("awaiting", "receipt")]
-    return contests_of(answered, as_contact=as_contact) if answered else {}
 
 
 def due_of(snapshot: Snapshot) -> dt.datetime | None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy.orm import Session
-
-from pocdir.ledger.queries import events_of_notifications
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.queries.snapshots import Snapshot
 from pocdir.outreach.rules import corrections
@@ -102,12 +99,6 @@ def _answered(counting: Iterable[Event]) -> dict[str, dt.datetime]:
 
 
 _ANSWERS = ("ack.given", "response.", "reply.human", "outcome.remediation_claimed")
-_CONTESTS = ("response.contested", "event.corrected")
-
-
-def contested_by(events: Iterable[Event]) -> list[Event]:
-    """The events by which a recipient sets something against a notification and has not taken it back."""
-    return [each for each in corrections.counting(events) if each.type == _CONTESTS[0]]
 
 
 _OF_STEP = tuple(
@@ -160,38 +151,6 @@ def _steps(events: Sequence[Event], snapshots: Sequence[Snapshot]) -> dict[str, 
 
 def _step(event: Event) -> tuple[str | None, Any, int]:
     return event.notification, event.payload.get("policy"), event.payload.get("level") or 0
-
-
-def contests(
-    told: Mapping[str, Sequence[Event]], *, as_contact: bool = False
-) -> dict[str, list[dict[str, Any]]]:
-    """What recipients set against notifications and have not taken back, by notification, with words (None: erased).
-
-    A contact of the notified team does not read the words that the sender wrote down of it.
-    """
-    found = {
-        ref: [
-            {
-                "note": shown_event(each, as_contact=as_contact)["payload"].get("note"),
-                "occurred_at": each.occurred_at,
-            }
-            for each in contested_by(events)
-        ]
-        for ref, events in told.items()
-    }
-    return {ref: words for ref, words in found.items() if words}
-
-
-def contests_of(
-    refs: Sequence[str], session: Session | None = None, *, as_contact: bool = False
-) -> dict[str, list[dict[str, Any]]]:
-    """The same, looked up for as many notifications as there are in a page of a list at once."""
-    return contests(events_of_notifications(refs, session, types=_CONTESTS), as_contact=as_contact)
-
-
-def contest_events(ref: str, session: Session | None = None) -> list[Event]:
-    """The same of one notification as events."""
-    return contested_by(events_of_notifications([ref], session, types=_CONTESTS, sealed=False)[ref])
 
 
 def _in_time(event: Event) -> tuple[Any, ...]:

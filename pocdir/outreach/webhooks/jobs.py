@@ -17,7 +17,7 @@ from pocdir.core import clock
 from pocdir.core.errors import Refusal
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import event_by_id
-from pocdir.outreach.presentation.timeline import contest_events
+from pocdir.outreach.presentation.contests import contest_events
 from pocdir.outreach.webhooks import actions, queries, rules, sending
 from pocdir.outreach.webhooks.models import Delivery
 
@@ -138,5 +138,6 @@ def _body(delivery: Delivery, settings: Settings, now: dt.datetime) -> bytes:
         if event.notification
         else f"{base}/incidents/{event.incident}"
     }
-    contested = contest_events(event.notification) if event.notification else []
+    about = event.notification or ""
+    contested = contest_events([about])[about] if about else []
     return rules.body_of(event, red=queries.is_red(db.session(), event), contested=contested, links=links)

@@ -16,9 +16,10 @@ from pocdir.ledger.queries import events_of_incidents, events_of_notifications
 from pocdir.ledger.rules.events import Event
 from pocdir.mail.queries import of_notification
 from pocdir.outreach.escalation.models import Policy
+from pocdir.outreach.presentation.contests import contested_of
 from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.presentation.notification import due_of, handed_over
-from pocdir.outreach.presentation.timeline import contests_of, shown_event
+from pocdir.outreach.presentation.timeline import shown_event
 from pocdir.outreach.queries.snapshots import Snapshot, notifications
 from pocdir.outreach.replies.presentation import shown
 from pocdir.outreach.replies.queries import with_mail
@@ -149,7 +150,7 @@ def _batches(whole: Whole) -> Iterator[Sequence[Snapshot]]:
 
 
 def _notifications(batch: Sequence[Snapshot], session: Session) -> Iterator[Row]:
-    contested = contests_of([each.row.ref for each in batch], session)
+    contested = contested_of(batch, session)
     for each in batch:
         row = each.row
         shown = {name: getattr(row, name, None) for name in export.TABLES["notifications"]}
