@@ -26,6 +26,7 @@ from pocdir.outreach.queries.notifications import (
 )
 from pocdir.outreach.queries.projections import differences
 from pocdir.outreach.queries.snapshots import snapshot
+from pocdir.outreach.sending.actions import allow
 from tests.at_once import meanwhile
 from tests.conftest import Api
 from tests.latency.made import DAY, HOUR, Own, told
@@ -198,6 +199,22 @@ def test_the_worker_leaves_a_follow_up_to_whoever_has_what_it_follows_and_takes_
     free = db.engine.dialect.name == "sqlite"  # there it comes when the other one is done
     assert meanwhile(hold, look) == ([report, ref] * 2 if free else [])
     assert look() == [report, ref] * 2
+
+
+def test_of_two_who_let_a_workspace_send_for_the_first_time_at_once_one_does(
+    app: Flask, lab: Workspace, now: dt.datetime
+) -> None:
+    def allowed() -> bool:
+        session = db.session()
+        return allow(session, session.get_one(Workspace, workspace), allowed=True, now=now, actor="user:s")
+
+    def again() -> bool:
+        with transaction():
+            return allowed()
+
+    workspace = lab.id
+    assert meanwhile(allowed, again) is False
+    assert list(differences()) == []
 
 
 def test_of_two_requests_at_once_with_one_key_the_first_is_recorded(

@@ -113,6 +113,9 @@ def allow(
 
     What is queued goes out all the same: its senders withdraw it.
     """
+    session.get_one(
+        Workspace, workspace.id, with_for_update={"key_share": True}
+    )  # at first there is no other row
     standing = queries.permission(session, workspace.id, lock=True)
     if (standing is not None and standing.allowed) == allowed:
         return False
