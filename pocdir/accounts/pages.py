@@ -68,7 +68,7 @@ def choose_password(token: str) -> Any:
     except Refusal as refusal:
         return _refused(typed, refusal, lambda typed: _welcome(token, typed))
     with transaction() as written:
-        user = sign_in.welcomed(written, token, now)
+        user = sign_in.welcomed(written, token, now, lock=True)
         actions.set_password(written, user=user, password_hash=hashed, now=now, actor=f"user:{user.ref}")
         user_id = user.id
     sign_in.enter(user_id, now=now)

@@ -129,8 +129,12 @@ def user_by_email(session: Session, email: str) -> User | None:
     return session.scalar(select(User).where(User.email == email))
 
 
-def user_by_ref(session: Session, ref: str) -> User | None:
-    return session.scalar(select(User).where(User.ref == ref))
+def user_by_ref(session: Session, ref: str, *, lock: bool = False) -> User | None:
+    """`lock`: as they stand now, for this transaction alone."""
+    statement = select(User).where(User.ref == ref)
+    if lock:
+        statement = statement.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return session.scalar(statement)
 
 
 def find_workspace(session: Session, slug: str) -> Workspace | None:

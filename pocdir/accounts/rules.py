@@ -225,7 +225,8 @@ def link_used() -> Gone:
     """The one answer to a link that is forged, used or old."""
     return Gone(
         "link_used",
-        "this link works once and for seven days; it is used, too old or incomplete. Ask for a new one",
+        "this link works once and for seven days; it is used, too old or incomplete. If you have just chosen a "
+        "password with it, sign in with that; else ask for a new one",
     )
 
 

@@ -96,9 +96,9 @@ def invitation_link(invitation: Invitation) -> str:
     return f"{running.settings().external_url}/join/{token}"
 
 
-def welcomed(reader: Session, token: str, now: dt.datetime) -> User:
-    """Whose welcome link this is; raises Gone `link_used`."""
-    user = queries.user_by_ref(reader, rules.linked_ref(token, now))
+def welcomed(reader: Session, token: str, now: dt.datetime, *, lock: bool = False) -> User:
+    """Whose welcome link this is, with `lock` for this transaction alone; raises Gone `link_used`."""
+    user = queries.user_by_ref(reader, rules.linked_ref(token, now), lock=lock)
     if user is None or not user.active or not rules.is_link(running.secret(), WELCOME, token, _state(user)):
         raise rules.link_used()
     return user
