@@ -15,7 +15,7 @@ from pocdir.incidents.models import Incident
 from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.queries.snapshots import of_incidents, snapshot
-from pocdir.outreach.rules.plan import Choices, Plan, declined
+from pocdir.outreach.rules.plan import Choices, Plan, opted_out_kinds
 from pocdir.outreach.sending.telling import require_sent, send_each
 
 MOST_LETTERS = 100  # shown at once: while they are written nobody else can write
@@ -32,7 +32,7 @@ def suggested(plan: Plan, told: Collection[str], kind: str = "report") -> list[s
     return [
         it.slug
         for it in plan.contacts
-        if it.role == "to" and not it.held and it.slug not in told and kind not in declined(it.team)
+        if it.role == "to" and not it.held and it.slug not in told and kind not in opted_out_kinds(it.team)
     ]
 
 

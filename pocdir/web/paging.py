@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from flask import request
+from flask import g, request
 
 Row = TypeVar("Row")
 MOST_PAGES = 10_000
@@ -27,6 +27,11 @@ def page_number() -> int:
     """Counted from 1, as the page's address says; what is no number is the first."""
     text = request.args.get("page", "1")
     return min(max(int(text), 1), MOST_PAGES) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+
+
+def belongs_at(address: str) -> None:
+    """The list that answers a form sent to another address: links for its pages, order and filters lead to this one."""
+    g.list_address = address
 
 
 def fetched(rows: Sequence[Row], total: int, number: int, size: int) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.actions.threads import MOST
 from pocdir.outreach.queries.projections import differences
+from pocdir.outreach.rules.corrections import UNDONE_IN_THREAD
 from pocdir.outreach.rules.fold import state_of
-from pocdir.outreach.rules.thread import ANSWERED, WHY, settle, words
+from pocdir.outreach.rules.thread import ANSWERED, settle, words
 from pocdir.site.queries.ledger import verified
 from tests.accounts import made as people
 from tests.conftest import Api
@@ -115,7 +116,7 @@ def test_whatever_is_recorded_first_each_member_has_what_the_others_were_told(
     numbers = count(1000)
 
     def add(ref: str, type_: str, at: dt.datetime, number: int, **payload: Any) -> None:
-        by = "service" if type_ == ANSWERED or payload.get("why") == WHY else "sender"
+        by = "service" if type_ == ANSWERED or payload.get("why") == UNDONE_IN_THREAD else "sender"
         about = {"recorded_at": START + 20 * DAY, "actor": "x", "claimed_by": by, "assurance": "S"}
         name = str(uuid.UUID(int=number))
         thread[ref].append(
@@ -129,7 +130,8 @@ def test_whatever_is_recorded_first_each_member_has_what_the_others_were_told(
             for word in fresh:
                 add(each, ANSWERED, word.mark.at, next(numbers), **word.payload)
             for event in gone:
-                add(each, "event.corrected", START + 20 * DAY, next(numbers), event=event.id, why=WHY)
+                back = {"event": event.id, "why": UNDONE_IN_THREAD}
+                add(each, "event.corrected", START + 20 * DAY, next(numbers), **back)
 
     for n, (ref, asked) in enumerate((it, at) for it in sent for at in (sent[it], START + 7 * DAY)):
         add(ref, "expectation.set", asked, 500 + n, of="answer", within="P90D", level=n % 2 + 1)

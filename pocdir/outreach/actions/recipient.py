@@ -20,11 +20,10 @@ from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.redirects import Basis, responsibilities
-from pocdir.outreach.rules.corrections import counting
+from pocdir.outreach.rules.corrections import UNDONE, counting
 from pocdir.outreach.rules.fold import state_of
 from pocdir.outreach.rules.recipient import (
     ACTIONS,
-    UNDONE,
     action,
     claimed_ref,
     may_be_automatic,

@@ -15,7 +15,8 @@ from pocdir.ledger.rules.events import Event
 from pocdir.outreach.actions.projection import project
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
-from pocdir.outreach.rules.thread import ANSWERED, WHY, Word, settle, words
+from pocdir.outreach.rules.corrections import UNDONE_IN_THREAD
+from pocdir.outreach.rules.thread import ANSWERED, Word, settle, words
 
 MOST = 50  # follow-ups of one thread
 BY_SERVICE = {"actor": "service", "claimed_by": "service"}
@@ -77,8 +78,8 @@ def _write(
     about: dict[str, Any] = BY_SERVICE | {"now": now, **queries.about(notification, session)}
     written = [
         append(
-            session, type="event.corrected", payload={"event": event.id, "why": WHY}, assurance=event.assurance,
-            **about,
+            session, type="event.corrected", payload={"event": event.id, "why": UNDONE_IN_THREAD},
+            assurance=event.assurance, **about,
         )
         for event in gone
     ]  # fmt: skip

@@ -30,6 +30,7 @@ from pocdir.web import filters
 from pocdir.web.errors import sentence
 from pocdir.web.files import sent
 from pocdir.web.forms import Form, form
+from pocdir.web.paging import belongs_at
 
 blueprint = Blueprint("desk", __name__)
 NAMES = {"opt_outs": "classes"}  # of facts, as the boxes call them
@@ -197,7 +198,7 @@ def answer_selected() -> Any:
     refs, choice = list(dict.fromkeys(request.form.getlist("choose"))), request.form.get("action", "")
     if choice not in ACTIONS or not 1 <= len(refs) <= MOST:
         said = _("Choose at least one report, at most %(most)s, and what to say.", most=MOST)
-        g.list_at = url_for("outreach.told")
+        belongs_at(url_for("outreach.told"))
         return told_list(Form(values=request.form, errors={"form": [said]})), 422
     principal, chosen, results = g.principal, ACTIONS[choice], None
     typed = Form(values=request.form)

@@ -362,4 +362,4 @@ def _reached(to: dict[str, Any] | None) -> str:
 def _by_itself(step: dict[str, Any]) -> str:
     if step["by_itself"]:
         return "yes"
-    return f"no: {presentation.HELD[step['held']]}" if step["held"] else "no"
+    return f"no: {presentation.why_held(step['held'])}" if step["held"] else "no"

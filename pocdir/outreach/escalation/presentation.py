@@ -25,7 +25,7 @@ from pocdir.outreach.rules.letter import LANGUAGES
 from pocdir.routing.rules.index import Index
 
 # Why a step waits for a person, by the word of its event (vocabulary.HELD).
-HELD = {
+_HELD = {
     "owner": Phrase("an owner decides on this step"),
     "late": Phrase("its time is long past"),
     "earlier_step": Phrase("an earlier step waits for a person"),
@@ -47,8 +47,8 @@ HELD = {
 
 
 def why_held(reason: str) -> str:
-    """Why a step does not go out by itself, in words."""
-    return _(HELD.get(reason, HELD["other"]))
+    """Why a step does not go out by itself, in words; of one without words, that it could not be prepared."""
+    return _(_HELD.get(reason, _HELD["other"]))
 
 
 def shown_policy(row: Policy, *, default: str | None) -> dict[str, Any]:

@@ -22,9 +22,8 @@ from pocdir.outreach.models import Notification
 from pocdir.outreach.outcome.queries import assets_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import of_incidents
+from pocdir.outreach.rules.corrections import SIGHTINGS_DIFFER
 from pocdir.outreach.rules.measured import SCOPE, Due, called_for, key_of, settle
-
-WHY = "sightings that came later say otherwise"
 
 
 def bring_sightings(
@@ -85,7 +84,7 @@ def _settle(
         **queries.about(notification, session),
     }  # fmt: skip
     written: list[Event | None] = [
-        append(session, type="event.corrected", payload={"event": event.id, "why": WHY}, **about)
+        append(session, type="event.corrected", payload={"event": event.id, "why": SIGHTINGS_DIFFER}, **about)
         for event in gone
     ]
     for each in fresh:

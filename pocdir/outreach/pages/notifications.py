@@ -26,7 +26,7 @@ from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.presentation.notification import described, handed_over
 from pocdir.outreach.presentation.timeline import led_to, shown_event, timeline_of
 from pocdir.outreach.queries import notifications as queries
-from pocdir.outreach.queries.plans import declined_by, routed
+from pocdir.outreach.queries.plans import opted_out_kinds_of, routed
 from pocdir.outreach.queries.redirects import asked_instead
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot, some
 from pocdir.outreach.replies.presentation import mails
@@ -34,7 +34,7 @@ from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
 from pocdir.outreach.rules.posting import POSTED_BY, claim_of
 from pocdir.outreach.sending.means import means
-from pocdir.outreach.sending.queries import declined_of
+from pocdir.outreach.sending.queries import opted_out_by_ref
 from pocdir.outreach.sending.telling import is_offered, require_rules_read, tell
 from pocdir.routing.queries import index
 from pocdir.web import filters
@@ -107,7 +107,7 @@ def _notify(typed: Form) -> str:
         form=typed,
         once=typed.values.get("once") or new_ref(clock.now()),
         team=indexed.team if indexed else None,
-        declines=declined_by(slug),
+        opted_out=opted_out_kinds_of(slug),
         channels=[channel for channel in indexed.team.channels if channel.audience == "public"]
         if indexed
         else [],
@@ -247,7 +247,7 @@ def _notification(found: Snapshot, typed: Form) -> str:
         ),
         letter=None if found.row.withdrawn_at else letter_of(found, content=content),
         content=content,
-        not_taken=declined_of(found.row.ref) if may_try_again else [],
+        opted_out=opted_out_by_ref(found.row.ref) if may_try_again else [],
         instead=asked_instead(events, own=found.row.team_slug, on=clock.now().date()),
         only_here=running.settings().is_only_here,
         event_form=typed,

@@ -30,6 +30,7 @@ from pocdir.outreach.rules.bulk import ACTS, MOST
 from pocdir.routing.queries import index
 from pocdir.web import filters
 from pocdir.web.forms import Form
+from pocdir.web.paging import belongs_at
 
 PAGE = 100
 FILTERS = ("state", "team", "incident", "older_than", "due_ago", "step")
@@ -127,7 +128,8 @@ def record_selected() -> Any:
         said = _("Choose at least one row, at most %(most)s, and what to record.", most=MOST)
         if g.principal.workspace_id is None:
             raise Invalid("selection_invalid", said, where="choose")
-        typed.errors, g.list_at = {"form": [said]}, url_for("outreach.unanswered")
+        typed.errors = {"form": [said]}
+        belongs_at(url_for("outreach.unanswered"))
         return _unanswered(typed), 422
     results = None
     if request.form.get("confirmed") == "yes":

@@ -6,7 +6,7 @@ from typing import Any
 
 from pocdir.incidents.rules.assets import AssetValue
 from pocdir.outreach.queries import parcels
-from pocdir.outreach.rules.plan import Plan, Planned, Unrouted, asset_as_sent, declined
+from pocdir.outreach.rules.plan import Plan, Planned, Unrouted, asset_as_sent, opted_out_kinds
 from pocdir.routing.rules.contacts import basis_json, channel_json, team_json
 from pocdir.routing.rules.index import Basis
 
@@ -39,7 +39,7 @@ def shown_contact(contact: Planned) -> dict[str, Any]:
         "assets": [asset_as_sent(each) for each in contact.assets],
         "parcels": [parcels.shown(each) for each in contact.parcels],
         "copies": contact.copies,
-        "declines": declined(contact.team),
+        "declines": opted_out_kinds(contact.team),
     }
 
 

@@ -15,7 +15,14 @@ from pocdir.outreach.models import Parcel
 from pocdir.outreach.queries import parcels
 from pocdir.outreach.queries.controls import controls_of
 from pocdir.outreach.rules.parcels import Brought
-from pocdir.outreach.rules.plan import Plan, WaitingParcel, asset_as_sent, declined, drawn_up, reached_by
+from pocdir.outreach.rules.plan import (
+    Plan,
+    WaitingParcel,
+    asset_as_sent,
+    drawn_up,
+    opted_out_kinds,
+    reached_by,
+)
 from pocdir.routing.queries import index, question
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import answered
@@ -61,10 +68,10 @@ def routed(given: Mapping[str, Any], *, workspace_id: int | None, on: dt.date) -
     return Routed(channel, parcel_of(incident, given["team"], on=on), index().slugs(given["team"]))
 
 
-def declined_by(slug: str) -> list[str]:
+def opted_out_kinds_of(slug: str) -> list[str]:
     """The kinds of notification that a team has said it does not take."""
     indexed = index().indexed_team(slug)
-    return declined(indexed.team) if indexed else []
+    return opted_out_kinds(indexed.team) if indexed else []
 
 
 def first_live_channel(slug: str) -> tuple[str, str] | None:

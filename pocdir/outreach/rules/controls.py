@@ -21,9 +21,6 @@ class Controls:
         return any(known[each] for each in meant(port, list(known)))
 
 
-NONE = Controls()
-
-
 def meant(port: int | None, known: Sequence[int]) -> list[int]:
     """Of the ports that an incident has of an address (0: none), those that are spoken of.
 

@@ -8,6 +8,10 @@ from pocdir.core.errors import Forbidden, Invalid
 from pocdir.ledger.rules.events import ASSURANCES, Event
 from pocdir.outreach.rules.posting import POSTED_BY
 
+# Why something was taken back where no person says why, as codes that pages put into words.
+UNDONE = "undone"  # through the recipient's link
+UNDONE_IN_THREAD = "undone_in_thread"  # where the answer was given, so that it does not stand here either
+SIGHTINGS_DIFFER = "sightings_differ"  # sightings that came later say otherwise
 # What stands in the record for good: corrections themselves (record the fact again instead).
 _FINAL = frozenset({"event.corrected", "classification.corrected", "ack.retracted"})
 _MAIL = ("reply.", "delivery.", "disposition.")

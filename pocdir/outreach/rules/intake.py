@@ -53,7 +53,7 @@ def not_met(asked: Collection[str], report: Report, *, languages: Collection[str
     return [rule for rule, is_met in checks.items() if rule in asked and not is_met and report.kind != "ping"]
 
 
-def declined(opt_outs: Collection[str], *, kind: str, about: str | None) -> list[str]:
+def opted_out_of(opt_outs: Collection[str], *, kind: str, about: str | None) -> list[str]:
     """What of a notification its team has said not to take: its kind, the class/type or the class that it is `about`.
 
     A test message is about nothing.

@@ -167,7 +167,7 @@ def reached_by(index: Index, slug: str) -> tuple[Team, Channel] | None:
     return (indexed.team, channel) if indexed and channel else None
 
 
-def declined(team: Team) -> list[str]:
+def opted_out_kinds(team: Team) -> list[str]:
     """The kinds of notification that a team has said it does not take."""
     return [kind for kind in NOTIFICATION_KINDS if kind in team.opt_outs]
 

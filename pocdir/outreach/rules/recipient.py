@@ -14,7 +14,6 @@ from pocdir.core.errors import Gone, Invalid, NotFound
 
 PURPOSE = "recipient"
 LIFE = dt.timedelta(days=180)
-UNDONE = "undone"  # why of a correction through the link: no person’s words, the pages word it
 UNDO_WINDOW = dt.timedelta(hours=24)
 # Mail scanners follow links and post forms within seconds of delivery; a person takes longer.
 MAY_BE_AUTOMATIC = dt.timedelta(seconds=60)

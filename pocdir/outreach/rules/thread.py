@@ -12,7 +12,6 @@ from pocdir.outreach.rules.corrections import counting
 from pocdir.outreach.rules.fold import ACKNOWLEDGING, First, is_answer, marked
 
 ANSWERED = "thread.answered"
-WHY = "taken back where it was said"
 # What may change who has answered: an answer, or what takes it back.
 SPEAKING = ACKNOWLEDGING | {"event.corrected", "ack.retracted", "classification.corrected"}
 

@@ -90,8 +90,8 @@ def require_read(
 
     Raises Conflict `opted_out`, `rules_not_met`.
     """
-    if (not_taken := queries.declined(session, found)) and not despite_opt_out:
-        said = ", ".join(each.replace("_", " ") for each in not_taken)
+    if (opted_out := queries.opted_out_of(session, found)) and not despite_opt_out:
+        said = ", ".join(each.replace("_", " ") for each in opted_out)
         message = f"this team has said that it does not take this ({said}): only on a word of your own"
         raise Conflict("opted_out", message, where="despite_opt_out")
     if found.rules_not_met and not despite_rules:

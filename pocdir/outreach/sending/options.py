@@ -15,10 +15,10 @@ def send_options(command: Command) -> Command:
     rules = click.option(
         "--despite-rules", is_flag=True, help="With --send: also where it does not meet the team's rules."
     )
-    declined = click.option(
+    opted_out = click.option(
         "--despite-opt-out", is_flag=True, help="With --send: also to a team that does not take such."
     )
     plain = click.option("--plain-text", is_flag=True, help="With --send: it may go in plain text.")
     return click.option("--send", is_flag=True, help="Send it from here, now.")(
-        plain(rules(declined(command)))
+        plain(rules(opted_out(command)))
     )

@@ -92,17 +92,19 @@ def keys_for(contacts: Iterable[tuple[str, str]], now: dt.datetime) -> dict[str,
     return {slug: key_for(slug, to, now) if to.lower() in pinned else None for slug, to in contacts}
 
 
-def declined(session: Session, notification: Notification) -> list[str]:
+def opted_out_of(session: Session, notification: Notification) -> list[str]:
     """What of a notification its team says by now that it does not take: its kind, or what its incident is about."""
     said = session.get_one(Team, notification.team_id).profile.get("opt_outs", ())
     incident = notification.case
-    return intake.declined(said, kind=notification.kind, about=incident.kind_of_report if incident else None)
+    return intake.opted_out_of(
+        said, kind=notification.kind, about=incident.kind_of_report if incident else None
+    )
 
 
-def declined_of(ref: str) -> list[str]:
+def opted_out_by_ref(ref: str) -> list[str]:
     """The same of a notification that the caller may see, by its reference."""
     found = db.session().scalar(select(Notification).where(Notification.ref == ref))
-    return declined(db.session(), found) if found else []
+    return opted_out_of(db.session(), found) if found else []
 
 
 def label_of_incident(notification: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pocdir.core.errors import Invalid
 from pocdir.directory.rules.record import DEAD_STATES
 from pocdir.outreach.escalation.rules.path import Rung
-from pocdir.outreach.rules.intake import declined
+from pocdir.outreach.rules.intake import opted_out_of
 from pocdir.routing.rules.contacts import Contact
 from pocdir.routing.rules.index import Index, IndexedTeam, channels_for
 from pocdir.routing.rules.question import Question, answered
@@ -75,7 +75,7 @@ def other_mail_of(reported: Reported, index: Index) -> Target | str:
     if indexed is None:
         return "no_mail"
     team = indexed.team
-    if declined(team.opt_outs, kind="follow_up", about=reported.kind_of_report):
+    if opted_out_of(team.opt_outs, kind="follow_up", about=reported.kind_of_report):
         return "opted_out"
     told = {value.lower() for kind, value in reported.addresses if kind == "email"}
     for channel in channels_for(team, "incident"):
@@ -95,7 +95,7 @@ def other_channel(indexed: IndexedTeam | None, told: Collection[tuple[str, str]]
 
 
 def _has_opted_out(indexed: IndexedTeam, kind: str | None) -> bool:
-    return bool(declined(indexed.team.opt_outs, kind="referral", about=kind))
+    return bool(opted_out_of(indexed.team.opt_outs, kind="referral", about=kind))
 
 
 def _routed(reported: Reported, index: Index, asked: Question) -> Iterator[Contact]:
