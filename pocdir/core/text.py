@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
 
+# Marks that turn the reading direction: a name that carries one does not read as it is written.
+BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
 _RIGHT_TO_LEFT = ("ar", "dv", "fa", "he", "ps", "ur", "yi")
 _DAY = re.compile(r"(?<![\w./:-])\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2})?(?: UTC)?(?![\w/-]|[.:]\w)", re.ASCII)
 _LRI, _PDI = "\u2066", "\u2069"
@@ -27,6 +30,17 @@ def isolated(text: str, language: str | None) -> str:
     return _DAY.sub(
         lambda it: it[0] if text[it.start() - 1 : it.start()] == _LRI else f"{_LRI}{it[0]}{_PDI}", text
     )
+
+
+def is_turned(value: Any) -> bool:
+    """Whether a text, or one within these lists and names, carries a mark that turns the reading direction."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str) and not BIDI_CONTROLS.isdisjoint(one):
+            return True
+        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+    return False
 
 
 class Phrase(str):

@@ -12,13 +12,11 @@ from marshmallow import fields, validate
 
 from pocdir.core import times
 from pocdir.core.errors import Invalid
+from pocdir.core.text import BIDI_CONTROLS, is_turned
 
 DEFAULT_LIMIT = 100
 MOST = 1000
 DIGEST = re.compile(r"(sha256:)?[0-9a-fA-F]{64}\Z")
-# Marks that turn the reading direction: a name that carries one does not read as it is written.
-BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
-
 
 # What a person reads beside a box, instead of the library's own phrases.
 fields.Field.default_error_messages |= {"required": "This is needed.", "null": "This is needed."}
@@ -68,13 +66,9 @@ class Payload(fields.Dict):
         super().__init__(keys=fields.String(), **more)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
-        read, waiting = super()._deserialize(value, attr, data, **more), [value]
-        while waiting:
-            one = waiting.pop()
-            if isinstance(one, str) and not BIDI_CONTROLS.isdisjoint(one):
-                raise ma.ValidationError("Control characters are not allowed.")
-            waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-        return read
+        if is_turned(value):
+            raise ma.ValidationError("Control characters are not allowed.")
+        return super()._deserialize(value, attr, data, **more)
 
 
 class Flag(fields.Boolean):

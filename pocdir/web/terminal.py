@@ -17,6 +17,7 @@ from flask import Flask, current_app, has_app_context
 from pocdir import config, db
 from pocdir.config import Settings
 from pocdir.core.errors import Conflict, Invalid
+from pocdir.core.text import is_turned
 from pocdir.core.times import duration, moment
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ def _length(text: str) -> str:
     return text.strip()
 
 
+def _words(text: str) -> str:
+    if is_turned(text):
+        raise Invalid("payload_invalid", "control characters are not allowed")
+    return text
+
+
+WORDS: click.ParamType = _Written[str]("text", _words)
 LENGTH: click.ParamType = _Written[str]("duration", _length)  # the same, kept as it was written
 json_option = click.option("--json", "as_json", is_flag=True, help="One compact JSON object a line.")
 workspace_option = click.option(

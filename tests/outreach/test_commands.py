@@ -17,6 +17,7 @@ from pocdir.accounts.models import Workspace
 from pocdir.cli import pocdir
 from pocdir.db import changes
 from pocdir.outreach.commands.notify import AT_ONCE
+from tests.conftest import Api
 from tests.outreach import made
 
 SHEET = "Email;Date;Answered;Colour\r\nreports@cert.example;03/04/2026;yes;red\r\n"
@@ -152,3 +153,19 @@ def test_what_was_logged_is_listed_shown_and_written_and_its_case_closed(
         assert (reopened["title"], reopened["closed_at"]) == ("Old hits", None)
         assert cli.run(["incident", "change", case["ref"]]) == 2
         assert cli.run(["notification", "letter", case["ref"]]) == 1
+
+
+def test_words_that_turn_the_reading_direction_are_recorded_by_no_command(
+    app: Flask, api: Api, lab: Workspace, now: dt.datetime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turned, control = "in order \u202egnihton", "in \x1b[1morder"
+    ref = api.post("/api/v1/notifications", {"team": "cert-at"}).json["ref"]
+    for words in (turned, control):
+        assert cli.run(["record", "ack.given", ref, "--note", words]) == 1
+        assert cli.run(["record", "ack.given", ref, "--payload", f"note={json.dumps(words)}"]) == 1
+        assert "(payload_invalid)" in capsys.readouterr().err
+    assert cli.run(["desk", "answer", "--team", "cert-at", "contest", ref, "--note", turned]) == 2
+    assert cli.run(["policy", "steps", ref, "--skip", "1", "--note", turned]) == 2
+    assert cli.run(["sending", "allow", "lab", "--note", turned]) == 2
+    assert "--note" in capsys.readouterr().err
+    assert "ack.given" not in api.get(f"/api/v1/notifications/{ref}/events").text

@@ -220,6 +220,9 @@ def test_on_the_page_it_is_asked_once_more(api: Api, world) -> None:
     asked = world["anna"].post("/unanswered/selected", data=ticked)
     assert (asked.status_code, len(listed(api))) == (200, 3)
     assert asked.text.count('name="choose"') == 3
+    turned = {"confirmed": "yes", "note": "by \u202eenohp"}
+    assert "payload_invalid" in world["anna"].post("/unanswered/selected", data=ticked | turned).text
+    assert len(listed(api)) == 3
     done = world["anna"].post("/unanswered/selected", data=ticked | {"confirmed": "yes", "note": "by phone"})
     assert "notification_unknown" in done.text
     assert listed(api) == [third]

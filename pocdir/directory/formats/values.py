@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 from pocdir.core import codes, times
 from pocdir.core.domains import parse_domain
 from pocdir.core.errors import Invalid
+from pocdir.core.text import BIDI_CONTROLS
 
 MOST_ADDRESS = 500
-# Marks that turn the reading direction: a name that carries one does not read as it is written.
-BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
 HIGHEST_ASN = 4_294_967_295
 RESERVED_SLUGS = frozenset({"new"})
 

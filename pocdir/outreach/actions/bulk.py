@@ -14,7 +14,7 @@ from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.actions.threads import keep_threads
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.notifications import Viewer
-from pocdir.outreach.rules.posting import claim_of
+from pocdir.outreach.rules.posting import check_readable, claim_of
 from pocdir.outreach.rules.thread import SPEAKING
 
 
@@ -54,6 +54,7 @@ def record_for_many(
         try:
             with session.begin_nested():
                 row = queries.own_notification_to_record(ref, viewer, session)
+                check_readable(payload)
                 claimed_by, assurance = claim_of(type, queries.poster_of(viewer, row) or "")
                 event = record_event(
                     session, row, type=type, payload=payload, now=now, actor=actor, claimed_by=claimed_by,

@@ -22,14 +22,14 @@ from pocdir.outreach.desk import presentation, queries, rules, schemas
 from pocdir.outreach.desk.actions import answer_many, choose_automatic
 from pocdir.outreach.desk.digests import choose_digest
 from pocdir.outreach.rules.recipient import ACTIONS, check_said
-from pocdir.web.terminal import app_context, emit, json_option, table
+from pocdir.web.terminal import WORDS, app_context, emit, json_option, table
 
 _item = schemas.ToldAnswer()
 _desk = schemas.DeskAnswer()
 OPERATOR, STEWARD = "operator", "steward"
 team_option = click.option("--team", required=True, help="The team (slug).")
 note_option = click.option(
-    "--note", required=True, help="Whose word of the team it is, and when it was said."
+    "--note", type=WORDS, required=True, help="Whose word of the team it is, and when it was said."
 )
 COLUMNS = ("ref", "sent_at", "sender", "kind", "tlp", "response")
 
@@ -185,10 +185,10 @@ def digest(team: str, hour: int | None, address: str | None, as_json: bool) -> N
 @team_option
 @click.argument("choice", metavar="ANSWER", type=click.Choice(tuple(ACTIONS)))
 @click.argument("refs", metavar="REF...", nargs=-1, required=True)
-@click.option("--note", help="The team's words.")
-@click.option("--ticket", help="The team's own number.")
+@click.option("--note", type=WORDS, help="The team's words.")
+@click.option("--ticket", type=WORDS, help="The team's own number.")
 @click.option("--count", type=click.IntRange(0, 99_999_999), help="To how many it was passed on, or is done.")
-@click.option("--ask", help="With not_ours: whom to ask.")
+@click.option("--ask", type=WORDS, help="With not_ours: whom to ask.")
 @json_option
 def answer(team: str, choice: str, refs: tuple[str, ...], as_json: bool, **given: Any) -> int:
     """Give one answer to reports, as the team gave it to the operator; each is recorded or refused by itself.

@@ -26,7 +26,7 @@ from pocdir.outreach.escalation.files import read_policy, written
 from pocdir.outreach.sending.options import send_options
 from pocdir.routing.queries import index
 from pocdir.routing.rules.index import Index
-from pocdir.web.terminal import MOMENT, app_context, emit, json_option, table, workspace_option
+from pocdir.web.terminal import MOMENT, WORDS, app_context, emit, json_option, table, workspace_option
 
 MOST_LISTED = 10_000
 version_option = click.option("--version", type=int, help="Which version; the newest unless one is named.")
@@ -221,7 +221,7 @@ def choose(
 @click.option("--approve", type=int, help="Agree to this step, as an owner: somebody else takes it.")
 @click.option("--pause", is_flag=True, help="Let the clock stand still.")
 @click.option("--resume", is_flag=True, help="Let it go on.")
-@click.option("--note", help="Why.")
+@click.option("--note", type=WORDS, help="Why.")
 @click.option("--at", type=MOMENT, help="When it was done, if not now: 2026-11-22T12:00:00Z.")
 @click.option("--people-at-risk", is_flag=True, help="With --take: it is known that the incident says so.")
 @send_options
@@ -289,7 +289,7 @@ def _chosen(text: str) -> tuple[str, int]:
 @click.option("--approve", type=_chosen, multiple=True, metavar="REF:STEP", help="Agree to it, as an owner.")
 @click.option("--waiting", is_flag=True, help="Only those that wait for the yes of an owner.")
 @click.option("--ahead", is_flag=True, help="What is to come under policies that were approved beforehand.")
-@click.option("--note", help="Why.")
+@click.option("--note", type=WORDS, help="Why.")
 @send_options
 @workspace_option
 @json_option

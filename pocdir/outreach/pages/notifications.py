@@ -32,7 +32,7 @@ from pocdir.outreach.queries.snapshots import Snapshot, snapshot, some
 from pocdir.outreach.replies.presentation import mails
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
-from pocdir.outreach.rules.posting import POSTED_BY, claim_of
+from pocdir.outreach.rules.posting import POSTED_BY, check_readable, claim_of
 from pocdir.outreach.sending.means import means
 from pocdir.outreach.sending.queries import opted_out_by_ref
 from pocdir.outreach.sending.telling import is_offered, require_rules_read, tell
@@ -201,6 +201,7 @@ def take_back(ref: str) -> Any:
 
 def _record(ref: str, given: Mapping[str, Any]) -> None:
     now, principal = clock.now(), g.principal
+    check_readable(given["payload"])
     with transaction() as session:
         row = queries.own_notification_to_change(ref, principal, session)
         claimed_by, assurance = claim_of(given["type"], queries.poster_of(principal, row) or "")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from pocdir.core.errors import Forbidden, Invalid
+from pocdir.core.text import is_turned
 from pocdir.core.times import isoformat
 from pocdir.ledger.rules.admission import event_type
 from pocdir.ledger.rules.vocabulary import VOCABULARY
@@ -38,6 +41,13 @@ def claim_of(type_: str, poster: str) -> tuple[str, str]:
     if poster not in POSTED_BY[type_]:
         raise Forbidden("event_not_yours", f"{type_} is not yours to record", where="type")
     return _POSTERS[poster]
+
+
+def check_readable(payload: Mapping[str, Any]) -> None:
+    """Raises Invalid `payload_invalid` for what does not read as it is written."""
+    for name, value in payload.items():
+        if is_turned(value):
+            raise Invalid("payload_invalid", "control characters are not allowed", where=f"payload.{name}")
 
 
 def occurred(occurred_at: dt.datetime, precision: str, *, sent_at: dt.datetime) -> dt.datetime:

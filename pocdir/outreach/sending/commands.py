@@ -12,7 +12,7 @@ from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.outreach.sending import actions, queries
 from pocdir.outreach.sending.telling import try_again
-from pocdir.web.terminal import app_context, emit, json_option, table, workspace_option
+from pocdir.web.terminal import WORDS, app_context, emit, json_option, table, workspace_option
 
 
 @click.group()
@@ -58,7 +58,7 @@ def list_(as_json: bool) -> int:
 
 @sending.command()
 @click.argument("workspace")
-@click.option("--note", help="Why; it stands in the record.")
+@click.option("--note", type=WORDS, help="Why; it stands in the record.")
 @json_option
 def allow(workspace: str, note: str | None, as_json: bool) -> None:
     """Let a workspace send from here: somebody has looked at what it does.
@@ -71,7 +71,7 @@ def allow(workspace: str, note: str | None, as_json: bool) -> None:
 
 @sending.command()
 @click.argument("workspace")
-@click.option("--note", help="Why; it stands in the record.")
+@click.option("--note", type=WORDS, help="Why; it stands in the record.")
 @json_option
 def stop(workspace: str, note: str | None, as_json: bool) -> None:
     """Let a workspace send no more; what waits in the outbox goes out unless it is withdrawn.
