@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint
 from flask_smorest import Blueprint as SmorestBlueprint
 
-from pocdir.accounts import api as accounts_api
 from pocdir.accounts import pages as accounts_pages
 from pocdir.directory.api import downloads
 from pocdir.directory.api import teams as teams_api
@@ -46,11 +45,11 @@ from pocdir.outreach.sending import api as sending_api
 from pocdir.outreach.sending import pages as sending_pages
 from pocdir.outreach.webhooks import api as webhooks_api
 from pocdir.outreach.webhooks import pages as webhooks_pages
-from pocdir.site.api import health, intelmq
+from pocdir.site.api import health, intelmq, people
 from pocdir.site.api import lookup as lookup_api
 from pocdir.site.api import route as route_api
 from pocdir.site.api import workspace as workspace_api
-from pocdir.site.pages import files, inbox, published, steward, team, workspace
+from pocdir.site.pages import erasure, files, inbox, published, steward, team, workspace
 from pocdir.site.pages import lookup as lookup_pages
 from pocdir.site.pages import outbox as outbox_pages
 
@@ -63,6 +62,7 @@ SITE = (
     outbox_pages,
     inbox,
     workspace,
+    erasure,
 )  # one blueprint, a file for each subject
 OUTREACH = (incident, notifications, parcels, recipient, sightings, spreadsheet, told, unanswered)
 PAGES: tuple[Blueprint, ...] = (
@@ -87,7 +87,6 @@ PAGES: tuple[Blueprint, ...] = (
     latency_pages.blueprint,
 )
 APIS: tuple[SmorestBlueprint, ...] = (
-    accounts_api.blueprint,
     teams_api.blueprint,
     quarantine_api.blueprint,
     downloads.blueprint,
@@ -106,4 +105,5 @@ APIS: tuple[SmorestBlueprint, ...] = (
     intelmq.blueprint,
     route_api.blueprint,
     workspace_api.blueprint,
+    people.blueprint,
 )

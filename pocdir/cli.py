@@ -30,7 +30,7 @@ COMMANDS = {
     "db": ("pocdir.site.commands.database:db", "Migrate the database, or show where it stands."),
     "seed": ("pocdir.site.commands.seed:seed", "Load the shipped directory and registry."),
     "demo": ("pocdir.site.commands.demo:demo", "Make a separate database with a synthetic year."),
-    "user": ("pocdir.accounts.commands:user", "Create people and their one-time links."),
+    "user": ("pocdir.site.commands.user:user", "Create people and their one-time links."),
     "token": ("pocdir.accounts.commands:token", "Create and revoke API tokens."),
     "lookup": ("pocdir.site.commands.lookup:lookup", "Whom do I tell? Contacts for an indicator."),
     "route": ("pocdir.site.commands.route:route", "Split a file into parcels, one for each contact."),

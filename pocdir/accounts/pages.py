@@ -7,12 +7,12 @@ from typing import Any
 from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 
-from pocdir.accounts import actions, erasure, queries, rules, schemas, sign_in
+from pocdir.accounts import actions, queries, rules, schemas, sign_in
 from pocdir.accounts.guards import SIGN_IN, guard
 from pocdir.accounts.models import User
 from pocdir.core import clock
 from pocdir.core.errors import Refusal
-from pocdir.db import db, forget_deleted, transaction
+from pocdir.db import db, transaction
 from pocdir.web import limits
 from pocdir.web.forms import Form, form
 
@@ -143,47 +143,6 @@ def end_sign_in(ref: str) -> Any:
         actions.end_sign_in(written, user_id=g.principal.user_id, ref=ref, now=clock.now())
     flash(_("That session has ended."), "success")
     return redirect(url_for("accounts.account"))
-
-
-@blueprint.get("/account/erase")
-@guard("account.own")
-def erase() -> str:
-    return _erase(Form())
-
-
-@blueprint.post("/account/erase")
-@guard("account.own")
-def erase_account() -> Any:
-    """Erase the person who asks for it, as `pocdir user erase` does."""
-    now, principal = clock.now(), g.principal
-    typed = form(schemas.Erasure(), request.form)
-    if not typed.valid:
-        return _erase(typed), 422
-    limits.spend(sign_in.BY_ACCOUNT, principal.email, now)
-    try:
-        sign_in.require_password(principal.email, typed.data["present"])
-        with transaction() as written:
-            actions.leave_in_order(written, user_id=principal.user_id)
-            user = written.get_one(User, principal.user_id)
-            erasure.erase_person(
-                written,
-                email=user.email,
-                user=user,
-                reason="request",
-                now=now,
-                actor=principal.actor,
-                own=True,
-            )
-    except Refusal as refusal:
-        return _refused(typed, refusal, _erase)
-    session.clear()
-    forget_deleted()
-    flash(_("You are erased; nothing here leads to you any more."), "success")
-    return redirect("/")
-
-
-def _erase(typed: Form) -> str:
-    return render_template("accounts/erase.html", form=typed, email=g.principal.email)
 
 
 @blueprint.get("/workspace")

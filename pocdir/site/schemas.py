@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from pocdir.accounts.schemas import typed_password
 from pocdir.routing.rules.indicator import KINDS
 from pocdir.site.rules.export import FORMATS
 from pocdir.web.schemas import Schema, Text, page_of
@@ -248,3 +249,30 @@ class IntelmqAnswer(Schema):
     domain = fields.Nested(IntelmqDestinations)
     suppress = fields.Boolean(required=True)
     interval = fields.Nested(IntelmqInterval, required=True)
+
+
+class Erasure(Schema):
+    """The present password: whoever found an open browser erases nobody."""
+
+    present = typed_password()
+
+
+class ErasedPerson(Schema):
+    """Who is erased, and on whose wish; the address stands in the body, as no server's log keeps that."""
+
+    email = Text(max=255, required=True)
+    reason = fields.String(load_default="request", validate=validate.OneOf(("request", "order")))
+    dry_run = fields.Boolean(load_default=False)
+
+
+class ErasureAnswer(Schema):
+    """How much went, or would; `person` is the reference that stays, of an account. `teams`: whose entries in the
+    directory bear the address, which stays there."""
+
+    person = fields.String(allow_none=True)
+    rows = fields.Integer()
+    letters = fields.Integer()
+    told = fields.Integer()
+    values = fields.Integer()
+    teams = fields.List(fields.String())
+    erased = fields.Boolean()

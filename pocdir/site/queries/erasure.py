@@ -1,14 +1,13 @@
-"""Erasing a person: the account, if there is one, and every place that leads from the record to them."""
+"""What there is of a person over all rooms, with an account or without: what an erasure takes."""
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, column, delete, func, or_, select, table, update
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from pocdir.accounts import queries, rules
@@ -17,30 +16,20 @@ from pocdir.core.batches import batches
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.core.mailboxes import parse_mailbox
 from pocdir.db import Base, table_of
-from pocdir.ledger.actions import append, erase_values
+from pocdir.directory.models import PAST, Address, Channel, Team
 from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.ledger.rules.vocabulary import MESSAGE_WORDS
-from pocdir.mail.models import (
-    CLAIMED,
-    ERASED,
-    FORGOTTEN,
-    UNREADABLE,
-    UNSAID,
-    WAITING,
-    WITHDRAWN,
-    Mail,
-    Received,
-)
+from pocdir.mail.models import CLAIMED, UNREADABLE, WAITING, Mail, Received
 from pocdir.mail.rules import mime
+from pocdir.outreach.models import Notification
 
+OWN = (Membership, TeamContact, SignIn, WebAuthn, Invitation)  # what goes with the account
 # Sealed values of a team's entry, which stand there too: the directory's matter.
 OF_ENTRIES = ("value", "changes")
 OF_TEAMS = (*OF_ENTRIES, "recipient")  # where the directory lists the address
 _BATCH, _MAILS = 1000, 20
-_addresses = table("addresses", column("id"), column("kind"), column("value"))
-_CHANNELS = [table(name, column("team_id"), column("address_id")) for name in ("channels", "past_channels")]
-_teams = table("teams", column("id"), column("slug"))
-_notifications = table("notifications", column("channel_kind"), column("channel_value"))
+_A, _T, _N = (table_of(model).c for model in (Address, Team, Notification))
+_CHANNELS = (table_of(Channel), PAST[Channel.__tablename__])
 _HELD = (Mail.key, Mail.subject, Mail.body, Mail.last_error)  # where another's letter may name somebody
 
 
@@ -100,9 +89,9 @@ def found(session: Session, *, email: str, user: User | None = None, own: bool =
     """
     rows = (user is not None) + sum(
         session.scalars(select(func.count()).select_from(model).where(which)).one()
-        for model, which in _own(email, user)
+        for model, which in own_rows(email, user)
     )
-    is_listed = session.execute(select(_addresses.c.id).where(_listed(email))).first() is not None
+    is_listed = session.execute(select(_A.id).where(_listed(email))).first() is not None
     alone = own or is_listed
     to_them = list(session.scalars(select(Mail.id).where(_to(email, alone))))
     if own:
@@ -112,73 +101,16 @@ def found(session: Session, *, email: str, user: User | None = None, own: bool =
     named = set() if is_listed else _naming(session, email)
     said = _said(session, theirs)
     values = list(dict.fromkeys([*_values(session, email, without_teams=is_listed), *said]))
-    told = 0 if is_listed else session.scalars(select(func.count()).where(_told(email))).one()
+    told = (
+        0
+        if is_listed
+        else session.scalars(select(func.count()).select_from(Notification).where(went_to(email))).one()
+    )
     letters = to_them if is_listed else sorted({*to_them, *_letters_naming(session, email)})
     return Found(rows, letters, sorted({*theirs, *named}), values, told, is_listed, _listing(session, email))
 
 
-def erase_person(
-    session: Session,
-    *,
-    email: str,
-    user: User | None,
-    reason: str,
-    now: dt.datetime,
-    actor: str,
-    own: bool = False,
-) -> Found:
-    """Erase the account, its sessions and memberships, letters to the address, mails from it or naming it, and the
-    sealed values that name it; as `found` says.
-
-    What the person did stays in the record under the account's reference, which leads nowhere from then on. The
-    act is an event, and so is every value's. Nothing is written where there is nothing.
-    """
-    taken = found(session, email=email, user=user, own=own)
-    if not taken.count:
-        return taken
-    ref = user.ref if user else None
-    for model, which in _own(email, user):
-        session.execute(delete(model).where(which))
-    for ids in batches(taken.letters):
-        mine = Mail.id.in_(ids)
-        session.execute(
-            update(Mail)
-            .where(mine, Mail.state.in_(WAITING))
-            .values(state=WITHDRAWN, settled_at=now, settled_by=actor, lease_until=None)
-        )
-        session.execute(
-            update(Mail).where(mine, func.lower(Mail.to) == email).values(to=ERASED, domain=ERASED)
-        )
-        session.execute(update(Mail).where(mine).values(UNSAID | {"key": ERASED + ":" + Mail.ref}))
-    for ids in batches(taken.came):  # none where the person asks: who a mail says it is from is not proven
-        session.execute(update(Received).where(Received.id.in_(ids)).values(FORGOTTEN))
-    if taken.told:
-        session.execute(update(_notifications).where(_told(email)).values(channel_value=ERASED))
-    erase_values(session, taken.values, reason=reason, now=now, actor=actor)
-    if user is not None:
-        _erase_account(session, user)
-    append(
-        session,
-        type="data.erased",
-        payload={"class": "person", "count": taken.count, "reason": reason, "person": ref},
-        claimed_by="service",
-        now=now,
-        actor=actor,
-    )
-    session.flush()
-    return taken
-
-
-def _erase_account(session: Session, user: User) -> None:
-    session.execute(update(Invitation).where(Invitation.accepted_by == user.id).values(accepted_by=None))
-    for there, name in _elsewhere():
-        session.execute(update(there).where(there.c[name] == user.id).values({name: None}))
-    user.roles.clear()
-    session.flush()
-    session.delete(user)
-
-
-def _own(email: str, user: User | None) -> list[tuple[type[Base], ColumnElement[bool]]]:
+def own_rows(email: str, user: User | None) -> list[tuple[type[Base], ColumnElement[bool]]]:
     """The rows that are the person's and nobody else's."""
     invited: tuple[type[Base], ColumnElement[bool]] = (Invitation, Invitation.email == email)
     if user is None:
@@ -192,37 +124,22 @@ def _own(email: str, user: User | None) -> list[tuple[type[Base], ColumnElement[
     ]
 
 
-def _elsewhere() -> list[tuple[Table, str]]:
-    """Columns of other rooms that name a person and may be empty."""
-    own = {table_of(model) for model in (Membership, TeamContact, SignIn, WebAuthn, Invitation)}
-    return [
-        (table, key.parent.name)
-        for table in Base.metadata.sorted_tables
-        if table not in own
-        for key in table.foreign_keys
-        if key.column.table is table_of(User) and key.parent.nullable
-    ]
-
-
 def _listed(email: str) -> ColumnElement[bool]:
-    return (_addresses.c.kind == "email") & (func.lower(_addresses.c.value) == email)
+    return (_A.kind == "email") & (func.lower(_A.value) == email)
 
 
 def _listing(session: Session, email: str) -> list[str]:
     """The teams in whose entries the address stands or once stood."""
     slugs: set[str] = set()
     for channels in _CHANNELS:
-        of = select(_teams.c.slug).join(channels, channels.c.team_id == _teams.c.id)
-        slugs.update(
-            session.scalars(
-                of.join(_addresses, _addresses.c.id == channels.c.address_id).where(_listed(email))
-            )
-        )
+        of = select(_T.slug).join_from(Team, channels, channels.c.team_id == _T.id)
+        slugs.update(session.scalars(of.join(Address, _A.id == channels.c.address_id).where(_listed(email))))
     return sorted(slugs)
 
 
-def _told(email: str) -> ColumnElement[bool]:
-    return (_notifications.c.channel_kind == "email") & (func.lower(_notifications.c.channel_value) == email)
+def went_to(email: str) -> ColumnElement[bool]:
+    """Notifications that went to the address."""
+    return (_N.channel_kind == "email") & (func.lower(_N.channel_value) == email)
 
 
 def _to(email: str, alone: bool) -> ColumnElement[bool]:

@@ -7,13 +7,16 @@ from typing import Any
 from flask import g
 
 from pocdir import running
-from pocdir.accounts import actions, erasure, schemas
+from pocdir.accounts import actions
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.db import forget_deleted, transaction
+from pocdir.site import schemas
+from pocdir.site.actions.erasure import erase_person as erase
+from pocdir.site.queries.erasure import found, whom
 from pocdir.web.api import Blueprint
 
-blueprint = Blueprint("accounts_api", __name__, url_prefix="/api/v1", description="People")
+blueprint = Blueprint("people_api", __name__, url_prefix="/api/v1", description="People")
 
 
 @blueprint.route("/people/erase", methods=["POST"])
@@ -24,13 +27,13 @@ def erase_person(given: dict[str, Any]) -> Any:
     """Erase a person as `pocdir user erase` does, or say what would go; who others need is replaced first."""
     now = clock.now()
     with transaction() as session:
-        email, user = erasure.whom(session, given["email"], ours=running.settings().mail_from)
+        email, user = whom(session, given["email"], ours=running.settings().mail_from)
         ref = user.ref if user else None
-        taken = erasure.found(session, email=email, user=user).required()
+        taken = found(session, email=email, user=user).required()
         if not given["dry_run"]:
             if user is not None:
                 actions.leave_in_order(session, user_id=user.id)
-            taken = erasure.erase_person(
+            taken = erase(
                 session, email=email, user=user, reason=given["reason"], now=now, actor=g.principal.actor
             )
     if not given["dry_run"]:
