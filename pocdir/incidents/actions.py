@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pocdir.core import rsit, tlp
@@ -14,6 +13,7 @@ from pocdir.core.errors import Conflict, Invalid, Stale
 from pocdir.core.refs import new_ref
 from pocdir.db import execute_many, inserts_once, table_of
 from pocdir.incidents.models import Asset, Incident
+from pocdir.incidents.queries import asset_count
 from pocdir.incidents.rules import record
 from pocdir.incidents.rules.assets import MOST_ASSETS, AssetValue
 from pocdir.incidents.rules.record import FIELDS
@@ -94,7 +94,7 @@ def add_assets(
     """Add what is not there yet; returns how many were new. Raises Conflict `incident_closed`."""
     if incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first")
-    standing = _count(session, incident)
+    standing = asset_count(incident, session)
     if standing + len(assets) > MOST_ASSETS:
         raise Invalid("assets_too_many", f"an incident holds at most {MOST_ASSETS} assets")
     connection = session.connection()
@@ -111,13 +111,7 @@ def add_assets(
     ]
     execute_many(connection, _ADD[connection.dialect.name], rows)
     session.expire(incident, ["assets"])
-    return _count(session, incident) - standing
-
-
-def _count(session: Session, incident: Incident) -> int:
-    return session.scalars(
-        select(func.count()).select_from(Asset).where(Asset.incident_id == incident.id)
-    ).one()
+    return asset_count(incident, session) - standing
 
 
 def _values(incident: Incident) -> dict[str, Any]:

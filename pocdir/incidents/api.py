@@ -11,9 +11,9 @@ from pocdir.core import clock
 from pocdir.core.errors import Invalid
 from pocdir.db import transaction
 from pocdir.incidents import actions, queries, schemas
-from pocdir.incidents.models import Asset, Incident
+from pocdir.incidents.models import Incident
+from pocdir.incidents.presentation import shown_asset, shown_incident
 from pocdir.incidents.rules.assets import AssetValue, asset, assets_from_csv, require_all
-from pocdir.incidents.rules.record import FIELDS
 from pocdir.web.api import Blueprint, json_body
 from pocdir.web.etags import require_match, tagged
 from pocdir.web.idempotency import once
@@ -37,7 +37,9 @@ def incidents(query: dict[str, Any]) -> Any:
         is_open=query["open"],
     )
     listed = page(found, query["limit"], lambda incident: incident.ref)
-    return listed | {"items": [shown(incident) for incident in listed["items"]]}
+    return listed | {
+        "items": [shown_incident(incident, g.principal.workspace) for incident in listed["items"]]
+    }
 
 
 @blueprint.route("/incidents", methods=["POST"])
@@ -57,7 +59,9 @@ def open_incident(given: dict[str, Any]) -> Any:
 
         ref = once(session, scope=f"workspace:{principal.workspace_id}", now=now, act=act)
         incident = queries.incident(ref, workspace_id=principal.workspace_id, session=session)
-    return shown(incident), {"Location": url_for("incidents_api.incident", ref=ref)}
+    return shown_incident(incident, g.principal.workspace), {
+        "Location": url_for("incidents_api.incident", ref=ref)
+    }
 
 
 @blueprint.route("/incidents/<ref>")
@@ -111,24 +115,11 @@ def given_assets() -> list[AssetValue]:
     return found
 
 
-def shown(incident: Incident, workspace: str | None = None) -> dict[str, Any]:
-    """The values of an incident's answer; `workspace`: its slug, else the caller's."""
-    values = {name: getattr(incident, name) for name in FIELDS.values()}
-    return values | {
-        "ref": incident.ref,
-        "workspace": workspace or g.principal.workspace,
-        "created_at": incident.created_at,
-        "closed_at": incident.closed_at,
-    }
-
-
 def answered(incident: Incident) -> Response:
     """The answer with its ETag."""
     return tagged(
-        Response(_answer.dumps(shown(incident)), content_type="application/json"), incident.revision
+        Response(
+            _answer.dumps(shown_incident(incident, g.principal.workspace)), content_type="application/json"
+        ),
+        incident.revision,
     )
-
-
-def shown_asset(asset: Asset) -> dict[str, Any]:
-    """The values of an asset's answer; port 0 is none."""
-    return {"kind": asset.kind, "value": asset.value, "port": asset.port or None, "control": asset.control}

@@ -93,11 +93,10 @@ def assets(incident: Incident, *, limit: int, cursor: str | None = None) -> list
     return list(db.session.scalars(statement.limit(limit + 1)))
 
 
-def asset_count(incident: Incident) -> int:
+def asset_count(incident: Incident, session: Session | None = None) -> int:
     """How many assets the incident has."""
-    return db.session.scalars(
-        select(func.count()).select_from(Asset).where(Asset.incident_id == incident.id)
-    ).one()
+    counted = select(func.count()).select_from(Asset).where(Asset.incident_id == incident.id)
+    return (session or db.session()).scalars(counted).one()
 
 
 def differences(batch: int = 500) -> Iterator[str]:

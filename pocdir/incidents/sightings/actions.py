@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 import numpy as np
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from pocdir.core import tlp
@@ -16,6 +16,7 @@ from pocdir.core.refs import new_ref
 from pocdir.db import execute_many, table_of
 from pocdir.incidents.models import Incident, MeasuringWindow, Sighting
 from pocdir.incidents.rules.sightings import Kept, Read, Window, stretches, told
+from pocdir.incidents.sightings.queries import window_like
 from pocdir.ledger.actions import append
 
 _AT_ONCE = 20_000  # rows
@@ -38,7 +39,7 @@ def record_sightings(
         "incident_id": incident.id, "method": measured.method, "begins_at": measured.begin,
         "ends_at": measured.end, "digest": digest,
     }  # fmt: skip
-    standing = session.scalar(select(MeasuringWindow.ref).filter_by(**same))
+    standing = window_like(same, session)
     if standing is not None:
         return standing, False
     window = MeasuringWindow(

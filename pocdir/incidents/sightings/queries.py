@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, cast
@@ -122,6 +122,11 @@ def window(ref: str, incident: Incident, session: Session | None = None) -> Meas
     """A measuring window of the incident."""
     chosen = select(MeasuringWindow).where(_W.ref == ref, _W.incident_id == incident.id)
     return (session or db.session()).scalars(chosen).one()
+
+
+def window_like(values: Mapping[str, Any], session: Session) -> str | None:
+    """The reference of the window that stands with these values already."""
+    return session.scalar(select(MeasuringWindow.ref).filter_by(**values))
 
 
 def windows(incident: Incident, *, limit: int, cursor: str | None = None) -> list[MeasuringWindow]:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -18,13 +18,14 @@ from pocdir.ledger.rules.events import Event
 from pocdir.ledger.rules.vocabulary import POLICIES
 from pocdir.outreach.actions.projection import project_many
 from pocdir.outreach.escalation.actions.policies import look_again_at
-from pocdir.outreach.models import Expectation, Notification, WorkerTick
+from pocdir.outreach.models import Expectation, WorkerTick
+from pocdir.outreach.queries.past_due import refs_past_due
 from pocdir.outreach.rules import expectations
 from pocdir.outreach.rules.fold import State, state_of
 
 POLICY = POLICIES[0]  # the sender sets the due time
 AGAIN = dt.timedelta(hours=1)
-_E, _N = table_of(Expectation), table_of(Notification)
+_E = table_of(Expectation)
 _log = structlog.get_logger("pocdir.outreach")
 _FIRST_TICK = inserts_once(table_of(WorkerTick), "id")
 
@@ -72,9 +73,8 @@ def _put_off(session: Session, rows: Sequence[int], *, now: dt.datetime) -> None
     left = (_E.c.notification_id.in_(rows), _E.c.state == "running", _E.c.due_at <= now)
     done = session.connection().execute(update(_E).where(*left).values(put_off_until=now + AGAIN))
     if done.rowcount:
-        named = select(_N.c.ref).where(_N.c.id.in_(select(_E.c.notification_id).where(*left)))
-        refs = session.connection().scalars(named.limit(10)).all()
-        _log.error("fell due, and no event says so", expectations=done.rowcount, notifications=refs)
+        named = refs_past_due(rows, session, by=now, limit=10)
+        _log.error("fell due, and no event says so", expectations=done.rowcount, notifications=named)
 
 
 def _lapses(row: Line, state: State, now: dt.datetime) -> list[Event]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, update
 from sqlalchemy.orm import Session
 
 from pocdir.core import tlp
 from pocdir.core.errors import Conflict
 from pocdir.core.refs import new_ref, new_refs
 from pocdir.db import execute_many, table_of
-from pocdir.directory.models import Team
 from pocdir.incidents.actions import add_assets
 from pocdir.incidents.models import Incident
 from pocdir.ledger.actions import append_all
 from pocdir.ledger.rules.events import Event
-from pocdir.outreach.models import Notification, Parcel, ParcelPiece
+from pocdir.outreach.models import Parcel, ParcelPiece
 from pocdir.outreach.queries import parcels as queries
 from pocdir.outreach.queries.controls import controls_of
 from pocdir.outreach.rules import controls as controlling
@@ -25,14 +24,6 @@ from pocdir.outreach.rules import parcels as rules
 from pocdir.outreach.rules.parcel_rows import rows_of
 from pocdir.outreach.rules.parcels import Brought
 
-_LOGGED = select(
-    Notification.id,
-    Notification.ref,
-    Notification.tlp,
-    Notification.sent_at,
-    Notification.created_at,
-    Team.slug,
-).join(Team, Team.id == Notification.team_id)
 _P = table_of(Parcel)
 _MOVED = update(_P).where(_P.c.id == bindparam("parcel")).values(notification_id=bindparam("notification_id"))
 
@@ -90,12 +81,7 @@ def _write(
         for ref, each in zip(refs, fresh, strict=True)
     ]  # fmt: skip
     execute_many(connection, insert(table_of(Parcel)), rows)
-    ids = {
-        row.ref: row.id
-        for row in connection.execute(
-            select(Parcel.ref, Parcel.id).where(Parcel.incident_id == incident.id, Parcel.created_at == now)
-        )
-    }
+    ids = queries.ids_kept_at(now, incident, session)
     return {ids[ref]: each for ref, each in zip(refs, fresh, strict=True)}
 
 
@@ -111,11 +97,7 @@ def hand_over(
     if not waiting:
         return
     refs = {taken[each.team] for each in waiting}
-    rows = {
-        row.ref: row
-        for row in session.execute(_LOGGED.where(Notification.ref.in_(refs)))
-        if row.created_at == now
-    }
+    rows = {row.ref: row for row in queries.notified(refs, session) if row.created_at == now}
     moved, events = [], []
     for each in waiting:
         row = rows.get(taken[each.team])

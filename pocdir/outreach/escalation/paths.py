@@ -6,15 +6,14 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
 
-from pocdir.core.batches import batches
 from pocdir.core.errors import Refusal
 from pocdir.db import db
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation.models import NotificationPath
-from pocdir.outreach.escalation.queries import Looked
+from pocdir.outreach.escalation.queries import Looked, path_rows
 from pocdir.outreach.escalation.rules.by_itself import UNFORESEEN
 from pocdir.outreach.escalation.rules.path import Path, embargo
 
@@ -28,15 +27,9 @@ def differing(rows: Sequence[Row[Any]], events: Mapping[str, list[Event]], *, un
 
     A path at which the worker had to look by `until` is not compared: it puts that right as it looks.
     """
-    by_id, found, session = {row.id: row for row in rows}, set(), db.session()
-    for ids in batches(list(by_id)):
-        statement = select(NotificationPath).where(NotificationPath.notification_id.in_(ids))
-        chosen = statement.options(joinedload(NotificationPath.policy))
-        for kept in session.scalars(chosen.execution_options(populate_existing=True)):
-            row = by_id[kept.notification_id]
-            if not _agrees(row, kept, events[row.ref], session, until):
-                found.add(row.ref)
-    return found
+    by_id, session = {row.id: row for row in rows}, db.session()
+    kept = ((by_id[each.notification_id], each) for each in path_rows(list(by_id), session))
+    return {row.ref for row, each in kept if not _agrees(row, each, events[row.ref], session, until)}
 
 
 def _agrees(

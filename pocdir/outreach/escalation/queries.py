@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Integer, and_, bindparam, func, literal_column, or_, select
@@ -113,6 +113,12 @@ def contact_of(notification_id: int, *, workspace_id: int, incident_id: int | No
     return rules_of(policy(slug, workspace_id=workspace_id)).contact if slug else None
 
 
+def newest_version(slug: str, workspace_id: int, session: Session) -> int:
+    """The number of a policy's newest version; 0: there is none yet."""
+    mine = (Policy.workspace_id == workspace_id, Policy.slug == slug)
+    return session.scalar(select(func.max(Policy.version)).where(*mine)) or 0
+
+
 def versions(slug: str, *, workspace_id: int | None) -> list[Policy]:
     """Every version of a policy, the newest first."""
     mine = select(Policy).where(Policy.workspace_id == workspace_id, Policy.slug == slug)
@@ -140,6 +146,14 @@ def path_row(notification_id: int, session: Session | None = None) -> Notificati
         .execution_options(populate_existing=True)
     )
     return (session or db.session()).scalar(statement)
+
+
+def path_rows(ids: Sequence[int], session: Session) -> Iterator[NotificationPath]:
+    """The paths of these notifications with their policies, read anew."""
+    for some in batches(ids):
+        statement = select(NotificationPath).where(NotificationPath.notification_id.in_(some))
+        statement = statement.options(joinedload(NotificationPath.policy))
+        yield from session.scalars(statement.execution_options(populate_existing=True))
 
 
 def next_steps(ids: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -13,8 +13,8 @@ from pocdir.core import clock
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
-from pocdir.incidents.api import shown as shown_incident
 from pocdir.incidents.commands import incident
+from pocdir.incidents.presentation import shown_incident
 from pocdir.incidents.rules.sightings import Read, Window, read, rows_of_csv, window
 from pocdir.incidents.schemas import IncidentAnswer
 from pocdir.incidents.sightings import queries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Gone, NotFound
 from pocdir.core.refs import is_ref
-from pocdir.db import Line, db
+from pocdir.db import Line, db, table_of
 from pocdir.directory.models import Team
 from pocdir.incidents.models import Incident
 from pocdir.outreach.models import Notification, Parcel, ParcelPiece
@@ -23,6 +24,7 @@ from pocdir.outreach.rules.plan import WaitingParcel
 from pocdir.routing.bulk.parcels import MANIFEST
 from pocdir.routing.rules.reports.opened import Sparing
 
+_N = table_of(Notification).c
 MOST_MANIFEST = 16 * 1024**2  # bytes
 FEW = 500  # teams named in one statement
 
@@ -70,6 +72,18 @@ def standing(incident: Incident, session: Session | None = None) -> dict[tuple[s
     columns = (Parcel.id, Parcel.team, Parcel.sha256, Parcel.notification_id, is_erased.label("is_erased"))
     rows = (session or db.session()).execute(select(*columns).where(Parcel.incident_id == incident.id))
     return {(row.team, row.sha256): row for row in rows}
+
+
+def ids_kept_at(moment: dt.datetime, incident: Incident, session: Session) -> dict[str, int]:
+    """The parcels that were kept with the incident at this moment: their rows by reference."""
+    kept = (Parcel.incident_id == incident.id, Parcel.created_at == moment)
+    return {row.ref: row.id for row in session.execute(select(Parcel.ref, Parcel.id).where(*kept))}
+
+
+def notified(refs: Collection[str], session: Session) -> Sequence[Line]:
+    """(id, ref, tlp, sent_at, created_at, slug of the team) of these notifications."""
+    columns = (_N.id, _N.ref, _N.tlp, _N.sent_at, _N.created_at, Team.slug)
+    return session.execute(select(*columns).join(Team, Team.id == _N.team_id).where(_N.ref.in_(refs))).all()
 
 
 def new_of(incident: Incident, brought: Sequence[Brought]) -> list[Brought]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
 
 from pocdir.db import db
 from pocdir.outreach.escalation.models import NotificationPath
-from pocdir.outreach.models import Expectation
+from pocdir.outreach.models import Expectation, Notification
 from pocdir.outreach.queries.notifications import RUNNING, STILL_HERE
 
-_E, _P = Expectation.__table__.c, NotificationPath.__table__.c
+_E, _P, _N = (model.__table__.c for model in (Expectation, NotificationPath, Notification))
 
 
 class PastDue(NamedTuple):
@@ -41,6 +43,12 @@ def is_past_due(by: dt.datetime) -> bool:
         select(_P.notification_id).where(_P.failing_since.is_not(None)).limit(1),
     )
     return any(db.session.scalar(each) is not None for each in late)
+
+
+def refs_past_due(ids: Sequence[int], session: Session, *, by: dt.datetime, limit: int) -> Sequence[str]:
+    """References of some of these notifications that were asked for something which fell due by then and still runs."""
+    late = select(_E.notification_id).where(_E.notification_id.in_(ids), RUNNING, _E.due_at <= by)
+    return session.scalars(select(_N.ref).where(_N.id.in_(late)).limit(limit)).all()
 
 
 def _lapses(by: dt.datetime) -> tuple[ColumnElement[bool], ...]:

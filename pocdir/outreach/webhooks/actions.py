@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from pocdir.accounts.models import Membership, User, Workspace
+from pocdir.accounts.models import Workspace
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.refs import new_ref
 from pocdir.db import execute_many, inserts_once, table_of
@@ -210,17 +210,12 @@ def tidy(session: Session, *, now: dt.datetime) -> int:
 
 
 def _send_notices(session: Session, webhook: Webhook, *, domain: str, now: dt.datetime) -> None:
-    owners = (
-        select(User.email)
-        .join(Membership, Membership.user_id == User.id)
-        .where(Membership.workspace_id == webhook.workspace_id, Membership.role == "owner", User.active)
-    )
     why = (
         "its receiver answered 410 Gone"
         if webhook.disabled_because == "gone"
         else "no message was taken for five days"
     )
-    for email in session.scalars(owners).all():
+    for email in queries.owners_addresses(webhook.workspace_id, session):
         if email.endswith("@localhost"):
             continue
         enqueue(

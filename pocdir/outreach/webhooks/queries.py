@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
+from pocdir.accounts.models import Membership, User
 from pocdir.core.errors import NotFound
 from pocdir.core.refs import is_ref
 from pocdir.core.tlp import RED
@@ -48,6 +49,14 @@ def _alone(chosen: Select[Webhook]) -> Select[Webhook]:
     """The same, locked and read anew."""
     # Not against those who only refer to it: messages are queued meanwhile.
     return chosen.with_for_update(key_share=True).execution_options(populate_existing=True)
+
+
+def owners_addresses(workspace_id: int, session: Session) -> Sequence[str]:
+    """The addresses of a workspace's owners whose accounts are in use."""
+    owns = (Membership.workspace_id == workspace_id, Membership.role == "owner", User.active)
+    return session.scalars(
+        select(User.email).join(Membership, Membership.user_id == User.id).where(*owns)
+    ).all()
 
 
 def deliveries(webhook: Webhook, limit: int = 100) -> Sequence[Delivery]:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, insert, update
 from sqlalchemy.orm import Session
 
 from pocdir.accounts.models import Workspace
@@ -52,8 +52,7 @@ def add(
     session.get_one(Workspace, workspace_id, with_for_update=True)  # two at once make two versions
     slug, definition = rules.slug_of(given["name"]), rules.definition(given)
     digest = rules.digest(definition)
-    mine = (Policy.workspace_id == workspace_id, Policy.slug == slug)
-    version = session.scalar(select(func.max(Policy.version)).where(*mine)) or 0
+    version = queries.newest_version(slug, workspace_id, session)
     if version:
         newest = queries.policy(slug, workspace_id=workspace_id, session=session)
         if newest.digest == digest:
