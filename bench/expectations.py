@@ -20,8 +20,9 @@ from pocdir.app import create_app
 from pocdir.core import clock
 from pocdir.core.refs import new_ref, new_refs
 from pocdir.core.times import isoformat
-from pocdir.db import db, execute_many, table_of, transaction
+from pocdir.db import db, table_of, transaction
 from pocdir.directory.models import Team
+from pocdir.driver import execute_many
 from pocdir.ledger.actions import append_all
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.rules.events import Event

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache, lru_cache
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-import orjson
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
@@ -29,7 +26,6 @@ from sqlalchemy import (
     Select,
     Table,
     TypeDecorator,
-    Update,
     event,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -37,6 +33,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from pocdir.core.errors import Unavailable
+from pocdir.core.json_text import json_text
 
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 5000
@@ -106,11 +103,17 @@ def upserts(table: Table, *key: str) -> dict[str, Insert]:
 
 
 class OneDatabase(FlaskSession):
-    """A session that asks no statement to which of several databases it goes."""
+    """A session that asks nothing to which of several databases it goes, nor in which transaction."""
 
     def __init__(self, db: SQLAlchemy, **options: Any) -> None:
         super().__init__(db, **options)
         self._engine = db.engine
+        self.writing: Connection | None = None  # in transaction()
+
+    def connection(self, *args: Any, **options: Any) -> Connection:
+        return (
+            self.writing if self.writing and not (args or options) else super().connection(*args, **options)
+        )
 
     def get_bind(self, *_args: Any, bind: Any = None, **_options: Any) -> Any:
         return bind or self._engine
@@ -135,13 +138,13 @@ def transaction() -> Iterator[Session]:
     What was read before (by authentication, say) ends first: on SQLite a read that turns into a write fails at
     once, and a row is authorized as it is written. Raises Unavailable `busy` when the database stays locked.
     """
-    session = db.session()
+    session = cast(OneDatabase, db.session())
     if session.info.get(_OPEN):
         raise RuntimeError("transaction() inside transaction(): commit at the edge only")
     session.rollback()
     session.info[_OPEN] = True
     try:
-        connection = _begun(session.connection, writes=True)
+        session.writing = connection = _begun(session.connection, writes=True)
         connection.info.pop(_CHANGED, None)
         yield session
         changed = connection.info.pop(_CHANGED, ())
@@ -154,6 +157,7 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         session.info[_OPEN] = False
+        session.writing = None
 
 
 @contextmanager
@@ -167,14 +171,6 @@ def snapshot() -> Iterator[Session]:
         yield session
     finally:
         session.rollback()
-
-
-@contextmanager
-def looking_up() -> Iterator[Connection]:
-    """A connection for one SELECT written here, before every view: the next transaction finds it as it was."""
-    with db.engine.connect() as connection:
-        _begun(connection.begin, writes=None)
-        yield connection
 
 
 @contextmanager
@@ -210,97 +206,20 @@ def _count(kinds: Iterable[str]) -> None:
 
 
 class _Next(threading.local):
-    """What the next BEGIN of this thread is for: writing, reading, or (None) one SELECT written here."""
+    """Whether the next BEGIN of this thread is one that writes."""
 
-    writes: bool | None = False
+    writes = False
 
 
 _next = _Next()
 
 
-def _begun(begin: Callable[[], T], *, writes: bool | None) -> T:
+def _begun(begin: Callable[[], T], *, writes: bool) -> T:
     _next.writes = writes
     try:
         return begin()
     finally:
         _next.writes = False
-
-
-def execute_many(
-    connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]
-) -> None:
-    """One INSERT or UPDATE for many rows, which all have the same names: the values go to the driver themselves.
-
-    What SQLAlchemy does for each row of `execute` costs several times what the database does for it. Columns
-    that are neither in the rows nor in the statement get no default here.
-    """
-    if not rows:
-        return
-    sent = _as_sent(statement, connection.dialect, tuple(rows[0]))
-    if len(rows) == 1:  # as most are that belong to one act: nothing is gathered by column
-        row = {**sent.fixed, **rows[0]}
-        given = [tuple([change(row[name]) if change else row[name] for name, change in sent.binds])]
-    else:
-        given = list(zip(*(_column(sent, *bind, rows) for bind in sent.binds), strict=True))
-    if sent.names:
-        _execute(connection, sent.sql, [dict(zip(sent.names, row, strict=True)) for row in given])
-    else:
-        _execute(connection, sent.sql, given)
-
-
-def _execute(connection: Connection, sql: str, given: Sequence[Any]) -> None:
-    if not connection.in_transaction():
-        raise RuntimeError("execute_many outside of a transaction")
-    cursor = connection.connection.cursor()
-    try:
-        if len(given) == 1:
-            cursor.execute(sql, given[0])
-        else:
-            cursor.executemany(sql, given)
-    except connection.dialect.loaded_dbapi.Error as error:
-        base = connection.dialect.loaded_dbapi.Error
-        raise DBAPIError.instance(sql, None, error, base, hide_parameters=True) from error
-    finally:
-        cursor.close()
-
-
-_ToDriver = Callable[[Any], Any] | None
-
-
-class _Sent(NamedTuple):
-    """A statement as the driver takes it."""
-
-    sql: str
-    binds: list[tuple[str, _ToDriver]]  # in their order: the name in a row, how the driver wants its value
-    fixed: dict[str, Any]  # values that stand in the statement, not in the rows
-    times: frozenset[str]
-    names: tuple[str, ...]  # none: the values go by place
-
-
-@lru_cache(maxsize=64)
-def _as_sent(statement: Insert | Update, dialect: Dialect, names: tuple[str, ...]) -> _Sent:
-    """Compiled only once."""
-    compiled = statement.compile(dialect=dialect, column_keys=names if isinstance(statement, Insert) else [])
-    binds = [(name, compiled.binds[name]) for name in compiled.positiontup or compiled.binds]
-    return _Sent(
-        str(compiled),
-        [(bind.key, bind.type.dialect_impl(dialect).bind_processor(dialect)) for _, bind in binds],
-        {bind.key: bind.value for _, bind in binds if bind.key not in names},
-        frozenset(bind.key for _, bind in binds if isinstance(bind.type, UtcDateTime)),
-        () if compiled.positional else tuple(name for name, _ in binds),
-    )
-
-
-def _column(sent: _Sent, name: str, change: _ToDriver, rows: Sequence[Mapping[str, Any]]) -> Iterable[Any]:
-    """The values of one column as the driver takes them; times and words, which recur, are each changed once."""
-    if name in sent.fixed:
-        fixed = sent.fixed[name]
-        return [change(fixed) if change else fixed] * len(rows)
-    values = [row[name] for row in rows]
-    if change is None:
-        return values
-    recurs = name in sent.times or set(map(type, values)) == {str}
-    return map(cache(change) if recurs else change, values)
 
 
 def is_busy(error: DBAPIError) -> bool:
@@ -313,18 +232,11 @@ def is_busy(error: DBAPIError) -> bool:
 
 def init_app(app: Flask, url: str) -> None:
     """Tie an application to its database; what a statement carried never stands in an error message."""
-    options = {"hide_parameters": True, "json_serializer": _json_text}
+    options = {"hide_parameters": True, "json_serializer": json_text}
     app.config.update(SQLALCHEMY_DATABASE_URI=url, SQLALCHEMY_ENGINE_OPTIONS=options)
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
-
-
-def _json_text(value: Any) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # a whole number of more than 64 bits
-        return json.dumps(value)
 
 
 def prepare_engine(engine: Engine) -> None:
@@ -354,8 +266,7 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
 
 def _sqlite_begin(pooled: PoolProxiedConnection) -> None:
     writes, raw, kept = _next.writes, cast(sqlite3.Connection, pooled.dbapi_connection), pooled.info
-    # Only then: the pragma makes every prepared statement stale.
-    if writes is not None and kept.get(_QUERY_ONLY) != (not writes):
+    if kept.get(_QUERY_ONLY) != (not writes):  # only then: the pragma makes every prepared statement stale
         raw.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
         kept[_QUERY_ONLY] = not writes
     raw.execute("BEGIN IMMEDIATE" if writes else "BEGIN")

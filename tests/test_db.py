@@ -6,12 +6,13 @@ import datetime as dt
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import bindparam, create_engine, insert, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from pocdir.core.errors import Unavailable
 from pocdir.core.refs import new_ref
-from pocdir.db import changes, db, looking_up, table_of, transaction, writing
+from pocdir.db import changes, db, table_of, transaction, writing
+from pocdir.driver import execute_many, looked_up, rows_of
 from pocdir.web.models import IdempotencyKey
 
 KEYS = table_of(IdempotencyKey)
@@ -46,16 +47,56 @@ def test_reading_cannot_write_whatever_came_before(app: Flask, now: dt.datetime)
     assert rows() == 2
 
 
-def test_looking_up_leaves_the_connection_as_it_was(app: Flask, now: dt.datetime) -> None:
-    write(now)
+def test_looking_up_begins_no_transaction_and_ends_none(app: Flask, now: dt.datetime) -> None:
+    asked = select(KEYS)
     for _ in range(2):
-        with looking_up() as connection:
-            assert connection.execute(select(KEYS)).first() is not None
+        assert looked_up(asked, {}) == [] or rows()
         write(now)
-        assert rows()
-        with looking_up() as connection:
-            assert connection.execute(select(KEYS)).first() is not None
+        assert len(looked_up(asked, {})) == rows()
+    with transaction() as session:
+        session.execute(insert(KEYS).values(a_row(now)))
+        assert len(looked_up(asked, {})) == 2
+        assert len(rows_of(session.connection(), asked, {})) == 3
     assert rows() == 3
+
+
+def test_a_row_that_the_driver_gives_is_the_one_that_sqlalchemy_gives(app: Flask, now: dt.datetime) -> None:
+    write(now)
+    asked = select(KEYS.c.key, KEYS.c.created_at.label("at")).where(
+        KEYS.c.scope == bindparam("scope"),
+        KEYS.c.created_at >= bindparam("since", type_=KEYS.c.created_at.type),
+    )
+    given = {"scope": "test", "since": now.astimezone(dt.timezone(dt.timedelta(hours=9)))}
+    (line,) = looked_up(asked, given)
+    assert line == tuple(db.session.execute(asked, given).one())
+    assert (line.at, line.at.tzinfo) == (now, dt.UTC)
+    with pytest.raises(KeyError):
+        looked_up(asked, {"scope": "test"})
+
+
+def test_what_the_driver_refuses_is_the_error_that_sqlalchemy_raises(app: Flask, now: dt.datetime) -> None:
+    row = a_row(now)
+    with transaction() as session:
+        execute_many(session.connection(), insert(KEYS), [row])
+    with pytest.raises(IntegrityError), transaction() as session:
+        execute_many(session.connection(), insert(KEYS), [row])
+    assert rows() == 1
+
+
+def test_only_one_meets_a_server_that_has_ended_its_connections(app: Flask, now: dt.datetime) -> None:
+    if db.engine.dialect.name == "sqlite":
+        assert looked_up(select(KEYS), {}) == []  # no server that could
+        return
+    other = create_engine(db.engine.url)
+    with db.engine.connect(), db.engine.connect(), db.engine.connect():
+        pass  # three that wait in the pool
+    with other.connect() as connection:
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        connection.execute(text(f"{ended} AND datname = current_database()"))
+    with pytest.raises(DBAPIError):
+        looked_up(select(KEYS), {})
+    assert [looked_up(select(KEYS), {}) for _ in range(3)] == [[], [], []]
+    other.dispose()
 
 
 def test_what_fails_leaves_nothing(app: Flask, now: dt.datetime) -> None:

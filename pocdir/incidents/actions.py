@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from pocdir.core import rsit, tlp
 from pocdir.core.errors import Conflict, Invalid, Stale
 from pocdir.core.refs import new_ref
-from pocdir.db import execute_many, inserts_once, table_of
+from pocdir.db import inserts_once, table_of
+from pocdir.driver import execute_many
 from pocdir.incidents.models import Asset, Incident
 from pocdir.incidents.queries import asset_count
 from pocdir.incidents.rules import record

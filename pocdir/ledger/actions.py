@@ -14,7 +14,8 @@ from pocdir.core.batches import batches
 from pocdir.core.canonical import canonical_json
 from pocdir.core.errors import Invalid
 from pocdir.core.refs import new_ref
-from pocdir.db import execute_many, inserts_once, table_of
+from pocdir.db import inserts_once, table_of
+from pocdir.driver import execute_many
 from pocdir.ledger.models import EventReader, EventValue, LedgerEvent, UnreadEvent
 from pocdir.ledger.rules.admission import check_event, event_type
 from pocdir.ledger.rules.events import (

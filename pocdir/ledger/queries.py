@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from pocdir.core.batches import batches
 from pocdir.db import Line, Rows, db
+from pocdir.driver import rows_of
 from pocdir.ledger.models import EventValue, LedgerEvent
 from pocdir.ledger.rules.events import EVIDENCE, GUARDED, Event
 
@@ -36,9 +37,9 @@ def events_of_notification(ref: str, session: Session | None = None, *, sealed: 
     Without `sealed` only what no erasure takes away, which is all that its state rests on.
     """
     connection = (session or db.session()).connection()
-    rows = connection.execute(_OF_NOTIFICATION, {"ref": ref}).all()
+    rows = rows_of(connection, _OF_NOTIFICATION, {"ref": ref})
     values: dict[str, dict[str, Any]] = {}
-    for event, name, value in connection.execute(_VALUES_OF_NOTIFICATION, {"ref": ref}) if sealed else ():
+    for event, name, value in rows_of(connection, _VALUES_OF_NOTIFICATION, {"ref": ref}) if sealed else ():
         values.setdefault(event, {})[name] = value
     return [_event(row, values) for row in rows]
 
@@ -196,4 +197,4 @@ def _events(statement: Rows, session: Session | None = None, *, sealed: bool = T
 def _event(row: Line, sealed: dict[str, dict[str, Any]]) -> Event:
     values = dict(sealed.get(row.id, {}))
     evidence = values.pop(EVIDENCE, row.evidence_digest)  # as it was sent, until it is erased
-    return Event(**{**row._mapping, "evidence_digest": evidence}, sealed=values)
+    return Event(**{**row._asdict(), "evidence_digest": evidence}, sealed=values)

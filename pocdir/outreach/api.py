@@ -13,6 +13,7 @@ from pocdir.accounts.guards import guard
 from pocdir.accounts.queries import team_id_of
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, NotFound
+from pocdir.core.json_text import json_text
 from pocdir.core.times import duration
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
@@ -55,7 +56,7 @@ blueprint = Blueprint(
     "outreach_api", __name__, url_prefix="/api/v1", description="Who was told, who answered"
 )
 _BINARY = {"type": "string", "format": "binary"}
-_notification, _event = schemas.NotificationAnswer(), schemas.EventAnswer()
+_notification = schemas.NotificationAnswer()
 
 
 @blueprint.route("/incidents/<ref>/assets", methods=["POST"])
@@ -182,7 +183,7 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
         ref_of_event = once(session, scope=f"events:{principal.actor}", now=now, act=act)
         event = recorded[0] if recorded else ledger_queries.event_by_id(ref_of_event, session)
     assert event is not None  # noqa: S101 - recorded in this transaction, or before
-    return _created(_event.dumps(shown_event(event)), url_for("outreach_api.events", ref=ref))
+    return _created(json_text(shown_event(event)), request.script_root + request.path)
 
 
 @blueprint.route("/events", methods=["POST"])

@@ -57,7 +57,7 @@ def _read(data: bytes) -> Any:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Invalid("body_invalid", "the body is not UTF-8, as JSON is") from None
-    return json.loads(text, object_pairs_hook=_named_once)
+    return _JSON.decode(text)
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -67,6 +67,9 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise Invalid("body_invalid", f"{name[:60]!r} stands there twice", where=name[:60])
         named[name] = value
     return named
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_named_once)
 
 
 class Blueprint(SmorestBlueprint):

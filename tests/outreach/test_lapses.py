@@ -10,7 +10,8 @@ from sqlalchemy import insert, literal, select, text
 
 from pocdir.accounts.models import Workspace
 from pocdir.core.refs import new_ref, new_refs
-from pocdir.db import db, execute_many, table_of, transaction
+from pocdir.db import db, table_of, transaction
+from pocdir.driver import execute_many
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.queries import events_of_notifications
 from pocdir.outreach import jobs

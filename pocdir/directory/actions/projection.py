@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Table, bindparam, select, update
 
 from pocdir.core.errors import Invalid
 from pocdir.core.text import fold
-from pocdir.db import execute_many
 from pocdir.directory.actions.past import keep
 from pocdir.directory.models import Source, Team, TeamFact
 from pocdir.directory.rules import record as rules
+from pocdir.driver import execute_many
 
 BATCH = 500
 PROJECTED = (*rules.MISSING, "name", "profile", "folded_name", "lead", "retired_at")

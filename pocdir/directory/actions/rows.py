@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from pocdir.core.refs import new_refs
-from pocdir.db import change, execute_many
+from pocdir.db import change
 from pocdir.directory.actions import projection
 from pocdir.directory.actions.past import keep
 from pocdir.directory.formats.records import Provenance
@@ -27,6 +27,7 @@ from pocdir.directory.models import (
 )
 from pocdir.directory.queries.statements import WORDS, Kept, stored
 from pocdir.directory.rules.record import Diff, Key
+from pocdir.driver import execute_many
 from pocdir.ledger.actions import append_all
 from pocdir.ledger.rules.events import Event
 

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from pocdir.core import tlp
 from pocdir.core.errors import Conflict
 from pocdir.core.refs import new_ref
-from pocdir.db import execute_many, table_of
+from pocdir.db import table_of
+from pocdir.driver import execute_many
 from pocdir.incidents.models import Incident, MeasuringWindow, Sighting
 from pocdir.incidents.rules.sightings import Kept, Read, Window, stretches, told
 from pocdir.incidents.sightings.queries import window_like

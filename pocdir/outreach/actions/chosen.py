@@ -9,7 +9,8 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Conflict, Invalid
-from pocdir.db import execute_many, table_of
+from pocdir.db import table_of
+from pocdir.driver import execute_many
 from pocdir.incidents.models import Incident
 from pocdir.ledger.actions import append_all, append_each
 from pocdir.ledger.queries import notifications_by_key

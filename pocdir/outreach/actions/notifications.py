@@ -350,7 +350,8 @@ def record_event(
         )  # fmt: skip
     events.append(event)
     project(session, notification, events)
-    if keeps_thread and event.type in SPEAKING:
+    alone = isinstance(notification, Locked) and not notification.in_thread
+    if keeps_thread and event.type in SPEAKING and not alone:
         keep_thread(session, notification.id, now=now)
     return event
 

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from pocdir.core import tlp
 from pocdir.core.errors import Conflict
 from pocdir.core.refs import new_ref, new_refs
-from pocdir.db import execute_many, table_of
+from pocdir.db import table_of
+from pocdir.driver import execute_many
 from pocdir.incidents.actions import add_assets
 from pocdir.incidents.models import Incident
 from pocdir.ledger.actions import append_all

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from pocdir.db import execute_many, table_of, upserts
+from pocdir.db import table_of, upserts
+from pocdir.driver import execute_many
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation.actions.policies import hold_as_said, look_again

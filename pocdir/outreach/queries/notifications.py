@@ -18,14 +18,18 @@ from pocdir.db import Line, Rows, db, table_of
 from pocdir.directory.models import Address, Team
 from pocdir.directory.queries import parts
 from pocdir.directory.queries.reading import entries_of, whole, whole_of
+from pocdir.driver import rows_of
 from pocdir.incidents.models import Incident
+from pocdir.outreach.escalation.models import NotificationPath
 from pocdir.outreach.models import Expectation, Notification, WorkerTick
 
 FOLLOW_UP = "follow_up"
 BATCH = 400  # named in a statement
 NOT_ANSWERED = ("lapsed", "escalated", "exhausted")
 
-_T, _A, _N, _E, _I = (model.__table__.c for model in (Team, Address, Notification, Expectation, Incident))
+_T, _A, _N, _E, _I, _P = (
+    model.__table__.c for model in (Team, Address, Notification, Expectation, Incident, NotificationPath)
+)
 RUNNING = _E.state == literal_column("'running'")  # as the index of what is running has it
 _W = Workspace.__table__.c
 _WITHIN = select(_W.acknowledgement_within).where(_W.id == bindparam("workspace_id")).scalar_subquery()
@@ -39,13 +43,16 @@ _TEAMS = _TOLD.add_columns(_PART.slug.label("asked")).where(
 )
 _CHILD = Notification.__table__.alias("child").c
 _FOLLOWED_UP = exists().where(_CHILD.parent_id == _N.id, _CHILD.kind == FOLLOW_UP)
-_IS_IN_THREAD = select(or_(_N.kind == FOLLOW_UP, _FOLLOWED_UP)).where(_N.id == bindparam("id"))
+_IN_THREAD = or_(_N.kind == FOLLOW_UP, _FOLLOWED_UP)
+_IS_IN_THREAD = select(_IN_THREAD).where(_N.id == bindparam("id"))
+_ON_PATH = exists().where(_P.notification_id.in_((_N.id, _N.parent_id)))
 _SLUG = select(_T.slug).where(_T.id == bindparam("id"))
 _ADDRESS = select(_A.version).where(_A.kind == bindparam("kind"), _A.value == bindparam("value"))
 _LOCKED = (
     select(
         _N.id, _N.ref, _N.workspace_id, _N.team_id, _N.parent_id, _N.sent_at, _N.withdrawn_at,
         _T.slug.label("team"), _I.ref.label("incident"),
+        _IN_THREAD.label("in_thread"), _ON_PATH.label("on_path"),
     )
     .join(Team.__table__, _T.id == _N.team_id)
     .outerjoin(Incident.__table__, _I.id == _N.incident_id)
@@ -87,6 +94,8 @@ class Locked(NamedTuple):
     withdrawn_at: dt.datetime | None
     team: str  # slug
     incident: str | None  # ref
+    in_thread: bool  # it follows up another, or is followed up
+    on_path: bool  # it has next steps, or is one
 
     @property
     def about(self) -> dict[str, Any]:
@@ -163,10 +172,10 @@ def own_notification_to_change(ref: str, viewer: Viewer, session: Session) -> No
 def own_notification_to_record(ref: str, viewer: Viewer, session: Session) -> Locked:
     """The same for whoever only records a fact about it: what that needs of it."""
     lock_threads([ref], session)
-    found = session.connection().execute(_LOCKED, {"ref": ref}).first() if is_ref(ref) else None
-    if found is None or poster_of(viewer, found) is None:
+    found = rows_of(session.connection(), _LOCKED, {"ref": ref}) if is_ref(ref) else []
+    if not found or poster_of(viewer, found[0]) is None:
         raise _unknown()
-    return Locked(*found)
+    return Locked(*found[0])
 
 
 def members_notification_to_change(ref: str, viewer: Viewer, session: Session) -> Notification:

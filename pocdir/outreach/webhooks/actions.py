@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from pocdir.accounts.models import Workspace
 from pocdir.core.errors import Conflict, Invalid
 from pocdir.core.refs import new_ref
-from pocdir.db import execute_many, inserts_once, table_of
+from pocdir.db import inserts_once, table_of
+from pocdir.driver import execute_many
 from pocdir.ledger.models import EventReader, UnreadEvent
 from pocdir.ledger.queries import event_by_id
 from pocdir.ledger.rules.vocabulary import VOCABULARY

@@ -13,7 +13,8 @@ from pocdir.accounts.models import Workspace
 from pocdir.core.errors import Conflict
 from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
-from pocdir.db import execute_many, table_of
+from pocdir.db import table_of
+from pocdir.driver import execute_many
 from pocdir.incidents.models import Incident
 from pocdir.ledger.actions import append, append_all
 from pocdir.ledger.rules.events import Event
@@ -174,6 +175,8 @@ def begin(session: Session, begun: Mapping[int, Event], row: Mapping[str, Any], 
 
 def look_again(session: Session, notification: Notification | Locked, *, at: dt.datetime) -> None:
     """Have the worker look at a notification's path, and at that of which it is a step: something was recorded."""
+    if isinstance(notification, Locked) and not notification.on_path:
+        return
     ids = [notification.id] + ([notification.parent_id] if notification.parent_id is not None else [])
     look_again_at(session, ids, at=at)
 
