@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from flask import Flask
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -12,7 +15,15 @@ from pocdir.config import Settings
 from pocdir.core.loading import nothing_thrown_away
 from pocdir.web import api, errors, files, headers, i18n, logs, paths
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 MEGABYTE = 1024 * 1024
+
+
+class Service(Flask):
+    """Flask, which would ask of every function before every call whether it is a coroutine: here none is."""
+
+    def ensure_sync(self, func: Function) -> Function:
+        return func
 
 
 @nothing_thrown_away()
@@ -22,7 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     settings = settings or config.load()
     logs.init(settings.log_level)
-    app = Flask("pocdir", template_folder=str(config.folder("templates")), static_folder="web/static")
+    app = Service("pocdir", template_folder=str(config.folder("templates")), static_folder="web/static")
     app.extensions["pocdir"] = settings
     # A redirect by the routing would name whatever Host was sent; `//` in a path is a path that is not there.
     app.url_map.merge_slashes = False
