@@ -34,7 +34,7 @@ def init_app(app: Flask, *, https: bool) -> None:
         headers = response.headers
         for name, value in fixed:
             headers.add(name, value)
-        said = headers.get("Cache-Control", "")
+        said = "".join(headers.getlist("Cache-Control"))
         if request.endpoint not in _PUBLIC and said != MIRRORED and "no-store" not in said:
             headers["Cache-Control"] = _KEPT_BY_READER if _answers_a_form(response) else "no-store"
         return response

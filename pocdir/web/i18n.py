@@ -150,8 +150,10 @@ def _context() -> dict[str, object]:
 
 
 def _remember(response: Response) -> Response:
+    if request.path.startswith("/api/"):
+        return response
     wanted = request.args.get("lang")
-    if wanted in _offered() and not request.path.startswith("/api/"):
+    if wanted in _offered():
         response.set_cookie(
             COOKIE, wanted, max_age=31_536_000, httponly=True, samesite="Lax", secure=request.is_secure
         )

@@ -24,7 +24,7 @@ def key_given() -> str | None:
 
     Raises Invalid `idempotency_key_invalid` for one that is empty, too long or not printable ASCII.
     """
-    key = request.headers.get("Idempotency-Key")
+    key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if key is not None and (not 1 <= len(key) <= 200 or not key.isascii() or not key.isprintable()):
         raise Invalid("idempotency_key_invalid", "Idempotency-Key: 1 to 200 printable characters are right")
     return key
