@@ -47,8 +47,8 @@ _HELD = {
 
 
 def why_held(reason: str) -> str:
-    """Why a step does not go out by itself, in words; of one without words, that it could not be prepared."""
-    return _(_HELD.get(reason, _HELD["other"]))
+    """Why a step does not go out by itself, in English, which pages translate; without words of its own, as `other`."""
+    return _HELD.get(reason, _HELD["other"])
 
 
 def shown_policy(row: Policy, *, default: str | None) -> dict[str, Any]:
