@@ -26,6 +26,7 @@ from pocdir.config import Settings
 from pocdir.db import Base, db, transaction, writing
 from pocdir.site.actions.database import upgrade
 from tests import postgres
+from tests.site import service
 
 # How fast a busy machine is says nothing about a property. The long run looks for more examples.
 settings.register_profile("long", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -195,3 +196,24 @@ class Api:
 
     def patch(self, path: str, json: object = None, **headers: str) -> TestResponse:
         return self.client.patch(path, json=json, headers=self.headers | headers)
+
+
+@pytest.fixture(params=DATABASES)
+def place(request: pytest.FixtureRequest, tmp_path: Path):
+    """A database of its own, which a second process opens too: (application, environment)."""
+    if request.param == "sqlite":
+        yield from opened(tmp_path, None)
+    else:
+        server = request.getfixturevalue("postgresql_url")
+        with postgres.database(server, "pocdir_post") as url:
+            yield from opened(tmp_path, url)
+
+
+def opened(folder: Path, url: str | None):
+    app = create_app(settings_for(folder, url or f"sqlite:///{folder / 'pocdir.db'}"))
+    with app.app_context():
+        upgrade(db.engine)
+        given = {"POCDIR_MAIL_FROM": "pocdir@pocdir.example", "POCDIR_SECRET_KEY": "k" * 43}
+        yield app, service.environment(folder, url, **given)
+        db.session.remove()
+        db.engine.dispose()

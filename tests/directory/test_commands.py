@@ -7,7 +7,6 @@ import json
 import pytest
 from sqlalchemy import update
 
-from pocdir import cli
 from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
 from pocdir.directory.actions import marking
@@ -15,28 +14,6 @@ from pocdir.directory.models import Import
 from pocdir.directory.quarantine.queries import waiting
 from pocdir.directory.queries import versions
 from tests.directory import made
-
-
-@pytest.fixture
-def pocdir(app, capfdbinary):
-    """Runs a command; returns exit code, stdout, stderr."""
-
-    def run(*arguments):
-        code = cli.run([str(argument) for argument in arguments])
-        out, err = capfdbinary.readouterr()
-        return code, out.decode(), err.decode()
-
-    return run
-
-
-@pytest.fixture
-def file(tmp_path):
-    def write(data, name="teams.json"):
-        path = tmp_path / name
-        path.write_bytes(data)
-        return path
-
-    return write
 
 
 def test_import_says_what_it_did(pocdir, file):

@@ -19,7 +19,6 @@ from pocdir.directory.queries import exports, versions
 from pocdir.directory.rules import record as rules
 from tests import conftest
 from tests.directory import made
-from tests.directory.test_commands import file, pocdir  # noqa: F401 - fixtures
 
 PRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
 WHOLE = made.team_json(
@@ -277,7 +276,7 @@ def test_the_key_is_made_once_and_is_its_owners_alone(tmp_path):
     assert refusal.value.code == "key_invalid"
 
 
-def test_the_commands_write_and_verify(pocdir, several, client, tmp_path, monkeypatch):  # noqa: F811
+def test_the_commands_write_and_verify(pocdir, several, client, tmp_path, monkeypatch):
     monkeypatch.setenv("POCDIR_DATA", str(tmp_path / "nobody"))
     path, key = tmp_path / "dump.json", tmp_path / "directory.key"
     key.write_text(client.get("/directory/key").text)

@@ -26,7 +26,6 @@ from pocdir.routing.queries import index
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.directory import made
-from tests.directory.test_commands import file, pocdir  # noqa: F401 - fixtures
 from tests.directory.test_pages import send
 
 OFFICE = Office(b"secret", "https://pocdir.example", "pocdir.example")
@@ -424,7 +423,7 @@ def test_others_neither_see_nor_do_it(two, app, client):
     assert len(versions.snapshot().teams) == 2
 
 
-def test_the_commands_list_merge_and_split(pocdir, two):  # noqa: F811
+def test_the_commands_list_merge_and_split(pocdir, two):
     assert "domain +2 (cert.example)" in pocdir("directory", "duplicates")[1]
     apart()
     assert pocdir("directory", "duplicates")[0] == 1

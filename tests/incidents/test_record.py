@@ -21,7 +21,7 @@ from pocdir.ledger.rules.events import Event
 from pocdir.site.queries.ledger import verified
 from tests.accounts import made as people
 from tests.conftest import Api
-from tests.outreach.test_pages import send
+from tests.outreach.browsing import send
 from tests.site.made import tamper
 
 BODY = {"title": "Sinkhole hits", "description": "Devices call in.", "class": "malicious-code"}

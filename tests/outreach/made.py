@@ -6,9 +6,15 @@ import datetime as dt
 import json
 from typing import Any
 
+from flask import Flask
+from flask.testing import FlaskClient
+
+from pocdir.accounts.actions import create_token
+from pocdir.accounts.queries import team_id_of
 from pocdir.db import transaction
 from pocdir.directory.actions.imports import import_records
 from pocdir.directory.formats.pocdir_json import parse
+from tests.accounts import made as people
 
 TEAMS: list[dict[str, Any]] = [
     {
@@ -86,3 +92,18 @@ def _import(records: list[dict[str, Any]], source: str, now: dt.datetime) -> Non
         import_records(
             session, records=parsed.teams, source=parsed.source, origin="imported", now=now, actor="operator"
         )
+
+
+def team_token(slug: str, now: dt.datetime, **more: Any) -> dict[str, str]:
+    """The header of a token that stands for a team's contact."""
+    with transaction() as session:
+        team = team_id_of(session, slug)
+        text = create_token(session, workspace_id=None, team_id=team, now=now, actor="operator", **more)[1]
+    return {"Authorization": f"Bearer {text}"}
+
+
+def contact(app: Flask, now: dt.datetime, slug: str = "cert-at", **more: Any) -> FlaskClient:
+    """Somebody who answers for the team, signed in."""
+    with transaction() as session:
+        team = team_id_of(session, slug)
+    return people.browser(app, people.person(f"desk@{slug}.example", now=now, team_id=team, **more), now=now)

@@ -8,11 +8,16 @@ from typing import Any
 from flask import Flask
 
 from pocdir.accounts.models import Workspace
-from pocdir.db import transaction
+from pocdir.db import db, transaction
+from pocdir.ledger.queries import events_of_notification
+from pocdir.ledger.rules.events import Event
 from pocdir.outreach import jobs
 from pocdir.outreach.escalation.actions import policies
 from pocdir.outreach.escalation.jobs import record_steps
 
+WHERE = {"assets": [{"kind": "ip", "value": "203.0.113.7", "port": None}]}
+FAR = {"target": "resolver", "wait": "P1D"}
+ORDER = ("step_due", "no_working_contact", "step_approved", "step_taken", "step_skipped", "exhausted")
 STEP = {
     "wait": "P2D", "clock": "elapsed", "target": "resolver", "content": "summary", "approval": False, "repeat": 0,
 }  # fmt: skip
@@ -38,3 +43,20 @@ def chosen(lab: Workspace, now: dt.datetime, *steps: dict[str, Any], **more: Any
 def work(app: Flask, now: dt.datetime) -> int:
     """The worker goes round once."""
     return jobs.record_lapses(now) + record_steps(now)
+
+
+def steps_of(ref: str) -> list[Event]:
+    """What was written down of its steps, by when it happened."""
+    db.session.rollback()
+    found = (
+        e
+        for e in events_of_notification(ref)
+        if e.type.startswith("escalation.") and e.type != "escalation.set"
+    )
+    return list(found)
+
+
+def said(ref: str) -> list[tuple[str, int, dt.datetime]]:
+    """(type, level, when) of what is recorded of its steps; of one moment in the order of the path."""
+    found = [(e.type.partition(".")[2], e.payload["level"], e.occurred_at) for e in steps_of(ref)]
+    return sorted(found, key=lambda each: (each[2], each[1], ORDER.index(each[0])))

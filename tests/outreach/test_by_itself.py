@@ -8,30 +8,21 @@ import itertools
 import json
 import random
 import threading
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import time_machine
 from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import delete
 
 from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.models import Workspace
-from pocdir.accounts.queries import team_id_of
 from pocdir.cli import pocdir
 from pocdir.core.errors import Conflict
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
-from pocdir.incidents.actions import open_incident
 from pocdir.incidents.models import Incident
-from pocdir.ledger.queries import events_of_notification
-from pocdir.ledger.rules.events import Event
-from pocdir.outreach.desk.actions import choose_automatic
-from pocdir.outreach.escalation import queries
-from pocdir.outreach.escalation.actions import policies
 from pocdir.outreach.escalation.jobs import follow_returned
 from pocdir.outreach.escalation.models import PolicyApproval
 from pocdir.outreach.escalation.verification import unlike_events
@@ -40,83 +31,15 @@ from pocdir.outreach.queries.projections import differences
 from pocdir.outreach.sending.actions import allow, send
 from tests.accounts import made as people
 from tests.conftest import Api
-from tests.latency.made import DAY, HOUR, event, told
+from tests.latency.made import DAY, HOUR, event
 from tests.outreach import made
+from tests.outreach.browsing import send as post_form
+from tests.outreach.by_itself import STEP, approved, incident_of, reported, steps_of, takes, words
+from tests.outreach.made import contact, team_token
 from tests.outreach.policies import chosen, work
-from tests.outreach.test_desk import contact, team_token
-from tests.outreach.test_pages import send as post_form
-from tests.outreach.test_sending import letters, relay  # noqa: F401 - fixture
+from tests.outreach.sent import letters
 
-WHERE = {"assets": [{"kind": "ip", "value": "203.0.113.7", "port": None}]}
-STEP = {"target": "resolver", "wait": "P1D"}  # of a report to the provider: the carrier above it
-TWO = [
-    {"kind": "email", "value": value, "purpose": "incident", "preference": number}
-    for number, value in enumerate(("abuse@isp2.example", "second@isp2.example", "third@isp2.example"), 1)
-]
-
-
-@pytest.fixture(autouse=True)
-def directory(app: Flask, lab: Workspace, now: dt.datetime, relay: None) -> Iterator[Any]:  # noqa: F811
-    """Teams, a provider with three addresses, and a workspace that may send."""
-    made.teams(now - 400 * DAY)
-    made.carrier(now - 400 * DAY)
-    provider = {
-        "slug": "isp2", "name": "Second ISP", "kind": "provider", "country": "AT", "channels": TWO,
-        "responsibilities": [],
-    }  # fmt: skip
-    made.entered(provider, now - 400 * DAY)
-    with transaction() as session:
-        allow(session, session.merge(lab), allowed=True, now=now - 300 * DAY, actor="user:steward")
-    with time_machine.travel(now, tick=False) as clock:
-        yield clock
-
-
-def takes(slug: str, *kinds: str, now: dt.datetime) -> None:
-    with transaction() as session:
-        choose_automatic(session, team_id_of(session, slug), kinds, now=now, actor="user:b")
-
-
-def approved(lab: Workspace, now: dt.datetime, *steps: dict[str, Any], allowed: bool = True) -> None:
-    slug = chosen(lab, now, *steps)
-    with transaction() as session:
-        found = queries.policy(slug, workspace_id=lab.id, session=session)
-        policies.approve_or_stop(session, found, approved=allowed, now=now, actor="user:a")
-
-
-def reported(lab: Workspace, at: dt.datetime, **more: Any) -> str:
-    return told(
-        lab,
-        at=at,
-        **({"team": "isp", "tlp": "TLP:GREEN", "subject": "Hits", "body": "It calls in."} | WHERE | more),
-    )
-
-
-def incident_of(lab: Workspace, now: dt.datetime, **more: Any) -> Incident:
-    with transaction() as session:
-        return open_incident(
-            session, workspace_id=lab.id, now=now, actor="user:a", given={"title": "Hits"} | more
-        )
-
-
-def steps_of(ref: str) -> list[Event]:
-    """What was written down of its steps; of one moment in the order of the path."""
-    db.session.rollback()
-    found = [
-        e
-        for e in events_of_notification(ref)
-        if e.type.startswith("escalation.") and e.type != "escalation.set"
-    ]
-    return sorted(
-        found, key=lambda e: (e.occurred_at, e.payload.get("level", 0), e.type != "escalation.step_due")
-    )
-
-
-def words(ref: str) -> list[str]:
-    """What was written down of its steps, with why a step was held."""
-    return [
-        e.type.removeprefix("escalation.") + (f": {e.payload['reason']}" if e.type.endswith("held") else "")
-        for e in steps_of(ref)
-    ]
+pytestmark = pytest.mark.usefixtures("three_addresses")
 
 
 def test_a_step_goes_out_by_itself_once_where_both_sides_said_yes(
@@ -300,7 +223,7 @@ def test_the_senders_word_a_label_or_people_at_risk_send_nothing(
 
 
 def test_an_owner_approves_any_member_stops_and_each_sees_what_will_go_out(
-    app: Flask, lab: Workspace, api: Api, now: dt.datetime, directory: Any
+    app: Flask, lab: Workspace, api: Api, now: dt.datetime, three_addresses: Any
 ) -> None:
     chosen(lab, now - 10 * DAY, STEP)
     ref = reported(lab, now - 2.5 * DAY)
@@ -345,12 +268,12 @@ def test_an_owner_approves_any_member_stops_and_each_sees_what_will_go_out(
     assert list(unlike_events()) == []
     ahead_ = CliRunner().invoke(pocdir, ["policy", "due", "--ahead", "--workspace", "lab"])
     assert ahead_.output.splitlines()[1].endswith("\tisp\tcarrier abuse@carrier.example\t\tyes")
-    directory.shift(1)
+    three_addresses.shift(1)
     assert member.post(path, {"by_itself": False}).json["by_itself"] is False
     work(app, now + DAY)
     assert (words(ref), letters()) == (["step_due"], [])
     assert list(unlike_events()) == []
-    directory.shift(1)
+    three_addresses.shift(1)
     run = CliRunner().invoke(
         pocdir, ["policy", "by-itself", "national-first", "--workspace", "lab", "--json"]
     )
@@ -433,7 +356,7 @@ def test_two_workers_at_once_send_one_letter(app: Flask, lab: Workspace, now: dt
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(2))
 def test_whatever_happens_each_step_goes_once_to_who_takes_it_and_never_in_bursts(
-    app: Flask, lab: Workspace, now: dt.datetime, directory: Any, seed: int
+    app: Flask, lab: Workspace, now: dt.datetime, three_addresses: Any, seed: int
 ) -> None:
     """Sixty days with outages, answers, pauses, a consent that ends, returned letters: what holds at the end of any."""
     chance, start = random.Random(seed), now - 60 * DAY
@@ -444,7 +367,7 @@ def test_whatever_happens_each_step_goes_once_to_who_takes_it_and_never_in_burst
     refs: dict[str, bool] = {}
     at = start
     while at < now:
-        directory.move_to(at)
+        three_addresses.move_to(at)
         for slug, since in consents.items():
             if at >= since:
                 takes(slug, "referral", now=at)

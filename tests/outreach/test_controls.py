@@ -24,8 +24,8 @@ from pocdir.outreach.rules import parcels as rules
 from tests.accounts import made as people
 from tests.at_once import meanwhile
 from tests.conftest import Api
+from tests.outreach.browsing import send
 from tests.outreach.made import teams
-from tests.outreach.test_pages import send
 from tests.outreach.test_parcels import attached, incident
 
 CONTROL, TOLD = "203.0.113.70", "203.0.113.10"

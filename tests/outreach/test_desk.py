@@ -18,17 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pocdir import cli
-from pocdir.accounts.actions import create_token
-from pocdir.accounts.queries import team_id_of
 from pocdir.cli import pocdir
 from pocdir.core.cells import FORMULA
-from pocdir.db import db, transaction
+from pocdir.db import db
 from pocdir.ledger import queries as ledger
 from pocdir.outreach.desk import rules
-from tests.accounts import made as people
 from tests.conftest import Api
 from tests.outreach import made
-from tests.outreach.test_pages import send
+from tests.outreach.browsing import send
+from tests.outreach.made import contact, team_token
 
 
 @pytest.fixture(autouse=True)
@@ -38,24 +36,9 @@ def clock(app: Flask, now: dt.datetime) -> Iterator[Any]:
         yield moved
 
 
-def team_token(slug: str, now: dt.datetime, **more: Any) -> dict[str, str]:
-    """The header of a token that stands for a team's contact."""
-    with transaction() as session:
-        team = team_id_of(session, slug)
-        text = create_token(session, workspace_id=None, team_id=team, now=now, actor="operator", **more)[1]
-    return {"Authorization": f"Bearer {text}"}
-
-
 @pytest.fixture
 def theirs(app: Flask, now: dt.datetime) -> dict[str, str]:
     return team_token("cert-at", now)
-
-
-def contact(app: Flask, now: dt.datetime, slug: str = "cert-at", **more: Any) -> FlaskClient:
-    """Somebody who answers for the team, signed in."""
-    with transaction() as session:
-        team = team_id_of(session, slug)
-    return people.browser(app, people.person(f"desk@{slug}.example", now=now, team_id=team, **more), now=now)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.accounts.made import one
 from tests.at_once import at_once
 from tests.conftest import Api
 from tests.outreach import made
-from tests.outreach.test_desk import team_token
+from tests.outreach.made import team_token
 
 
 def test_a_first_choice_made_several_times_at_once_stands_once(app: Flask, now: dt.datetime) -> None:

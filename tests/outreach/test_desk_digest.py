@@ -24,8 +24,9 @@ from pocdir.outreach.jobs import record_lapses
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.outreach import made
-from tests.outreach.test_desk import contact, logged, team_token
-from tests.outreach.test_pages import send
+from tests.outreach.browsing import send
+from tests.outreach.made import contact, team_token
+from tests.outreach.test_desk import logged
 
 HOUR = dt.timedelta(hours=1)
 ADDRESS = "reports@cert.example"

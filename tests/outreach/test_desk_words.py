@@ -22,10 +22,9 @@ from tests.accounts import made as people
 from tests.conftest import Api
 from tests.latency.made import DAY, told
 from tests.outreach import made
-from tests.outreach.policies import chosen, work
-from tests.outreach.test_desk import contact
-from tests.outreach.test_escalation import FAR, WHERE, steps_of
-from tests.outreach.test_pages import send
+from tests.outreach.browsing import send
+from tests.outreach.made import contact
+from tests.outreach.policies import FAR, WHERE, chosen, steps_of, work
 
 
 @pytest.fixture(autouse=True)

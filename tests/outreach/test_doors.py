@@ -19,12 +19,10 @@ from tests.accounts.made import browser, person
 from tests.conftest import NOW, Api
 from tests.latency.made import told as logged
 from tests.outreach import made
-from tests.outreach.policies import chosen, work
-from tests.outreach.test_by_itself import TWO
-from tests.outreach.test_escalation import FAR
-from tests.outreach.test_sending import SECOND, allowed, clock, letters, pin, relay, told
+from tests.outreach.by_itself import TWO
+from tests.outreach.policies import FAR, chosen, work
+from tests.outreach.sent import SECOND, letters, pin, told
 
-__all__ = ["allowed", "clock", "relay"]
 pytestmark = pytest.mark.usefixtures("relay", "allowed", "clock")
 DAY, YES = dt.timedelta(days=1), {"despite_opt_out": True}
 

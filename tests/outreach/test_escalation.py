@@ -17,7 +17,6 @@ from pocdir.accounts.models import Workspace
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import events_of_notification
-from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation import queries
 from pocdir.outreach.escalation.models import Policy
 from pocdir.outreach.escalation.rules.policy import digest
@@ -28,12 +27,9 @@ from tests.accounts import made as people
 from tests.conftest import Api
 from tests.latency.made import DAY, HOUR, Own, event, told
 from tests.outreach import made
-from tests.outreach.policies import chosen, policy, work
-from tests.outreach.test_desk import team_token
-from tests.outreach.test_pages import send
-
-WHERE = {"assets": [{"kind": "ip", "value": "203.0.113.7", "port": None}]}
-FAR = {"target": "resolver", "wait": "P1D"}
+from tests.outreach.browsing import send
+from tests.outreach.made import team_token
+from tests.outreach.policies import FAR, WHERE, chosen, policy, said, steps_of, work
 
 
 @pytest.fixture(autouse=True)
@@ -51,25 +47,6 @@ def outsider(app: Flask, now: dt.datetime) -> Api:
     with transaction() as session:
         other = create_workspace(session, name="other", now=now, actor="operator")
         return Api(app, create_token(session, workspace_id=other.id, now=now, actor="operator")[1])
-
-
-def steps_of(ref: str) -> list[Event]:
-    db.session.rollback()
-    found = (
-        e
-        for e in events_of_notification(ref)
-        if e.type.startswith("escalation.") and e.type != "escalation.set"
-    )
-    return list(found)
-
-
-ORDER = ("step_due", "no_working_contact", "step_approved", "step_taken", "step_skipped", "exhausted")
-
-
-def said(ref: str) -> list[tuple[str, int, dt.datetime]]:
-    """(type, level, when) of what is recorded of its steps; of one moment in the order of the path."""
-    found = [(e.type.partition(".")[2], e.payload["level"], e.occurred_at) for e in steps_of(ref)]
-    return sorted(found, key=lambda each: (each[2], each[1], ORDER.index(each[0])))
 
 
 def test_each_step_is_written_once_dated_when_it_fell_due(

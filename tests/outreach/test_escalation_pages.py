@@ -22,9 +22,8 @@ from pocdir.cli import pocdir
 from tests.accounts import made as people
 from tests.latency.made import DAY, told
 from tests.outreach import made
-from tests.outreach.policies import POLICY, chosen, work
-from tests.outreach.test_escalation import FAR, WHERE, said
-from tests.outreach.test_pages import send
+from tests.outreach.browsing import send
+from tests.outreach.policies import FAR, POLICY, WHERE, chosen, said, work
 
 
 @pytest.fixture(autouse=True)

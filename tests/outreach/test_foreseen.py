@@ -18,22 +18,12 @@ from pocdir.outreach.sending.actions import send as send_letter
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.latency.made import DAY, HOUR, event
+from tests.outreach.browsing import send
+from tests.outreach.by_itself import STEP, approved, reported, steps_of, takes, words
 from tests.outreach.policies import chosen, work
-from tests.outreach.test_by_itself import (
-    STEP,
-    approved,
-    directory,
-    letters,
-    reported,
-    steps_of,
-    takes,
-    words,
-)
-from tests.outreach.test_pages import send
-from tests.outreach.test_sending import relay
+from tests.outreach.sent import letters
 
-__all__ = ["directory", "relay"]  # fixtures
-
+pytestmark = pytest.mark.usefixtures("three_addresses")
 TO = {"channel": ("email", "abuse@isp.example")}
 AGAIN = {"target": "same_team", "wait": "PT0S"}  # the provider has one address: nobody is left to write to
 

@@ -16,12 +16,11 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
-from pocdir.db import db
-from pocdir.ledger import queries as ledger
 from pocdir.outreach.jobs import record_lapses
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.outreach import made
+from tests.outreach.browsing import event_count, link, logged, send
 
 DAY = dt.timedelta(days=1)
 
@@ -37,35 +36,6 @@ def clock(app: Flask, now: dt.datetime) -> Iterator[Any]:
 def browser(app: Flask, now: dt.datetime) -> FlaskClient:
     """A researcher of the lab, signed in."""
     return people.browser(app, people.person(now=now, workspace="lab"), now=now)
-
-
-def event_count() -> int:
-    """As it stands now, not as it stood when the test first looked."""
-    db.session.rollback()
-    return ledger.event_count()
-
-
-def csrf(client: FlaskClient, path: str) -> str:
-    page = client.get(path).text
-    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
-    assert found, page
-    return found[1]
-
-
-def send(client: FlaskClient, path: str, form_at: str | None = None, **typed: Any) -> Any:
-    return client.post(path, data={"csrf_token": csrf(client, form_at or path)} | typed)
-
-
-def logged(client: FlaskClient, **typed: Any) -> str:
-    response = send(client, "/notify", action="log", **({"team": "cert-at"} | typed))
-    assert response.status_code == 302, response.text
-    return response.headers["Location"]
-
-
-def link(client: FlaskClient, path: str) -> str:
-    found = re.search(r"http://localhost:8000(/r/[\w-]+)", client.get(path).text)
-    assert found
-    return found[1]
 
 
 def test_a_notification_is_logged_and_its_letter_shown(browser: FlaskClient) -> None:

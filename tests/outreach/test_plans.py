@@ -28,7 +28,7 @@ from pocdir.routing import queries as routing
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.outreach import made
-from tests.outreach.test_pages import event_count, send
+from tests.outreach.browsing import event_count, send
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from tests.conftest import Api
 from tests.mail.relay import Relay, serving
 from tests.mail.replies import came_in
 from tests.outreach import made
-from tests.outreach.test_sending import hand_over
+from tests.outreach.sent import hand_over
 
 
 def answered(data: bytes, words: str) -> bytes:

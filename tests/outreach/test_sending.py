@@ -7,13 +7,11 @@ import datetime as dt
 import json
 import re
 import threading
-from collections.abc import Iterator
 from email import message_from_bytes
 from typing import Any, ClassVar
 
 import pysequoia
 import pytest
-import time_machine
 from aiosmtpd.smtp import SMTP
 from click.testing import CliRunner, Result
 from flask import Flask
@@ -21,67 +19,22 @@ from flask import Flask
 from pocdir import cli
 from pocdir.accounts.actions import create_token, create_workspace
 from pocdir.accounts.models import Workspace
-from pocdir.core.refs import new_ref
 from pocdir.db import db, transaction
 from pocdir.directory.actions.marking import mark_address
-from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.models import Team
 from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.queries import events_of_notification
-from pocdir.mail import jobs as mail_jobs
-from pocdir.mail.models import Mail
 from pocdir.outreach import jobs as outreach_jobs
 from pocdir.outreach.queries.projections import differences
-from pocdir.outreach.sending import jobs
 from pocdir.outreach.sending.actions import allow
 from tests.accounts.made import browser, person
 from tests.conftest import NOW, Api
 from tests.latency.made import told as logged
-from tests.mail import keys
 from tests.mail.relay import Relay, serving
 from tests.outreach import made
-from tests.outreach.policies import chosen, work
-from tests.outreach.test_escalation import FAR, WHERE
-
-DAY, SECOND = dt.timedelta(days=1), dt.timedelta(seconds=1)
-NO_RELAY = 1  # a port where nothing listens
-
-
-@pytest.fixture
-def clock(now: dt.datetime) -> Iterator[Any]:
-    with time_machine.travel(now, tick=False) as moved:
-        yield moved
-
-
-@pytest.fixture
-def relay(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A relay is set up; nothing is handed to it."""
-    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
-    before = app.extensions["pocdir"]
-    url = f"smtp://127.0.0.1:{NO_RELAY}"
-    app.extensions["pocdir"] = dataclasses.replace(before, smtp_url=url, mail_from="pocdir@pocdir.example")
-    yield
-    app.extensions["pocdir"] = before
-
-
-@pytest.fixture
-def allowed(app: Flask, lab: Workspace, now: dt.datetime) -> None:
-    """The lab may send, and there are teams to tell."""
-    made.teams(now)
-    with transaction() as session:
-        allow(session, session.merge(lab), allowed=True, now=now, actor="user:steward")
-
-
-def told(api: Api, **more: Any) -> Any:
-    return api.post(
-        "/api/v1/notifications",
-        json={"team": "cert-at", "send": True, "tlp": "TLP:GREEN", "subject": "Sinkhole hits"} | more,
-    )
-
-
-def letters() -> list[Mail]:
-    db.session.rollback()  # what another request wrote meanwhile is among them
-    return list(db.session.query(Mail).order_by(Mail.id))
+from tests.outreach.conftest import NO_RELAY
+from tests.outreach.policies import FAR, WHERE, chosen, work
+from tests.outreach.sent import DAY, SECOND, hand_over, keys_are, letters, pin, told
 
 
 @pytest.mark.usefixtures("relay", "allowed")
@@ -97,40 +50,6 @@ def test_a_notification_is_recorded_and_its_letter_queued_in_one(api: Api) -> No
     assert types == {"notification.logged", "expectation.set", "message.queued"}
     assert answer.json["state"]["transport"] == "queued"
     assert (answer.json["sent_level"], answer.json["state"]["clock"]) == ("P0", "running")
-
-
-def hand_over(app: Flask, port: int, at: dt.datetime) -> None:
-    """One round of the thread that talks to the relay, and of the job that writes down what became of it."""
-    before = app.extensions["pocdir"]
-    app.extensions["pocdir"] = dataclasses.replace(before, smtp_url=f"smtp://127.0.0.1:{port}?timeout=5")
-    try:
-        with time_machine.travel(at, tick=False):
-            mail_jobs.hand_over(at, look=jobs.look)
-            mail_jobs.tidy(at)
-            jobs.note_letters(at)
-    finally:
-        app.extensions["pocdir"] = before
-        db.session.remove()
-
-
-def pin(now: dt.datetime, address: str = "reports@cert.example", **values: Any) -> pysequoia.Tsk:
-    """A key of its own for the team, pinned; the private half."""
-    made_key = keys.key(f"CERT <{address}>")
-    with transaction() as session:
-        session.add(
-            TeamKey(
-                ref=new_ref(now), team_id=session.query(Team).filter_by(slug="cert-at").one().id,
-                fingerprint=made_key.fingerprint, algorithm="Ed25519", public=made_key.text,
-                addresses=[address], actor="user:steward", uploaded_at=now, state="pinned", pinned_at=now, **values,
-            )
-        )  # fmt: skip
-    return pysequoia.Tsk.from_bytes(keys.private_half(made_key))
-
-
-def keys_are(**values: Any) -> None:
-    """What the directory has of the keys from now on."""
-    with transaction() as session:
-        session.query(TeamKey).update(values)
 
 
 @pytest.mark.usefixtures("relay", "allowed")

@@ -20,9 +20,8 @@ from pocdir.outreach.sending import jobs
 from tests.conftest import NOW, Api
 from tests.mail.relay import Relay, serving
 from tests.mail.replies import OURS, came_in, reply, report
-from tests.outreach.test_sending import SECOND, allowed, clock, hand_over, letters, pin, relay, told
+from tests.outreach.sent import SECOND, hand_over, letters, pin, told
 
-__all__ = ["allowed", "clock", "relay"]
 pytestmark = pytest.mark.usefixtures("relay", "allowed")
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 

@@ -20,9 +20,8 @@ from tests.accounts import made as people
 from tests.conftest import Api
 from tests.latency.made import DAY, told
 from tests.outreach import made
-from tests.outreach.policies import chosen, work
-from tests.outreach.test_escalation import FAR, WHERE, said
-from tests.outreach.test_pages import send
+from tests.outreach.browsing import send
+from tests.outreach.policies import FAR, WHERE, chosen, said, work
 
 
 @pytest.fixture(autouse=True)

@@ -27,8 +27,8 @@ from pocdir.site.queries.ledger import verified
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.outreach import made
+from tests.outreach.browsing import send
 from tests.outreach.policies import chosen, work
-from tests.outreach.test_pages import send
 
 DAY = dt.timedelta(days=1)
 START = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)

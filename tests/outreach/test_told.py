@@ -17,7 +17,7 @@ from pocdir.db import db, transaction
 from pocdir.ledger import queries as ledger
 from tests.accounts import made as people
 from tests.outreach import made
-from tests.outreach.test_pages import logged, send
+from tests.outreach.browsing import logged, send
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from tests.accounts import made as people
 from tests.conftest import Api
 from tests.latency.made import DAY, event, told
 from tests.outreach import made
-from tests.outreach.test_pages import send
+from tests.outreach.browsing import send
 
 
 def test_what_was_sent_by_evidence_is_not_withdrawn_as_a_mistake_but_for_another_reason(

@@ -33,7 +33,6 @@ from pocdir.outreach.webhooks.actions import subscribe
 from pocdir.outreach.webhooks.models import Delivery
 from tests.latency.made import DAY, HOUR, event, told
 from tests.mail.relay import Relay, serving
-from tests.mail.test_worker import place, worker  # noqa: F401 - fixture
 from tests.outreach import made
 from tests.outreach.policies import chosen
 from tests.outreach.receiver import Receiver, receiving
@@ -43,7 +42,7 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture
-def given(place: tuple[Flask, dict[str, str]]):  # noqa: F811
+def given(place: tuple[Flask, dict[str, str]]):
     """A workspace that may send, and a service with a relay and webhooks: (the workspace, its environment)."""
     app, environ = place
     relay = Relay()
@@ -96,7 +95,7 @@ def count_of(type_: str) -> int:
 
 def killed(environ: dict[str, str], when: Callable[[], bool]) -> None:
     """A worker's process that is killed as soon as this holds, in whatever it does then."""
-    process = worker(environ)
+    process = service.worker(environ)
     while not when():
         assert process.poll() is None
         time.sleep(0.002)
@@ -149,7 +148,7 @@ def test_a_worker_killed_while_a_receiver_is_told_tells_it_again_and_loses_nothi
         for _ in range(6):
             reported(lab, slug, clock.now() - HOUR)
         db.session.remove()
-        process = worker(environ)
+        process = service.worker(environ)
         one.at_post = lambda: os.kill(process.pid, signal.SIGKILL) if len(one.taken) == 3 else None
         assert process.wait() == -signal.SIGKILL
         with transaction() as session:  # its lease ends

@@ -178,3 +178,9 @@ def running(
         if process.poll() is None:
             process.kill()
         process.wait()
+
+
+def worker(environ: dict[str, str]) -> Process:
+    """A worker that goes round once."""
+    nowhere = Path(os.devnull)
+    return Process("worker", "--once", environ=environ, said=nowhere, logged=nowhere)
