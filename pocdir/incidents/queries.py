@@ -40,8 +40,9 @@ def lock_assets(incident: Incident, session: Session, *, to_add: bool) -> None:
     Of an embedded database one alone writes as it is. Who is to add locks nothing else after this.
     """
     if session.get_bind().dialect.name == "postgresql":
-        how = {"key_share": not to_add, "read": not to_add}
-        session.refresh(incident, with_for_update=how)
+        mine = select(Incident).where(Incident.id == incident.id)
+        locked = mine.with_for_update(key_share=not to_add, read=not to_add)
+        session.execute(locked.execution_options(populate_existing=True))
 
 
 def incidents(
