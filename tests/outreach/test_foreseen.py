@@ -5,21 +5,32 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+import sqlalchemy
 from flask import Flask
 
 from pocdir import cli
 from pocdir.accounts.models import Workspace
+from pocdir.core.refs import new_ref
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
+from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.models import Team
+from pocdir.outreach.actions.notifications import NewNotification, log_notification
+from pocdir.outreach.escalation.ahead import ahead
+from pocdir.outreach.escalation.deciding import path_shown
+from pocdir.outreach.models import Notification
 from pocdir.outreach.sending.actions import send as send_letter
+from pocdir.routing.queries import index
 from tests.accounts import made as people
 from tests.conftest import Api
-from tests.latency.made import DAY, HOUR, event
+from tests.latency.made import DAY, HOUR, Own, event
+from tests.mail.keys import key
 from tests.outreach.browsing import send
-from tests.outreach.by_itself import STEP, approved, reported, steps_of, takes, words
+from tests.outreach.by_itself import STEP, approved, incident_of, reported, steps_of, takes, words
 from tests.outreach.policies import chosen, work
 from tests.outreach.sent import letters
 
@@ -160,3 +171,65 @@ def test_a_letter_that_was_sent_is_shown_as_written_anew_with_what_is_of_today(
     assert "Another name" in page and "lab" in (letters()[0].body or "")
     assert "The letter itself is not kept once it is sent: this is written anew." in page
     assert "written anew" not in other
+
+
+def statements(ask: Callable[[], object]) -> int:
+    """How many are sent to the database for this."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        sent.append(statement)
+
+    sqlalchemy.event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        ask()
+    finally:
+        sqlalchemy.event.remove(db.engine, "before_cursor_execute", note)
+    return len(sent)
+
+
+def test_the_working_list_says_of_many_what_a_page_says_of_one_and_asks_no_more_for_them(
+    app: Flask, lab: Workspace, now: dt.datetime
+) -> None:
+    approved(lab, now - 10 * DAY, AGAIN | {"wait": "P1D"}, STEP)
+    takes("carrier", "referral", now=now - 9 * DAY)
+    made_anew, at = key("abuse@carrier.example"), now - 2.5 * DAY
+    with transaction() as session:
+        team = session.query(Team).filter_by(slug="carrier").one().id
+        pinned = {"fingerprint": made_anew.fingerprint, "public": made_anew.text, "state": "pinned"}
+        session.add(
+            TeamKey(
+                ref=new_ref(now), team_id=team, algorithm="Ed25519", addresses=["Abuse@carrier.example"],
+                actor="user:s", uploaded_at=at, pinned_at=at, **pinned,
+            )
+        )  # fmt: skip
+    risky = incident_of(lab, at, tlp="TLP:GREEN", people_at_risk=True)
+    case = incident_of(lab, at, tlp="TLP:GREEN")
+
+    def more(times: int) -> list[str]:
+        logged = []
+        for _ in range(times):
+            first = reported(lab, at, **TO, incident=case)
+            second = reported(lab, at, **TO, incident=risky)
+            with transaction() as session:  # of its parent's case
+                parent = session.query(Notification).filter_by(ref=second).one()
+                third = log_notification(
+                    session, NewNotification(team="isp2", kind="referral", sent_at=at, **TO), workspace_id=lab.id,
+                    now=at, actor="user:a", parent=parent,
+                )  # fmt: skip
+            logged += [first, second, third, reported(lab, at, **TO, tlp="TLP:RED"), reported(lab, at, **TO)]
+        work(app, now)
+        return logged
+
+    browser = people.browser(app, people.person(now=now, workspace="lab", role="owner"), now=now)
+    refs = more(1)
+    assert browser.get("/unanswered").text.count("oes out by itself") >= 1
+    few = statements(lambda: browser.get("/unanswered"))
+    refs += more(6)
+    assert statements(lambda: browser.get("/unanswered")) == few
+    known, session = index(), db.session()
+    found = ahead(refs, session, workspace_id=lab.id, known=known, now=now)
+    for ref in refs:
+        one = path_shown(session, Own(lab.id), ref, known=known, now=now)
+        assert found[ref] == {name: one[name] for name in ("coming", "by_itself", "held")}
+    assert {each["held"] for each in found.values()} >= {None, "people_at_risk"}

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from pocdir.accounts.queries import steward_refs
 from pocdir.accounts.rules import OPERATOR
@@ -95,10 +95,25 @@ def key_for(slug: str, address: str, *, now: dt.datetime) -> tuple[TeamKey | Non
     return None, ()
 
 
-def pinned_addresses() -> frozenset[str]:
-    """The addresses, in small letters, for which some team has a key pinned."""
-    found = db.session().connection().execute(select(_KEY.addresses).where(_KEY.state == PINNED)).scalars()
-    return frozenset(each.lower() for addresses in found for each in addresses)
+def keys_for(
+    contacts: Collection[tuple[str, str]], *, now: dt.datetime
+) -> dict[tuple[str, str], tuple[TeamKey, tuple[str, ...]]]:
+    """The same for many (team, address) in one statement; without those for which none is pinned."""
+    named, entry = (aliased(Team, name=name) for name in ("named", "entry"))
+    rows = (
+        select(named.slug, TeamKey)
+        .select_from(TeamKey)
+        .join(entry, entry.id == TeamKey.team_id)
+        .join(named, whole(named) == whole(entry))
+        .where(TeamKey.state == PINNED, named.slug.in_({slug for slug, _ in contacts}))
+        .order_by(TeamKey.id.desc())
+    )
+    pinned: dict[tuple[str, str], TeamKey] = {}
+    for slug, row in db.session().execute(rows):
+        for address in row.addresses:
+            pinned.setdefault((slug, address.lower()), row)
+    standing = {(slug, to): pinned.get((slug, to.lower())) for slug, to in contacts}
+    return {each: (row, usable(row, now)) for each, row in standing.items() if row is not None}
 
 
 def told(row: TeamKey, *, now: dt.datetime) -> dict[str, Any]:

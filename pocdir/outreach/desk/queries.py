@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -72,6 +72,16 @@ def consent_of(slug: str, session: Session, *, lock: bool = False) -> Consent | 
     statement = statement.where(Team.slug == slug, Team.merged_into_id.is_(None), Team.retired_at.is_(None))
     statement = statement.execution_options(populate_existing=True)
     return session.scalar(statement.with_for_update(of=Consent, skip_locked=True) if lock else statement)
+
+
+def consents_of(slugs: Collection[str], session: Session) -> dict[str, Consent]:
+    """The same of many teams, by slug."""
+    statement = select(Team.slug, Consent).join(Consent, Team.id == Consent.team_id)
+    statement = statement.where(
+        Team.slug.in_(slugs), Team.merged_into_id.is_(None), Team.retired_at.is_(None)
+    )
+    found = session.execute(statement.execution_options(populate_existing=True))
+    return {row.slug: row.Consent for row in found}
 
 
 def digest_waits(now: dt.datetime) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Refusal
-from pocdir.mail.rules.protection import ENCRYPTED, protection
+from pocdir.mail.rules.protection import ENCRYPTED, KeyFor, protection
 from pocdir.outreach.desk.models import Consent
 from pocdir.outreach.desk.queries import consent_of
-from pocdir.outreach.escalation import presentation, queries
+from pocdir.outreach.escalation import presentation, queries, returned
 from pocdir.outreach.escalation.actions import steps
 from pocdir.outreach.escalation.queries import Looked
 from pocdir.outreach.escalation.rules.by_itself import REFUSED, UNFORESEEN, Standing, held
@@ -139,15 +139,24 @@ def outlook(
     """
     if looked is None or coming is None or not queries.is_approved(notification.id, session):
         return {"by_itself": False, "held": None}
+    (rung, target), standing = coming, None
+    if not rung.recorded and isinstance(target, Target):
+        consent = consent_of(target.team, session)
+        standing = _standing(session, notification, looked, rung, target, consent, known, now, is_first=True)
+    return outlook_of(looked, coming, standing, may_send=sending.may_send(notification.workspace_id, session))
+
+
+def outlook_of(
+    looked: Looked, coming: Coming, standing: Standing | None, *, may_send: bool
+) -> dict[str, Any]:
+    """The same under a version approved beforehand, where all is read; `standing` of a step that finds somebody."""
     rung, target = coming
     if rung.recorded:  # its time is over: what was not sent then waits
         return {"by_itself": False, "held": _said(looked, rung)}
-    if isinstance(target, str):
+    if standing is None:
         return {"by_itself": False, "held": "opted_out" if target == "opted_out" else "no_mail"}
-    consent = consent_of(target.team, session)
-    standing = _standing(session, notification, looked, rung, target, consent, known, now, is_first=True)
     reason = held(standing, rung.due_at)
-    if reason is None and not (means().can_send and sending.may_send(notification.workspace_id, session)):
+    if reason is None and not (means().can_send and may_send):
         reason = "not_allowed"
     return {"by_itself": reason is None, "held": reason}
 
@@ -178,8 +187,39 @@ def _standing(
     *,
     is_first: bool,
 ) -> Standing:
+    facts = Facts(
+        team=slug_of_team(notification.team_id, session),
+        key=sending.key_for(target.team, target.value, now),
+        mail_waits=replies.waits_on(notification.ref, session),
+        over_other_channel=returned.is_to_follow(notification, session)
+        or returned.is_over_other_channel(notification.id, session),
+    )
+    return standing_of(notification, looked, rung, target, consent, facts, known, is_first=is_first)
+
+
+class Facts(NamedTuple):
+    """What else decides."""
+
+    team: str  # slug of the entry that the notification went to
+    key: KeyFor | None  # pinned for the address of whom the step goes to
+    mail_waits: bool
+    over_other_channel: bool
+
+
+def standing_of(
+    notification: Notification,
+    looked: Looked,
+    rung: Rung,
+    target: Target,
+    consent: Consent | None,
+    facts: Facts,
+    known: Index,
+    *,
+    is_first: bool,
+) -> Standing:
+    """All that decides on a step, from what is read."""
     incident = notification.case
-    own = target.team == slug_of_team(notification.team_id, session)
+    own = target.team == facts.team
     indexed = known.indexed_team(target.team)
     class_ = incident.rsit_class if incident else None
     type_ = incident.rsit_type if incident else None
@@ -194,18 +234,16 @@ def _standing(
         opt_outs=indexed.team.opt_outs if indexed else (),
         intake=indexed.team.reception.intake if indexed else (),
         by_mail=target.kind == "email",
-        encrypted=_encrypted(notification, target, now),
+        encrypted=_encrypted(notification, facts.key),
         told_at=consent.told_at if consent else None,
         people_at_risk=notification.people_at_risk,
         is_closed=bool(incident and incident.closed_at),
-        mail_waits=replies.waits_on(notification.ref, session),
-        over_other_channel=queries.is_to_follow(notification, session)
-        or queries.is_over_other_channel(notification.id, session),
+        mail_waits=facts.mail_waits,
+        over_other_channel=facts.over_other_channel,
     )
 
 
-def _encrypted(notification: Notification, target: Target, now: dt.datetime) -> bool | None:
+def _encrypted(notification: Notification, key: KeyFor | None) -> bool | None:
     """Under the label that a step's message bears; None: it may not go at all."""
-    key = sending.key_for(target.team, target.value, now)
     how = protection(label=notification.label, key=key, plain_text=False)
     return None if how is None else how == ENCRYPTED

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pocdir.db import db, transaction
-from pocdir.outreach.escalation import bounces, by_itself, queries, worklist
+from pocdir.outreach.escalation import bounces, by_itself, returned, worklist
 from pocdir.outreach.escalation.actions import policies, steps
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries.notifications import lock_threads, notification_to_change
@@ -38,15 +38,15 @@ def record_steps(now: dt.datetime) -> int:
 
 def follow_returned(now: dt.datetime) -> int:
     """Write to another address of the same team where a letter of this service came back; returns how many."""
-    if not queries.came_back(db.session(), limit=1):
+    if not returned.came_back(db.session(), limit=1):
         return 0
     known, written = index(), 0
     with transaction() as session:
-        refs = queries.came_back(session, limit=BATCH)
+        refs = returned.came_back(session, limit=BATCH)
         lock_threads(refs, session)
         for ref in refs:
             failed = notification_to_change(ref, session)
-            if failed is None or not queries.is_to_follow(failed, session):
+            if failed is None or not returned.is_to_follow(failed, session):
                 continue  # another worker did, after it was found and before it was locked
             written += bounces.follow(session, failed, known=known, now=now) is not None
         session.expunge_all()

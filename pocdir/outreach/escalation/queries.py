@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import Integer, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from pocdir.core.batches import batches
 from pocdir.core.errors import Invalid, NotFound
-from pocdir.db import db
+from pocdir.db import Line, db
 from pocdir.directory.models import Team
 from pocdir.directory.queries.reading import whole_of
 from pocdir.ledger.models import LedgerEvent
@@ -19,7 +19,6 @@ from pocdir.ledger.queries import events_of_notification, events_of_notification
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach.escalation.models import (
     NotificationPath,
-    OtherChannel,
     Policy,
     PolicyApproval,
     PolicyChoice,
@@ -32,7 +31,6 @@ from pocdir.outreach.escalation.rules.targets import Coming, Reported, Target, o
 from pocdir.outreach.models import Notification
 from pocdir.outreach.rules.corrections import counting
 from pocdir.outreach.rules.fold import State, state_of
-from pocdir.outreach.sending.models import Sending
 from pocdir.routing.queries import question
 from pocdir.routing.rules.index import Index
 
@@ -49,16 +47,6 @@ _CHOSEN = (
     .limit(1)
 )
 _PLACE = select(Team.timezone, Team.country).where(Team.id == whole_of(bindparam("team", type_=Integer)))
-# What came back by evidence, not by its sender's word, and nobody has looked for another address.
-_UNFOLLOWED = (
-    Notification.transport == literal_column("'failed'"),  # as the index of what failed has it
-    select(Sending.id).where(Sending.notification_id == Notification.id, Sending.mail.is_not(None)).exists(),
-    ~select(OtherChannel.notification_id).where(OtherChannel.notification_id == Notification.id).exists(),
-    select(_L.id)
-    .where(_L.notification == Notification.ref, _L.type == "delivery.failed")
-    .where(_L.claimed_by.in_(("remote_mta", "service")))
-    .exists(),
-)
 # Whoever was told of the same: in its incident, by what it follows, and by what follows it.
 _SAME = (
     select(Team.slug, _N.channel_kind, _N.channel_value, _N.id)
@@ -206,6 +194,13 @@ def suggested(
     return list(db.session.scalars(_after(statement, workspace_id, cursor)))
 
 
+class Around(NamedTuple):
+    """What else a path is read from."""
+
+    place: Line  # timezone, country of the team
+    told: Mapping[str, list[Event]]  # of the notifications that its steps led to
+
+
 class Looked:
     """A notification's path as it stands now, with all that it was read from."""
 
@@ -216,13 +211,18 @@ class Looked:
         session: Session,
         now: dt.datetime,
         events: list[Event] | None = None,
+        around: Around | None = None,
     ) -> None:
         self.row, self.policy = row, read(row.policy.definition)
         self.events = events_of_notification(notification.ref, session) if events is None else events
         self.state: State = state_of(self.events)
-        place = session.execute(_PLACE, {"team": notification.team_id}).one()
-        self.calendar = calendar(place.timezone, place.country, self.policy.hours)
-        self.followed = _followed(self.events, row.policy.ref, session)
+        steps = led_to(self.events, row.policy.ref)
+        around = around or Around(
+            session.execute(_PLACE, {"team": notification.team_id}).one(),
+            events_of_notifications(list(steps), session) if steps else {},
+        )
+        self.calendar = calendar(around.place.timezone, around.place.country, self.policy.hours)
+        self.followed = _followed(steps, around.told)
         self.path = self.again(now)
 
     def again(self, now: dt.datetime) -> paths.Path:
@@ -245,31 +245,39 @@ def look(notification: Any, now: dt.datetime, session: Session | None = None) ->
     return Looked(notification, row, session, now) if row is not None else None
 
 
-def _followed(events: Sequence[Event], policy: str, session: Session) -> paths.Followed:
-    """What became of the notifications that steps of this path logged; *not for us* answers for nobody."""
-    sent = {
+def led_to(events: Sequence[Event], policy: str) -> dict[str, int]:
+    """The notifications that steps of this path logged, with the level of each."""
+    return {
         event.payload["notification"]: int(event.payload["level"])
         for event in events
         if event.type == "escalation.step_taken"
         and event.payload.get("policy") == policy
         and "notification" in event.payload
     }
+
+
+def _followed(sent: Mapping[str, int], told: Mapping[str, list[Event]]) -> paths.Followed:
+    """What became of the notifications that steps of this path logged; *not for us* answers for nobody."""
     if not sent:
         return paths.NOT_FOLLOWED
     answers, failed = [], {}
-    for ref, told in events_of_notifications(list(sent), session).items():
-        state = state_of(told)
+    for ref in sent:
+        state = state_of(told[ref])
         is_theirs = state.response != "misdirected"
         answers += [first.at for first in state.acknowledgements if is_theirs]
         if state.transport == "failed" or not is_theirs:
             why = "delivery.failed" if is_theirs else "response.misdirected"
-            failed[sent[ref]] = min(e.occurred_at for e in counting(told) if e.type == why)
+            failed[sent[ref]] = min(e.occurred_at for e in counting(told[ref]) if e.type == why)
     return paths.Followed(min(answers, default=None), failed)
 
 
 def target(notification: Any, step: str, known: Index, on: dt.date, session: Session) -> Target | str:
     """Whom a step goes to as the directory stands, or why to nobody (rules.targets.target_of)."""
-    told = _reported(notification, session)
+    return target_for(step, _reported(notification, session), known, on)
+
+
+def target_for(step: str, told: Reported, known: Index, on: dt.date) -> Target | str:
+    """The same for what is read already."""
     return target_of(step, told, known, question(known, on=on, kind_of_report=told.kind_of_report))
 
 
@@ -286,9 +294,16 @@ def coming(
 ) -> Coming | None:
     """The step that really comes next: one for which nobody is known is looked through, since it is left out when its
     time comes and the next follows at once; the first, with why, where that leads to nobody. None: there is none."""
-    first, path, nobody = None, looked.path if looked else None, dict[int, str]()
-    while looked and path and (rung := path.next) is not None:
-        found = Coming(rung, target(notification, rung.step.target, known, now.date(), session))
+    if looked is None:
+        return None
+    return coming_of(looked, now, lambda step: target(notification, step, known, now.date(), session))
+
+
+def coming_of(looked: Looked, now: dt.datetime, find: Callable[[str], Target | str]) -> Coming | None:
+    """The same, where `find` gives whom a step goes to."""
+    first, path, nobody = None, looked.path, dict[int, str]()
+    while (rung := path.next) is not None:
+        found = Coming(rung, find(rung.step.target))
         first = first or found
         if isinstance(found.target, Target) or rung.recorded:
             return found
@@ -310,31 +325,6 @@ def is_approved(notification_id: int, session: Session) -> bool:
         .where(NotificationPath.notification_id == notification_id)
     )
     return session.scalar(statement) is not None
-
-
-def is_over_other_channel(notification_id: int, session: Session) -> bool:
-    """Whether a letter over another channel followed one that came back, and is not known to have come back too."""
-    statement = (
-        select(OtherChannel.notification_id)
-        .join(Notification, Notification.ref == OtherChannel.led_to)
-        .where(
-            OtherChannel.notification_id == notification_id,
-            Notification.transport.not_in(("failed", "stale")),
-        )
-    )
-    return session.scalar(statement.limit(1)) is not None
-
-
-def is_to_follow(notification: Notification, session: Session) -> bool:
-    """Whether its own letter came back by evidence, and nobody has looked yet for another address."""
-    found = select(Notification.id).where(Notification.id == notification.id, *_UNFOLLOWED)
-    return session.scalar(found) is not None
-
-
-def came_back(session: Session, *, limit: int) -> list[str]:
-    """References of notifications whose letter this service sent and that came back by evidence, not looked at yet."""
-    statement = select(Notification.ref).where(*_UNFOLLOWED).order_by(Notification.id).limit(limit)
-    return list(session.scalars(statement))
 
 
 def approved_ahead(workspace_id: int, *, limit: int, cursor: str | None = None) -> list[Notification]:
@@ -367,7 +357,12 @@ def _after(statement: Any, workspace_id: int, cursor: str | None) -> Any:
 
 def _reported(notification: Any, session: Session) -> Reported:
     about = {"id": notification.id, "parent": notification.parent_id, "incident": notification.incident_id}
-    rows = session.execute(_SAME, about).all()
+    return reported_of(notification, session.execute(_SAME, about).all())
+
+
+def reported_of(notification: Any, rows: Iterable[Any]) -> Reported:
+    """What a notification was; `rows` (id, slug, channel_kind, channel_value): it, and what was told of the same."""
+    rows = list(rows)
     own = next(row.slug for row in rows if row.id == notification.id)
     incident = notification.case
     return Reported(

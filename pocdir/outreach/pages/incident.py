@@ -159,7 +159,8 @@ def _plan(ref: str, typed: Form | None, letters: Sequence[Mapping[str, Any]] = (
     by_mail = [
         (it.slug, it.channel.value) for it in found.contacts if it.channel and it.channel.kind == "email"
     ]
-    keys = keys_for(by_mail, clock.now()) if may_send else {}
+    pinned = keys_for(by_mail, clock.now()) if may_send else {}
+    keys = {slug: key for (slug, _address), key in pinned.items()}
     shown["contacts"] = [
         contact
         | {"told": told.get(each.slug), "letter": by_team.get(each.slug), "by_mail": each.slug in keys}

@@ -16,7 +16,7 @@ from pocdir.core.errors import Invalid
 from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.outreach.actions.bulk import record_for_many
-from pocdir.outreach.escalation.deciding import path_shown
+from pocdir.outreach.escalation.ahead import ahead
 from pocdir.outreach.pages.blueprint import blueprint
 from pocdir.outreach.presentation.contests import contested_of
 from pocdir.outreach.presentation.feed import atom
@@ -84,7 +84,7 @@ def _unanswered(typed: Form) -> str:
             "next": at + 1 if start + PAGE < total else None,
         },
         form=typed,
-        foreseen={ref: path_shown(db.session(), principal, ref, known=index(), now=now) for ref in by_clock},
+        foreseen=ahead(by_clock, db.session(), workspace_id=principal.workspace_id, known=index(), now=now),
         counts=queries.counts(principal),
         mail_waits=mail_waits(principal.workspace_id),
     )

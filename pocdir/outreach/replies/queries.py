@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
@@ -86,6 +86,11 @@ def waiting(workspace_id: int | None, session: Session | None = None) -> Sequenc
 def waits_on(ref: str, session: Session) -> bool:
     """Whether mail that came in on this notification waits for a person, who may find an answer in it."""
     return session.scalar(select(_R.id).where(_R.notification == ref, *_WAITS).limit(1)) is not None
+
+
+def waiting_on(refs: Collection[str], session: Session) -> set[str]:
+    """Those of these notifications on which mail waits for a person."""
+    return set(session.scalars(select(_R.notification).where(_R.notification.in_(refs), *_WAITS).distinct()))
 
 
 def with_mail(workspace_id: int, session: Session) -> Sequence[str]:
