@@ -6,7 +6,10 @@ import datetime as dt
 import io
 from typing import Any
 
+from sqlalchemy import select
+
 from pocdir import running
+from pocdir.db import db
 from pocdir.mail.models import Mail, Received
 from pocdir.mail.rules import headers
 from pocdir.mail.rules.envelope import envelope_sender, reply_sign
@@ -70,3 +73,9 @@ def came_in(raw: bytes, now: dt.datetime, **envelope: Any) -> Received:
     row = incoming.take(io.BytesIO(raw), **about, **envelope)
     incoming.read(row, **about)
     return row
+
+
+def result(row: Received) -> tuple[str | None, str | None]:
+    db.session.remove()
+    found = db.session.scalars(select(Received).where(Received.ref == row.ref)).one()
+    return found.result, found.reason

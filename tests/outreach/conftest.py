@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
+from flask.testing import FlaskClient
 
 from pocdir.accounts.models import Workspace
 from pocdir.db import transaction
 from pocdir.outreach.sending.actions import allow
+from tests.accounts import made as people
 from tests.latency.made import DAY
 from tests.outreach import made
 from tests.outreach.by_itself import TWO
@@ -60,3 +62,15 @@ def three_addresses(app: Flask, lab: Workspace, now: dt.datetime, relay: None) -
         allow(session, session.merge(lab), allowed=True, now=now - 300 * DAY, actor="user:steward")
     with time_machine.travel(now, tick=False) as clock:
         yield clock
+
+
+@pytest.fixture
+def teams(app: Flask, clock: Any, now: dt.datetime) -> None:
+    """Teams to tell, at a moment that stands still until it is moved."""
+    made.teams(now)
+
+
+@pytest.fixture
+def browser(app: Flask, now: dt.datetime) -> FlaskClient:
+    """A researcher of the lab, signed in."""
+    return people.browser(app, people.person(now=now, workspace="lab"), now=now)

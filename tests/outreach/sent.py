@@ -9,13 +9,16 @@ from typing import Any
 import pysequoia
 import time_machine
 from flask import Flask
+from sqlalchemy import select
 
 from pocdir.core.refs import new_ref
 from pocdir.db import db, transaction
 from pocdir.directory.keys.models import TeamKey
 from pocdir.directory.models import Team
+from pocdir.mail import actions as outbox
 from pocdir.mail import jobs as mail_jobs
 from pocdir.mail.models import Mail
+from pocdir.outreach.rules.letter import MAIL
 from pocdir.outreach.sending import jobs
 from tests.conftest import Api
 from tests.mail import keys
@@ -67,3 +70,21 @@ def keys_are(**values: Any) -> None:
     """What the directory has of the keys from now on."""
     with transaction() as session:
         session.query(TeamKey).update(values)
+
+
+def sent_letter(api: Api, now: dt.datetime, **more: Any) -> Mail:
+    """The letter of a notification to cert-at that has just left."""
+    answer = api.post(
+        "/api/v1/notifications", {"team": "cert-at", "tlp": "TLP:GREEN", "subject": "Hits"} | more
+    )
+    assert answer.status_code == 201, answer.text
+    ref = answer.get_json()["ref"]
+    with transaction() as session:
+        queued = outbox.enqueue(
+            session, kind=MAIL, to="reports@cert.example", subject="Hits", body="b", key=ref, team="cert-at",
+            domain="pocdir.example", notification=ref, tlp=more.get("tlp"), automatic=False, confidential=True, now=now,
+        )  # fmt: skip
+        outbox.mark_sent_by_hand(session, ref=queued.ref, now=now, actor="user:a")
+    found = db.session.scalars(select(Mail).where(Mail.ref == queued.ref)).one()
+    db.session.expunge(found)
+    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import datetime as dt
 import json
 import re
@@ -25,17 +24,16 @@ from pocdir.db import db, transaction
 from pocdir.directory.models import Address
 from pocdir.ledger.queries import events_of_notification
 from pocdir.ledger.rules.events import Event
-from pocdir.mail import actions as outbox
 from pocdir.mail.models import Mail, Received
 from pocdir.outreach.replies import actions
 from pocdir.outreach.replies import jobs as replies_jobs
-from pocdir.outreach.rules.letter import MAIL
 from pocdir.site.actions import incoming
 from pocdir.site.queries.ledger import verification
 from tests.accounts import made as people
 from tests.conftest import Api
-from tests.mail.replies import came_in, reply, report, subject
+from tests.mail.replies import came_in, reply, report, result, subject
 from tests.outreach import made
+from tests.outreach.sent import sent_letter
 
 HOUR = dt.timedelta(hours=1)
 ANSWERS = ("ack.", "response.", "reply.human", "outcome.")
@@ -54,24 +52,6 @@ def later(now: dt.datetime) -> Iterator[dt.datetime]:
         yield now + HOUR
 
 
-def sent_letter(api: Api, now: dt.datetime, **more: Any) -> Mail:
-    """The letter of a notification to cert-at that has just left."""
-    answer = api.post(
-        "/api/v1/notifications", {"team": "cert-at", "tlp": "TLP:GREEN", "subject": "Hits"} | more
-    )
-    assert answer.status_code == 201, answer.text
-    ref = answer.get_json()["ref"]
-    with transaction() as session:
-        queued = outbox.enqueue(
-            session, kind=MAIL, to="reports@cert.example", subject="Hits", body="b", key=ref, team="cert-at",
-            domain="pocdir.example", notification=ref, tlp=more.get("tlp"), automatic=False, confidential=True, now=now,
-        )  # fmt: skip
-        outbox.mark_sent_by_hand(session, ref=queued.ref, now=now, actor="user:a")
-    found = db.session.scalars(select(Mail).where(Mail.ref == queued.ref)).one()
-    db.session.expunge(found)
-    return found
-
-
 @pytest.fixture
 def letter(api: Api, now: dt.datetime) -> Mail:
     return sent_letter(api, now)
@@ -85,12 +65,6 @@ def events(letter: Mail, *types: str) -> list[Event]:
 def state(api: Api, letter: Mail) -> tuple[str, str, str]:
     shown = api.get(f"/api/v1/notifications/{letter.notification}").get_json()
     return shown["sent_level"], shown["state"]["transport"], shown["state"]["response"]
-
-
-def result(row: Received) -> tuple[str | None, str | None]:
-    db.session.remove()
-    found = db.session.scalars(select(Received).where(Received.ref == row.ref)).one()
-    return found.result, found.reason
 
 
 def test_a_persons_reply_is_an_answer(api: Api, letter: Mail, later: dt.datetime) -> None:
@@ -400,72 +374,3 @@ def test_the_worker_reads_what_the_command_left(
     assert events(letter, *ANSWERS) == []
     assert replies_jobs.read_replies(later) == 1
     assert [it.type for it in events(letter, *ANSWERS)] == ["ack.given"]
-
-
-CHECKED = "Authentication-Results: mx.lab.example; dkim=pass header.d=lab.example header.s=a"
-
-
-def copied(ref: str, *, checked: str = CHECKED, **more: str) -> bytes:
-    """A member's own mail to the team, as it reached us."""
-    head = {
-        "From": "Anna <anna@lab.example>", "To": "reports@cert.example", "Subject": f"[pocdir {ref}] Hits",
-        "Date": "Sun, 22 Nov 2026 12:00:30 +0000", "Message-ID": "<1@lab.example>",
-    } | more  # fmt: skip
-    return "\n".join(
-        [checked, *(f"{name}: {value}" for name, value in head.items()), "", "Hello", ""]
-    ).encode()
-
-
-@pytest.fixture
-def trusted(app: Flask, api: Api, now: dt.datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = dataclasses.replace(app.extensions["pocdir"], authserv_id="mx.lab.example")
-    monkeypatch.setitem(app.extensions, "pocdir", given)
-    people.person("anna@lab.example", now=now, workspace="lab")
-
-
-def logged(api: Api) -> str:
-    answer = api.post("/api/v1/notifications", {"team": "cert-at", "subject": "Hits"})
-    return str(answer.get_json()["ref"])
-
-
-@pytest.mark.usefixtures("trusted")
-def test_a_copy_of_a_members_signed_mail_raises_the_level_and_moves_nothing_else(
-    api: Api, later: dt.datetime
-) -> None:
-    ref = logged(api)
-    for again in "12":
-        assert result(came_in(copied(ref, **{"X-Again": again}), later))[0] == "acted"
-    copies = [it for it in events_of_notification(ref) if it.type == "message.copied"]
-    assert [(it.claimed_by, it.assurance, it.sealed["rule"]) for it in copies] == [("service", None, "dkim")]
-    shown = api.get(f"/api/v1/notifications/{ref}").get_json()
-    assert (shown["sent_level"], shown["state"]["response"]) == ("P1", "awaiting")
-
-
-FORGED = "Authentication-Results: mx.evil.example; dkim=fail\n" + CHECKED
-UNCHECKED = (
-    "X-None: 1", FORGED, CHECKED.replace("pass", "fail"), CHECKED.replace("mx.lab", "mx.other"),
-    CHECKED.replace("d=lab", "d=evil"), CHECKED.replace("dkim=pass", "spf=pass (dkim=pass)"),
-    CHECKED.replace("dkim=pass", "dkim=none; x-dkim=pass"), CHECKED + "\nFrom: anna@lab.example",
-    "Authentication-Results: mx.lab.example; spf=pass (a (b); dkim=pass header.d=lab.example )",
-    'Authentication-Results: mx.lab.example; dkim=fail reason="; dkim=pass header.d=lab.example "',
-)  # fmt: skip
-
-
-@pytest.mark.usefixtures("trusted")
-def test_what_our_own_mail_server_has_not_checked_raises_nothing(api: Api, later: dt.datetime) -> None:
-    ref = logged(api)
-    changes = [{"checked": each} for each in UNCHECKED] + [
-        {"From": "Eve <eve@lab.example>"}, {"From": "eve@lab.example (<anna@lab.example>)"},
-        {"From": "Anna <anna@lab.example>, e@lab.example"},
-        {"To": "other@cert.example"}, {"Subject": "no reference"},
-        {"Subject": "[pocdir 019a5c1e-7d00-7a10-9f00-0242ac120002]"},
-    ]  # fmt: skip
-    for change in changes:
-        row = came_in(copied(ref, **change), later)
-        assert result(row)[0] in ("unmatched", "kept"), change
-        assert [it.type for it in events_of_notification(ref) if it.type.startswith("message.")] == [], change
-
-
-def test_without_the_setting_a_copy_moves_nothing(api: Api, now: dt.datetime, later: dt.datetime) -> None:
-    people.person("anna@lab.example", now=now, workspace="lab")
-    assert result(came_in(copied(logged(api)), later))[0] == "unmatched"

@@ -22,7 +22,7 @@ from tests.accounts.test_commands import run
 from tests.conftest import Api
 from tests.mail.replies import came_in, reply
 from tests.outreach import made
-from tests.outreach.test_replies import sent_letter
+from tests.outreach.sent import sent_letter
 from tests.site.test_retention import held
 
 JO, TEAMS = "Jo.Private@home.example", "reports@cert.example"
