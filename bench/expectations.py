@@ -28,7 +28,7 @@ from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach import jobs
 from pocdir.outreach.models import Expectation, Notification
-from pocdir.outreach.queries.notifications import due_notifications
+from pocdir.outreach.queries.due import due_notifications
 from pocdir.site.actions.database import upgrade
 
 OPEN = 1_000_000

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from pocdir.core.errors import Unavailable
 from pocdir.db import transaction
 from pocdir.outreach.actions import lapses
-from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.due import due_notifications
 from pocdir.web import idempotency
 
 BATCH = 500  # expectations in one transaction: others write between two of them
@@ -40,7 +40,7 @@ def record_lapses(now: dt.datetime) -> int:
 def _batch(record: Callable[..., int], now: dt.datetime) -> tuple[int, int]:
     """How many notifications were due, and how many facts were written about them."""
     with transaction() as session:
-        due = queries.due_notifications(session, now=now, limit=BATCH)
+        due = due_notifications(session, now=now, limit=BATCH)
         new = record(session, due, now=now) if due else 0
         session.expunge_all()
     return len(due), new

@@ -15,11 +15,12 @@ from pocdir.core import clock
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
 from pocdir.ledger.queries import events_of_notification
+from pocdir.outreach.actions.bulk import record_for_many
 from pocdir.outreach.actions.lapses import tick
 from pocdir.outreach.actions.notifications import record_event
 from pocdir.outreach.escalation.worklist import to_look_at
+from pocdir.outreach.queries.due import due_notifications, held_from_above
 from pocdir.outreach.queries.notifications import (
-    due_notifications,
     last_tick,
     lock_threads,
     own_notification_to_change,
@@ -199,6 +200,26 @@ def test_the_worker_leaves_a_follow_up_to_whoever_has_what_it_follows_and_takes_
     free = db.engine.dialect.name == "sqlite"  # there it comes when the other one is done
     assert meanwhile(hold, look) == ([report, ref] * 2 if free else [])
     assert look() == [report, ref] * 2
+
+
+def test_who_names_a_foreign_notification_among_many_holds_nobody_up(
+    app: Flask, lab: Workspace, now: dt.datetime
+) -> None:
+    made.teams(now - 10 * DAY)
+    ref, stranger = told(lab, at=now - DAY), Own(lab.id + 1)
+
+    def name() -> None:
+        done = record_for_many(
+            db.session(), [ref], stranger, type="ack.given", payload={}, now=now, actor="user:b"
+        )
+        assert [each.refused and each.refused["code"] for each in done] == ["notification_unknown"]
+
+    def free() -> list[int]:
+        with transaction() as session:
+            return held_from_above([row], session)
+
+    row = snapshot(ref, Own(lab.id)).row.id
+    assert meanwhile(name, free) == [row]
 
 
 def test_of_two_who_let_a_workspace_send_for_the_first_time_at_once_one_does(

@@ -16,7 +16,7 @@ from pocdir.ledger.models import LedgerEvent
 from pocdir.ledger.queries import events_of_notifications
 from pocdir.outreach import jobs
 from pocdir.outreach.models import Expectation
-from pocdir.outreach.queries.notifications import due_statement
+from pocdir.outreach.queries.due import due_statement
 from pocdir.outreach.queries.past_due import PastDue, past_due
 from pocdir.outreach.queries.projections import differences
 from tests.latency.made import DAY, event, told

@@ -48,12 +48,12 @@ def record_for_many(
     A foreign notification is refused like one that does not exist. With `once`, the same word from the same actor
     gives the events that stand.
     """
-    queries.lock_threads(refs, session)
+    own = queries.lock_own(refs, viewer, session)
     done, changed = [], []
     for ref in dict.fromkeys(refs):
         try:
             with session.begin_nested():
-                row = queries.own_notification_to_record(ref, viewer, session)
+                row = queries.own_notification_to_record(ref, viewer, session, among=own)
                 check_readable(payload)
                 claimed_by, assurance = claim_of(type, queries.poster_of(viewer, row) or "")
                 event = record_event(

@@ -33,7 +33,7 @@ _FIRST_TICK = inserts_once(table_of(WorkerTick), "id")
 def record_lapses(session: Session, due: Sequence[Line], *, now: dt.datetime) -> int:
     """Write down what these notifications asked for and did not get by its time; returns how many facts.
 
-    `due` as queries.due_notifications gives them, locked for the caller.
+    `due` as queries.due.due_notifications gives them, locked for the caller.
     """
     events = events_of_notifications([row.ref for row in due], session, sealed=False)
     states = {row.id: state_of(events[row.ref]) for row in due}

@@ -47,11 +47,11 @@ def answer_many(
     A foreign report is refused like one that does not exist. Raises Invalid `action_unknown`.
     """
     chosen, done = action(choice), []
-    queries.lock_threads(refs, session)
+    own = queries.lock_own(refs, viewer, session)
     for ref in dict.fromkeys(refs):
         try:
             with session.begin_nested():
-                row = queries.own_notification_to_change(ref, viewer, session)
+                row = queries.own_notification_to_change(ref, viewer, session, among=own)
                 is_contact = queries.poster_of(viewer, row) == "contact"
                 _who, assurance = claim_of(chosen.event, "contact" if is_contact else "")
                 event = answer(

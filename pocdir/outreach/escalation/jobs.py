@@ -45,7 +45,7 @@ def follow_returned(now: dt.datetime) -> int:
         refs = returned.came_back(session, limit=BATCH)
         lock_threads(refs, session)
         for ref in refs:
-            failed = notification_to_change(ref, session)
+            failed = notification_to_change(ref, session, is_locked=True)
             if failed is None or not returned.is_to_follow(failed, session):
                 continue  # another worker did, after it was found and before it was locked
             written += bounces.follow(session, failed, known=known, now=now) is not None

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, joinedload
 from pocdir.db import db
 from pocdir.outreach.escalation.models import NotificationPath
 from pocdir.outreach.models import Notification
-from pocdir.outreach.queries.notifications import FOLLOW_UP, held_from_above
+from pocdir.outreach.queries.due import held_from_above
+from pocdir.outreach.queries.notifications import FOLLOW_UP
 
 
 def anything_waits(now: dt.datetime) -> bool:

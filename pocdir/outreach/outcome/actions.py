@@ -52,7 +52,7 @@ def settle_outcomes(session: Session, incident: Incident, *, now: dt.datetime, a
         if each.row.withdrawn_at is not None or not is_whole:
             continue
         due = _called_for(found, incident, each.row.sent_at, mine)
-        notification = queries.notification_to_change(each.row.ref, session)
+        notification = queries.notification_to_change(each.row.ref, session, is_locked=True)
         if notification is not None:
             written += _settle(session, notification, due, now=now, actor=actor)
     return written

@@ -161,18 +161,29 @@ def poster_of(viewer: Viewer, row: Any) -> str | None:
     return "contact"
 
 
-def own_notification_to_change(ref: str, viewer: Viewer, session: Session) -> Notification:
-    """One of the viewer's notifications, locked; raises NotFound `notification_unknown`, also for a foreign one."""
-    found = notification_to_change(ref, session) if is_ref(ref) else None
+def own_notification_to_change(
+    ref: str, viewer: Viewer, session: Session, *, among: Collection[str] | None = None
+) -> Notification:
+    """One of the viewer's notifications, locked; raises NotFound `notification_unknown`, also for a foreign one.
+
+    `among`: what lock_own gave.
+    """
+    found = None
+    if is_ref(ref) and (among is None or ref in among):
+        found = notification_to_change(ref, session, is_locked=among is not None)
     if found is None or poster_of(viewer, found) is None:
         raise _unknown()
     return found
 
 
-def own_notification_to_record(ref: str, viewer: Viewer, session: Session) -> Locked:
+def own_notification_to_record(
+    ref: str, viewer: Viewer, session: Session, *, among: Collection[str] | None = None
+) -> Locked:
     """The same for whoever only records a fact about it: what that needs of it."""
-    lock_threads([ref], session)
-    found = rows_of(session.connection(), _LOCKED, {"ref": ref}) if is_ref(ref) else []
+    if among is None:
+        lock_threads([ref], session)
+    is_asked = is_ref(ref) and (among is None or ref in among)
+    found = rows_of(session.connection(), _LOCKED, {"ref": ref}) if is_asked else []
     if not found or poster_of(viewer, found[0]) is None:
         raise _unknown()
     return Locked(*found[0])
@@ -190,12 +201,14 @@ def _unknown() -> NotFound:
     return NotFound("notification_unknown", "no notification of yours has this reference")
 
 
-def notification_to_change(ref: str, session: Session) -> Notification | None:
+def notification_to_change(ref: str, session: Session, *, is_locked: bool = False) -> Notification | None:
     """A notification by reference alone, locked: two facts at once are folded one after the other.
 
-    Only for a caller who has proven its right before, such as the reader of a recipient's token.
+    Only for a caller who has proven its right before, such as the reader of a recipient's token. `is_locked`: by
+    lock_threads, in this transaction.
     """
-    lock_threads([ref], session)
+    if not is_locked:
+        lock_threads([ref], session)
     found: Notification | None = session.scalar(_to_change(), {"ref": ref})
     return found
 
@@ -211,20 +224,14 @@ def lock_threads(refs: Iterable[str], session: Session) -> None:
             connection.execute(_followed(), {"refs": some})
 
 
-def held_from_above(rows: Collection[int], session: Session) -> list[int]:
-    """Of these rows those that are locked now with all that they follow up; it waits for nobody.
-
-    For the worker, which looks again at the others: somebody has them, or what they follow up.
-    """
-    if not rows or session.get_bind().dialect.name != "postgresql":
-        return list(rows)
-    chains: dict[int, set[int]] = {}
-    connection = session.connection()
-    for each in connection.execute(_above(), {"rows": list(rows)}):
-        chains.setdefault(each.begun, set()).add(each.id)
-    wanted = select(_N.id).where(_N.id.in_({row for chain in chains.values() for row in chain}))
-    held = set(connection.scalars(wanted.order_by(_N.id).with_for_update(skip_locked=True)))
-    return [row for row, chain in chains.items() if chain <= held]
+def lock_own(refs: Iterable[str], viewer: Viewer, session: Session) -> set[str]:
+    """Those of these notifications that are the viewer's, locked by lock_threads; nobody else's is."""
+    asked, mine = sorted({each for each in refs if is_ref(each)}), set[str]()
+    for some in batches(asked):
+        rows = session.execute(select(_N.ref, _N.workspace_id, _N.team_id).where(_N.ref.in_(some)))
+        mine.update(row.ref for row in rows if poster_of(viewer, row) is not None)
+    lock_threads(mine, session)
+    return mine
 
 
 def thread_of(notification: Notification, session: Session) -> list[Notification]:
@@ -302,39 +309,6 @@ def workspace_by_id(workspace_id: int, session: Session | None = None) -> Worksp
     return (session or db.session()).get_one(Workspace, workspace_id)
 
 
-def due_notifications(session: Session, *, now: dt.datetime, limit: int) -> Sequence[Line]:
-    """(id, ref, parent_id, team_slug, incident_ref) of notifications with a running expectation that is due by now.
-
-    Those of the `limit` expectations that fell due first, locked for this worker, without what follows up one that
-    somebody else has.
-    """
-    found = session.connection().execute(due_statement(now, limit)).all()
-    below = {row.id for row in found if row.parent_id is not None}
-    free = below and set(held_from_above(below, session))
-    return [row for row in found if row.id in free or row.id not in below]
-
-
-def due_statement(now: dt.datetime, limit: int) -> Rows:
-    """Reads no more of the index of running expectations than it takes, however many are due."""
-    due = (
-        select(_E.notification_id, _E.due_at)
-        .where(RUNNING, _E.due_at <= now, _E.notification_id.not_in(STILL_HERE))
-        .where(or_(_E.put_off_until.is_(None), _E.put_off_until <= now))
-        .order_by(_E.due_at)
-        .limit(limit)
-        .subquery()
-    )
-    earliest = select(due.c.notification_id).distinct().scalar_subquery()
-    return (
-        select(_N.id, _N.ref, _N.parent_id, _T.slug.label("team_slug"), _I.ref.label("incident_ref"))
-        .join(Team.__table__, _T.id == _N.team_id)
-        .outerjoin(Incident.__table__, _I.id == _N.incident_id)
-        .where(_N.id.in_(earliest))
-        .order_by(_N.id)
-        .with_for_update(of=table_of(Notification), skip_locked=True)
-    )
-
-
 def last_tick() -> dt.datetime | None:
     """When the worker last went round."""
     return db.session.scalar(select(WorkerTick.last_tick).where(WorkerTick.id == 1))
@@ -370,16 +344,6 @@ def _followed() -> Rows:
     up = select(*columns).where(_N.ref.in_(bindparam("refs", expanding=True))).cte("up", recursive=True)
     up = up.union(select(*columns).join(up, _N.id == up.c.parent_id).where(up.c.kind == FOLLOW_UP))
     return select(_N.id).where(_N.id.in_(select(up.c.id))).order_by(_N.id).with_for_update()
-
-
-@cache
-def _above() -> Rows:
-    columns = (_N.id, _N.parent_id, _N.kind)
-    up = select(_N.id.label("begun"), *columns).where(_N.id.in_(bindparam("rows", expanding=True)))
-    chain = up.cte("up", recursive=True)
-    more = select(chain.c.begun, *columns).join(chain, _N.id == chain.c.parent_id)
-    chain = chain.union(more.where(chain.c.kind == FOLLOW_UP))
-    return select(chain.c.begun, chain.c.id)
 
 
 @cache

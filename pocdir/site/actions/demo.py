@@ -31,6 +31,7 @@ from pocdir.outreach.actions.notifications import NewNotification
 from pocdir.outreach.models import Notification
 from pocdir.outreach.outcome.actions import bring_sightings
 from pocdir.outreach.queries import notifications as queries
+from pocdir.outreach.queries.due import due_notifications
 from pocdir.outreach.rules.expectations import Expected
 from pocdir.site.rules.demo import EMAIL, Case, Fact, Notice, Watch
 from pocdir.site.rules.demo_lists import FIRST_LIST, LIST, SECOND_LIST
@@ -160,7 +161,7 @@ def _log(
 
 def _came(session: Session, kept: Notification, fact: Fact | None, at: dt.datetime, actor: str) -> None:
     if fact is None:
-        due = queries.due_notifications(session, now=at, limit=len(kept.expectations))
+        due = due_notifications(session, now=at, limit=len(kept.expectations))
         if due:
             record_lapses(session, due, now=at)
             session.refresh(kept)
