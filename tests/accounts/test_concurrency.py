@@ -15,7 +15,7 @@ from pocdir.accounts.models import Membership, User
 from pocdir.core.errors import Refusal
 from pocdir.db import db, transaction
 from tests.accounts import made
-from tests.accounts.test_pages import csrf, path_of
+from tests.accounts.browsing import csrf, path_of
 from tests.at_once import at_once
 
 

@@ -15,8 +15,8 @@ from pocdir.mail.models import Mail
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.directory import made
+from tests.directory.quarantined import mark
 from tests.directory.test_pages import send
-from tests.directory.test_quarantine import mark
 
 NOW = made.NOW
 SECOND = {

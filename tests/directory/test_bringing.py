@@ -17,7 +17,7 @@ from pocdir.directory.models import Import
 from pocdir.directory.queries import entries, versions
 from tests.accounts import made as people
 from tests.directory import made
-from tests.directory.test_quarantine import held, mark
+from tests.directory.quarantined import held, mark
 
 PAGE = "/directory/import"
 

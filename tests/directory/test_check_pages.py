@@ -23,7 +23,7 @@ from pocdir.ledger.queries import events_of_team
 from pocdir.mail.models import Mail
 from tests.accounts import made as people
 from tests.directory import made
-from tests.directory.test_checks import asked, send, switched
+from tests.directory.checking import asked, send, switched
 
 NOW, DAY = made.NOW, dt.timedelta(days=1)
 

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
-import itertools
-from typing import Any
-
 import pytest
 from sqlalchemy import select
 
-from pocdir.accounts.actions import create_token
 from pocdir.core.errors import NotFound, Stale
 from pocdir.db import db, transaction
 from pocdir.directory.actions import marking
-from pocdir.directory.checks import actions, jobs
+from pocdir.directory.checks import actions
 from pocdir.directory.checks import queries as checks
 from pocdir.directory.checks.letters import link_token, post
-from pocdir.directory.checks.models import Check
 from pocdir.directory.models import Address
-from pocdir.directory.office import office
 from pocdir.directory.queries import dates, entries
-from pocdir.ledger.queries import events_of_notification, events_of_team
+from pocdir.ledger.queries import events_of_team
 from pocdir.mail import actions as outbox
-from pocdir.mail.models import Mail
 from pocdir.site.queries.ledger import verification
-from tests.conftest import Api
 from tests.directory import made
-
-NOW, DAY = made.NOW, dt.timedelta(days=1)
-SECRET = b"k" * 43
-
-
-class Anybody:
-    site_roles: tuple[str, ...] = ()
-    team_id = None
+from tests.directory.checking import (
+    DAY,
+    NOW,
+    SECRET,
+    Anybody,
+    asked,
+    confirmed,
+    days,
+    letters,
+    state,
+    switched,
+    the_check,
+    work,
+)
 
 
 @pytest.fixture
@@ -49,66 +45,9 @@ def testing(app):
     yield from switched(app, pings=2)
 
 
-def switched(app, **settings: Any):
-    kept = app.extensions["pocdir"]
-    app.extensions["pocdir"] = dataclasses.replace(kept, **settings)
-    yield app
-    app.extensions["pocdir"] = kept
-
-
 @pytest.fixture(autouse=True)
 def _from_the_beginning(app):
     app.extensions.pop("pocdir.checks_looked_at", None)
-
-
-def work(now: dt.datetime) -> int:
-    return jobs.note_letters(now) + jobs.keep_true(now)
-
-
-def days(start: int, end: int, step: int = 1) -> None:
-    """Go round once a day; letters leave on the day they are queued."""
-    for day in range(start, end, step):
-        now = NOW + day * DAY
-        if work(now):
-            send(now)
-            jobs.note_letters(now)
-
-
-def send(now: dt.datetime) -> None:
-    with transaction() as session:
-        for mail in session.scalars(select(Mail).where(Mail.state == "queued")):
-            outbox.mark_sent_by_hand(session, ref=mail.ref, now=now, actor="operator")
-
-
-def letters(kind: str | None = None) -> list[Mail]:
-    statement = select(Mail).order_by(Mail.id)
-    return list(db.session.scalars(statement.where(Mail.kind == kind) if kind else statement))
-
-
-def the_check() -> Check:
-    return db.session.scalars(select(Check).order_by(Check.id.desc()).limit(1)).one()
-
-
-def state(value: str = "cert@cert.example") -> str:
-    return db.session.scalars(select(Address.state).where(Address.value == value)).one()
-
-
-def asked(kind: str = "confirmation", now: dt.datetime = NOW) -> Check:
-    """A check whose letter was sent."""
-    with transaction() as session:
-        check = actions.ask(session, slug="cert-example", kind=kind, post=post(), now=now)
-        assert check is not None
-    send(now)
-    jobs.note_letters(now)
-    return check
-
-
-def confirmed(now: dt.datetime, **more: Any):
-    with transaction() as session:
-        return actions.confirm(
-            session, slug="cert-example", kind="email", value="cert@cert.example", via="page", now=now,
-            actor="recipient", **more,
-        )  # fmt: skip
 
 
 def test_nobody_is_written_to_before_the_operator_says_so(app):
@@ -321,98 +260,6 @@ def test_two_entries_of_one_team_have_one_year_of_letters_and_one_last_word(aski
     days(350, 430, 2)
     assert [mail.team for mail in letters("confirmation")] == ["cert-example"]
     assert letters("confirmation_reminder") == []  # the fourth was the letter itself
-
-
-def test_four_letters_a_year_and_no_fifth(asking):
-    made.imported(made.file(made.team_json()))
-    for number in range(4):
-        with transaction() as session:
-            outbox.enqueue(
-                session, kind="key_expiry", to="cert@cert.example", subject="key", body="key", key=f"k{number}",
-                domain="pocdir.example", team="cert-example", now=NOW + 170 * DAY,
-            )  # fmt: skip
-    days(180, 500, 20)
-    assert len(letters("confirmation")) == 0
-    days(535, 605, 3)
-    assert len(letters("confirmation")) == 1
-
-
-def test_a_test_is_sent_twice_a_year_at_most_and_leaves_room_for_the_confirmation(testing):
-    made.imported(made.file(made.team_json(timezone="Europe/Vienna")))
-    days(0, 730, 3)
-    sent = [mail.sent_at for mail in letters("ping")]
-    assert 2 <= len(sent) <= 4
-    assert all(second - first >= 180 * DAY for first, second in itertools.pairwise(sent))
-    assert all(mail.subject.startswith("TEST") for mail in letters())
-    assert "test/test" in letters()[0].body
-
-
-def test_a_person_who_answers_a_test_shows_how_far_it_reaches(testing):
-    made.imported(made.file(made.team_json()))
-    check = asked("ping")
-    assert state() == "unverified"  # a test takes nothing away before it has come to its end
-    with transaction() as session:
-        event = actions.answer_test(session, check, level=5, now=NOW + DAY)
-    assert (event.type, event.notification, event.assurance) == ("ack.given", check.ref, "A2")
-    address = db.session.scalars(select(Address)).one()
-    assert (address.state, address.reachability) == ("verified", 5)
-    team = entries.entry("cert-example").team
-    assert team.confirmed_at is None
-    shown = dates.of_teams([team], Anybody())["cert-example"]
-    assert shown == {"confirmed": None, "reachable": NOW + DAY, "outcome": None}
-    assert [it.type for it in events_of_notification(check.ref)] == ["ping.sent", "ack.given"]
-    assert verification().faults == ()
-
-
-def test_how_far_an_address_was_seen_to_reach_is_for_the_team_and_stewards(app, lab):
-    made.imported(made.file(made.team_json()))
-    check = asked("ping")
-    with transaction() as session:
-        actions.answer_test(session, session.get_one(Check, check.id), level=4, now=NOW)
-    told = {}
-    for who, scopes in (("lab", ()), ("steward", ["directory.edit"])):
-        with transaction() as session:
-            token = create_token(session, workspace_id=lab.id, scopes=scopes, now=NOW, actor="operator")[1]
-        told[who] = Api(app, token).get("/api/v1/teams/cert-example/channels").json["items"][0]
-    told["anybody"] = Api(app, None).get("/api/v1/teams/cert-example").json["channels"][0]
-    assert {who: it["reachability"] for who, it in told.items()} == {
-        "lab": None,
-        "steward": 4,
-        "anybody": None,
-    }
-    assert "answered a test" in told["lab"]["state_evidence"]
-    assert told["anybody"]["state_evidence"] is None
-
-
-def test_an_answered_test_counts_as_a_word_about_the_entry(asking):
-    made.imported(made.file(made.team_json()))
-    check = asked("ping", NOW + 170 * DAY)
-    with transaction() as session:
-        actions.answer_test(session, check, level=3, now=NOW + 171 * DAY)
-    days(180, 350, 5)
-    assert letters("confirmation") == []
-
-
-def test_who_wants_no_tests_gets_none(testing):
-    made.imported(made.file(made.team_json(opt_outs=["abusive-content/spam"])))
-    check = asked("ping")
-    with transaction() as session:
-        actions.choose_tests(
-            session, checks.check_by_ref(check.ref, session), wanted=False, office=office(), now=NOW + DAY
-        )
-    said = entries.said(entries.entry("cert-example").team)
-    assert said["opt_outs"] == ["abusive-content/spam", "test/test"]
-    days(20, 400, 5)
-    assert len(letters("ping")) == 1
-    with transaction() as session:
-        actions.choose_tests(
-            session,
-            checks.check_by_ref(check.ref, session),
-            wanted=True,
-            office=office(),
-            now=NOW + 400 * DAY,
-        )
-    assert entries.said(entries.entry("cert-example").team)["opt_outs"] == ["abusive-content/spam"]
 
 
 def test_going_round_again_changes_nothing(asking):

@@ -23,7 +23,7 @@ from pocdir.mail.actions import enqueue
 from pocdir.mail.models import Mail, Received
 from pocdir.site.queries.ledger import verification
 from tests.directory import made
-from tests.directory.test_checks import asked, confirmed, letters, send, state, the_check
+from tests.directory.checking import asked, confirmed, letters, send, state, the_check
 from tests.mail.replies import came_in, reply, report, subject
 
 NOW, DAY = made.NOW, dt.timedelta(days=1)

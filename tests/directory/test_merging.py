@@ -7,35 +7,22 @@ import threading
 
 import pytest
 import time_machine
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pocdir.core.errors import Conflict, Invalid, NotFound, Refusal
 from pocdir.db import db, transaction
 from pocdir.directory.actions import edits
-from pocdir.directory.formats import pocdir_json
 from pocdir.directory.merging import actions, jobs
 from pocdir.directory.merging import queries as pairs
 from pocdir.directory.presentation import published
 from pocdir.directory.queries import entries as queries
-from pocdir.directory.queries import exports, listings, parts, sources, versions
-from pocdir.directory.rules import duplicates
-from pocdir.directory.rules.office import Office
+from pocdir.directory.queries import listings, parts, sources, versions
 from pocdir.mail.models import Mail
 from pocdir.routing.queries import index
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.directory import made
+from tests.directory.merged import HOUR, LATER, NEW, OLD, apart, everything, merge, split
 from tests.directory.test_pages import send
-
-OFFICE = Office(b"secret", "https://pocdir.example", "pocdir.example")
-HOUR = dt.timedelta(hours=1)
-LATER = made.NOW + HOUR
-OLD = made.team_json("old", name="Old CERT", kind="academic", channels=[made.channel("old@cert.example")],
-                     responsibilities=[made.responsibility("asn", "64500")])  # fmt: skip
-NEW = made.team_json(
-    "whole", name="New CERT", kind="academic", responsibilities=[made.responsibility("asn", "64501")]
-)
 
 
 @pytest.fixture
@@ -46,28 +33,6 @@ def two(app):
 @pytest.fixture
 def national(app):
     made.imported(made.file(OLD, made.team_json("whole", name="New CERT")))
-
-
-def done(act, *, now=LATER, actor="operator", **of):
-    with transaction() as session:
-        return act(session, reason="a call", now=now, actor=actor, office=OFFICE, **of)
-
-
-def merge(slug="old", into="whole", **more):
-    return done(actions.merge, slug=slug, into=into, **more)
-
-
-def split(slug="old", **more):
-    return done(actions.split, slug=slug, **more)
-
-
-def apart(one="old", other="whole"):
-    with transaction() as session:
-        actions.say_apart(session, one=one, other=other, reason="two", now=LATER, actor="operator")
-
-
-def everything(at=None):
-    return pocdir_json.write(*exports.exported(at))
 
 
 def test_merged_entries_are_read_as_one_team_with_the_provenance_of_both(two):
@@ -332,47 +297,6 @@ def test_said_to_be_two_is_remembered(app):
     merge("old", "old-2")  # a steward may think again
     with pytest.raises(Conflict):
         apart("old", "old-2")
-
-
-SHARED = frozenset({"x@x.example"})
-
-
-def entry(slug, name, **more):
-    return duplicates.Entry(
-        slug, name, more.pop("short_name", None), more.pop("kind", "other"), more.pop("country", "AT"), **more
-    )
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "signs"),
-    [
-        (entry("a", "CERT.AZ"), entry("b", "Az-CSIRT"), {"name"}),
-        (entry("a", "Müller GmbH"), entry("b", "MULLER AG"), {"name"}),
-        (entry("a", "Alpha", short_name="X1"), entry("b", "X1 CERT"), {"short_name"}),
-        (entry("a", "A", addresses=SHARED), entry("b", "B", addresses=SHARED), {"address"}),
-        (entry("a", "A", fingerprints=SHARED), entry("b", "B", fingerprints=SHARED), {"fingerprint"}),
-        (entry("a", "A", fingerprints=SHARED), entry("b", "B", fingerprints=SHARED, country="DE"), None),
-        (entry("a", "Same"), entry("b", "Same", country="DE"), None),
-        (entry("a", "Computer Emergency Response Team"), entry("b", "CSIRT"), None),
-        (entry("a", "Cisco CSIRT"), entry("b", "Cisco PSIRT"), None),
-    ],
-)  # fmt: skip
-def test_the_signs_are_those_of_the_table(one, other, signs):
-    found = duplicates.pairs([one, other])
-    assert (found and {sign.name for sign in found[0].signs}) == (signs if signs else [])
-    for it in found:
-        assert it.score == sum(sign.points for sign in it.signs) >= duplicates.SHOWN
-
-
-@given(names=st.lists(st.text(max_size=12), max_size=6))
-def test_pairs_do_not_depend_on_the_order_of_entries(names):
-    entries = [entry(f"e{n}", name) for n, name in enumerate(names)]
-    assert duplicates.pairs(entries) == duplicates.pairs(reversed(entries))
-
-
-def test_an_address_that_many_share_says_nothing_of_two():
-    many = [entry(f"e{n}", f"N{n}", addresses=frozenset({"x@x.example"})) for n in range(7)]
-    assert duplicates.pairs(many) == []
 
 
 def test_stewards_merge_and_split_in_the_browser(two, app):

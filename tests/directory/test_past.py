@@ -23,7 +23,7 @@ from pocdir.ledger.rules.vocabulary import TEAM_FACTS
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.directory import made
-from tests.directory.test_checks import Anybody
+from tests.directory.checking import Anybody
 
 DAY = dt.timedelta(days=1)
 HOUR = dt.timedelta(hours=1)

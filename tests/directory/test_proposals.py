@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from typing import Any
 
 import pytest
-import time_machine
 from flask import Flask
 
-from pocdir.accounts.actions import create_token
 from pocdir.accounts.models import User
 from pocdir.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound, Stale
 from pocdir.core.times import isoformat
 from pocdir.db import db, transaction
-from pocdir.directory.actions import edits, marking
+from pocdir.directory.actions import marking
 from pocdir.directory.formats import records
 from pocdir.directory.models import Team
 from pocdir.directory.office import office
 from pocdir.directory.proposals import actions, jobs, queries
-from pocdir.directory.proposals.models import Proposal
 from pocdir.directory.queries import entries, sources
-from pocdir.directory.queries.entries import EVERYBODY
 from pocdir.ledger.queries import events_of_team
-from pocdir.mail.models import Mail
-from tests.accounts.made import every, person
-from tests.conftest import NOW, Api
+from tests.accounts.made import person
+from tests.conftest import NOW
 from tests.directory import made
+from tests.directory.proposing import (
+    NEW,
+    addresses,
+    agreed,
+    contact,
+    edited,
+    kept,
+    leaves,
+    letters,
+    link_in,
+    proposed,
+    types,
+)
 
 HOUR = dt.timedelta(hours=1)
-NEW = "desk@cert.example"
 
 
 @pytest.fixture
@@ -48,85 +53,6 @@ def slug(app: Flask) -> str:
     """A national team with one address."""
     made.imported(made.file(made.team_json()))
     return "cert-example"
-
-
-def contact(slug: str, email: str = "staff@cert.example") -> User:
-    return person(email, now=NOW, team_id=entries.team_by_slug(slug).id)
-
-
-def proposed(
-    slug: str,
-    by: User | None = None,
-    *,
-    facts: dict[str, Any] | None = None,
-    channels: list[dict[str, Any]] | None = None,
-    steward: bool = False,
-    now: dt.datetime = NOW,
-) -> str:
-    """The ref of a proposal."""
-    seen = entries.entry(slug, audiences=EVERYBODY)
-    rows = None if channels is None else [records.channel(row) for row in channels]
-    wanted = queries.wanted(seen, records.facts(facts or {}), rows, None)
-    ref = by.ref if by else "0"
-    with transaction() as session:
-        return actions.propose(
-            session,
-            slug=slug,
-            wanted=wanted,
-            by="steward" if steward else "team",
-            actor=f"user:{ref}",
-            person=by.ref if by else None,
-            note="we have moved",
-            office=office(),
-            now=now,
-        ).ref
-
-
-def agreed(ref: str, steward: User | str, revision: int = 1, now: dt.datetime = NOW) -> Proposal:
-    who = steward if isinstance(steward, str) else steward.ref
-    with transaction() as session:
-        return actions.approve(
-            session,
-            ref=ref,
-            revision=revision,
-            actor=f"user:{who}",
-            person=who,
-            office=office(),
-            now=now,
-        )
-
-
-def edited(slug: str, **more: Any) -> None:
-    """A steward's own edit of the entry."""
-    with transaction() as session:
-        edits.edit_team(session, slug=slug, now=NOW, actor="user:x", **more)
-
-
-def kept(ref: str) -> Proposal:
-    db.session.rollback()
-    db.session.expire_all()
-    return queries.proposal(ref)
-
-
-def addresses(slug: str) -> list[str]:
-    db.session.rollback()
-    return [it.value for it in entries.entry(slug, audiences=EVERYBODY).channels]
-
-
-def types(slug: str) -> list[str]:
-    db.session.rollback()
-    found = events_of_team(slug)
-    return [each.type for each in found]
-
-
-def letters(kind: str = "proposal_notice") -> list[Mail]:
-    return sorted((mail for mail in every(Mail) if mail.kind == kind), key=lambda mail: mail.id)
-
-
-def link_in(mail: Mail) -> str:
-    found = re.search(r"/proposed/([\w-]+)", mail.body or "")
-    assert found
-    return found[1]
 
 
 def test_a_fact_waits_for_one_steward_and_then_stands_as_the_teams_own_word(slug: str, anna: User) -> None:
@@ -205,11 +131,6 @@ def test_a_second_steward_who_comes_later_is_asked_too(slug: str, anna: User) ->
     assert jobs.enter_due(NOW + 72 * HOUR) == 0
     assert kept(ref).due_at is None
     assert agreed(ref, ben).state == "applied"
-
-
-def leaves(steward: User) -> None:
-    with transaction() as session:
-        session.get_one(User, steward.id).active = False
 
 
 @pytest.mark.parametrize("agrees", ["before", "after"])
@@ -438,88 +359,3 @@ def test_a_letter_to_a_team_that_speaks_arabic_is_in_arabic(slug: str, anna: Use
 
 
 # over HTTP
-
-
-def token_of(app: Flask, slug: str) -> Api:
-    with transaction() as session:
-        text = create_token(
-            session, workspace_id=None, team_id=entries.team_by_slug(slug).id, now=NOW, actor="operator"
-        )[1]
-    return Api(app, text)
-
-
-def token_for(app: Flask, steward: User, *scopes: str) -> Api:
-    with transaction() as session:
-        lab = directory_lab(session)
-        text = create_token(session, workspace_id=lab, scopes=scopes, now=NOW, actor=f"user:{steward.ref}")[1]
-    return Api(app, text)
-
-
-def directory_lab(session: Any) -> int:
-    from pocdir.accounts import actions as accounts
-    from pocdir.accounts import queries as people
-
-    kept = people.find_workspace(session, "desk")
-    return (kept or accounts.create_workspace(session, name="desk", now=NOW, actor="operator")).id
-
-
-def test_a_team_proposes_by_its_token_and_two_stewards_agree_by_theirs(
-    app: Flask, slug: str, anna: User, ben: User
-) -> None:
-    with time_machine.travel(NOW, tick=False):
-        ours = token_of(app, slug)
-        body = {"channels": [made.channel(NEW)], "note": "we have moved"}
-        told = ours.post(f"/api/v1/teams/{slug}/proposals", body)
-        assert told.status_code == 201, told.text
-        assert told.json["missing"] == 2 and told.json["by"] == "team"
-        where = told.headers["Location"]
-        assert ours.get(where).json["changes"] == told.json["changes"]
-        assert ours.get("/api/v1/proposals").json["items"][0]["ref"] == told.json["ref"]
-        assert ours.post(f"{where}/approvals", {}).status_code == 403
-        for steward, missing in ((anna, 1), (ben, 0)):
-            one = token_for(app, steward, "proposal.read", "proposal.decide")
-            assert one.post(f"{where}/approvals", {}).json["code"] == "revision_needed"
-            answer = one.post(f"{where}/approvals", {}, **{"If-Match": '"1"'})
-            assert (answer.status_code, answer.json["missing"]) == (200, missing), answer.text
-            second = token_for(app, steward, "proposal.decide")
-            if missing:
-                assert second.post(f"{where}/approvals", {"revision": 1}).json["missing"] == 1, "one person"
-        assert ours.get(where).json["state"] == "applied"
-        assert token_for(app, anna, "proposal.decide").post(
-            f"{where}/refusals", {"reason": "late"}
-        ).json["code"] == "proposal_settled"  # fmt: skip
-
-
-def test_a_team_touches_no_other_team(app: Flask, slug: str, anna: User) -> None:
-    other = made.team("cert-other")
-    ref = proposed(slug, contact(slug), facts={"website": "https://new.example/"})
-    with time_machine.travel(NOW, tick=False):
-        theirs = token_of(app, other)
-        missing = theirs.post("/api/v1/teams/nobody/proposals", {"website": "https://x.example/"})
-        answer = theirs.post(f"/api/v1/teams/{slug}/proposals", {"website": "https://x.example/"})
-        assert (answer.status_code, answer.json["code"]) == (404, "team_unknown")
-        assert answer.json["detail"] == missing.json["detail"]
-        for path, method in (
-            (f"/api/v1/proposals/{ref}", "get"),
-            (f"/api/v1/proposals/{ref}/withdrawals", "post"),
-        ):
-            told = getattr(theirs, method)(path)
-            assert (told.status_code, told.json["code"]) == (404, "proposal_unknown")
-        assert theirs.get("/api/v1/proposals").json["items"] == []
-        assert theirs.get(f"/api/v1/teams/{slug}/proposals").status_code == 404
-        assert Api(app, None).get("/api/v1/proposals").status_code == 401
-
-
-def test_an_operators_token_does_not_agree_in_a_stewards_place(app: Flask, slug: str, anna: User) -> None:
-    ref = proposed(slug, contact(slug), facts={"website": "https://new.example/"})
-    with time_machine.travel(NOW, tick=False):
-        with transaction() as session:
-            text = create_token(
-                session,
-                workspace_id=directory_lab(session),
-                scopes=["proposal.decide"],
-                now=NOW,
-                actor="operator",
-            )[1]
-        answer = Api(app, text).post(f"/api/v1/proposals/{ref}/approvals", {"revision": 1})
-        assert (answer.status_code, answer.json["code"]) == (403, "approval_personal")

@@ -20,7 +20,7 @@ from pocdir.web import limits
 from tests.accounts.made import browser, person
 from tests.conftest import NOW
 from tests.directory import made
-from tests.directory.test_proposals import NEW, addresses, contact, leaves, letters, link_in, proposed
+from tests.directory.proposing import NEW, addresses, contact, leaves, letters, link_in, proposed
 
 
 @pytest.fixture(autouse=True)

@@ -13,17 +13,8 @@ from pocdir.directory.proposals import jobs
 from tests.accounts.made import person
 from tests.conftest import NOW
 from tests.directory import made
-from tests.directory.test_proposals import (
-    HOUR,
-    NEW,
-    addresses,
-    agreed,
-    contact,
-    edited,
-    kept,
-    proposed,
-    types,
-)
+from tests.directory.proposing import NEW, addresses, agreed, contact, edited, kept, proposed, types
+from tests.directory.test_proposals import HOUR
 
 
 def together(app: Flask, *acts: Callable[[], object]) -> list[Refusal]:

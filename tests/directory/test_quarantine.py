@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,75 +9,35 @@ from hypothesis import strategies as st
 from pocdir.accounts.models import User
 from pocdir.core.errors import Conflict, Invalid, NotFound
 from pocdir.db import db, transaction
-from pocdir.directory.actions import edits, marking
+from pocdir.directory.actions import edits
 from pocdir.directory.actions.rows import source_ids
-from pocdir.directory.formats import pocdir_json
 from pocdir.directory.keys import actions as key_actions
 from pocdir.directory.keys import queries as key_queries
 from pocdir.directory.quarantine.actions import decide
 from pocdir.directory.quarantine.queries import waiting
-from pocdir.directory.queries import exports, listings, versions
+from pocdir.directory.queries import listings, versions
 from pocdir.directory.queries.statements import said_by
 from pocdir.ledger import queries as ledger
 from pocdir.mail.models import Mail
 from tests.accounts import made as people
 from tests.conftest import empty_sqlite
 from tests.directory import made
+from tests.directory.quarantined import (
+    DAY,
+    EVIL,
+    HOUR,
+    accept,
+    base,
+    exported,
+    held,
+    mark,
+    other,
+    poisoned,
+    refuse,
+    team_of,
+    values_of,
+)
 from tests.mail import keys
-
-HOUR = dt.timedelta(hours=1)
-DAY = dt.timedelta(days=1)
-
-
-def exported():
-    return pocdir_json.write(*exports.exported())
-
-
-def team_of(slug="cert-example"):
-    db.session.rollback()
-    return next(team for team in versions.snapshot().teams if team.slug == slug)
-
-
-def values_of(slug="cert-example"):
-    return {channel.value for channel in team_of(slug).channels}
-
-
-def mark(value="cert@cert.example", state="verified", **more):
-    with transaction() as session:
-        marking.mark_address(
-            session, kind="email", value=value, state=state, evidence="the team confirmed it", now=made.NOW,
-            actor="operator", **more,
-        )  # fmt: skip
-
-
-def accept(*refs, actor="operator", now=made.NOW + DAY, note=None, **more):
-    with transaction() as session:
-        return decide.accept(
-            session, refs=refs, note=note, mail_domain="pocdir.example", now=now, actor=actor, **more
-        )
-
-
-def refuse(*refs, actor="operator", now=made.NOW + DAY, note=None):
-    with transaction() as session:
-        return decide.refuse(session, refs=refs, note=note, now=now, actor=actor)
-
-
-def held(**more):
-    db.session.rollback()  # a request in between has its own connection
-    return waiting.items(**more)
-
-
-def other(**more):
-    return made.team_json(
-        "other", **{"name": "Other CSIRT", "channels": [made.channel("o@other.example")]} | more
-    )
-
-
-def base(**more):
-    """Two teams, the first with an address that it confirmed."""
-    made.imported(made.file(made.team_json(kind="provider", **more), other()))
-    mark()
-
 
 KEY, OTHER_KEY = "A" * 40, "B" * 40
 POISONS = {
@@ -209,13 +167,6 @@ def test_an_unknown_team_does_not_take_a_confirmed_address_or_a_name_in_other_le
     result = made.imported(made.file(takes, fake), source="second")
     assert sorted(result.held) == ["fake", "fresh"]
     assert {team.slug for team in versions.snapshot().teams} == {"cert-example", "other"}
-
-
-EVIL = {"kind": "provider", "channels": [made.channel("evil@other.example")]}
-
-
-def poisoned(**more):
-    return made.imported(made.file(made.team_json(**EVIL), other()), **more)
 
 
 def test_what_the_source_repeats_is_held_once(app):

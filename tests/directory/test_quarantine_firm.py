@@ -18,7 +18,7 @@ from pocdir.mail.models import Mail
 from tests.accounts import made as people
 from tests.conftest import empty_sqlite
 from tests.directory import made
-from tests.directory.test_quarantine import DAY, HOUR, accept, exported, held, mark, team_of
+from tests.directory.quarantined import DAY, HOUR, accept, exported, held, mark, team_of
 
 
 def first(slug="cert-example"):

@@ -18,7 +18,7 @@ from pocdir.directory.queries import versions
 from tests.accounts import made as people
 from tests.conftest import Api
 from tests.directory import made
-from tests.directory.test_quarantine import base, held, mark, other, poisoned, values_of
+from tests.directory.quarantined import base, held, mark, other, poisoned, values_of
 
 LATER = made.NOW + dt.timedelta(hours=1)
 PAGE = "/directory/quarantine"

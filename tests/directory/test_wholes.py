@@ -22,10 +22,10 @@ from pocdir.directory.queries.wholes import whole_team
 from pocdir.directory.rules.approval import Whole
 from tests.accounts import made as people
 from tests.directory import made
+from tests.directory.proposing import addresses, agreed, contact, kept, proposed
 from tests.directory.test_claims import asked, proven, token_in
 from tests.directory.test_claims import letters as claim_letters
 from tests.directory.test_keys import approve, bring, letters, state, work
-from tests.directory.test_proposals import addresses, agreed, contact, kept, proposed
 from tests.mail import keys
 
 NOW = made.NOW

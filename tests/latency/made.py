@@ -6,8 +6,9 @@ import datetime as dt
 from typing import Any
 
 from pocdir.accounts.models import Workspace
-from pocdir.db import transaction
+from pocdir.db import db, transaction
 from pocdir.incidents.models import Incident
+from pocdir.latency.queries import Case, cases
 from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.notifications import NewNotification
 from pocdir.outreach.queries.notifications import own_notification_to_change
@@ -57,3 +58,12 @@ def event(
             session, own_notification_to_change(ref, Own(lab.id), session), type=type_, payload=payload, occurred_at=at,
             now=recorded or at, actor="user:a", claimed_by=by[0], assurance=by[1],
         ).id  # fmt: skip
+
+
+def figure(lab: Workspace, now: dt.datetime, level: str = "acknowledgement", **more: object) -> list[Case]:
+    db.session.rollback()
+    return cases(Own(lab.id), level=level, now=now, **more)  # type: ignore[arg-type]
+
+
+def days(found: list[Case]) -> list[tuple[float, bool]]:
+    return [(each.seconds / 86_400, each.answered) for each in found]

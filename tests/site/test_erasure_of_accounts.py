@@ -18,8 +18,8 @@ from pocdir.mail.actions import enqueue
 from pocdir.mail.models import Mail
 from pocdir.site.queries.ledger import verified
 from tests.accounts import made
+from tests.accounts.browsing import post
 from tests.accounts.test_commands import run
-from tests.accounts.test_pages import post
 from tests.conftest import Api
 from tests.mail.replies import came_in
 

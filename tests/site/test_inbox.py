@@ -32,7 +32,7 @@ from pocdir.site import jobs as site_jobs
 from pocdir.site.actions import incoming
 from tests.accounts import made as accounts
 from tests.directory import made
-from tests.directory.test_checks import asked, letters
+from tests.directory.checking import asked, letters
 from tests.mail.replies import came_in, reply, report, subject
 
 NOW, DAY, LATER = made.NOW, dt.timedelta(days=1), dt.timedelta(minutes=20)

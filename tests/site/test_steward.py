@@ -12,8 +12,8 @@ from pocdir.directory.actions.marking import mark_address
 from pocdir.site.queries.steward import desk
 from tests.accounts import made as people
 from tests.directory import made
-from tests.directory.test_checks import asked, days
-from tests.directory.test_quarantine import base, poisoned
+from tests.directory.checking import asked, days
+from tests.directory.quarantined import base, poisoned
 
 NOW, DAY = made.NOW, dt.timedelta(days=1)
 
