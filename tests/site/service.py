@@ -184,3 +184,10 @@ def worker(environ: dict[str, str]) -> Process:
     """A worker that goes round once."""
     nowhere = Path(os.devnull)
     return Process("worker", "--once", environ=environ, said=nowhere, logged=nowhere)
+
+
+def one_line(said: str) -> str:
+    """What was said, which is one line."""
+    lines = said.strip().splitlines()
+    assert len(lines) == 1, said
+    return lines[0]
