@@ -16,6 +16,7 @@ from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.presentation.letter import letter_of
 from pocdir.outreach.queries.snapshots import of_incidents, snapshot
 from pocdir.outreach.rules.plan import Choices, Plan, opted_out_kinds
+from pocdir.outreach.sending.rules import SEND_FLAGS
 from pocdir.outreach.sending.telling import require_sent, send_each
 
 MOST_LETTERS = 100  # shown at once: while they are written nobody else can write
@@ -56,10 +57,8 @@ def tell(
         session, incident, chosen, plan=plan, workspace_id=workspace_id, now=now, actor=actor, once=once
     )
     if chosen.send:
-        given = {
-            "sent_at": chosen.sent_at, "plain_text": chosen.plain_text, "despite_rules": chosen.despite_rules,
-            "despite_opt_out": chosen.despite_opt_out, "people_at_risk": True,
-        }  # fmt: skip
+        said = {name: getattr(chosen, name) for name in SEND_FLAGS}
+        given = said | {"sent_at": chosen.sent_at, "people_at_risk": True}
         send_each(session, refs, given, now=now, actor=actor)
     return refs
 

@@ -18,7 +18,7 @@ from pocdir.outreach.queries.snapshots import ORDERS, STEPS
 from pocdir.outreach.rules.bulk import MOST
 from pocdir.outreach.rules.expectations import ASKED_BY_KIND
 from pocdir.outreach.rules.letter import CONTENTS
-from pocdir.outreach.sending.schemas import SendingAnswer, Sent, SentToOne
+from pocdir.outreach.sending.schemas import SendFlags, SendFlagsToOne, SendingAnswer
 from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Payload, Schema, Sha256, Text, page_of
 
 MOST_PARCEL = 10_000
@@ -65,7 +65,7 @@ class AssetItem(fields.Field[dict[str, Any]]):
         return {"kind": given.kind, "value": given.value, "port": given.port or None}
 
 
-class NotificationSchema(SentToOne):
+class NotificationSchema(SendFlagsToOne):
     """What the sender says was (or is being) sent. Only `team` is needed."""
 
     incident = fields.UUID(load_default=None, allow_none=True)
@@ -283,7 +283,7 @@ class PlanAnswer(Schema):
     registry_version = fields.String(allow_none=True)
 
 
-class NotificationForm(SentToOne):
+class NotificationForm(SendFlagsToOne):
     """The browser's form: one time for an acknowledgement, assets one on each line."""
 
     incident = fields.UUID(load_default=None, allow_none=True)
@@ -301,7 +301,7 @@ class NotificationForm(SentToOne):
     within = Duration(load_default=None)
 
 
-class PlanForm(Sent):
+class PlanForm(SendFlags):
     """The browser's form that logs the chosen contacts of a plan.
 
     answer_asked: of those to write to, of `all`, of none; people_at_risk: what the page said when they were chosen.
@@ -321,7 +321,7 @@ class PlanForm(Sent):
     message = Text(max=100_000, lines=True, load_default=None)
 
 
-class PlanChosen(Sent):
+class PlanChosen(SendFlags):
     """Which contacts of a plan are logged as told; people_at_risk: it is known that the incident says so."""
 
     choose = fields.List(Text(max=100), required=True, validate=validate.Length(min=1, max=MOST_CHOSEN))

@@ -30,7 +30,7 @@ from pocdir.outreach.rules.parcels import Brought
 from pocdir.outreach.rules.plan import Choices, Plan, Planned, WaitingParcel
 from pocdir.outreach.rules.spreadsheet import Refused, Spreadsheet, read_spreadsheet
 from pocdir.outreach.sending.options import send_options
-from pocdir.outreach.sending.rules import SENT
+from pocdir.outreach.sending.rules import SEND_FLAGS
 from pocdir.outreach.sending.telling import tell
 from pocdir.web.terminal import (
     MOMENT,
@@ -151,10 +151,7 @@ def tell_contacts(
         sent_at=given["sent_at"],
         answer_asked="false" if given["for_information"] else "true",
         people_at_risk=bool(to),
-        send=given["send"],
-        plain_text=given["plain_text"],
-        despite_rules=given["despite_rules"],
-        despite_opt_out=given["despite_opt_out"],
+        **{name: given[name] for name in SEND_FLAGS},
     )
     if not chosen.choose:
         raise Invalid(
@@ -224,7 +221,7 @@ def _log(who: Principal, given: dict[str, Any]) -> dict[str, Any]:
         "parent": given["parent"],
         "assets": list(given["assets"]) or None,
         "answer_asked": not given["for_information"],
-        **{name: given[name] for name in (*SENT, "people_at_risk")},
+        **{name: given[name] for name in (*SEND_FLAGS, "people_at_risk")},
         "expect": [
             dict(zip(("of", "within"), each.partition(":")[::2], strict=True)) for each in given["expected"]
         ]

@@ -17,7 +17,7 @@ from pocdir.outreach.escalation import by_itself, presentation, queries
 from pocdir.outreach.escalation.actions import policies, steps
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications
-from pocdir.outreach.sending.rules import SENT
+from pocdir.outreach.sending.rules import SEND_FLAGS
 from pocdir.outreach.sending.telling import send_each
 from pocdir.routing.rules.index import Index
 
@@ -208,7 +208,7 @@ def decide_many(
     With the words prepared for each. Where people may be at risk a step is refused: that yes is said to one contact.
     """
     act = {"action": given["action"], "note": given["note"], "body": None, "people_at_risk": False}
-    act |= {name: given.get(name, False) for name in SENT}
+    act |= {name: given.get(name, False) for name in SEND_FLAGS}
     done = []
     for ref, level in dict.fromkeys(chosen):
         try:

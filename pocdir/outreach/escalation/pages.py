@@ -29,7 +29,7 @@ from pocdir.outreach.escalation.deciding import suggested as suggested_steps
 from pocdir.outreach.escalation.rules.policy import policy as rules_from
 from pocdir.outreach.presentation.notification import described
 from pocdir.outreach.queries.snapshots import snapshot, some
-from pocdir.outreach.sending.rules import SENT
+from pocdir.outreach.sending.rules import SEND_FLAGS
 from pocdir.outreach.sending.telling import is_offered
 from pocdir.routing.queries import index
 from pocdir.web import filters
@@ -200,10 +200,10 @@ def act_on_many() -> Any:
     known = index()
     with transaction() as session:
         given: dict[str, Any] = {"action": action, "note": note or None}
-        given |= {name: bool(request.form.get(name)) for name in SENT}
+        given |= {name: bool(request.form.get(name)) for name in SEND_FLAGS}
         done = decide_many(session, g.principal, chosen, given, known=known, now=clock.now())
     told = {each.row.ref: each.row.team_name for each in some(g.principal, [it.ref for it in done])}
-    sent = [name for name in SENT if given[name]]
+    sent = [name for name in SEND_FLAGS if given[name]]
     return render_template(
         "outreach/suggested_done.html", done=done, told=told, action=action, given=sent, form=Form()
     )

@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 from pocdir.ledger.rules.vocabulary import CONTENTS, TARGETS
 from pocdir.outreach.escalation.rules.policy import CLOCKS, MOST_REPEATS, MOST_STEPS
 from pocdir.outreach.schemas import RefusedRow
-from pocdir.outreach.sending.schemas import Sent, SentToOne
+from pocdir.outreach.sending.schemas import SendFlags, SendFlagsToOne
 from pocdir.web.schemas import Duration, Flag, Moment, PageQuery, Schema, Text, page_of
 
 ACTIONS = ("take", "skip", "approve", "pause", "resume")
@@ -167,7 +167,7 @@ class PathAnswer(Schema):
     held = fields.String(allow_none=True, metadata={"description": "why not, where its policy would let it"})
 
 
-class StepForm(SentToOne):
+class StepForm(SendFlagsToOne):
     """What a person says of a step; `body` replaces the words prepared for it."""
 
     level = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, 100))
@@ -226,7 +226,7 @@ class ChosenStep(Schema):
     level = fields.Integer(required=True, validate=validate.Range(1, 100))
 
 
-class ManySteps(Sent):
+class ManySteps(SendFlags):
     """One decision on many steps, with the words prepared for each."""
 
     action = fields.String(required=True, validate=validate.OneOf(OF_MANY))

@@ -14,15 +14,9 @@ from pocdir.core.errors import Refusal
 from pocdir.db import transaction
 from pocdir.outreach.sending import actions, queries, schemas
 from pocdir.outreach.sending.means import means
+from pocdir.outreach.sending.rules import AGAIN_FLAGS
 from pocdir.outreach.sending.telling import try_again
 from pocdir.web.forms import Form, form
-
-BOXES = (
-    "plain_text",
-    "despite_rules",
-    "despite_opt_out",
-    "people_at_risk",
-)  # what a member says beside "Try again"
 
 blueprint = Blueprint("sending", __name__)
 
@@ -70,7 +64,7 @@ def _workspaces(typed: Form) -> str:
 @guard("notification.log")
 def again(ref: str) -> Any:
     """Make the letter anew that was not sent, with the key as it is now."""
-    given = {name: bool(request.form.get(name)) for name in BOXES}
+    given = {name: bool(request.form.get(name)) for name in AGAIN_FLAGS}
     try:
         with transaction() as session:
             queued = try_again(session, g.principal, ref, given, now=clock.now())

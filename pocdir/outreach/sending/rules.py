@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from pocdir.mail.rules.protection import GONE, TAKEN_BACK
 from pocdir.mail.rules.replies import is_bounce
 
-# What a sender says of sending, wherever it is said.
-SENT = ("send", "plain_text", "despite_rules", "despite_opt_out")
+# What a sender says of sending, wherever it is said; and where a letter is tried again.
+SEND_FLAGS = ("send", "plain_text", "despite_rules", "despite_opt_out")
+AGAIN_FLAGS = (*SEND_FLAGS[1:], "people_at_risk")
 KEY_PROBLEM = "key problem:"
 _REASONS = {"failed": "refused", "withdrawn": "withdrawn", "dead": "other"}  # by the state in the outbox
 _BY_WORDS = {TAKEN_BACK: "withdrawn", GONE: "address"}

@@ -7,7 +7,7 @@ from marshmallow import fields
 from pocdir.web.schemas import Flag, Moment, Schema, Text
 
 
-class Sent(Schema):
+class SendFlags(Schema):
     """`send`: by this service, now; `plain_text`: it may go in plain text where no key is pinned; `despite_rules`: it
     is known that it does not meet the team's rules for reports; `despite_opt_out`: that the team has said that it does
     not take such."""
@@ -18,7 +18,7 @@ class Sent(Schema):
     despite_opt_out = Flag(load_default=False)
 
 
-class SentToOne(Sent):
+class SendFlagsToOne(SendFlags):
     """people_at_risk: it is known that the incident says so; this contact shall be told all the same. Asked for of a
     record too, unless it is of the past."""
 

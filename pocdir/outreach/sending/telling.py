@@ -70,8 +70,7 @@ def send_each(
 ) -> None:
     """Queue the letter of each that was not sent before: a page's button and a repeated request send once.
 
-    `given` has `sent_at`, `plain_text`, `people_at_risk`, maybe `despite_rules`, `despite_opt_out`. Raises what send
-    raises, Invalid `send_dated`.
+    `given` has `sent_at`, `people_at_risk` and the rules.SEND_FLAGS. Raises what send raises, Invalid `send_dated`.
     """
     _require_now({**given, "send": True})
     for ref, number in ids_of(list(refs), session).items():
@@ -84,8 +83,8 @@ def _send_one(session: Session, ref: str, given: Mapping[str, Any], *, now: dt.d
     try:
         send(
             session, ref=ref, now=now, actor=actor, plain_text=given["plain_text"],
-            despite_rules=given.get("despite_rules", False),
-            despite_opt_out=given.get("despite_opt_out", False), people_at_risk=given["people_at_risk"],
+            despite_rules=given["despite_rules"], despite_opt_out=given["despite_opt_out"],
+            people_at_risk=given["people_at_risk"],
         )  # fmt: skip
     except Refusal as refusal:
         refusal.message = f"{snapshot_for_recipient(ref).row.team_slug}: {refusal.message}"
