@@ -14,7 +14,7 @@ from flask import Flask, Response, render_template, request
 from flask_babel import gettext
 from marshmallow import ValidationError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 
 from pocdir.core.errors import Refusal
 from pocdir.db import is_busy
@@ -73,6 +73,9 @@ def http_error(error: HTTPException) -> Response:
     """The answer to an error of the framework (unknown path, wrong method, unreadable body)."""
     if error.response is not None:
         return error.response  # type: ignore[return-value]
+    if isinstance(error, BadHost) and not request.path.startswith(MACHINE_PATHS):
+        said = "The Host header of this request is no name of a host.\n"
+        return Response(said, 400, content_type="text/plain; charset=utf-8")  # a page could link to nothing
     status = error.code or 500
     data: Mapping[str, Any] = getattr(error, "data", None) or {}
     errors = flat_messages(data.get("messages") or {})

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeVar, cast
 
-from flask import Flask, Request, Response, request, send_file
+from flask import Flask, Response, request, send_file
 from werkzeug.datastructures import FileStorage
 
 from pocdir import running
 from pocdir.core.errors import Invalid, TooLarge
+from pocdir.web.paths import Asked
 
 View = TypeVar("View", bound=Callable[..., Any])
 FRAME = 64 * 1024  # bytes of a form around its file
@@ -30,7 +31,7 @@ def takes_files(most: Callable[[], int]) -> Callable[[View], View]:
     return decorate
 
 
-class FileRequest(Request):
+class FileRequest(Asked):
     """A request whose files go to the service's own folder at once, never to memory."""
 
     def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:

@@ -49,6 +49,27 @@ def test_a_program_is_told_that_the_database_does_not_answer(client: FlaskClient
     assert (response.status_code, response.get_json()["code"]) == (503, "database_unreachable")
 
 
+@pytest.mark.parametrize("path", ["/", "/teams", "/api/v1/lookup", "/no-such-page"])
+def test_a_query_of_another_encoding_is_one_of_characters_nobody_knows(
+    client: FlaskClient, path: str
+) -> None:
+    in_latin_1 = client.get(path, environ_overrides={"QUERY_STRING": "q=Z\xfcrich"})
+    assert in_latin_1.status_code < 500
+    assert in_latin_1.status_code == client.get(f"{path}?q=Z%FCrich").status_code
+
+
+def test_what_stands_in_a_query_unquoted_is_what_was_meant(client: FlaskClient) -> None:
+    meant = client.get("/teams?q=Z%C3%BCrich")
+    plain = client.get("/teams", environ_overrides={"QUERY_STRING": "q=Z\xc3\xbcrich"})
+    assert 'value="Zürich"' in meant.text
+    assert 'value="Zürich"' in plain.text
+
+
+@pytest.mark.parametrize("path", ["/", "/teams", "/api/v1/lookup", "/static/site.css"])
+def test_a_host_that_is_no_name_is_refused(client: FlaskClient, path: str) -> None:
+    assert client.get(path, headers={"Host": "a" * 64}).status_code == 400
+
+
 def test_a_key_is_of_one_request_with_its_query(api: Api) -> None:
     key = {"Idempotency-Key": "a"}
     first = api.post("/api/v1/incidents", {"title": "one"}, **key)
