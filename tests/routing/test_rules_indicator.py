@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -316,3 +318,12 @@ def test_a_prefix_with_host_bits_is_told_the_right_prefix(address: object, lengt
         assert parse(right).kind == "prefix"
     else:
         assert indicator.kind == "prefix"
+
+
+@given(st.ip_addresses(v=6) | st.ip_addresses(network="2000::/3"))
+@example(IPv6Address("2001:db8:0:1:1:1:1:1"))  # one group of nothing is not left out
+@example(IPv6Address("2001:db8::8080"))  # no port
+def test_an_ipv6_address_is_itself_however_it_is_spelt(address: IPv6Address) -> None:
+    plain = str(address.ipv4_mapped or address)
+    for spelt in (str(address), address.exploded, str(address).upper(), f" {address} "):
+        assert (parse(spelt).kind, parse(spelt).value) == ("ip", plain)

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
-from socket import AF_INET, AF_INET6, inet_pton
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import NamedTuple
 
 IPAddress = IPv4Address | IPv6Address
@@ -99,6 +99,19 @@ def span_at(canonical: str) -> Span:
     family = 6 if ":" in canonical else 4
     number = int.from_bytes(inet_pton(AF_INET6 if family == 6 else AF_INET, canonical))
     return Span(family, number, number)
+
+
+_GLOBAL_IPV6 = re.compile(r"[23][0-9a-f]{3}:[0-9a-f:]{1,34}")
+
+
+def is_plain_ipv6(text: str) -> bool:
+    """Whether a text is an address of the IPv6 Internet (2000::/3) in its canonical spelling already."""
+    if not _GLOBAL_IPV6.fullmatch(text):
+        return False
+    try:
+        return inet_ntop(AF_INET6, inet_pton(AF_INET6, text)) == text
+    except OSError:
+        return False
 
 
 def address_text(family: int, number: int) -> str:

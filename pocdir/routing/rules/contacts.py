@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pocdir.core.json_text import json_text
 from pocdir.core.text import Phrase
 from pocdir.directory.rules.record import Channel, Team
 from pocdir.routing.rules.index import Basis
@@ -57,9 +57,6 @@ class Decision:
                 "rejected": [rejected_json(out) for out in self.rejected],
             }
         )[1:-1]
-
-
-json_text = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def contact_json(contact: Contact) -> dict[str, Any]:

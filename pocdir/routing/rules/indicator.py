@@ -16,6 +16,7 @@ from pocdir.routing.rules.addresses import (
     IPAddress,
     Span,
     address_text,
+    is_plain_ipv6,
     looks_like_address,
     parse_address,
     parse_prefix,
@@ -60,7 +61,7 @@ def parse(text: str, directory_names: Mapping[str, Sequence[str]] = NO_NAMES) ->
     Tried in this order: address, prefix, range, AS number, e-mail, URL, domain, country code, country name,
     team. Raises Invalid `indicator_invalid`, which says what was wrong and what would be right.
     """
-    if _PLAIN_IPV4.fullmatch(text):  # what is asked most: in its one spelling already
+    if _PLAIN_IPV4.fullmatch(text) or is_plain_ipv6(text):  # what is asked most: in its one spelling already
         return Indicator("ip", text, text)
     plain = _one_line(text)
     found, reason = _read(plain)

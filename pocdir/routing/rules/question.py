@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from pocdir.core import rsit
@@ -48,6 +49,8 @@ def question(
     `type_invalid` (kind_of_report), `purpose_invalid`, `team_unknown`, `country_invalid`, `host_invalid`: an
     exclusion with a typing error would leave in the answer whom it should keep out.
     """
+    if not (sector or kind_of_report or exclude_team or exclude_country or exclude_host or purpose):
+        return _plain(on, country_by)
     kind = _kind_of_report(kind_of_report) if kind_of_report else None
     wish = Wish(
         on.isoformat(),
@@ -58,6 +61,12 @@ def question(
         _hosts(exclude_host) if exclude_host else _NOBODY,
     )
     return Question(wish, _sector(sector) if sector else None, country_by)
+
+
+@lru_cache(maxsize=8)
+def _plain(on: dt.date, country_by: str) -> Question:
+    """The question of whoever narrows nothing, as most do."""
+    return Question(Wish(on.isoformat(), DEFAULT.purpose, None, _NOBODY, _NOBODY, _NOBODY), None, country_by)
 
 
 def answered(index: Index, text: str, asked: Question) -> Answer:

@@ -9,8 +9,8 @@ from flask import Response, request
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid
+from pocdir.core.json_text import json_text
 from pocdir.routing.queries import index, question
-from pocdir.routing.rules.contacts import json_text
 from pocdir.routing.rules.destinations import Destinations, destinations
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import Question

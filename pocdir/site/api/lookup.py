@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs
 
 from flask import Response, g, request
 
 from pocdir.accounts.guards import guard
 from pocdir.core import clock
 from pocdir.core.errors import Invalid, Unauthenticated
+from pocdir.core.json_text import json_text
 from pocdir.directory.rules.record import HOST_KINDS, PURPOSES
 from pocdir.routing.queries import index, index_as_of, question
-from pocdir.routing.rules.contacts import json_text
 from pocdir.routing.rules.index import Index
 from pocdir.routing.rules.question import answered
 from pocdir.routing.rules.resolver import Answer, answer_json, answer_text
@@ -66,7 +67,8 @@ def lookup() -> Response:
 
     Needs no token. With one of a workspace, `responsiveness` is filled from that workspace's own record.
     """
-    given = request.args.to_dict(flat=False)
+    query = request.query_string.decode()  # not request.args: that is made to be read by other means
+    given = parse_qs(query, keep_blank_values=True, errors="werkzeug.url_quote")
     for name, values in given.items():
         if name not in PARAMETERS:
             raise Invalid("invalid", f"one of {', '.join(PARAMETERS)} is right", where=name[:100])
