@@ -111,9 +111,10 @@ class OneDatabase(FlaskSession):
         self.writing: Connection | None = None  # in transaction()
 
     def connection(self, *args: Any, **options: Any) -> Connection:
-        return (
-            self.writing if self.writing and not (args or options) else super().connection(*args, **options)
-        )
+        # A savepoint is set when its connection is first asked for: within one nothing is known beforehand.
+        if self.writing is None or args or options or self.in_nested_transaction():
+            return super().connection(*args, **options)
+        return self.writing
 
     def get_bind(self, *_args: Any, bind: Any = None, **_options: Any) -> Any:
         return bind or self._engine

@@ -110,6 +110,16 @@ def test_what_fails_leaves_nothing(app: Flask, now: dt.datetime) -> None:
     assert rows() == 0
 
 
+def test_what_fails_in_a_savepoint_leaves_nothing_of_it(app: Flask, now: dt.datetime) -> None:
+    with transaction() as session:
+        execute_many(session.connection(), insert(KEYS), [a_row(now)])
+        with pytest.raises(ValueError), session.begin_nested():
+            execute_many(session.connection(), insert(KEYS), [a_row(now)])
+            raise ValueError
+        execute_many(session.connection(), insert(KEYS), [a_row(now)])
+    assert rows() == 2
+
+
 def test_a_transaction_in_a_transaction_is_a_mistake_in_the_code(app: Flask) -> None:
     with pytest.raises(RuntimeError, match="commit at the edge"), transaction(), transaction():
         pass

@@ -21,6 +21,7 @@ from pocdir.outreach import jobs
 from pocdir.site.queries.ledger import verified
 from tests.accounts import made
 from tests.conftest import Api
+from tests.outreach.browsing import event_count
 from tests.outreach.made import teams
 
 DAY = dt.timedelta(days=1)
@@ -141,6 +142,7 @@ def test_one_fact_about_many_rows_each_with_its_own_refusal(api: Api, world) -> 
     ):
         answer = api.post("/api/v1/events", body | other, **{"Idempotency-Key": "once"})
         assert (answer.status_code, answer.get_json()["code"]) == (422, "idempotency_mismatch")
+    stood = event_count()
     again = api.post("/api/v1/events", body).get_json()["items"]
     assert [(item["refused"] or {}).get("code") for item in again] == [
         "clock_not_running",
@@ -148,6 +150,7 @@ def test_one_fact_about_many_rows_each_with_its_own_refusal(api: Api, world) -> 
         "clock_not_running",
     ]
     assert listed(api, state="paused") == [first, second]
+    assert event_count() == stood
     world["clock"].shift(60)
     done = cli.run(["record", "expectation.resumed", first, second, "--workspace", "lab"])
     assert (done, listed(api, state="paused")) == (0, [])
