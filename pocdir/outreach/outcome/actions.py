@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -23,7 +22,7 @@ from pocdir.outreach.outcome.queries import assets_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import of_incidents
 from pocdir.outreach.rules.corrections import SIGHTINGS_DIFFER
-from pocdir.outreach.rules.measured import SCOPE, Due, called_for, key_of, settle
+from pocdir.outreach.rules.measured import SCOPE, Due, called_for, counts_from, key_of, settle
 
 
 def bring_sightings(
@@ -59,8 +58,7 @@ def settle_outcomes(session: Session, incident: Incident, *, now: dt.datetime, a
 
 
 def _called_for(found: Measured, incident: Incident, sent_at: dt.datetime, mine: Ints) -> list[Due]:
-    """Silence counts from the sending on: what was quiet before was no answer to it."""
-    start = math.ceil(sent_at.timestamp())
+    start = counts_from(sent_at)
     quiets = found.silences.quiets(found.quiet_after, of=mine, start=start)
     methods = {it.method for it in found.windows}
     return called_for(
