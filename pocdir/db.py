@@ -276,6 +276,7 @@ def _sqlite_begin(pooled: PoolProxiedConnection) -> None:
 def _postgresql_connect(connection: Any, _record: object) -> None:
     # Compiling costs seconds where a table was never analysed and is guessed to be large; our queries are short.
     connection.execute("SET jit = off")
+    connection.execute("SET timezone = 'UTC'")
     connection.commit()
 
 

@@ -6,6 +6,7 @@ several times what the database does. Everywhere else a session is right.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
@@ -17,8 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from pocdir.db import Line, Rows, UtcDateTime, db
 
 
-def looked_up(statement: Rows, values: Mapping[str, Any]) -> list[Line]:
-    """The rows of one SELECT on a connection of its own, as rows_of gives them; begins and ends no transaction."""
+def rows_apart(statement: Rows, values: Mapping[str, Any]) -> list[Line]:
+    """The rows of one SELECT on a connection of its own, as rows_of gives them; the session's transaction, if any, and
+    what it has read stay as they are."""
     engine = db.engine
     try:
         pooled = engine.raw_connection()
@@ -35,9 +37,10 @@ def looked_up(statement: Rows, values: Mapping[str, Any]) -> list[Line]:
 
 
 def rows_of(connection: Connection, statement: Rows, values: Mapping[str, Any]) -> list[Line]:
-    """The rows of one SELECT that is built only once, each a tuple with the names of its columns.
+    """The rows of one SELECT, each a tuple with the names of its columns (no Row: it has no `_mapping`).
 
-    `values` are those of its parameters, by name; none of these is a list that is to be expanded.
+    `values` are those of its parameters, by name. The statement is one that is kept in its module: each is compiled
+    once and held. Nothing in it is a list (`in_`), which would be expanded with each call.
     """
     return _rows(connection.connection, connection.dialect, statement, values)
 
@@ -45,7 +48,7 @@ def rows_of(connection: Connection, statement: Rows, values: Mapping[str, Any]) 
 def execute_many(
     connection: Connection, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """One INSERT or UPDATE for many rows, which all have the same names.
+    """One INSERT or UPDATE, kept in its module as rows_of has it, for many rows, which all have the same names.
 
     Columns that are neither in the rows nor in the statement get no default here.
     """
@@ -142,9 +145,23 @@ def _changes(typed: Iterable[Any], dialect: Dialect, processor: str, *more: Any)
     changes = {}
     for at, each in enumerate(typed):
         change = getattr(each.type.dialect_impl(dialect), processor)(dialect, *more)
-        if change is not None:  # a moment is given again and again: it is changed once
-            changes[at] = lru_cache(maxsize=1024)(change) if isinstance(each.type, UtcDateTime) else change
+        if change is not None:
+            changes[at] = _once(change) if isinstance(each.type, UtcDateTime) else change
     return changes
+
+
+def _once(change: _Change) -> _Change:
+    """The change of a moment, which is given again and again; where the clocks go back two of one zone are equal."""
+    cached = lru_cache(maxsize=1024)(change)
+
+    def changed(value: Any) -> Any:
+        return (
+            cached(value)
+            if isinstance(value, str) or getattr(value, "tzinfo", None) is dt.UTC
+            else change(value)
+        )
+
+    return changed
 
 
 def _given(sent: _Sent, row: Mapping[str, Any]) -> Any:
@@ -164,7 +181,7 @@ def _changed(values: Iterable[Any], changes: Mapping[int, _Change]) -> list[Any]
 def _column(sent: _Sent, at: int, rows: Sequence[Mapping[str, Any]]) -> Iterable[Any]:
     """The values at one place as the driver takes them; words, which recur, are each changed once."""
     key, change = sent.keys[at], sent.changes.get(at)
-    if key in sent.fixed:
+    if key not in rows[0]:
         fixed = sent.fixed[key]
         return [change(fixed) if change else fixed] * len(rows)
     values = [row[key] for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -12,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from pocdir.core.errors import Unavailable
 from pocdir.core.refs import new_ref
 from pocdir.db import changes, db, table_of, transaction, writing
-from pocdir.driver import execute_many, looked_up, rows_of
+from pocdir.driver import execute_many, rows_apart, rows_of
 from pocdir.web.models import IdempotencyKey
 
 KEYS = table_of(IdempotencyKey)
@@ -47,15 +48,15 @@ def test_reading_cannot_write_whatever_came_before(app: Flask, now: dt.datetime)
     assert rows() == 2
 
 
-def test_looking_up_begins_no_transaction_and_ends_none(app: Flask, now: dt.datetime) -> None:
+def test_a_look_apart_begins_no_transaction_and_ends_none(app: Flask, now: dt.datetime) -> None:
     asked = select(KEYS)
     for _ in range(2):
-        assert looked_up(asked, {}) == [] or rows()
+        assert rows_apart(asked, {}) == [] or rows()
         write(now)
-        assert len(looked_up(asked, {})) == rows()
+        assert len(rows_apart(asked, {})) == rows()
     with transaction() as session:
         session.execute(insert(KEYS).values(a_row(now)))
-        assert len(looked_up(asked, {})) == 2
+        assert len(rows_apart(asked, {})) == 2
         assert len(rows_of(session.connection(), asked, {})) == 3
     assert rows() == 3
 
@@ -66,12 +67,23 @@ def test_a_row_that_the_driver_gives_is_the_one_that_sqlalchemy_gives(app: Flask
         KEYS.c.scope == bindparam("scope"),
         KEYS.c.created_at >= bindparam("since", type_=KEYS.c.created_at.type),
     )
-    given = {"scope": "test", "since": now.astimezone(dt.timezone(dt.timedelta(hours=9)))}
-    (line,) = looked_up(asked, given)
+    given = {"scope": "test", "since": now.astimezone(ZoneInfo("Asia/Tokyo"))}
+    (line,) = rows_apart(asked, given)
     assert line == tuple(db.session.execute(asked, given).one())
     assert (line.at, line.at.tzinfo) == (now, dt.UTC)
     with pytest.raises(KeyError):
-        looked_up(asked, {"scope": "test"})
+        rows_apart(asked, {"scope": "test"})
+
+
+def test_an_hour_that_comes_twice_is_two_hours(app: Flask) -> None:
+    autumn = dt.datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    twice = [autumn.replace(fold=fold) for fold in (0, 1)]
+    with transaction() as session:
+        for at in twice:
+            execute_many(session.connection(), insert(KEYS), [a_row(at)])
+    found = {line.created_at for line in rows_apart(select(KEYS), {})}
+    assert found == {at.astimezone(dt.UTC) for at in twice}
+    assert len(found) == 2
 
 
 def test_what_the_driver_refuses_is_the_error_that_sqlalchemy_raises(app: Flask, now: dt.datetime) -> None:
@@ -85,7 +97,7 @@ def test_what_the_driver_refuses_is_the_error_that_sqlalchemy_raises(app: Flask,
 
 def test_only_one_meets_a_server_that_has_ended_its_connections(app: Flask, now: dt.datetime) -> None:
     if db.engine.dialect.name == "sqlite":
-        assert looked_up(select(KEYS), {}) == []  # no server that could
+        assert rows_apart(select(KEYS), {}) == []  # no server that could
         return
     other = create_engine(db.engine.url)
     with db.engine.connect(), db.engine.connect(), db.engine.connect():
@@ -94,8 +106,8 @@ def test_only_one_meets_a_server_that_has_ended_its_connections(app: Flask, now:
         ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
         connection.execute(text(f"{ended} AND datname = current_database()"))
     with pytest.raises(DBAPIError):
-        looked_up(select(KEYS), {})
-    assert [looked_up(select(KEYS), {}) for _ in range(3)] == [[], [], []]
+        rows_apart(select(KEYS), {})
+    assert [rows_apart(select(KEYS), {}) for _ in range(3)] == [[], [], []]
     other.dispose()
 
 

@@ -22,7 +22,7 @@ from pocdir.accounts.models import (
 )
 from pocdir.core.errors import Invalid, NotFound
 from pocdir.db import Base, Line, db
-from pocdir.driver import looked_up
+from pocdir.driver import rows_apart
 
 _users, _sign_ins, _workspaces = User.__table__, SignIn.__table__, Workspace.__table__
 _members, _contacts, _tokens = Membership.__table__, TeamContact.__table__, ApiToken.__table__
@@ -103,22 +103,22 @@ _CREDENTIALS = select(_users.c.id, _users.c.ref, _users.c.password, _users.c.act
 
 def token_row(prefix: str) -> Line | None:
     """The kept half of a token with its workspace's slug, whether or not it still counts."""
-    return next(iter(looked_up(_TOKEN, {"prefix": prefix})), None)
+    return next(iter(rows_apart(_TOKEN, {"prefix": prefix})), None)
 
 
 def is_steward(user_ref: str) -> bool:
     """Whether this person is a steward now."""
-    return bool(looked_up(_STEWARD, {"ref": user_ref}))
+    return bool(rows_apart(_STEWARD, {"ref": user_ref}))
 
 
 def person_rows(sign_in: str, uniquifier: str, now: dt.datetime) -> Sequence[Line]:
     """The person of a live sign-in, a row for each of their workspaces and site roles; none: nobody."""
-    return looked_up(_PERSON, {"sign_in": sign_in, "uniquifier": uniquifier, "now": now})
+    return rows_apart(_PERSON, {"sign_in": sign_in, "uniquifier": uniquifier, "now": now})
 
 
 def credentials(email: str) -> Line | None:
     """id, ref, password (hash) and active of the account with this address; its read has ended."""
-    return next(iter(looked_up(_CREDENTIALS, {"email": email})), None)
+    return next(iter(rows_apart(_CREDENTIALS, {"email": email})), None)
 
 
 def user_by_email(session: Session, email: str) -> User | None:

@@ -12,11 +12,14 @@ from pocdir.core.times import isoformat
 
 
 def json_text(value: Any) -> str:
-    """One line of JSON; moments, which are aware, as isoformat writes them."""
+    """JSON without blanks; moments, which are aware, as isoformat writes them.
+
+    Raises TypeError for what JSON has no word for.
+    """
     try:
-        return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
-    except TypeError:  # a whole number of more than 64 bits
-        return json.dumps(value, default=_moment)
+        return orjson.dumps(value, _moment, orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    except TypeError:  # a number of more than 64 bits, half a surrogate pair, a key that is no text
+        return json.dumps(value, default=_moment, separators=(",", ":"))
 
 
 def _moment(value: Any) -> str:

@@ -20,6 +20,7 @@ from pocdir.incidents.rules.sightings import Kept, Read, Window, stretches, told
 from pocdir.incidents.sightings.queries import window_like
 from pocdir.ledger.actions import append
 
+_SIGHTINGS = insert(table_of(Sighting))
 _AT_ONCE = 20_000  # rows
 
 
@@ -61,14 +62,14 @@ def record_sightings(
 
 def _insert(session: Session, window_id: int, kept: Kept) -> None:
     """In the order of the key, a part at a time: a million rows never stand in memory as dictionaries."""
-    connection, statement = session.connection(), insert(table_of(Sighting))
+    connection = session.connection()
     names = ("asset_id", "first", "last", "count")
     for start in range(0, kept.asset.size, _AT_ONCE):
         part = [column[start : start + _AT_ONCE].tolist() for column in kept]
         rows = [
             {"window_id": window_id, **dict(zip(names, row, strict=True))} for row in zip(*part, strict=True)
         ]
-        execute_many(connection, statement, rows)
+        execute_many(connection, _SIGHTINGS, rows)
 
 
 def _append(

@@ -26,6 +26,7 @@ from pocdir.outreach.rules.parcel_rows import rows_of
 from pocdir.outreach.rules.parcels import Brought
 
 _P = table_of(Parcel)
+_PARCELS, _PIECES = insert(_P), insert(table_of(ParcelPiece))
 _MOVED = update(_P).where(_P.c.id == bindparam("parcel")).values(notification_id=bindparam("notification_id"))
 
 
@@ -54,7 +55,7 @@ def keep(
         for parcel, each in kept.items()
         for number, data in enumerate(each.pieces)
     ]
-    execute_many(session.connection(), insert(table_of(ParcelPiece)), pieces)
+    execute_many(session.connection(), _PIECES, pieces)
     if assets := dict.fromkeys(it for each in kept.values() for it in each.assets):
         add_assets(session, incident, list(assets), now=now)
     return len(kept)
@@ -81,7 +82,7 @@ def _write(
         }
         for ref, each in zip(refs, fresh, strict=True)
     ]  # fmt: skip
-    execute_many(connection, insert(table_of(Parcel)), rows)
+    execute_many(connection, _PARCELS, rows)
     ids = queries.ids_kept_at(now, incident, session)
     return {ids[ref]: each for ref, each in zip(refs, fresh, strict=True)}
 

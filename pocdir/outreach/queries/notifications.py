@@ -94,6 +94,7 @@ class Locked(NamedTuple):
     withdrawn_at: dt.datetime | None
     team: str  # slug
     incident: str | None  # ref
+    # Of now, as it was locked by a statement of its own before: what was made meanwhile is seen.
     in_thread: bool  # it follows up another, or is followed up
     on_path: bool  # it has next steps, or is one
 

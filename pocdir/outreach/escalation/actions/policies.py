@@ -29,6 +29,7 @@ from pocdir.outreach.rules.posting import occurred
 # What is sent in the course of a path, or tests an address, walks no path of its own.
 WALKING = ("report", "sample_request", "referral")
 _P = table_of(NotificationPath)
+_INSERTED = insert(_P)
 _LOOK = (
     update(_P)
     .where(_P.c.notification_id == bindparam("row"))
@@ -248,4 +249,4 @@ def _walk(
         }
         for each in ids
     ]  # fmt: skip
-    execute_many(session.connection(), insert(_P), rows)
+    execute_many(session.connection(), _INSERTED, rows)
