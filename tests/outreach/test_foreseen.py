@@ -23,6 +23,7 @@ from pocdir.outreach.actions.notifications import NewNotification, log_notificat
 from pocdir.outreach.escalation.ahead import ahead
 from pocdir.outreach.escalation.deciding import path_shown
 from pocdir.outreach.models import Notification
+from pocdir.outreach.queries.notifications import notification_to_change
 from pocdir.outreach.sending.actions import send as send_letter
 from pocdir.routing.queries import index
 from tests.accounts import made as people
@@ -89,6 +90,16 @@ def test_a_row_without_a_step_names_what_there_is_to_do_and_nothing_before_its_t
     assert f'href="/notify?team=isp2&parent={several}">Try another address<' in page
     running = browser.get("/unanswered?state=running").text
     assert early in running and "Try another" not in running and "choose a contact" not in running
+    for number, value in enumerate(("second@isp2.example", "third@isp2.example")):
+        again = NewNotification(team="isp2", kind="follow_up", channel=("email", value))
+        with transaction() as session:
+            log_notification(
+                session, again, workspace_id=lab.id, now=now + dt.timedelta(minutes=number), actor="user:a",
+                parent=notification_to_change(several, session),
+            )  # fmt: skip
+        page = html.unescape(browser.get("/unanswered").text)
+        assert (f"/notify?team=isp2&parent={several}" in page) == (number == 0)
+    assert f'href="/notify?kind=referral&parent={several}">No further step known' in page
 
 
 def test_where_no_step_finds_anybody_it_says_so_and_promises_nothing(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from flask import url_for
@@ -61,6 +61,7 @@ def working_list(found: Sequence[Snapshot], *, now: dt.datetime) -> list[dict[st
     listed = []
     steps = next_steps([each.row.id for each in found])
     contested = contested_of(found)
+    followed = queries.addresses_of_follow_ups([each.row.id for each in found])
     for each in found:
         lapsed = [one.due_at for one in each.expectations if one.state in queries.NOT_ANSWERED]
         values = described(each, sent={}, contested=contested)
@@ -70,16 +71,21 @@ def working_list(found: Sequence[Snapshot], *, now: dt.datetime) -> list[dict[st
                 "due": min(lapsed, default=each.row.due),
                 "waiting": (now - each.row.sent_at).total_seconds(),
                 "step": steps.get(each.row.id),
-                "next": _by_hand(values) if lapsed or each.row.transport in ("failed", "stale") else None,
+                "next": _by_hand(values, followed.get(each.row.id, ()))
+                if lapsed or each.row.transport in ("failed", "stale")
+                else None,
             }
         )
     return listed
 
 
-def _by_hand(values: dict[str, Any]) -> dict[str, str]:
-    """What there is to do without a policy's step: another address of the team that works, or another contact."""
+def _by_hand(values: dict[str, Any], followed: Collection[tuple[str, str]]) -> dict[str, str]:
+    """What there is to do without a policy's step: another address of the team that works, or another contact.
+
+    `followed`: over which addresses it was followed up.
+    """
     team, channel, ref = values["team"]["slug"], values["channel"], values["ref"]
-    if other_channel(index().indexed_team(team), {(channel["kind"], channel["value"])}):
+    if other_channel(index().indexed_team(team), {(channel["kind"], channel["value"]), *followed}):
         return {"text": _("Try another address"), "href": url_for("outreach.notify", team=team, parent=ref)}
     text = _("No further step known: choose a contact")
     return {"text": text, "href": url_for("outreach.notify", kind="referral", parent=ref)}

@@ -260,6 +260,16 @@ def numbers_of_thread(notification: int, session: Session) -> list[int]:
     return sorted(connection.scalars(_thread(), {"id": notification}))
 
 
+def addresses_of_follow_ups(ids: Sequence[int]) -> dict[int, set[tuple[str, str]]]:
+    """(kind, value) of the addresses over which notifications were followed up, by their rows."""
+    found: dict[int, set[tuple[str, str]]] = {}
+    columns = (_N.parent_id, _N.channel_kind, _N.channel_value)
+    statement = select(*columns).where(_N.parent_id.in_(ids), _N.kind == FOLLOW_UP, _N.withdrawn_at.is_(None))
+    for row in db.session.execute(statement):
+        found.setdefault(row.parent_id, set()).add((row.channel_kind, row.channel_value))
+    return found
+
+
 def notification_by_ref(ref: str) -> Notification | None:
     """A notification by reference alone, to read: the caller looks whose it is."""
     found: Notification | None = db.session.scalar(_with_incident().where(Notification.ref == ref))
