@@ -180,6 +180,27 @@ def test_a_letter_tells_of_an_answer_and_of_what_was_set_against_the_report(
         assert "No answer" not in words
 
 
+def test_no_later_fact_changes_what_a_letter_said_when_it_went(
+    api: Api, _world: Any, now: dt.datetime
+) -> None:
+    told = {"team": "isp", "tlp": "TLP:GREEN"}
+    first = logged(api, **told)["ref"]
+    _world.move_to(now + 3 * DAY)
+    again = logged(api, kind="follow_up", parent=first, **told)["ref"]
+    said = letter(api, again)[1]
+    assert f"No answer is recorded here by {now + 2 * DAY:%Y-%m-%d %H:%M} UTC" in said
+    _world.move_to(now + 4 * DAY)
+    jobs.record_lapses(now + 4 * DAY)
+    for occurred in (now + DAY, now + 4 * DAY):  # the first had happened by then, and nobody knew of it here
+        answer = {"type": "ack.given", "occurred_at": isoformat(occurred), "payload": {"ticket": "BB-1"}}
+        assert api.post(f"/api/v1/notifications/{first}/events", answer).status_code == 201
+        assert letter(api, again)[1] == said
+    now_known = letter(api, logged(api, kind="follow_up", parent=first, **told)["ref"])[1]
+    assert "You answered on" in now_known and "Your ticket number: BB-1" in now_known
+    late = {"sent_at": isoformat(now + DAY / 2), "kind": "follow_up", "parent": first}  # written down late
+    assert "You answered on" not in letter(api, logged(api, **late, **told)["ref"])[1]
+
+
 def test_a_letter_counts_nothing_where_the_first_report_named_nothing(api: Api) -> None:
     first = logged(api, team="isp", subject="A question")["ref"]
     again = logged(api, team="isp", kind="follow_up", parent=first)["ref"]

@@ -22,6 +22,7 @@ from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import Snapshot, snapshot_for_recipient
 from pocdir.outreach.rules import corrections
 from pocdir.outreach.rules import letter as letters
+from pocdir.outreach.rules.expectations import ExpectationState
 from pocdir.outreach.rules.fold import state_of
 
 _SAYS_TICKET = ("ack.", "response.", "outcome.remediation_claimed", "reply.")
@@ -76,12 +77,13 @@ def _content_of(ref: str, followed: Sequence[Event]) -> str:
 
 
 def _first(row: Line, found: Snapshot, followed: Sequence[Event]) -> letters.First:
-    """The report that this one follows, as far as the label of this letter lets it be told."""
-    first = found.row
-    counting = corrections.counting(followed)
+    """The report that this one follows, as it was known when this one went out, and as far as its label lets it be
+    told."""
+    first, known = found.row, [event for event in followed if _was_known(event, row)]
+    counting, state = corrections.counting(known), state_of(known)
     words = (each for each in reversed(counting) if each.type.startswith(_SAYS_TICKET))
-    missed = (each.due_at for each in found.expectations if each.state in queries.NOT_ANSWERED)
-    answered = state_of(followed).first.acknowledgement
+    missed = (each.due_at for each in state.expectations if _is_missed(each, row.sent_at))
+    answered = state.first.acknowledgement
     objections = [each for each in counting if each.type == "response.contested"]
     may_tell = tlp.is_at_least(row.tlp, tlp.strictest(first.tlp, first.incident_tlp or first.tlp))
     return letters.First(
@@ -96,11 +98,21 @@ def _first(row: Line, found: Snapshot, followed: Sequence[Event]) -> letters.Fir
         ticket=next((each.sealed["ticket"] for each in words if each.sealed.get("ticket")), None),
         asked_for=min(missed, default=None) if answered is None else None,
         answered_at=answered.at if answered else None,
-        failed=first.transport == "failed",
-        not_theirs=first.response == "misdirected",
+        failed=state.transport == "failed",
+        not_theirs=state.response == "misdirected",
         objects=bool(objections),
         objections=[note for each in objections if may_tell and (note := each.sealed.get("note"))],
     )
+
+
+def _was_known(event: Event, row: Line) -> bool:
+    """Whether a letter that is said to have gone at `sent_at`, and was logged when it was, can have told of it."""
+    return event.occurred_at <= row.sent_at and event.recorded_at <= row.created_at
+
+
+def _is_missed(each: ExpectationState, at: dt.datetime) -> bool:
+    """Whether its time had passed, also where the worker has not written that down yet."""
+    return each.state in queries.NOT_ANSWERED or (each.state == "running" and each.due_at <= at)
 
 
 def _since(row: Line, label: str) -> dt.datetime | None:
