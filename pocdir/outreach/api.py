@@ -23,8 +23,8 @@ from pocdir.ledger import queries as ledger_queries
 from pocdir.ledger.rules.events import Event
 from pocdir.outreach import campaigns, schemas
 from pocdir.outreach.actions import assets as asset_actions
-from pocdir.outreach.actions import notifications as actions
 from pocdir.outreach.actions.bulk import record_for_many
+from pocdir.outreach.actions.facts import record_fact
 from pocdir.outreach.actions.parcels import keep
 from pocdir.outreach.presentation.feed import atom
 from pocdir.outreach.presentation.letter import letter_of
@@ -171,7 +171,7 @@ def add_event(given: dict[str, Any], ref: str) -> Any:
         recorded: list[Event] = []
 
         def act() -> str:
-            event = actions.record_event(
+            event = record_fact(
                 session, notification, type=given["type"], payload=given["payload"], now=now,
                 actor=principal.actor, claimed_by=claimed_by, assurance=assurance,
                 occurred_at=given["occurred_at"], precision=given["precision"],

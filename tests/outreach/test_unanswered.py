@@ -193,6 +193,42 @@ def test_the_command_records_any_fact_with_what_it_says_through_the_same_check(a
     assert record("expectation.lapsed", "of=sample") == 1
 
 
+def test_that_a_sample_came_is_said_by_page_for_many_rows_and_by_command_without_an_id(
+    api: Api, world
+) -> None:
+    reported, anna, word = world["refs"][0], world["anna"], "The sample came, or there is none"
+    asks = {"team": "isp", "kind": "sample_request"}
+    one, two, three = (api.post("/api/v1/notifications", asks).get_json()["ref"] for _ in range(3))
+    twice = {"type": "expectation.set", "payload": {"of": "sample", "within": "P8D"}}
+    assert api.post(f"/api/v1/notifications/{two}/events", twice).status_code == 201
+    world["clock"].shift(2 * DAY)
+    jobs.record_lapses(dt.datetime.now(dt.UTC))
+    assert {one, three} <= set(listed(api))
+
+    path = f"/notifications/{one}"
+    assert word in anna.get(path).text and word not in anna.get(f"/notifications/{reported}").text
+    fact = {"type": "expectation.changed", "precision": "minute", "payload.note": "by courier"}
+    assert anna.post(f"{path}/facts", data=fact).status_code == 302
+    again = anna.post(f"{path}/facts", data=fact)
+    assert again.status_code == 422 and "No sample is asked for here" in again.text
+    assert word not in again.text and "What was asked for came" in again.text
+
+    ticked = {"choose": [two, reported], "act": "expectation.changed"}
+    assert (
+        word in anna.get("/unanswered").text and word in anna.post("/unanswered/selected", data=ticked).text
+    )
+    done = anna.post("/unanswered/selected", data=ticked | {"confirmed": "yes"}).text
+    assert (done.count("recorded</td>"), done.count("no_sample_asked")) == (1, 1)
+    command = ["record", "expectation.changed", three, "--payload", "state=met", "--workspace", "lab"]
+    assert [cli.run(command), cli.run(command)] == [0, 1]
+    for ref in (one, two, three):
+        shown = api.get(f"/api/v1/notifications/{ref}").get_json()
+        assert {(it["of"], it["state"]) for it in shown["expect"]} == {("sample", "stopped")}
+    assert listed(api, team="isp") == [reported]
+    assert api.get(f"/api/v1/notifications/{reported}").get_json()["state"]["clock"] == "lapsed"
+    assert verified().faults == ()
+
+
 def test_one_answer_to_a_ticket_is_an_answer_to_all_that_the_team_keeps_under_it(api: Api, world) -> None:
     first, second, third = world["refs"]
     for ref in (first, second, third):  # the number of another team is another ticket

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pocdir.core.errors import Refusal
-from pocdir.outreach.actions.notifications import record_event
+from pocdir.outreach.actions.facts import record_fact
 from pocdir.outreach.actions.threads import keep_threads
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.notifications import Viewer
@@ -56,7 +56,7 @@ def record_for_many(
                 row = queries.own_notification_to_record(ref, viewer, session, among=own)
                 check_readable(payload)
                 claimed_by, assurance = claim_of(type, queries.poster_of(viewer, row) or "")
-                event = record_event(
+                event = record_fact(
                     session, row, type=type, payload=payload, now=now, actor=actor, claimed_by=claimed_by,
                     assurance=assurance, occurred_at=occurred_at, precision=precision,
                     scope=f"many:{actor}:{type}" if once else None, key=f"{once}:{ref}" if once else None,

@@ -17,7 +17,7 @@ from pocdir.db import db, transaction
 from pocdir.incidents import queries as incident_queries
 from pocdir.ledger import queries as ledger_queries
 from pocdir.outreach import schemas
-from pocdir.outreach.actions import notifications as actions
+from pocdir.outreach.actions.facts import record_fact
 from pocdir.outreach.escalation.deciding import path_shown
 from pocdir.outreach.outcome import presentation as measuring
 from pocdir.outreach.outcome.queries import outcome_of_one
@@ -32,6 +32,7 @@ from pocdir.outreach.queries.snapshots import Snapshot, snapshot, some
 from pocdir.outreach.replies.presentation import mails
 from pocdir.outreach.rules.letter import CONTENTS
 from pocdir.outreach.rules.letter import LANGUAGES as LETTERS
+from pocdir.outreach.rules.met import MET
 from pocdir.outreach.rules.posting import POSTED_BY, check_readable, claim_of
 from pocdir.outreach.sending.means import means
 from pocdir.outreach.sending.queries import opted_out_by_ref
@@ -48,7 +49,7 @@ FACTS = (
     "ack.given", "reply.human", "response.accepted", "response.passed_on", "response.info_requested",
     "response.misdirected", "response.declined", "response.contested", "outcome.remediation_claimed",
     "outcome.remediation_observed", "outcome.relapsed", "delivery.failed", "delivery.delayed",
-    "delivery.delivered",
+    "delivery.delivered", *MET,
 )  # fmt: skip
 
 
@@ -136,7 +137,8 @@ def add_fact(ref: str) -> Any:
     typed = form(schemas.EventSchema(), utc_moments(request.form, ["occurred_at"]))
     if typed.valid:
         try:
-            _record(ref, typed.data)
+            said = MET.get(typed.data["type"], {})
+            _record(ref, typed.data | {"payload": {**said, **typed.data["payload"]}})
             return redirect(url_for("outreach.notification", ref=ref))
         except NotFound:
             raise
@@ -205,7 +207,7 @@ def _record(ref: str, given: Mapping[str, Any]) -> None:
     with transaction() as session:
         row = queries.own_notification_to_change(ref, principal, session)
         claimed_by, assurance = claim_of(given["type"], queries.poster_of(principal, row) or "")
-        actions.record_event(
+        record_fact(
             session,
             row,
             type=given["type"],
@@ -237,6 +239,7 @@ def _notification(found: Snapshot, typed: Form) -> str:
     events = ledger_queries.events_of_notification(found.row.ref)
     content = filters.chosen("content", CONTENTS) or None
     shown = _as_measured(found)
+    asks_sample = any(it.of == "sample" and it.state != "stopped" for it in found.expectations)
     may_try_again = bool(shown["sending"] and shown["sending"]["may_try_again"])
     return render_template(
         "outreach/notification.html",
@@ -252,6 +255,8 @@ def _notification(found: Snapshot, typed: Form) -> str:
         instead=asked_instead(events, own=found.row.team_slug, on=clock.now().date()),
         only_here=running.settings().is_only_here,
         event_form=typed,
-        event_types=[type_ for type_ in FACTS if poster in POSTED_BY[type_]],
+        event_types=[
+            type_ for type_ in FACTS if poster in POSTED_BY[type_] and (asks_sample or type_ not in MET)
+        ],
         path=path_shown(db.session(), g.principal, found.row.ref, known=index(), now=clock.now()),
     )

@@ -27,6 +27,7 @@ from pocdir.outreach.queries import snapshots
 from pocdir.outreach.queries.feed import feed_of, feed_reader
 from pocdir.outreach.replies.queries import waiting as mail_waits
 from pocdir.outreach.rules.bulk import ACTS, MOST
+from pocdir.outreach.rules.met import MET
 from pocdir.routing.queries import index
 from pocdir.web import filters
 from pocdir.web.forms import Form
@@ -137,7 +138,7 @@ def record_selected() -> Any:
         said = {"note": request.form.get("note", "").strip()}
         if act == "notification.withdrawn":
             said["reason"] = request.form.get("reason", "")
-        payload = {name: value for name, value in said.items() if value}
+        payload = {**MET.get(act, {}), **{name: value for name, value in said.items() if value}}
         with transaction() as session:
             done = record_for_many(
                 session, refs, principal, type=act, payload=payload, now=now, actor=principal.actor
