@@ -248,3 +248,21 @@ def test_of_real_mail_no_robot_says_the_word_and_people_are_people(shared_data: 
         if row["label"] == "human":
             people.append(of.name == classes.HUMAN)
     assert sum(people) >= 0.98 * len(people)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_of_another"),
+    [
+        (
+            "relay=mx.poc.example[192.0.2.25]:25, proto=ESMTP, status=sent (250 2.0.0 Ok)",
+            False,
+        ),  # it names nobody
+        ("to=<reports@POC.example>, relay=mx.poc.example", False),
+        ("to=<desk@poc.example>, orig_to=<reports@poc.example>, relay=mx.poc.example", False),
+        ("to=<desk@poc.example>,<reports@poc.example>, ctladdr=<x@lab.example>", False),
+        ("to=<report@poc.example>, relay=mx.poc.example", True),
+        ("from=<reports@poc.example>, to=report@poc.example, relay=mx.poc.example", True),
+    ],
+)
+def test_a_line_of_a_log_is_of_the_addresses_that_it_names(line: str, is_of_another: bool) -> None:
+    assert delivery.is_of_another(line, "reports@poc.example") == is_of_another

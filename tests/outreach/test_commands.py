@@ -98,10 +98,13 @@ def test_what_is_brought_from_elsewhere_is_refused_where_it_cannot_be(
         line = "relay=mx.cert.example[192.0.2.1]:25, status=sent (250 2.0.0 Ok)"
         taken = ["mail", "taken", "--server", "mx.cert.example", "--line", line, "--at"]
         assert cli.run([*taken, at, mail, "--line", "relay=mx.cert.example status=deferred (451)"]) == 1
+        assert cli.run([*taken, at, mail, "--line", f"to=<report@cert.example>, {line}"]) == 1
+        assert "the line is of another address; it went to reports@cert.example" in capsys.readouterr().err
         assert cli.run([*taken, at, phone]) == 1
         assert cli.run([*taken, later, mail]) == 1
         assert [cli.run([*taken, at, mail]) for _ in range(2)] == [0, 0]
-        assert capsys.readouterr().out == f"{mail} is at P2\n" * 2
+        assert cli.run([*taken, at, mail, "--line", f"to=<reports@CERT.example>, {line}"]) == 0
+        assert capsys.readouterr().out == f"{mail} is at P2\n" * 3
 
 
 def test_what_was_logged_is_listed_shown_and_written_and_its_case_closed(

@@ -1,4 +1,4 @@
-"""What a delivery report says of each recipient (RFC 3464): by its Action, the digits are detail."""
+"""What a delivery report says of each recipient (RFC 3464): by its Action, the digits are detail.."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pocdir.core.mailboxes import parse_mailbox
 from pocdir.mail.rules.headers import one_line
 from pocdir.mail.rules.mime import Headers, entity
 
@@ -15,6 +16,7 @@ MOST_RECIPIENTS = 200  # of one report that are read
 LONGEST_DIAGNOSTIC = 300  # characters
 
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+_LOGGED_TO = re.compile(r"(?<![\w-])(?:orig_)?to=(\S+)", re.I)  # of Postfix, Sendmail, OpenSMTPD
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 # RFC 3463, as an SMTP refusal counts (replies.is_bounce): no mailbox, or no domain.
 _NO_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
@@ -63,6 +65,19 @@ def of_address(found: Iterable[Recipient], address: str) -> Recipient | None:
     """The worst that is said of this very address: a dead member behind a list or an alias says nothing of it."""
     same = [it for it in found if it.address.casefold() == address.casefold()]
     return min(same, key=lambda it: ACTIONS.index(it.action), default=None)
+
+
+def is_of_another(line: str, address: str) -> bool:
+    """Whether a mail server's log line names recipients (`to=<...>`, `orig_to=<...>`), none of them this address."""
+    named = {each for said in _LOGGED_TO.findall(line) for each in re.split(r"[<>,;]", said) if each}
+    return bool(named) and _one_spelling(address) not in map(_one_spelling, named)
+
+
+def _one_spelling(address: str) -> str:
+    try:
+        return parse_mailbox(address).casefold()
+    except ValueError:
+        return address.casefold()
 
 
 def _blocks(reports: Iterable[bytes]) -> Iterator[Headers]:

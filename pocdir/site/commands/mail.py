@@ -19,7 +19,7 @@ from pocdir.core.times import isoformat
 from pocdir.db import transaction
 from pocdir.mail import actions, queries
 from pocdir.mail.models import RESULTS, STATES, Mail, Received
-from pocdir.mail.rules import headers, message
+from pocdir.mail.rules import delivery, headers, message
 from pocdir.mail.rules.envelope import envelope_sender
 from pocdir.mail.rules.replies import SENT
 from pocdir.mail.smtp import Submission
@@ -88,7 +88,8 @@ def taken(
 ) -> None:
     """Record from your own relay's log that the recipient's mail server took the letter (its 250).
 
-    Of the line its digest is kept, as evidence: keep the log.
+    Of the line its digest is kept, as evidence: keep the log. Where it names an address (to=<...>), that is the
+    notification's.
 
     \b
     Example:  pocdir mail taken 019ab3f0-... --at 2026-11-22T12:00:05Z --server mx.example.org \\
@@ -104,6 +105,9 @@ def taken(
             told = notifications.own_notification_to_change(notification, who, session)
             if told.channel_kind != "email":
                 raise Invalid("no_letter", "it went over another channel than mail", where="notification")
+            if delivery.is_of_another(line, told.channel_value):
+                message = f"the line is of another address; it went to {plain(told.channel_value)}"
+                raise Invalid("log_line_of_another", message, where="line")
             record_event(
                 session, told, type="message.submitted", payload=payload, occurred_at=at,
                 now=clock.now(), actor=who.actor, claimed_by="service", assurance="A0",
