@@ -14,6 +14,7 @@ from pocdir.db import Line
 from pocdir.incidents.models import Incident
 from pocdir.outreach.actions.chosen import log_chosen
 from pocdir.outreach.presentation.letter import letter_of
+from pocdir.outreach.queries.notifications import FOLLOW_UP
 from pocdir.outreach.queries.snapshots import of_incidents, snapshot
 from pocdir.outreach.rules.plan import Choices, Plan, opted_out_kinds
 from pocdir.outreach.sending.rules import SEND_FLAGS
@@ -29,11 +30,15 @@ def told_already(incident: Incident) -> dict[str, Line]:
 
 
 def suggested(plan: Plan, told: Collection[str], kind: str = "report") -> list[str]:
-    """Whom to write to: nobody where people may be at risk, nor who was told, does not take such, or gets a copy."""
+    """Whom to write to: nobody where people may be at risk, nor who was told (a follow-up: who was not), does not take
+    such, or gets a copy."""
     return [
         it.slug
         for it in plan.contacts
-        if it.role == "to" and not it.held and it.slug not in told and kind not in opted_out_kinds(it.team)
+        if it.role == "to"
+        and not it.held
+        and (it.slug in told) == (kind == FOLLOW_UP)
+        and kind not in opted_out_kinds(it.team)
     ]
 
 

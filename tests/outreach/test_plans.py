@@ -203,6 +203,33 @@ def test_who_was_told_already_is_not_chosen_again_unless_that_was_withdrawn(brow
     assert ticked(browser.get(path + "/plan").text) == ["isp"]
 
 
+def test_a_follow_up_of_a_plan_follows_the_last_report_to_its_team_or_is_refused(
+    api: Api, browser: FlaskClient, clock: Any
+) -> None:
+    path = opened(browser)
+    case = path.rpartition("/")[2]
+    first = {"team": "isp", "incident": case}
+    older, newest, taken_back = (api.post("/api/v1/notifications", first).get_json()["ref"] for _ in range(3))
+    mistake = {"type": "notification.withdrawn", "payload": {"reason": "mistake"}}
+    assert api.post(f"/api/v1/notifications/{taken_back}/events", mistake).status_code == 201
+    clock.shift(dt.timedelta(days=3))
+    api.post("/api/v1/notifications", first | {"kind": "follow_up", "parent": older})
+    before = event_count()
+    refused = send(browser, path + "/plan", action="log", kind="follow_up", choose=["isp", "cert-at"])
+    assert (refused.status_code, event_count()) == (422, before)
+    assert "Nothing was reported in this incident to cert-at:" in refused.text
+    api.post(f"/api/v1/notifications/{newest}/events", {"type": "ack.given", "payload": {"ticket": "T-7"}})
+    given = {"kind": "follow_up", "choose": ["isp"]}
+    assert newest in api.post(f"/api/v1/incidents/{case}/letters", given).get_json()["items"][0]["body"]
+    assert cli.run(["incident", "plan", case, "--kind", "follow_up", "--log", "--workspace", "lab"]) == 0
+    logged = api.get("/api/v1/notifications").get_json()["items"][-1]
+    assert (logged["team"], logged["kind"], logged["parent"]) == ("isp", "follow_up", newest)
+    clock.shift(60)
+    api.post(f"/api/v1/notifications/{newest}/events", {"type": "response.accepted"})
+    followed = api.get(f"/api/v1/notifications/{logged['ref']}").get_json()
+    assert followed["state"]["clock"] == "stopped"  # one thread
+
+
 def test_the_plan_says_when_to_try_the_next_one_and_who_is_told_without_detail(api: Api) -> None:
     def said(*assets: str, **incident: Any) -> list[tuple[str, str | None, bool]]:
         contacts = planned(api, *assets, **incident)["contacts"]

@@ -17,7 +17,9 @@ from pocdir.ledger.queries import notifications_by_key
 from pocdir.outreach.actions.gates import require_no_control
 from pocdir.outreach.actions.notifications import NewNotification, WorkedOut, scope_of, worked_out
 from pocdir.outreach.actions.parcels import hand_over
+from pocdir.outreach.actions.parents import reported
 from pocdir.outreach.actions.projection import add_expectations, columns_of
+from pocdir.outreach.actions.threads import keep_threads
 from pocdir.outreach.escalation.actions.policies import begin
 from pocdir.outreach.models import Notification
 from pocdir.outreach.queries import notifications as queries
@@ -41,9 +43,9 @@ def log_chosen(
 ) -> list[str]:
     """Record one notification for each chosen contact of the incident's plan, each with its own parcel.
 
-    `plan` as plan_of made it before the transaction; from the same page (`once`) no contact is logged twice. Raises
-    Conflict `incident_closed`, `people_at_risk` (when the choice was made without knowing it), `control_told`,
-    Invalid `not_in_plan`.
+    `plan` as plan_of made it before the transaction; from the same page (`once`) no contact is logged twice. A
+    follow-up follows the incident's last report to its team. Raises Conflict `incident_closed`, `people_at_risk` (when
+    the choice was made without knowing it), `control_told`, Invalid `not_in_plan`, `nothing_to_follow`, `thread_full`.
     """
     if incident.closed_at is not None:
         raise Conflict("incident_closed", "the incident is closed; reopen it first", where="choose")
@@ -58,13 +60,14 @@ def log_chosen(
             what = f"{slug[:60]} is not in the plan any more; look again"
             raise Invalid("not_in_plan", what, where="choose")
     fresh = [slug for slug in keys if slug not in refs]
+    teams = queries.teams_for_notification(session, fresh, workspace_id=workspace_id)
+    followed = reported(session, incident, teams) if chosen.kind == queries.FOLLOW_UP else {}
     named = [asset_as_sent(each) for slug in fresh for each in contacts[slug].assets]
     require_no_control(session, named, incident=incident)
-    teams = queries.teams_for_notification(session, fresh, workspace_id=workspace_id)
     made = [
         worked_out(
             _new(contacts[slug], incident, chosen), teams[slug], workspace_id=workspace_id, now=now, actor=actor,
-            incident=incident, key=keys[slug],
+            incident=incident, parent=followed.get(slug), key=keys[slug],
         )
         for slug in fresh
     ]  # fmt: skip
@@ -76,6 +79,7 @@ def log_chosen(
         refs = _standing(session, keys, workspace_id)
     taken = {each.team: ref for slug, ref in logged.items() for each in contacts[slug].parcels}
     hand_over(session, incident, taken, now=now, actor=actor)
+    keep_threads(session, [each.id for each in followed.values()], now=now)
     return [logged.get(slug) or refs[slug] for slug in keys]
 
 

@@ -134,6 +134,14 @@ def teams_for_notification(session: Session, slugs: Sequence[str], *, workspace_
     return found
 
 
+def last_reported(incident: int, session: Session) -> dict[int, Line]:
+    """(id, ref) of what was reported last in an incident, by row, to each team, by row; no follow-up is a report."""
+    told = whole_of(_N.team_id).label("team")
+    chosen = _N.kind.in_(("report", "referral")) & _N.withdrawn_at.is_(None) & (_N.incident_id == incident)
+    rows = session.execute(select(_N.id, _N.ref, told).where(chosen).order_by(_N.sent_at, _N.id))
+    return {row.team: row for row in rows}
+
+
 def ids_of(refs: Sequence[str], session: Session) -> dict[str, int]:
     """The rows of notifications, by reference."""
     found: dict[str, int] = {}
