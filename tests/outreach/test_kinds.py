@@ -142,11 +142,9 @@ def test_a_follow_up_names_the_first_report_and_a_referral_says_all_that_its_rea
         ).get_json()["ref"]
         first = logged(api, team="isp", incident=case, **told)["ref"]
         again = logged(api, team="isp", incident=case, kind="follow_up", parent=first, tlp="TLP:GREEN")["ref"]
-        for ref in (first, again):
-            lines = letter(api, ref, content="summary")[1].splitlines()
-            assert [it for it in lines if "names concerned" in it] == [
-                f"Addresses or names concerned: 2{since}"
-            ]
+        for ref, content in ((first, "full"), (first, "summary"), (again, "summary")):
+            lines = letter(api, ref, content=content)[1].splitlines()
+            assert [it for it in lines if "oncerned" in it] == [f"Addresses or names concerned: 2{since}"]
     hidden = logged(api, team="isp", subject="Hidden", tlp="TLP:GREEN")["ref"]
     older = logged(api, team="isp", kind="follow_up", parent=hidden, tlp="TLP:GREEN")["ref"]
     assert "Hidden" in letter(api, older)[1]

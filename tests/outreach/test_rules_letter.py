@@ -151,7 +151,7 @@ def test_a_letter_with_very_many_assets_counts_the_rest():
         matter(assets=[Asset(f"198.51.100.{n % 256}") for n in range(letters.MOST_ASSETS + 7)])
     ).body
     assert body.count("198.51.100.") == letters.MOST_ASSETS
-    assert "Concerned: 507" in body
+    assert "Addresses or names concerned: 507" in body
     assert "and 7 more" in body
 
 
@@ -245,3 +245,14 @@ def test_what_is_no_address_is_refused(address):
 def test_an_address_adds_no_recipient_and_no_field():
     url = mailto_url("a@b,c@d?cc=e@f&bcc=g@h", "s", "b")
     assert url.startswith("mailto:a@b%2Cc@d%3Fcc%3De@f%26bcc%3Dg@h?subject=")
+
+
+def test_times_are_spoken_of_only_where_times_follow():
+    bare, since = [Asset("203.0.113.70"), Asset("host.example.org")], DUE - dt.timedelta(days=2)
+    assert (
+        "Concerned: 2 (times in UTC)\n  203.0.113.70  port 443  first seen"
+        in letter(matter(since=since)).body
+    )
+    said = "Addresses or names concerned: 2{}\n  203.0.113.70\n  host.example.org\n"
+    assert said.format("") in letter(matter(assets=bare)).body
+    assert said.format(", since 2026-03-04 10:00 UTC") in letter(matter(assets=bare, since=since)).body

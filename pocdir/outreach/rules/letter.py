@@ -199,7 +199,7 @@ def _paragraphs(matter: Matter, _: Translate) -> Iterator[str]:
     if matter.message and (matter.content == "full" or says_it or matter.for_reader):
         yield _text(matter.message)
     if matter.assets and matter.content == "full":
-        yield "\n".join(_assets(matter.assets, say))
+        yield "\n".join(_assets(matter.assets, matter.since, say))
     elif matter.assets and matter.content == "summary":
         yield _counted(len(matter.assets), matter.since, say)
     if matter.files and matter.content != "reference":
@@ -265,8 +265,10 @@ def _counted(count: int, since: dt.datetime | None, say: Mapping[str, str]) -> s
     return say["concerned_since"] % {"count": count, "time": _time(since)}
 
 
-def _assets(assets: Sequence[Asset], say: Mapping[str, str]) -> Iterator[str]:
-    yield say["concerned"] % {"count": len(assets)}
+def _assets(assets: Sequence[Asset], since: dt.datetime | None, say: Mapping[str, str]) -> Iterator[str]:
+    """Each with its own times; where none has any, since when all of them were seen, if somebody said it."""
+    is_timed = any(asset.first_seen or asset.last_seen for asset in assets[:MOST_ASSETS])
+    yield say["concerned"] % {"count": len(assets)} if is_timed else _counted(len(assets), since, say)
     for asset in assets[:MOST_ASSETS]:
         words = [one_line(asset.value)]
         if asset.port is not None:
