@@ -67,6 +67,7 @@ def test_a_policy_is_written_tried_and_kept(browser: FlaskClient) -> None:
             '<details class="fold" open><summary>More steps',
         ),
         ({"hours.1": "08:30"}, "by an hour at least"),
+        ({"steps.0.target": ""}, 'id="f-steps-0-target-error">From 1 to 12 steps are right'),
     ):
         refused = send(browser, "/policies", action="try", **(typed | wrong))
         assert (refused.status_code, word in refused.text) == (422, True)

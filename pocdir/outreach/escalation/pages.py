@@ -82,6 +82,8 @@ def add_policy() -> Any:
 
 
 def _policies(typed: Form, timetable: dict[str, Any] | None = None) -> str:
+    if "steps" in typed.errors:  # of all together: said beside the first
+        typed.errors.setdefault("steps.0.target", []).extend(typed.errors.pop("steps"))
     workspace_id = g.principal.workspace_id
     default = queries.default_of(workspace_id)
     found = queries.policies(workspace_id)

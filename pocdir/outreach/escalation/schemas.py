@@ -40,7 +40,9 @@ class PolicySchema(Schema):
     outcome_within = Duration(load_default=None, allow_none=True)
     rest = Text(max=20, load_default="P2D")
     steps = fields.List(
-        fields.Nested(StepSchema), required=True, validate=validate.Length(min=1, max=MOST_STEPS)
+        fields.Nested(StepSchema),
+        required=True,
+        validate=validate.Length(min=1, max=MOST_STEPS, error="From {min} to {max} steps are right."),
     )
 
 
