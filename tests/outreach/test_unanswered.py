@@ -198,7 +198,7 @@ def test_that_a_sample_came_is_said_by_page_for_many_rows_and_by_command_without
 ) -> None:
     reported, anna, word = world["refs"][0], world["anna"], "The sample came, or there is none"
     asks = {"team": "isp", "kind": "sample_request"}
-    one, two, three = (api.post("/api/v1/notifications", asks).get_json()["ref"] for _ in range(3))
+    one, two, three, four = (api.post("/api/v1/notifications", asks).get_json()["ref"] for _ in range(4))
     twice = {"type": "expectation.set", "payload": {"of": "sample", "within": "P8D"}}
     assert api.post(f"/api/v1/notifications/{two}/events", twice).status_code == 201
     world["clock"].shift(2 * DAY)
@@ -221,7 +221,10 @@ def test_that_a_sample_came_is_said_by_page_for_many_rows_and_by_command_without
     assert (done.count("recorded</td>"), done.count("no_sample_asked")) == (1, 1)
     command = ["record", "expectation.changed", three, "--payload", "state=met", "--workspace", "lab"]
     assert [cli.run(command), cli.run(command)] == [0, 1]
-    for ref in (one, two, three):
+    said = {"type": "expectation.changed", "payload": {"state": "met"}, "notifications": [four]}
+    again = [api.post("/api/v1/events", said, **{"Idempotency-Key": "came"}).get_json() for _ in range(2)]
+    assert again[0] == again[1] and again[0]["items"][0]["event"]
+    for ref in (one, two, three, four):
         shown = api.get(f"/api/v1/notifications/{ref}").get_json()
         assert {(it["of"], it["state"]) for it in shown["expect"]} == {("sample", "stopped")}
     assert listed(api, team="isp") == [reported]
