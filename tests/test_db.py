@@ -95,20 +95,23 @@ def test_what_the_driver_refuses_is_the_error_that_sqlalchemy_raises(app: Flask,
     assert rows() == 1
 
 
-def test_only_one_meets_a_server_that_has_ended_its_connections(app: Flask, now: dt.datetime) -> None:
+def test_only_one_meets_a_server_that_has_ended_its_connections(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if db.engine.dialect.name == "sqlite":
         assert rows_apart(select(KEYS), {}) == []  # no server that could
         return
-    other = create_engine(db.engine.url)
-    with db.engine.connect(), db.engine.connect(), db.engine.connect():
-        pass  # three that wait in the pool
+    other, engine = db.engine, create_engine(db.engine.url)
+    monkeypatch.setitem(db._app_engines[app], None, engine)
+    with engine.connect() as first, engine.connect() as second, engine.connect() as third:
+        waiting = [each.scalar(text("SELECT pg_backend_pid()")) for each in (first, second, third)]
     with other.connect() as connection:
-        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-        connection.execute(text(f"{ended} AND datname = current_database()"))
+        for pid in waiting:
+            connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
     with pytest.raises(DBAPIError):
         rows_apart(select(KEYS), {})
     assert [rows_apart(select(KEYS), {}) for _ in range(3)] == [[], [], []]
-    other.dispose()
+    engine.dispose()
 
 
 def test_what_fails_leaves_nothing(app: Flask, now: dt.datetime) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 # Marks that turn the reading direction: a name that carries one does not read as it is written.
 BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
+# Of these the two that no keyboard types and no language needs: they force letters to run the other way.
+OVERRIDES = frozenset("\u202d\u202e")
 _RIGHT_TO_LEFT = ("ar", "dv", "fa", "he", "ps", "ur", "yi")
 _DAY = re.compile(r"(?<![\w./:-])\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2})?(?: UTC)?(?![\w/-]|[.:]\w)", re.ASCII)
 _LRI, _PDI = "\u2066", "\u2069"

@@ -47,6 +47,22 @@ def test_the_recipients_page_changes_nothing_until_it_is_confirmed(
     assert "may be automatic" not in researcher
 
 
+def test_words_forced_to_run_the_other_way_are_refused_and_those_of_an_arabic_keyboard_are_not(
+    app: Flask, browser: FlaskClient
+) -> None:
+    page, recipient = link(browser, logged(browser)), app.test_client()
+    before, asked = event_count(), {"action": "need", "confirmed": "yes"}
+    for typed in ({"note": "a\u202egpj.exe"}, {"action": "not_ours", "ask": "\u202dx"}):
+        refused = recipient.post(page, data=asked | typed)
+        assert refused.status_code == 422
+        assert "Control characters are not allowed" in refused.text, refused.text[
+            refused.text.index("<main") :
+        ]
+    assert event_count() == before
+    assert recipient.post(page, data=asked | {"note": "\u200fأي جهاز؟\u200e"}).status_code == 200
+    assert event_count() == before + 1
+
+
 def test_an_answer_within_a_minute_may_be_automatic(app: Flask, browser: FlaskClient) -> None:
     path = logged(browser)
     app.test_client().post(link(browser, path), data={"action": "received", "confirmed": "yes"})

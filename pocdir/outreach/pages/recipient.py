@@ -122,7 +122,8 @@ def filled_in(chosen: Action) -> dict[str, Any]:
     filled: dict[str, Any] = {
         name: request.form.get(name, "").strip() for name in FILLED_IN if name in chosen.asks
     }
-    check_said(chosen, filled)
+    ask = request.form.get("ask", "") if chosen is action("not_ours") else ""
+    check_said(chosen, filled | {"ask": ask})
     if filled.get("count"):
         if not filled["count"].isascii() or not filled["count"].isdigit() or len(filled["count"]) > 8:
             raise Invalid("payload_invalid", "a whole number is needed", where="payload.count")

@@ -11,6 +11,7 @@ from typing import Any
 from pocdir.core import tokens
 from pocdir.core.canonical import canonical_json
 from pocdir.core.errors import Gone, Invalid, NotFound
+from pocdir.core.text import OVERRIDES
 
 PURPOSE = "recipient"
 LIFE = dt.timedelta(days=180)
@@ -96,7 +97,12 @@ def action(name: str) -> Action:
 
 
 def check_said(chosen: Action, filled_in: Mapping[str, Any]) -> None:
-    """Raises Invalid `payload_invalid` for a question that asks nothing, or a contest that says nothing."""
+    """Raises Invalid `payload_invalid` for a question that asks nothing, a contest that says nothing, and for letters
+    that are forced to run the other way; marks that a keyboard for Arabic or Hebrew types are welcome.
+    """
+    for name, value in filled_in.items():
+        if isinstance(value, str) and not OVERRIDES.isdisjoint(value):
+            raise Invalid("payload_invalid", "control characters are not allowed", where=f"payload.{name}")
     if not chosen.needs or str(filled_in.get(chosen.needs) or "").strip():
         return
     where = f"payload.{chosen.needs}"
