@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -22,7 +23,7 @@ from pocdir.outreach.outcome.queries import assets_of
 from pocdir.outreach.queries import notifications as queries
 from pocdir.outreach.queries.snapshots import of_incidents
 from pocdir.outreach.rules.corrections import SIGHTINGS_DIFFER
-from pocdir.outreach.rules.measured import SCOPE, Due, called_for, counts_from, key_of, settle
+from pocdir.outreach.rules.measured import SCOPE, Due, called_for, key_of, settle
 
 
 def bring_sightings(
@@ -58,7 +59,8 @@ def settle_outcomes(session: Session, incident: Incident, *, now: dt.datetime, a
 
 
 def _called_for(found: Measured, incident: Incident, sent_at: dt.datetime, mine: Ints) -> list[Due]:
-    start = counts_from(sent_at)
+    """Silence counts from the sending on: what was quiet before was no answer to it."""
+    start = math.ceil(sent_at.timestamp())
     quiets = found.silences.quiets(found.quiet_after, of=mine, start=start)
     methods = {it.method for it in found.windows}
     return called_for(

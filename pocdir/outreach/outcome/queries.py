@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pocdir.incidents.models import Incident
-from pocdir.incidents.rules.quiet import LONG_AGO, NEVER, Ints
+from pocdir.incidents.rules.quiet import LONG_AGO, Ints
 from pocdir.incidents.sightings.queries import Measured, measured
 from pocdir.ledger import queries as ledger
 from pocdir.outreach.queries.snapshots import Snapshot, of_incidents
@@ -72,7 +72,7 @@ def _outcome(found: Measured, told: Sequence[Snapshot]) -> Outcome:
         named[mine] = True
         last = int(found.silences.last_seen[mine].max(initial=LONG_AGO))
         became = rules.outcome_of(
-            _since_sent(found, states, mine, row.sent_at) + ([] if is_whole else ["unknown"]),
+            states[mine].tolist() + ([] if is_whole else ["unknown"]),
             row.outcome,
             claimed_at=claims.get(row.ref),
             last_seen=None if last == LONG_AGO else dt.datetime.fromtimestamp(last, dt.UTC),
@@ -92,18 +92,6 @@ def _outcome(found: Measured, told: Sequence[Snapshot]) -> Outcome:
         rules.matrix(cells),
         verdicts,
     )
-
-
-def _since_sent(
-    found: Measured, states: np.ndarray[Any, np.dtype[np.str_]], mine: Ints, sent_at: dt.datetime
-) -> list[str]:
-    """The states of a notification's assets; quiet is only what was measured for long enough since it was sent."""
-    asked = states[mine]
-    if not (asked == "quiet").all():  # what is quiet beside others decides nothing
-        return list(asked.tolist())
-    quiets = found.silences.quiets(found.quiet_after, of=mine, start=rules.counts_from(sent_at))
-    still = quiets.asset[quiets.until == NEVER]
-    return list(np.where(np.isin(mine, still), "quiet", "unknown").tolist())
 
 
 def assets_of(

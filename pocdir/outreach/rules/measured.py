@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,11 +48,6 @@ def _due(turn: Turn, assets: int, method: str | None, quiet_after: str, is_red: 
     return Due(_TYPES[turn.type], _moment(turn.at), payload)
 
 
-def counts_from(sent_at: dt.datetime) -> int:
-    """The second from which silence counts for a notification: what was quiet before it was sent is no answer to it."""
-    return math.ceil(sent_at.timestamp())
-
-
 def settle(events: Sequence[Event], due: Sequence[Due]) -> tuple[list[Due], list[Event]]:
     """What to record, and what was recorded of earlier sightings and is to be taken back, so that just `due` counts.
 
@@ -89,8 +83,7 @@ def outcome_of(
 ) -> str:
     """What became of a notification, as the matrix of an incident counts it: one of OUTCOMES.
 
-    `states` of its assets, of which at least one is known, quiet only where silence since the sending says so;
-    `outcome` as its events say it. All quiet is *observed*.
+    `states` of its assets, of which at least one is known; `outcome` as its events say it. All quiet is *observed*.
     Else a claim holds that no later sighting contradicts; *none*: something is still seen; *unknown*: not measured
     (long enough). Where none of its assets was measured the events decide alone.
     """
